@@ -1,4 +1,5 @@
 //! Every document of the client is valid under the published schema.
+//! Calls over a socket are tested by the users of the client.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
 //! Errors of a database, in terms that a caller can act on.
+//! Errors while connecting are in `unreachable`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! How units of work cross to the database, on both dialects.
+//! Connections and migrations are in `database`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use database::sea_orm::{ConnectionTrait, Statement, Value};

@@ -1,4 +1,5 @@
 //! How many more jobs a worker may run.
+//! Which job runs next is decided in `local_queue`.
 
 use std::collections::HashMap;
 

@@ -56,7 +56,7 @@ async fn answered_transfers_are_there_after_a_restart_and_reservations_time_out_
     let clock = clock();
     let ledger = SqlLedger::open(&url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
     ledger.create_accounts(vec![account(1), account(2)]).await.unwrap();
-    let first = [transfer(1, 10).into_pending(60), transfer(2, 20).into_pending(0), transfer(3, 40)];
+    let first = [transfer(1, 10).into_pending(60), transfer(2, 20).into_pending_for_ever(), transfer(3, 40)];
     assert_eq!(ledger.submit(first.to_vec()).await.unwrap(), [R::Created; 3]);
     drop(ledger);
 

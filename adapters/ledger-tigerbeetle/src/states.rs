@@ -49,7 +49,7 @@ impl TigerBeetleLedger {
 /// A post of the reservation, linked with a transfer of id 0.
 fn attempt(reservation: TransferId) -> [NewTransfer; 2] {
     let nothing = TransferId::from_u128(0);
-    let never_made = TransferId::derived(reservation.as_uuid(), "asked for its state", 0);
+    let never_made = TransferId::derived_once(reservation.as_uuid(), "asked for its state");
     [NewTransfer::post(never_made, reservation).into_linked(), NewTransfer::post(nothing, nothing)]
 }
 

@@ -1,4 +1,5 @@
 //! A monitor reports nothing about a correct ledger in use, and reports every falsified value once.
+//! The full replay is tested in `verify`.
 
 mod stored;
 

@@ -1,4 +1,5 @@
 //! A sound ledger is found sound, and whatever is changed in its tables is noticed, on both databases.
+//! The monitor that runs all the time is tested in `monitor`.
 
 mod stored;
 

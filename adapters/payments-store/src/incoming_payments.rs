@@ -1,4 +1,5 @@
 //! Incoming payments.
+//! What was received is in the ledger; the states are in `payments-model`.
 
 use clock::Timestamp;
 use database::{Error, Locked, WriteTransaction};

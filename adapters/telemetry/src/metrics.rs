@@ -160,7 +160,7 @@ mod tests {
         yours.increment(1);
         let text = one.render();
         assert!(text.contains("rafiki_packets_prepared_total{direction=\"incoming\"} 3\n"), "{text}");
-        assert!(text.contains("# HELP rafiki_packets_prepared_total ILP Prepares taken in."), "{text}");
+        assert!(text.contains("# HELP rafiki_packets_prepared_total ILP Prepares received."), "{text}");
         assert!(text.contains("# TYPE rafiki_packets_prepared_total counter"), "{text}");
         assert!(other.render().contains("{direction=\"incoming\"} 1\n"));
     }

@@ -1,4 +1,5 @@
 //! How requests to the Admin API are signed and repeated.
+//! Secrets of webhooks are in `events`.
 
 use std::time::Duration;
 

@@ -92,8 +92,12 @@ impl Findings {
 
     fn doubtful(&mut self, fits: bool, text: impl FnOnce() -> String) {
         if !fits {
-            self.0.push(Disagreement::Doubtful(text()));
+            self.doubt(text());
         }
+    }
+
+    fn doubt(&mut self, text: String) {
+        self.0.push(Disagreement::Doubtful(text));
     }
 
     fn replicas(&mut self, (a, one): &(String, Backend), (b, two): &(String, Backend)) {
@@ -168,9 +172,7 @@ impl Findings {
                 )
             });
         } else {
-            self.doubtful(false, || {
-                format!("{w} acts as tenant {}, which is not the operator of {b}", wallet.tenant_id)
-            });
+            self.doubt(format!("{w} acts as tenant {}, which is not the operator of {b}", wallet.tenant_id));
         }
 
         self.broken(wallet.admin_signature_version == backend.admin_api.signature_version, || {
@@ -325,13 +327,13 @@ mod tests {
                 &[("AUTH_SERVICE_SECRET", "a service secret")],
                 &[],
                 &[],
-                "AUTH_SERVICE_SECRET is another at backend than at auth",
+                "AUTH_SERVICE_SECRET differs between backend and auth",
             ),
             (
                 &[],
                 &[("AUTH_SERVICE_SECRET", "a service secret")],
                 &[],
-                "AUTH_SERVICE_SECRET is another at backend than at auth",
+                "AUTH_SERVICE_SECRET differs between backend and auth",
             ),
             (&[("SIGNATURE_SECRET", "")], &[], &[], "SIGNATURE_SECRET is not set at backend"),
             (&[("SIGNATURE_SECRET", "another one")], &[], &[], "SIGNATURE_SECRET of backend is not the secret wallet"),
@@ -359,6 +361,6 @@ mod tests {
         };
         assert_eq!(told(&[]), []);
         let broken = told(&[("STREAM_SECRET", "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=")]);
-        assert!(broken[0].to_string().contains("STREAM_SECRET is another at one than at two"), "{broken:?}");
+        assert!(broken[0].to_string().contains("STREAM_SECRET differs between one and two"), "{broken:?}");
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::redis::RedisSettings;
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
@@ -173,7 +173,7 @@ impl Auth {
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
 
         Some(Self {
             mode,
@@ -183,17 +183,17 @@ impl Auth {
             listeners: Listeners::read(r, trust_proxy),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             service_secret: r.secret("AUTH_SERVICE_SECRET"),
-            require_service_secret: r.flag("AUTH_SERVICE_REQUIRE_SECRET", true),
+            require_service_secret: r.flag("AUTH_SERVICE_REQUIRE_SECRET", ByDefault::On),
             limits: StrangerLimits::read(r),
-            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
+            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", ByDefault::Off),
             redis: RedisSettings::read(r),
             cookie_same_site: r.one_of("INTERACTION_COOKIE_SAME_SITE", None, &same_site),
             interaction_lifetime: Duration::from_secs(r.number("INTERACTION_EXPIRY_SECONDS", 600, 1..=year)),
             access_token_lifetime: Duration::from_secs(r.number("ACCESS_TOKEN_EXPIRY_SECONDS", 600, 1..=year)),
             continue_wait: Duration::from_secs(r.number("WAIT_SECONDS", 5, 0..=86_400)),
-            incoming_payment_interaction: r.flag("INCOMING_PAYMENT_INTERACTION", false),
-            quote_interaction: r.flag("QUOTE_INTERACTION", false),
-            list_all_interaction: r.flag("LIST_ALL_ACCESS_INTERACTION", true),
+            incoming_payment_interaction: r.flag("INCOMING_PAYMENT_INTERACTION", ByDefault::Off),
+            quote_interaction: r.flag("QUOTE_INTERACTION", ByDefault::Off),
+            list_all_interaction: r.flag("LIST_ALL_ACCESS_INTERACTION", ByDefault::On),
             access_token_retention: Duration::from_secs(retention_days * 86_400),
             cleanup: Cleanup::read(r, mode),
             notices: Vec::new(),

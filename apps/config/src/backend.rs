@@ -24,7 +24,7 @@ use web_url::WebUrl;
 use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::redis::RedisSettings;
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
@@ -154,11 +154,7 @@ impl Backend {
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
-        let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
-        if let Some(Err(problem)) = open_payments_url.as_ref().map(WebUrl::try_from) {
-            // The URLs of all own resources begin with it and are compared.
-            r.problem("OPEN_PAYMENTS_URL", problem.to_string());
-        }
+        let open_payments_url = read_open_payments_url(r);
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
         let auth_server_grant_url = auth_server_grant_url.and_then(|_| r.text("AUTH_SERVER_GRANT_URL"));
         let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
@@ -170,41 +166,19 @@ impl Backend {
         let key_id = r.require_text("KEY_ID");
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let private_key_pem = r.private_key("PRIVATE_KEY_FILE");
-        let stream_secret = r.key32("STREAM_SECRET");
 
         let mode = r.mode();
+        let stream_secret = read_stream_secret(r, mode);
         judge_keys(r);
         read_without_effect(r, mode);
 
-        if mode == Mode::Production && stream_secret.is_none() && r.text("STREAM_SECRET").is_none() {
-            r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
-        }
-
-        let database = r.database("DATABASE_URL", "sqlite:./data/backend.db");
-        let beside = database.as_ref().map(|url| url.file().map_or_else(|| url.clone(), |_| url.sibling("ledger")));
-        let ledger_database = match r.text("LEDGER_DATABASE_URL") {
-            Some(_) => r.parsed("LEDGER_DATABASE_URL"),
-            None => beside,
-        };
-
+        let (database, ledger_database) = read_databases(r);
         let monitor_seconds = r.number("LEDGER_MONITOR_INTERVAL_SECONDS", 10, 0..=86_400);
         let accounting = Accounting::read(r);
         let redis = RedisSettings::read(r);
         let auto_peering = AutoPeering::read(r);
 
-        let ports = BackendPorts {
-            open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
-            admin: r.port("ADMIN_PORT", 3001),
-            connector: r.port("CONNECTOR_PORT", 3002),
-            auto_peering: r.port("AUTO_PEERING_SERVER_PORT", 3005),
-        };
-        r.distinct_ports(&[
-            ("OPEN_PAYMENTS_PORT", ports.open_payments),
-            ("ADMIN_PORT", ports.admin),
-            ("CONNECTOR_PORT", ports.connector),
-            // Without a listener the port is not used.
-            ("AUTO_PEERING_SERVER_PORT", if auto_peering.enabled { ports.auto_peering } else { 0 }),
-        ]);
+        let ports = BackendPorts::read(r, &auto_peering);
 
         // These are read even if other values are missing, so that every name is known.
         let wallet_addresses = WalletAddresses::read(r, open_payments_url.as_ref());
@@ -212,7 +186,7 @@ impl Backend {
         let workers = Workers::read(r, mode);
         let webhooks = Webhooks::read(r);
         let admin_api = AdminApi::read(r);
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
 
         Some(Self {
             mode,
@@ -220,14 +194,14 @@ impl Backend {
             card_service_url: r.url("CARD_SERVICE_URL"),
             trust_proxy,
             signatures: Signatures::read(r),
-            spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", true),
-            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", true),
+            spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", ByDefault::On),
+            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", ByDefault::On),
             listeners: Listeners::read(r, trust_proxy),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
             auth_service_api_url: auth_service_api_url?,
             failed_tokens_per_minute: r.number("FAILED_TOKENS_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
-            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
+            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", ByDefault::Off),
             local_cache_lifetime: r.millis("LOCAL_CACHE_DURATION_MS", 15_000),
             instance_name: instance_name?,
             open_payments_url: open_payments_url?,
@@ -255,6 +229,56 @@ impl Backend {
             auto_peering,
             notices: Vec::new(),
         })
+    }
+}
+
+/// The URLs of all own resources begin with it and are compared, so it must have a normal form.
+fn read_open_payments_url(r: &mut Reader<'_>) -> Option<Url> {
+    let url = r.require_url("OPEN_PAYMENTS_URL");
+    if let Some(Err(problem)) = url.as_ref().map(WebUrl::try_from) {
+        r.problem("OPEN_PAYMENTS_URL", problem.to_string());
+    }
+    url
+}
+
+fn read_stream_secret(r: &mut Reader<'_>, mode: Mode) -> Option<[u8; 32]> {
+    let secret = r.key32("STREAM_SECRET");
+    if mode == Mode::Production && secret.is_none() && r.text("STREAM_SECRET").is_none() {
+        r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
+    }
+    secret
+}
+
+/// The backend's database and the ledger's.
+fn read_databases(r: &mut Reader<'_>) -> (Option<DatabaseUrl>, Option<DatabaseUrl>) {
+    let database = r.database("DATABASE_URL", "sqlite:./data/backend.db");
+    let beside = database.as_ref().map(|url| url.file().map_or_else(|| url.clone(), |_| url.sibling("ledger")));
+    let ledger = match r.text("LEDGER_DATABASE_URL") {
+        Some(_) => r.parsed("LEDGER_DATABASE_URL"),
+        None => beside,
+    };
+    (database, ledger)
+}
+
+impl BackendPorts {
+    fn read(r: &mut Reader<'_>, auto_peering: &AutoPeering) -> Self {
+        let ports = Self {
+            open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
+            admin: r.port("ADMIN_PORT", 3001),
+            connector: r.port("CONNECTOR_PORT", 3002),
+            auto_peering: r.port("AUTO_PEERING_SERVER_PORT", 3005),
+        };
+
+        let mut used = vec![
+            ("OPEN_PAYMENTS_PORT", ports.open_payments),
+            ("ADMIN_PORT", ports.admin),
+            ("CONNECTOR_PORT", ports.connector),
+        ];
+        if auto_peering.enabled {
+            used.push(("AUTO_PEERING_SERVER_PORT", ports.auto_peering));
+        }
+        r.distinct_ports(&used);
+        ports
     }
 }
 

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::{ConfigError, Environment, Mode, Secret};
 
 /// Everything a console needs to know.
@@ -65,7 +65,7 @@ impl Console {
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let graphql_url = r.require_url("GRAPHQL_URL");
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
 

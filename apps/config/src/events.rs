@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 use crate::{Mode, Secret, UnsignedWebhooks};
 
 /// How events are verified.
@@ -53,5 +53,5 @@ pub(crate) fn read_unsigned(r: &mut Reader<'_>, name: &str, danger: &str) -> Uns
 
 /// `NODE_ENV`, and whether `https` is carried over plain http although it is not development.
 pub(crate) fn plain_http(r: &mut Reader<'_>, mode: Mode) -> bool {
-    r.flag("USE_HTTP", false) || mode.carries_https_over_http()
+    r.flag("USE_HTTP", ByDefault::Off) || mode.carries_https_over_http()
 }

@@ -59,11 +59,12 @@ fn timeout(r: &mut Reader<'_>, name: &str, default: u64) -> Duration {
 mod tests {
     use super::*;
     use crate::Environment;
+    use crate::reader::ByDefault;
 
     fn read<const N: usize>(variables: [(&str, &str); N]) -> Listeners {
         let environment = Environment::of(variables);
         let mut reader = Reader::new(&environment);
-        let behind_proxy = reader.flag("TRUST_PROXY", false);
+        let behind_proxy = reader.flag("TRUST_PROXY", ByDefault::Off);
         let listeners = Listeners::read(&mut reader, behind_proxy);
         reader.finish(Some(listeners)).unwrap()
     }

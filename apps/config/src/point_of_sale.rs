@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::events::{Events, plain_http, read_unsigned};
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
 
@@ -82,7 +82,7 @@ impl PointOfSale {
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
 
         let graphql_url = r.require_url("GRAPHQL_URL");
         let tenant_id = r.require_parsed("TENANT_ID");

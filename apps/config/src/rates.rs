@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::{ConfigError, Environment};
 
 /// Everything the service of rates needs to know.
@@ -55,7 +55,7 @@ impl Rates {
         if file.is_none() {
             r.problem("RATES_FILE", "must be set, or SEED_FILE_LOCATION: the rates that are served are in that file");
         }
-        let behind_proxy = r.flag("TRUST_PROXY", false);
+        let behind_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let answers = [("empty", UnknownBase::Empty), ("not_found", UnknownBase::NotFound)];
         Some(Self {
             log_level: read_log_level(r),

@@ -24,6 +24,19 @@ pub struct Notice {
     pub text: String,
 }
 
+/// The value of a switch that is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ByDefault {
+    On,
+    Off,
+}
+
+impl ByDefault {
+    pub(crate) fn on_if(holds: bool) -> Self {
+        if holds { Self::On } else { Self::Off }
+    }
+}
+
 /// One variable that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -220,8 +233,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
-        self.one_of(name, default, &[("true", true), ("false", false)])
+    pub(crate) fn flag(&mut self, name: &str, unset: ByDefault) -> bool {
+        self.one_of(name, unset == ByDefault::On, &[("true", true), ("false", false)])
     }
 
     /// One of the named choices, compared without regard to case.
@@ -323,7 +336,7 @@ mod tests {
         for (text, expected) in [("true", Ok(true)), ("FALSE", Ok(false)), ("1", Err(())), ("yes", Err(()))] {
             let environment = Environment::of([("FLAG", text)]);
             let mut reader = Reader::new(&environment);
-            let flag = reader.flag("FLAG", false);
+            let flag = reader.flag("FLAG", ByDefault::Off);
             assert_eq!(reader.finish(Some(flag)).map_err(drop), expected, "{text}");
         }
     }

@@ -1,4 +1,5 @@
 //! Where Redis is, for the roles that share a cache.
+//! What is stored there is in `shared-cache`.
 
 use crate::Secret;
 use crate::reader::Reader;

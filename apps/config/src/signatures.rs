@@ -1,10 +1,11 @@
 //! How signatures of requests from clients are checked.
+//! Signatures of the Admin API are in `admin_api`.
 
 use std::time::Duration;
 
 use url::Url;
 
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// How signatures of Open Payments and GNAP requests are judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl Signatures {
             max_age: Duration::from_secs(r.number("SIGNATURE_MAX_AGE_SECONDS", 300, 0..=86_400)),
             clock_skew: Duration::from_secs(r.number("SIGNATURE_CLOCK_SKEW_SECONDS", 60, 0..=86_400)),
             public_url: r.url("SIGNATURE_PUBLIC_URL"),
-            any_host: r.flag("SIGNATURE_ANY_HOST", false),
+            any_host: r.flag("SIGNATURE_ANY_HOST", ByDefault::Off),
         }
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything the wallet needs to know.
@@ -117,28 +117,12 @@ impl Wallet {
         let webhook_signature_version = r.number("WEBHOOK_SIGNATURE_VERSION", admin_signature_version, 0..=u32::MAX);
 
         let mode = r.mode();
-        let unsigned_webhooks = match (mode, r.text("WEBHOOK_SIGNATURE_SECRET")) {
-            (Mode::Development, None) => UnsignedWebhooks::Believed,
-            _ => UnsignedWebhooks::Refused,
-        };
-
-        if unsigned_webhooks == UnsignedWebhooks::Believed {
-            let text = "is not set: in development a webhook without a signature is accepted; set it to the \
-                        instance's SIGNATURE_SECRET to refuse such webhooks";
-            r.notice("WEBHOOK_SIGNATURE_SECRET", text);
-        }
-
+        let unsigned_webhooks = read_unsigned_webhooks(r, mode);
         for name in ["SIGNATURE_SECRET", "WEBHOOK_SIGNATURE_SECRET"] {
             r.judge_secret(name);
         }
 
-        let verifications = [("chip", CardVerification::Chip), ("off", CardVerification::Off)];
-        let card_verification = r.one_of("CARD_VERIFICATION", CardVerification::Chip, &verifications);
-        if card_verification == CardVerification::Off {
-            let told = "is off: any caller that names a customer's wallet address can pay with the customer's card; remove it to check chips";
-            r.notice("CARD_VERIFICATION", told);
-        }
-
+        let card_verification = read_card_verification(r);
         read_not_built(r);
         let database = r.database("DATABASE_URL", "sqlite:./data/wallet.db");
         let policies = [
@@ -146,7 +130,7 @@ impl Wallet {
             ("full_debit", FeePolicy::FullDebit),
             ("compat", FeePolicy::Compat),
         ];
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
 
         Some(Self {
             mode,
@@ -158,7 +142,7 @@ impl Wallet {
             seed_file: r.text("SEED_FILE_LOCATION").map(PathBuf::from),
             key_pem: r.private_key("KEY_FILE"),
             fee_policy: r.one_of("FEE_POLICY", FeePolicy::default(), &policies),
-            auto_create_address: r.flag("AUTO_CREATE_ADDRESS", true),
+            auto_create_address: r.flag("AUTO_CREATE_ADDRESS", ByDefault::On),
             card_verification,
             liquidity_topup: r.number("LIQUIDITY_TOPUP", 1_000_000, 0..=u64::MAX),
             open_payments_url: open_payments_url?,
@@ -175,6 +159,28 @@ impl Wallet {
     }
 }
 
+/// Whether webhooks without a signature are accepted.
+fn read_unsigned_webhooks(r: &mut Reader<'_>, mode: Mode) -> UnsignedWebhooks {
+    if mode != Mode::Development || r.text("WEBHOOK_SIGNATURE_SECRET").is_some() {
+        return UnsignedWebhooks::Refused;
+    }
+    let text = "is not set: in development a webhook without a signature is accepted; set it to the instance's \
+                SIGNATURE_SECRET to refuse such webhooks";
+    r.notice("WEBHOOK_SIGNATURE_SECRET", text);
+    UnsignedWebhooks::Believed
+}
+
+fn read_card_verification(r: &mut Reader<'_>) -> CardVerification {
+    let verifications = [("chip", CardVerification::Chip), ("off", CardVerification::Off)];
+    let verification = r.one_of("CARD_VERIFICATION", CardVerification::Chip, &verifications);
+    if verification == CardVerification::Off {
+        let text = "is off: any caller that names a customer's wallet address can pay with the customer's card; remove \
+                    it to check chips";
+        r.notice("CARD_VERIFICATION", text);
+    }
+    verification
+}
+
 /// Variables of the original's wallet that have no effect here, with the reason.
 fn read_not_built(r: &mut Reader<'_>) {
     let pages = [
@@ -188,7 +194,7 @@ fn read_not_built(r: &mut Reader<'_>) {
     ];
     r.no_effect(&pages, "this wallet has no consent page yet");
     r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
-    if r.flag("IS_TENANT", false) {
+    if r.flag("IS_TENANT", ByDefault::Off) {
         let reason = "cannot be true yet: this wallet would act as the operator and not as a tenant; create the \
                       tenant with createTenant, and name it with OPERATOR_TENANT_ID and SIGNATURE_SECRET";
         r.problem("IS_TENANT", reason);

@@ -119,7 +119,7 @@ impl fmt::Display for ClusterReport {
                 sums.credits_pending.to_string(),
             ]);
         }
-        f.write_str(&table.render(2))
+        f.write_str(&table.render_indented())
     }
 }
 

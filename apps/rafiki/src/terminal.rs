@@ -58,7 +58,7 @@ async fn carry_out(database: &Database, command: TerminalCommand) -> Result<(), 
                 let state = if terminal.is_revoked { "revoked" } else { "believed" };
                 table.row([terminal.id.as_str(), &terminal.merchant, &terminal.name, state]);
             }
-            say(&table.render(0));
+            say(&table.render());
         }
     }
 

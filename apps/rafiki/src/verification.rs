@@ -1,4 +1,5 @@
 //! `rafiki ledger verify`, and the checks of a demonstration on both institutions' ledgers.
+//! The checks themselves are in `ledger-verify`.
 
 use std::fmt;
 
@@ -82,7 +83,7 @@ impl fmt::Display for LedgerReport {
                 totals.credits_posted.to_string(),
             ]);
         }
-        f.write_str(&table.render(2))?;
+        f.write_str(&table.render_indented())?;
         if let Some(bad) = &report.first_bad {
             writeln!(f, "  entry {}: {}", bad.seq, bad.reason)?;
         }

@@ -8,6 +8,7 @@ mod api;
 mod authenticate;
 mod errors;
 mod explorer;
+mod field_change;
 mod http;
 mod idempotency;
 mod mutations;

@@ -122,14 +122,7 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     };
 
     let grant_requests = Router::new().route("/{tenant}", post(grants::request));
-    let client_facing = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/discovery", get(grants::discover))
-        .merge(limit_requests(grant_requests, limit(settings.grant_requests)))
-        .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
-        .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke))
-        .route("/interact/{id}/{nonce}", get(interact::start))
-        .route("/interact/{id}/{nonce}/finish", get(interact::finish));
+    let client_facing = client_facing(limit_requests(grant_requests, limit(settings.grant_requests)));
     let client_facing = limit_guesses(client_facing, limit(settings.failures));
 
     let interaction = Router::new()
@@ -160,6 +153,18 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         service: services(finish(service)),
         admin: finish(admin),
     }
+}
+
+/// What clients and browsers of owners call. `grant_requests` are limited by themselves.
+fn client_facing(grant_requests: Router<Api>) -> Router<Api> {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/discovery", get(grants::discover))
+        .merge(grant_requests)
+        .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
+        .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke))
+        .route("/interact/{id}/{nonce}", get(interact::start))
+        .route("/interact/{id}/{nonce}/finish", get(interact::finish))
 }
 
 /// `GET /healthz`

@@ -1,4 +1,5 @@
 //! Two institutions that become peers over real sockets, and nodes that try to get more than they are allowed.
+//! Payments over such a peering are tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

@@ -1,5 +1,6 @@
 //! The card service against an instance that the test plays: recorded requests in, recorded answers out, and every
 //! payment once.
+//! The real instance is tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

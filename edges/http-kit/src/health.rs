@@ -1,4 +1,5 @@
 //! The health of a process, answered within a time limit.
+//! What is asked about its health is given by the role.
 
 use std::error::Error;
 use std::time::Duration;

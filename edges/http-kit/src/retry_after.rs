@@ -1,4 +1,5 @@
 //! When to send the next request (RFC 9110 section 10.2.3, RFC 6585 section 4).
+//! Who is limited is decided in `shared-cache`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! One packet in, its reply out.
+//! What happens to the packet is decided in the connector.
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};

@@ -1,4 +1,5 @@
 //! The endpoint as peers see it, and our own uplink that calls it over a socket.
+//! What happens to a packet is tested in the simulator.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! Finds the operation of a request and runs it.
+//! The operations are in the file of their resource.
 
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};

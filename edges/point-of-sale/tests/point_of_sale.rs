@@ -1,5 +1,6 @@
 //! The point of sale between a backend, a wallet address and a card service that the test plays: recorded forms in both
 //! directions, and no false answer.
+//! The real services are tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

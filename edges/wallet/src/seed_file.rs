@@ -305,10 +305,13 @@ tenants: [{publicName: someone}]
             refused("assetCode: USD", "assetCode: EUR"),
             "accounts: name one of the listed assets, \"EUR\" is 0 of them"
         );
-        assert_eq!(refused("peeringAsset: USD", ""), "peers: name one of the listed assets, \"\" is 0 of them");
+        assert_eq!(
+            refused("peeringAsset: USD", ""),
+            "peers: name one of the listed assets; 0 of them have the code \"\""
+        );
         assert!(refused("EUR: 0.10", "EUR: much").contains("\"much\" for one USD in EUR cannot be a rate"));
-        assert!(refused("initialBalance: 5", "initialBalance: -5").contains("no amount in smallest units"));
-        assert!(refused("initialBalance: 5", "initialBalance: 0.5").contains("no amount in smallest units"));
+        assert!(refused("initialBalance: 5", "initialBalance: -5").contains("not an amount in smallest units"));
+        assert!(refused("initialBalance: 5", "initialBalance: 0.5").contains("not an amount in smallest units"));
         assert!(refused("scale: 2, liq", "scale: 256, liq").contains("scale"), "a scale is below 256");
     }
 }

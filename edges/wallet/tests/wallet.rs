@@ -1,4 +1,5 @@
 //! The wallet against an instance that the test plays: the events it gets, its effects, and each only once.
+//! The real instance is tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

@@ -1,4 +1,5 @@
 //! The suite on the engines that need only this machine.
+//! A TigerBeetle cluster is in `tigerbeetle`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! Commits that fail: every caller gets a true answer, a repetition finds out, and the ledger continues.
+//! Killed processes are in `crashes`.
 
 mod line;
 
@@ -139,7 +140,7 @@ async fn caller(ledger: Arc<SqlLedger>, number: u128, trouble: impl AsyncFn(u128
     for round in 0..ROUNDS {
         trouble(round).await;
         let id = 1000 + (number * ROUNDS + round) * 2;
-        let hold = transfer(id).into_pending(0);
+        let hold = transfer(id).into_pending_for_ever();
         let post = NewTransfer::post(TransferId::from_u128(id + 1), hold.id);
         for step in [hold, post] {
             let mut unsure = false;

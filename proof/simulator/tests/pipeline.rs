@@ -1,4 +1,5 @@
 //! The packet path through real connectors, one event at a time.
+//! Whole payments over lossy networks are in the files beside it.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;

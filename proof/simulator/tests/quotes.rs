@@ -186,7 +186,7 @@ impl Pair<'_> {
         let account = account_for(&node, &self.from.1, offer.debit).await;
         let source = Side { account: account.into(), asset: self.from.1.ledger, amount: offer.available };
         let destination = Side { account: incoming, asset: self.to.1.ledger, amount: offer.receive };
-        let id = TransferId::derived(account.as_uuid(), "local delivery", 0);
+        let id = TransferId::derived_once(account.as_uuid(), "local delivery");
         let movement = Movement::between(id, source, destination, Settling::AtOnce).unwrap();
         let results = node.ledger.submit(movement.legs.clone()).await.unwrap();
         movement.outcome(&results).unwrap();

@@ -1,4 +1,5 @@
 //! Which granted item answers a required one, and how the answer is written.
+//! Requests for grants are in `grant_request`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its data has failed")]
 
 use gnap::{AccessItem, IntrospectionRequest, RequiredAccess, TokenInfo};

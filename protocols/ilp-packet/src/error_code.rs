@@ -1,4 +1,5 @@
 //! The codes of a Reject (RFC 27, error codes), and the meaning of their first letter.
+//! What a sender does after one is decided in `stream-pay`.
 
 use std::fmt;
 use std::str::FromStr;

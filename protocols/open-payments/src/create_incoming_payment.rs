@@ -1,4 +1,5 @@
 //! `POST /incoming-payments` (Open Payments resource server API): the request.
+//! The answer is in `incoming_payment`.
 
 use clock::Timestamp;
 use serde::Serialize;

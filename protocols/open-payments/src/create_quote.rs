@@ -1,4 +1,5 @@
 //! `POST /quotes` (Open Payments resource server API): the request.
+//! The answer is in `quote`.
 
 use serde_json::Value;
 

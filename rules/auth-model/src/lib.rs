@@ -20,5 +20,5 @@ pub use ids::{ContinueId, GrantId, InteractRef, InteractionId, ManagementId, Ten
 pub use interaction::{Choice, ChoiceRefusal, ClientDisplay, Finish, FinishOutcome, Interaction};
 pub use request::{Question, RequestRefusal, examine};
 pub use secret::SecretHash;
-pub use tenant::{Change, IdentityProvider, Rotated, Tenant};
+pub use tenant::{IdentityProvider, Rotated, Tenant};
 pub use token::{AccessToken, Issued, RotateRefusal};

@@ -1,4 +1,5 @@
 //! Every state of a grant, everything that may happen to it, and what follows.
+//! The same over a real listener is in `auth-api`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use std::time::Duration;

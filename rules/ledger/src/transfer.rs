@@ -70,7 +70,12 @@ impl NewTransfer {
         }
     }
 
-    /// The same transfer as a reservation that expires after `timeout_seconds` (0: never).
+    /// The same transfer as a reservation that never expires.
+    pub fn into_pending_for_ever(self) -> Self {
+        self.into_pending(0)
+    }
+
+    /// The same transfer as a reservation that expires after `timeout_seconds`, or never if that is 0.
     pub fn into_pending(mut self, timeout_seconds: u32) -> Self {
         self.flags.pending = true;
         self.timeout_seconds = timeout_seconds;

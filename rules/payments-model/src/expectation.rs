@@ -32,7 +32,7 @@ impl Expectation {
 
     /// The account's id, which is derived from the payment's.
     pub fn account_of(payment: IncomingPaymentId) -> AccountId {
-        AccountId::derived(payment.as_uuid(), "expected", 0)
+        AccountId::derived_once(payment.as_uuid(), "expected")
     }
 
     /// The account.
@@ -61,7 +61,7 @@ impl Expectation {
     }
 
     fn filled_with(&self, amount: u64) -> NewTransfer {
-        let id = TransferId::derived(self.payment.as_uuid(), "expectation opened", 0);
+        let id = TransferId::derived_once(self.payment.as_uuid(), "expectation opened");
         let control = self.asset.expectations_account();
         NewTransfer::single(id, control, self.account(), amount.into(), self.asset.ledger, EXPECTATION)
     }

@@ -1,4 +1,5 @@
 //! The connector's interface: packets in, replies out, and a directory that can be replaced.
+//! What happens to a packet is in `pipeline`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,7 +141,7 @@ impl Connector {
             };
         }
         let arrived = Arrived::with(&source, &packet);
-        let leader = match arrived.identity.map(|identity| self.0.in_flight.join(identity.transfer_id(0))) {
+        let leader = match arrived.identity.map(|identity| self.0.in_flight.join(identity.first_transfer_id())) {
             None => None,
             Some(Role::Lead(leader)) => Some(leader),
             Some(Role::Follow(follower)) => return follower.outcome().await,

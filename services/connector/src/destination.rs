@@ -1,4 +1,5 @@
 //! The destination of a packet: a local receiver named by its address, or the next peer.
+//! The routes themselves are in `directory`.
 
 use std::sync::Arc;
 

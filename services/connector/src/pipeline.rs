@@ -125,7 +125,7 @@ impl Pipeline {
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let to = TransferSide { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
         let timeout = self.hold_timeout(source, packet, now);
-        let held = self.balance.hold(identity.transfer_id(0), from, to, timeout);
+        let held = self.balance.hold(identity.first_transfer_id(), from, to, timeout);
         let hold = held.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "held")).await?;
 
         // After the hold: only held money is forwarded. Every path from here settles the hold or keeps it.

@@ -284,7 +284,7 @@ fn add(submitted: &mut Vec<NewTransfer>, old: &OldTransfer, here: Option<&Transf
     match (old.state, here.map(|here| here.state)) {
         (OldState::Single, _) => submitted.push(transfer),
         (OldState::Posted, None) => {
-            submitted.push(transfer.into_pending(0));
+            submitted.push(transfer.into_pending_for_ever());
             submitted.push(NewTransfer::post(old.settling("posted by the move"), transfer.id));
         }
         (OldState::Posted, Some(TransferState::Pending)) => {
@@ -295,7 +295,7 @@ fn add(submitted: &mut Vec<NewTransfer>, old: &OldTransfer, here: Option<&Transf
             submitted.push(NewTransfer { id: old.settling("posted after it ran out"), ..transfer });
         }
         (OldState::GivenBack, None) => {
-            submitted.push(transfer.into_pending(0));
+            submitted.push(transfer.into_pending_for_ever());
             submitted.push(NewTransfer::void(old.settling("given back by the move"), transfer.id));
         }
         (OldState::GivenBack, Some(TransferState::Pending)) => {

@@ -1,4 +1,5 @@
 //! Administration over a real store and the ledger's own model.
+//! Payments are in `src/tests`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

@@ -1,4 +1,5 @@
 //! Looking wallet addresses up over a real store, and waiting for those that come to be meanwhile.
+//! Creating and changing them is in `administration`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

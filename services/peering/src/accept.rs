@@ -238,7 +238,7 @@ impl Peering {
         if amount == 0 || peer.history.wanted_by != WantedBy::Them {
             return Ok(());
         }
-        let id = TransferId::derived(peer.id.as_uuid(), "initial liquidity", 0);
+        let id = TransferId::derived_once(peer.id.as_uuid(), "initial liquidity");
         let deposit = peer.ledger_asset().deposit(id, peer.id.into(), amount);
         for result in self.0.ledger.submit(vec![deposit]).await.map_err(Unavailable::from)? {
             // The deposit was made before with another amount, because the offer was different then.

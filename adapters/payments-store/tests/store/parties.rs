@@ -1,4 +1,5 @@
 //! Wallet addresses and peers.
+//! Tenants and assets are in `directory`.
 
 use payments_model::page::PageRequest;
 use payments_model::peer::{OutgoingHttp, PeerHistory};

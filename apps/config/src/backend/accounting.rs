@@ -1,6 +1,7 @@
 //! The engine of the ledger.
+//! The other databases are in `database_url`.
 
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// The engine that keeps the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl Accounting {
         // The reference uses TigerBeetle by default. Here it is used if its addresses are given.
         let addresses = r.text("TIGERBEETLE_REPLICA_ADDRESSES");
         let cluster_id = r.number("TIGERBEETLE_CLUSTER_ID", 0u128, 0..=u128::MAX);
-        if !r.flag("USE_TIGERBEETLE", addresses.is_some()) {
+        if !r.flag("USE_TIGERBEETLE", ByDefault::on_if(addresses.is_some())) {
             return Self::Sql;
         }
         let replica_addresses: Vec<String> = addresses

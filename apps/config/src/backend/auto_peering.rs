@@ -1,9 +1,10 @@
 //! Peering requests of other nodes, and the tokens of peers.
+//! What peers may send is in `packets`.
 
 use std::time::Duration;
 
 use crate::Secret;
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// What nodes get that ask for peering, and how tokens are replaced.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ const LIQUIDITY_MAX: u64 = 9_007_199_254_740_991;
 impl AutoPeering {
     pub(crate) fn read(r: &mut Reader<'_>) -> Self {
         let read = Self {
-            enabled: r.flag("ENABLE_AUTO_PEERING", false),
+            enabled: r.flag("ENABLE_AUTO_PEERING", ByDefault::Off),
             initial_liquidity: r.number("AUTO_PEERING_INITIAL_LIQUIDITY", 0, 0..=LIQUIDITY_MAX),
             peers_max: r.number("AUTO_PEERING_PEERS_MAX", 100, 0..=1_000_000),
             invitation: r.secret("AUTO_PEERING_INVITATION"),

@@ -1,4 +1,5 @@
 //! How many packets peers may send.
+//! How often strangers may send requests is in `auth` and `backend`.
 
 use crate::reader::Reader;
 

@@ -1,11 +1,12 @@
 //! Quotes and payments, and the rates they use.
+//! The ledger is in `accounting`.
 
 use std::time::Duration;
 
 use stream_pay::Slippage;
 use url::Url;
 
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// Quotes, payments and the rates they use.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ impl Payments {
             quote_lifespan: r.millis("QUOTE_LIFESPAN", 300_000),
             incoming_payment_expiry_max: r.millis("INCOMING_PAYMENT_EXPIRY_MAX_MS", 2_592_000_000),
             outgoing_payment_attempts_max: r.number("MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS", 5, 1..=1_000),
-            incoming_approval: r.flag("POLL_INCOMING_PAYMENT_CREATED_WEBHOOK", false).then_some(approval),
+            incoming_approval: r.flag("POLL_INCOMING_PAYMENT_CREATED_WEBHOOK", ByDefault::Off).then_some(approval),
             web_monetization_delay: Some(r.millis("WITHDRAWAL_THROTTLE_DELAY", 0)).filter(|delay| !delay.is_zero()),
         }
     }

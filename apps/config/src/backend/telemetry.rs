@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::reader::{Reader, read_section};
+use crate::reader::{ByDefault, Reader, read_section};
 use crate::{ConfigError, Environment};
 
 /// What collectors are told.
@@ -37,11 +37,11 @@ impl Telemetry {
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Self {
-        let numbers = r.flag("ENABLE_TELEMETRY", false);
+        let numbers = r.flag("ENABLE_TELEMETRY", ByDefault::Off);
         let collectors = r.text("OPEN_TELEMETRY_COLLECTOR_URLS");
-        let traces = r.flag("ENABLE_TELEMETRY_TRACES", false);
+        let traces = r.flag("ENABLE_TELEMETRY_TRACES", ByDefault::Off);
         let trace_collectors = r.text("OPEN_TELEMETRY_TRACE_COLLECTOR_URLS");
-        if r.flag("LIVENET", false) {
+        if r.flag("LIVENET", ByDefault::Off) {
             r.no_effect(&["LIVENET"], "numbers are sent to the named collectors only");
         }
         let names = ("ENABLE_TELEMETRY", "OPEN_TELEMETRY_COLLECTOR_URLS");
@@ -50,7 +50,7 @@ impl Telemetry {
             numbers,
             collectors: named(r, names, numbers, collectors),
             interval: Duration::from_millis(r.number("OPEN_TELEMETRY_EXPORT_INTERVAL", 15_000, 1..=86_400_000)),
-            packet_times: r.flag("ENABLE_ILP_TIMING_TELEMETRY", true),
+            packet_times: r.flag("ENABLE_ILP_TIMING_TELEMETRY", ByDefault::On),
             exchange_rates_url: r.url("TELEMETRY_EXCHANGE_RATES_URL"),
             exchange_rates_lifetime: r.millis("TELEMETRY_EXCHANGE_RATES_LIFETIME", 86_400_000),
             traces,

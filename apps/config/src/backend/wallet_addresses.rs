@@ -1,10 +1,11 @@
 //! How wallet addresses are served.
+//! The ports and the public URL are in `backend`.
 
 use std::time::Duration;
 
 use url::Url;
 
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// How wallet addresses are served.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ impl WalletAddresses {
             redirect_html_page: r.text("WALLET_ADDRESS_REDIRECT_HTML_PAGE"),
             lookup_timeout: r.millis("WALLET_ADDRESS_LOOKUP_TIMEOUT_MS", 1_500),
             polling_interval: r.millis("WALLET_ADDRESS_POLLING_FREQUENCY_MS", 100),
-            wait_for_document: r.flag("WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED", false),
+            wait_for_document: r.flag("WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED", ByDefault::Off),
             deactivation_grace: r.millis("WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS", 86_400_000),
             own_url: own_url?,
         })

@@ -1,4 +1,5 @@
 //! How events are delivered.
+//! How a wallet checks them is in `events`.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use payments_model::webhook_ladder::RetryLadder;
 use url::Url;
 
 use crate::Secret;
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// The events sent to account-servicing entities, and how.
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ impl Webhooks {
         let events_kept = days(r.number("WEBHOOK_EVENTS_KEPT_DAYS", 365, 0..=36_500));
         let attempts_kept = days(r.number("WEBHOOK_ATTEMPTS_KEPT_DAYS", 30, 0..=36_500));
         let signature_version = r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX);
-        let copies_to_operator = r.flag("SEND_TENANT_WEBHOOKS_TO_OPERATOR", false);
+        let copies_to_operator = r.flag("SEND_TENANT_WEBHOOKS_TO_OPERATOR", ByDefault::Off);
         let card_service_url = r.url("CARD_WEBHOOK_SERVICE_URL");
         let point_of_sale_url = r.url("POS_WEBHOOK_SERVICE_URL");
         let secret = r.secret("SIGNATURE_SECRET");

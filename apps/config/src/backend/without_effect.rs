@@ -1,7 +1,8 @@
 //! Variables of Rafiki 2.4 that have no effect here, and the reason that is reported for each.
+//! Variables that no role knows are found in `spelling`.
 
 use crate::Mode;
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// Variables of the original that have no effect here, with the reason; what may not be ignored stops the start.
 pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
@@ -28,7 +29,7 @@ pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
     r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
     let times = ["PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", "PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS"];
     r.no_effect(&times, "nobody is asked about partial payments yet");
-    let decides = r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", false);
+    let decides = r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", ByDefault::Off);
     let encrypts = r.text("DB_ENCRYPTION_SECRET").is_some();
     not_to_be_ignored(
         r,

@@ -1,4 +1,5 @@
 //! How many jobs a process works on at once.
+//! Pools of database connections are in `database_url`.
 
 use crate::Mode;
 use crate::reader::Reader;

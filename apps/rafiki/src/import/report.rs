@@ -1,4 +1,5 @@
 //! The plan of a move and its result, as tables for people.
+//! The move itself is in `services/moving`.
 
 use std::fmt::Write as _;
 
@@ -18,7 +19,7 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
         let states: Vec<String> = counted.states.iter().map(|(state, rows)| format!("{state} {rows}")).collect();
         table.row([side.as_str().to_owned(), (*name).to_owned(), counted.rows.to_string(), states.join(", ")]);
     }
-    text.push_str(&table.render(2));
+    text.push_str(&table.render_indented());
 
     let how = if options.history { "every transfer, in order" } else { "the totals of each account" };
     let _ = writeln!(
@@ -33,7 +34,7 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
         for (change, count) in &plan.changes {
             table.row([count.to_string(), change.reason().to_owned()]);
         }
-        text.push_str(&table.render(2));
+        text.push_str(&table.render_indented());
     }
 
     text.push_str(
@@ -64,7 +65,7 @@ pub(crate) fn comparison(report: &Report, packets: u64) -> String {
     for line in comparison.tables.iter().chain(&comparison.ledgers).chain(&comparison.accounts) {
         table.row([line.what.clone(), line.old.clone(), line.ours.clone(), verdict(line)]);
     }
-    text.push_str(&table.render(2));
+    text.push_str(&table.render_indented());
     let _ = writeln!(text, "{} accounts compared, {} differ", comparison.compared, comparison.differing);
     text.push_str(match (comparison.is_equal(), packets) {
         (true, 0) => {

@@ -1,4 +1,5 @@
 //! The movements in an institution's ledger between two reads of its accounts.
+//! How they are printed is in `receipt`.
 
 use std::collections::BTreeMap;
 

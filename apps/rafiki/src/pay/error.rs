@@ -1,4 +1,5 @@
 //! Why a payment was not made: a message for the payer, and an exit code for each kind of reason.
+//! Errors of other commands are in `failure`.
 
 use admin_client::{AdminError, Amount, ErrorCode};
 use outbound_http::OutboundError;

@@ -31,6 +31,8 @@ const RESTART: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_mins(3);
 /// How long to wait for the account-servicing entities' withdrawals before the receipt is written.
 const SETTLING: Duration = Duration::from_secs(3);
+/// The limit with which the Admin API shows all transfers of an account.
+const ALL_TRANSFERS: u32 = 0;
 /// How long the receiver is open.
 const RECEIVER_LIFE: Duration = Duration::from_mins(15);
 
@@ -354,7 +356,7 @@ fn delivered_so_far(payment: &OutgoingPayment) -> u64 {
 
 /// The number and the total of the movements that paid for it.
 async fn movements(admin: &AdminClient, payment: Uuid) -> Result<(usize, u64), PayError> {
-    let transfers = patiently(|| admin.accounting_transfers(payment, 0)).await?;
+    let transfers = patiently(|| admin.accounting_transfers(payment, ALL_TRANSFERS)).await?;
     let is_delivery = |transfer: &&admin_client::AccountingTransfer| {
         transfer.transfer_type == TransferType::Transfer && transfer.state == TransferState::Posted
     };

@@ -1,4 +1,5 @@
 //! The progress bar of the delivered amount, on standard error so that standard output has only the result.
+//! The result is printed by `receipt`.
 
 use admin_client::{Amount, OutgoingPaymentState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -1,4 +1,5 @@
 //! Quotes and receipts for people and scripts.
+//! Nothing is calculated here that decides about money.
 
 use admin_client::{Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState};
 use serde::Serialize;
@@ -96,7 +97,7 @@ pub(crate) fn state_text(payment: &OutgoingPayment) -> String {
     if let Some(error) = &payment.error {
         table.row(["Reason", error]);
     }
-    table.render(0)
+    table.render()
 }
 
 impl Receipt {
@@ -153,7 +154,7 @@ impl Receipt {
         facts.row(["Delivered", &self.delivered.to_string()]);
         facts.row(["Time", &format!("{} ms", self.elapsed.as_millis())]);
 
-        let mut text = format!("Receipt ({})\n{}", self.offer.kind.as_str(), facts.render(2));
+        let mut text = format!("Receipt ({})\n{}", self.offer.kind.as_str(), facts.render_indented());
         if self.moved.is_empty() {
             text.push_str("  No ledger could be looked at.\n");
             return text;
@@ -202,7 +203,7 @@ impl Receipt {
                 one.account.asset_code.clone(),
             ]);
         }
-        table.render(2)
+        table.render_indented()
     }
 }
 
@@ -227,7 +228,7 @@ impl Offer {
                 &format!("{least} is the least that can be sent, so more may arrive than was asked for"),
             ]);
         }
-        format!("Quote\n{}", table.render(2))
+        format!("Quote\n{}", table.render_indented())
     }
 
     /// Whether one unit sent may be worth several units received. Then the amount cannot be exact.

@@ -1,4 +1,5 @@
 //! The authorization server as a role.
+//! Its rules are in `services/auth`, its routes in `edges/auth-api`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! How listeners are served: limits for clients, and log lines for the operator.
+//! The deadlines and limits themselves are in `http-kit`.
 
 use std::net::IpAddr;
 
@@ -65,5 +66,5 @@ pub(crate) fn announce(listeners: &[(&str, Exposure, &TcpListener)]) {
             );
         }
     }
-    say(&table.render(2));
+    say(&table.render_indented());
 }

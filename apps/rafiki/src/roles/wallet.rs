@@ -1,4 +1,5 @@
 //! The account-servicing entity as a role.
+//! Its accounts and routes are in `edges/wallet`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! Why a tap did not end with a receipt.
+//! Errors of payments without a card are in `pay`.
 
 use uuid::Uuid;
 

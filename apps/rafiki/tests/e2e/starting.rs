@@ -240,7 +240,7 @@ fn checking_finds_every_mistake_that_would_stop_or_cripple_a_role() {
     let (text, port) = (sqlite(&text), (ports + 2).to_string());
     let mistakes: [(&str, &str, &str); 8] = [
         ("PRIVATE_KEY_FILE", "/nowhere/key.pem", "cannot read"),
-        ("PRIVATE_KEY_FILE", &no_key, "holds no Ed25519 private key"),
+        ("PRIVATE_KEY_FILE", &no_key, "without an Ed25519 private key"),
         ("ADMIN_PORT", &port, "which ADMIN_PORT has as well"),
         ("DATABASE_URL", &text, "no SQLite database"),
         ("STREAM_SECRET", "c2hvcnQ=", "must be base64 of 32 octets"),

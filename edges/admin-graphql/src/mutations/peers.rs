@@ -1,4 +1,5 @@
 //! Peers.
+//! Their rules are in `payments` and `peering`; how they are shown is in `types`.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use payments::administration::{NewPeer, PeerChange};
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
+use crate::field_change::change_of;
 use crate::idempotency::Once;
 use crate::scalars::UInt64;
 use crate::texts::{Name, Token, UrlText};
@@ -160,9 +162,9 @@ impl PeerMutation {
                 static_ilp_address: input.static_ilp_address.clone(),
                 outgoing: input.http.as_ref().map(HttpInput::outgoing),
                 incoming_tokens: input.http.as_ref().and_then(HttpInput::incoming_tokens),
-                max_packet_amount: given_amount(&input.max_packet_amount)?,
-                name: input.name.as_opt_ref().map(|name| name.cloned().map(Name::into_string)),
-                liquidity_threshold: given_amount(&input.liquidity_threshold)?,
+                max_packet_amount: change_of(input.max_packet_amount).try_map(UInt64::storable)?,
+                name: change_of(input.name.clone()).map(Name::into_string),
+                liquidity_threshold: change_of(input.liquidity_threshold).try_map(UInt64::storable)?,
                 routes: input.routes.clone(),
             };
             Ok(call.administration().update_peer(call.caller, peer_id(&input.id)?, change).await?)
@@ -198,10 +200,4 @@ impl HttpInput {
 
 fn peer_id(text: &str) -> Result<PeerId, Refusal> {
     text.parse().map_err(|_| Refusal::new("unknown peer", Code::NotFound))
-}
-
-/// `None` if nothing was said, `Some(None)` for an explicit null.
-#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
-fn given_amount(given: &MaybeUndefined<UInt64>) -> Result<Option<Option<u64>>, Refusal> {
-    given.as_opt_ref().map(|amount| amount.copied().map(UInt64::storable).transpose()).transpose()
 }

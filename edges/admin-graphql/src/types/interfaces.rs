@@ -1,4 +1,5 @@
 //! Members that several types share, and a type that no field returns. Clients have generated code for all of them.
+//! The types that implement them are in their own files.
 
 use async_graphql::{Enum, ID, Interface};
 

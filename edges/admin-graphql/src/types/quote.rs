@@ -1,4 +1,5 @@
 //! Quotes.
+//! Making one is in `mutations`.
 
 use async_graphql::{ID, Object};
 use payments_model::Quote;

@@ -1,4 +1,5 @@
 //! Which requests are accepted: signatures, replays, malformed and oversized requests.
+//! Rights of signed callers are in `matrix`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Endpoints, deliveries and sending again, with the permissions of each caller.
+//! Sending itself is tested in `services/webhooks`.
 
 use serde_json::{Value, json};
 use testkit::on_each_database;

@@ -1,4 +1,5 @@
 //! `POST` and `DELETE /continue/{id}`.
+//! The first request for a grant is in `grants`.
 
 use serde_json::json;
 use testkit::on_each_database;

@@ -1,4 +1,5 @@
 //! The requests of the owner: start, choice, finish.
+//! The client's requests are in `grants` and `continuation`.
 
 use gnap::hash::InteractionHash;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! `POST /` of the introspection listener.
+//! Rotation and revocation are in `tokens`.
 
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;

@@ -1,4 +1,5 @@
 //! Refusals of every listener that come before all other checks.
+//! Refusals of one operation are in its own file.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

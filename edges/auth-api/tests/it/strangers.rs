@@ -1,4 +1,5 @@
 //! Unknown clients: their rights and their rate limits, for secrets, browsers, floods and large documents.
+//! Malformed texts are in `hostile`.
 
 use auth_api::ServiceCallers;
 use clock::Clock;

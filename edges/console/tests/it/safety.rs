@@ -1,4 +1,5 @@
 //! No change happens twice, without an entry in the log, or on request of another site.
+//! Signing in is in `signing_in`.
 
 use axum::http::StatusCode;
 use serde_json::Value;

@@ -1,4 +1,5 @@
 //! Signing in: which credentials are accepted, for how long, and how the secret is stored.
+//! What a user may do afterwards is in `safety`.
 
 use std::time::Duration;
 

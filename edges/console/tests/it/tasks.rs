@@ -1,4 +1,5 @@
 //! Every task of an operator as a form that is filled in and sent, and the resulting calls of the Admin API.
+//! How pages look is in `pages`.
 
 use admin_client::Mutation;
 use axum::http::StatusCode;

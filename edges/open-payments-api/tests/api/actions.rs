@@ -1,4 +1,5 @@
 //! Every action of every resource, requested by every kind of client, with the expected answer.
+//! Who may see what of another tenant is in `matrix`.
 
 use gnap::{AccessType, Action};
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, QuoteId};

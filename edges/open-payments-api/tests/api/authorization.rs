@@ -1,4 +1,5 @@
 //! Tokens and signatures: every way to be refused.
+//! What an authorized client may do is in `actions`.
 
 use gnap::{AccessType, Action};
 use http_signatures::{Signer, SigningKey};

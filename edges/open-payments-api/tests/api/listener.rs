@@ -1,4 +1,5 @@
 //! Rules for every request: gate, cross-origin access, routing, bodies, health.
+//! Single operations are in the files beside it.
 
 use axum::http::Method;
 use serde_json::json;

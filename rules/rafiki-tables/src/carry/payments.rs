@@ -203,8 +203,8 @@ fn end_event(
 ) -> Result<Carried, Refusal> {
     let data = end_data(row, id, state, expected, untold)?;
     let tenant = row.uuid("tenantId")?;
-    let event = TransferId::derived(id, "end told by the move", 0).as_uuid();
-    let delivery = TransferId::derived(id, "end delivered by the move", 0).as_uuid();
+    let event = TransferId::derived_once(id, "end told by the move").as_uuid();
+    let delivery = TransferId::derived_once(id, "end delivered by the move").as_uuid();
     let kind = if state == "COMPLETED" { "incoming_payment.completed" } else { "incoming_payment.expired" };
 
     carried.records.push(Record::new(

@@ -1,7 +1,9 @@
-//! Peers: their creation, change and deletion. The exchange of packets with them is in the connector.
+//! Peers: their creation, change and deletion.
+//! The exchange of packets with them is in the connector.
 
 use auto_peering::is_endpoint;
 use ledger::TransferId;
+use outside_text::FieldChange;
 use payments_model::accounting::{AccountKind, accepted};
 use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::quote::LARGEST_AMOUNT;
@@ -35,7 +37,7 @@ pub struct NewPeer {
     pub routes: Vec<String>,
 }
 
-/// Changes of a peer; `None` keeps the present value.
+/// Changes of a peer. `None` keeps the present value.
 #[derive(Clone, Debug, Default)]
 pub struct PeerChange {
     /// Its ILP address.
@@ -44,12 +46,12 @@ pub struct PeerChange {
     pub outgoing: Option<OutgoingHttp>,
     /// The tokens that it may present. They replace all earlier tokens.
     pub incoming_tokens: Option<Vec<Secret>>,
-    /// The largest packet; `Some(None)` removes the limit.
-    pub max_packet_amount: Option<Option<u64>>,
-    /// The name for people; `Some(None)` removes it.
-    pub name: Option<Option<String>>,
-    /// The threshold of the liquidity event; `Some(None)` removes it.
-    pub liquidity_threshold: Option<Option<u64>>,
+    /// The largest packet.
+    pub max_packet_amount: FieldChange<u64>,
+    /// The name for people.
+    pub name: FieldChange<String>,
+    /// The threshold of the liquidity event.
+    pub liquidity_threshold: FieldChange<u64>,
     /// Address prefixes routed to it besides its own address. They replace all earlier prefixes.
     pub routes: Option<Vec<String>>,
 }
@@ -261,7 +263,7 @@ impl Administration {
         // withdrawals at once have the same id.
         let debited = shown(account.debits_posted);
         let id = TransferId::derived(peer.id.as_uuid(), "liquidity left at the end", debited);
-        let withdrawal = peer.ledger_asset().withdrawal(id, peer.id.into(), amount, 0);
+        let withdrawal = peer.ledger_asset().withdrawal_at_once(id, peer.id.into(), amount);
         for result in self.ledger.submit(vec![withdrawal]).await.map_err(Unavailable::from)? {
             // Refused only if packets have changed the balance since it was read.
             accepted(result).map_err(|_| DeletePeerError::HoldsMoney)?;
@@ -270,7 +272,7 @@ impl Administration {
     }
 
     async fn deposit_initial(&self, peer: &Peer, amount: u64) -> Result<(), CreatePeerError> {
-        let id = TransferId::derived(peer.id.as_uuid(), "initial liquidity", 0);
+        let id = TransferId::derived_once(peer.id.as_uuid(), "initial liquidity");
         let deposit = peer.ledger_asset().deposit(id, peer.id.into(), amount);
         for result in self.ledger.submit(vec![deposit]).await.map_err(Unavailable::from)? {
             accepted(result).map_err(|_| CreatePeerError::InvalidInitialLiquidity)?;
@@ -289,15 +291,9 @@ fn apply(peer: &mut Peer, change: PeerChange) {
         // longer matter.
         peer.history = PeerHistory::default();
     }
-    if let Some(limit) = change.max_packet_amount {
-        peer.max_packet_amount = limit;
-    }
-    if let Some(name) = change.name {
-        peer.name = name;
-    }
-    if let Some(threshold) = change.liquidity_threshold {
-        peer.liquidity_threshold = threshold;
-    }
+    change.max_packet_amount.apply(&mut peer.max_packet_amount);
+    change.name.apply(&mut peer.name);
+    change.liquidity_threshold.apply(&mut peer.liquidity_threshold);
     if let Some(routes) = change.routes {
         peer.routes = Peer::routes_of(&peer.static_ilp_address, routes);
     }

@@ -117,18 +117,31 @@ impl LiveReceivers {
             return Ok(found.received);
         }
 
+        if let Some(noted) = self.note_credit_of_locked(id, &mut found).await? {
+            *written = Some(noted);
+        }
+        Ok(found.received)
+    }
+
+    /// As [`LiveReceivers::note_credit`], for a payment whose row is read under its lock. Returns the row after the
+    /// change, or `None` if there is no such payment.
+    async fn note_credit_of_locked(
+        &self,
+        id: IncomingPaymentId,
+        found: &mut InLedger,
+    ) -> Result<Option<IncomingPayment>, Unavailable> {
         loop {
             let now = self.0.clock.now();
             let unit = self.0.store.begin().await?;
             let locked = unit.every_tenant().locked_incoming_payment(id).await?;
-            let Some(locked) = locked else { return Ok(found.received) };
+            let Some(locked) = locked else { return Ok(None) };
             let before = (*locked).clone();
 
             if before.is_open() && before.is_paid_by(found.received) && !found.is_closed() {
                 // The event of an ended payment states a final total, so the expectation is closed first.
                 drop(unit);
                 let received = expectations::close(&*self.0.ledger, &before).await?;
-                found = InLedger { received, left: Some(0) };
+                *found = InLedger { received, left: Some(0) };
                 continue;
             }
 
@@ -154,9 +167,7 @@ impl LiveReceivers {
             if !payment.is_open() {
                 self.forget(id);
             }
-
-            *written = Some(payment);
-            return Ok(found.received);
+            return Ok(Some(payment));
         }
     }
 

@@ -185,5 +185,5 @@ fn takes_no_money() -> AttemptFailure {
 }
 
 fn movement_id(payment: &OutgoingPayment) -> TransferId {
-    TransferId::derived(payment.id().as_uuid(), "local delivery", 0)
+    TransferId::derived_once(payment.id().as_uuid(), "local delivery")
 }

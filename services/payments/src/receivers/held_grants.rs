@@ -1,4 +1,5 @@
 //! Grants at other authorization servers: found, rotated or requested, by one task at a time.
+//! Grants that this institution gives are in `services/auth`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! How much an incoming payment takes, with two processes, both payment methods, and stored ledgers.
+//! What else ends a payment is in `life`.
 
 use std::sync::Arc;
 use std::time::Duration;

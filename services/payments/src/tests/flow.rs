@@ -1,4 +1,5 @@
 //! Payments from quote to receipt, between two institutions and within one.
+//! Payments that do not succeed are in `life`.
 
 use payments_model::fee::FeeKind;
 use payments_model::quote::QuoteRequest;

@@ -1,4 +1,5 @@
 //! Grants at another institution's authorization server, which counts the requests that it gets.
+//! What is done with a grant is in `flow`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
 //! What may happen to payments besides sending: expiry, completion, decisions, funding, cancellation, limits.
+//! Successful payments are in `flow`.
 
 use std::sync::Arc;
 use std::time::Duration;

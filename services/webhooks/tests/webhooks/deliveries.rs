@@ -1,4 +1,5 @@
 //! How a single event is told, tried again and given up.
+//! Several events about one payment are in `order`.
 
 use std::sync::Mutex;
 use std::time::Duration;

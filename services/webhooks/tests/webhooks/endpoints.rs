@@ -1,4 +1,5 @@
 //! Several endpoints of a tenant, each with its types, its secret and its place.
+//! Deliveries to one endpoint are in `deliveries`.
 
 use std::time::Duration;
 

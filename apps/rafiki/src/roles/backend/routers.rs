@@ -1,4 +1,5 @@
 //! The routers of the backend's listeners: Open Payments, the Admin API with the operator's routes, and packets.
+//! What the routes do is in the edges.
 
 use std::sync::Arc;
 
