@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_wrong_with_one_is_told_to_that_one_only() {
+    async fn a_fault_of_one_request_is_reported_to_its_caller_only() {
         let (gather, _) = doubling();
         let answers = join_all((10..20).map(|number| gather.ask(number))).await;
         for (number, answer) in (10..20).zip(answers) {

@@ -53,8 +53,8 @@ pub enum Unreachable {
     },
     /// The connection cannot be encrypted as the URL requires.
     #[error(
-        "no encrypted connection to {server}: {reason}; switch TLS on at the server, or set sslmode in the database \
-         URL to what it offers"
+        "no encrypted connection to {server}: {reason}; this program has no TLS to Postgres: use a private network, \
+         a Unix socket or a tunnel, and remove sslmode from the database URL"
     )]
     Tls {
         /// Host and port.

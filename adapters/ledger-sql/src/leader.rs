@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(2);
 const EXPIRIES: u32 = 4096;
 /// After this many rounds in a row that were lost to other processes, callers get an error.
 const ATTEMPTS: u32 = 100;
-/// After a round is lost to another process, so many rounds take the lock first.
+/// After a round is lost to another process, this many rounds take the lock first.
 const CONTENDED: u32 = 32;
 /// The number of entries from one waypoint back to the one before, both included.
 #[expect(clippy::cast_possible_truncation, reason = "a small constant")]

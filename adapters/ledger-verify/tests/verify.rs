@@ -55,7 +55,7 @@ async fn a_sound_ledger_on_postgres_is_found_sound_and_a_changed_one_is_not() {
 
 /// Each statement changes a sound file in one place.
 #[tokio::test]
-async fn whatever_is_changed_in_a_file_is_noticed() {
+async fn every_change_in_a_file_is_noticed() {
     let (_folder, path, url) = sqlite().await;
     let sound = std::fs::read(&path).expect("the file can be read");
     let journal = [

@@ -8,10 +8,10 @@ use url::Url;
 
 use crate::{Auth, Backend, DatabaseUrl, Secret, UnsignedWebhooks, Wallet};
 
-/// The sections of one installation, each with the name its operator knows it by.
+/// The sections of one installation, each with the name that its operator uses.
 #[derive(Clone, Debug, Default)]
 pub struct Roles {
-    /// Backends that share one database, or one.
+    /// Backends. If there are several, they share one database.
     pub backends: Vec<(String, Backend)>,
     /// Authorization servers.
     pub auths: Vec<(String, Auth)>,
@@ -19,12 +19,12 @@ pub struct Roles {
     pub wallets: Vec<(String, Wallet)>,
 }
 
-/// Two roles that do not fit together.
+/// A disagreement of two roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disagreement {
-    /// Something stands still.
+    /// Something will not work.
     Broken(String),
-    /// It may be meant, and is worth a look.
+    /// It may be intended, and should be checked.
     Doubtful(String),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Disagreement {
 }
 
 impl Roles {
-    /// Everything in which the roles do not fit together.
+    /// All disagreements of the roles.
     pub fn disagreements(&self) -> Vec<Disagreement> {
         let mut found = Findings::default();
         for pair in self.backends.windows(2) {
@@ -224,7 +224,7 @@ impl Findings {
         self.doubtful(backend.mode == auth.mode, || format!("NODE_ENV differs between {b} and {a}"));
     }
 
-    /// A URL on this machine must name the port of the listener it is for.
+    /// A URL on this machine must name the port of the listener that it is for.
     fn port_of(&mut self, (name, who): (&str, &str), url: &Url, (port_name, whose, port): (&str, &str, u16)) {
         let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         let fits = !here || port == 0 || url.port_or_known_default() == Some(port);
@@ -313,15 +313,15 @@ mod tests {
     }
 
     #[test]
-    fn roles_that_fit_together_are_left_in_peace() {
+    fn roles_that_agree_cause_no_report() {
         assert_eq!(told(&[], &[], &[]), Vec::<String>::new());
     }
 
-    /// What is changed at backend, authorization server and wallet, and what is printed about it.
+    /// What is changed at backend, authorization server and wallet, and the expected report.
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a str);
 
     #[test]
-    fn whatever_must_be_equal_and_is_not_is_told() {
+    fn every_disagreement_of_two_roles_is_reported() {
         let cases: [Case<'_>; 11] = [
             (
                 &[("AUTH_SERVICE_SECRET", "a service secret")],

@@ -16,32 +16,31 @@ use crate::redis::RedisSettings;
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
-/// Everything an authorization server needs to know.
+/// The settings of an authorization server.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "one switch for each variable of the reference")]
 pub struct Auth {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Production refuses settings that are safe
     /// in development only.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
-    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    /// `TRUST_PROXY`: trust the headers `X-Forwarded-*`.
     pub trust_proxy: bool,
-    /// How signatures are judged.
+    /// How signatures of requests are checked.
     pub signatures: Signatures,
     /// What all listeners have in common.
     pub listeners: Listeners,
-    /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of clients may name although they are private or spoken to
-    /// without TLS.
+    /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of clients may name although they are private or have no TLS.
     pub outbound_allowed_hosts: Vec<String>,
-    /// `AUTH_SERVICE_SECRET`, which callers of introspection and of the service API show; by default made of
-    /// `ADMIN_API_SECRET`.
+    /// `AUTH_SERVICE_SECRET`: callers of introspection and of the service API must send it. By default it is derived
+    /// from `ADMIN_API_SECRET`.
     pub service_secret: Option<Secret>,
-    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether they have to. Without it, any program that reaches these listeners can
-    /// make tenants.
+    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether callers of introspection and of the service API must send
+    /// `AUTH_SERVICE_SECRET`. Without it, any program that reaches these listeners can create tenants.
     pub require_service_secret: bool,
-    /// How often strangers may do what costs us something.
+    /// How many requests of strangers that cost work are accepted.
     pub limits: StrangerLimits,
     /// Ports of the listeners; 0 lets the system choose.
     pub ports: AuthPorts,
@@ -49,7 +48,7 @@ pub struct Auth {
     pub database: DatabaseUrl,
     /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
     pub manual_migrations: bool,
-    /// The shared cache; in process without it.
+    /// The shared cache. Without it, values are shared through the database.
     pub redis: Option<RedisSettings>,
     /// `AUTH_SERVER_URL`: public base of continue, manage and interact URLs.
     pub server_url: Url,
@@ -67,7 +66,7 @@ pub struct Auth {
     pub cookie_same_site: Option<SameSite>,
     /// `INTERACTION_EXPIRY_SECONDS`: how long an owner may take to decide.
     pub interaction_lifetime: Duration,
-    /// `ACCESS_TOKEN_EXPIRY_SECONDS`: how long a token is good.
+    /// `ACCESS_TOKEN_EXPIRY_SECONDS`: how long a token is valid.
     pub access_token_lifetime: Duration,
     /// `WAIT_SECONDS` between two continuations.
     pub continue_wait: Duration,
@@ -79,13 +78,13 @@ pub struct Auth {
     pub list_all_interaction: bool,
     /// `ACCESS_TOKEN_DELETION_DAYS`: how long expired tokens are kept.
     pub access_token_retention: Duration,
-    /// `DATABASE_CLEANUP_WORKERS`: whether this process removes what is over; 0 leaves it to others.
+    /// `DATABASE_CLEANUP_WORKERS`: whether this process removes expired rows; with 0 other processes do it.
     pub cleanup: Cleanup,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
-/// Whether a process removes what is over from the database.
+/// Whether a process removes expired rows from the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cleanup {
     /// It does.
@@ -109,12 +108,12 @@ pub struct AuthPorts {
     pub service: u16,
 }
 
-/// How often strangers may do what costs us something, in a minute; 0 for any number.
+/// How many requests of strangers that cost work are accepted in a minute; 0 for any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StrangerLimits {
     /// `GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS`: grant requests from one address in a minute; 0 for any number.
     pub grant_requests_per_address: u32,
-    /// `GRANT_REQUESTS_PER_MINUTE_PER_CLIENT`: of one client, whose signature was good.
+    /// `GRANT_REQUESTS_PER_MINUTE_PER_CLIENT`: the same for one client, counted by its valid signatures.
     pub grant_requests_per_client: u32,
     /// `FAILURES_PER_MINUTE_PER_ADDRESS`: wrong signatures, tokens and interactions.
     pub failures_per_address: u32,
@@ -140,12 +139,12 @@ pub enum SameSite {
 }
 
 impl Auth {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_no_cleanup_has_none_and_equal_ports_are_refused() {
+    fn cleanup_can_be_switched_off_and_equal_ports_are_refused() {
         let mut environment = Environment::of(REQUIRED);
         assert_eq!(Auth::from_environment(&environment).unwrap().cleanup, Cleanup::Here);
         environment.set("DATABASE_CLEANUP_WORKERS", "0");

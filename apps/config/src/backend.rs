@@ -40,21 +40,21 @@ pub use self::webhooks::Webhooks;
 use self::without_effect::read_without_effect;
 pub use self::workers::Workers;
 
-/// Everything a backend needs to know.
+/// The settings of a backend.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "one switch for each variable of the reference")]
 pub struct Backend {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Production refuses settings that are safe
     /// in development only.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
-    /// `INSTANCE_NAME`: whose numbers and health these are.
+    /// `INSTANCE_NAME`: the name of the instance in numbers, health and pages.
     pub instance_name: String,
     /// `OPEN_PAYMENTS_URL`: prefix of all resource ids.
     pub open_payments_url: Url,
-    /// `AUTH_SERVER_GRANT_URL`: the authorization server announced to clients, as it is written.
+    /// `AUTH_SERVER_GRANT_URL`: the authorization server that is announced to clients, in exactly this spelling.
     pub auth_server_grant_url: String,
     /// `AUTH_SERVER_INTROSPECTION_URL`: where tokens are introspected.
     pub auth_server_introspection_url: Url,
@@ -64,17 +64,18 @@ pub struct Backend {
     pub ilp_connector_url: Url,
     /// `KEY_ID` of the instance's Open Payments client key.
     pub key_id: String,
-    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8); unset means a key for this run only.
+    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8). If it is unset, each start makes a new key.
     pub private_key_pem: Option<Secret>,
     /// `OPERATOR_TENANT_ID`: the tenant that is the operator.
     pub operator_tenant_id: Uuid,
-    /// `STREAM_SECRET`: 32 octets that key all STREAM credentials; unset means a secret for this run only.
+    /// `STREAM_SECRET`: 32 octets from which all STREAM credentials are derived. If it is unset, each start makes a new
+    /// secret.
     pub stream_secret: Option<[u8; 32]>,
     /// `CARD_SERVICE_URL`, published in wallet address documents.
     pub card_service_url: Option<Url>,
-    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    /// `TRUST_PROXY`: trust the headers `X-Forwarded-*`.
     pub trust_proxy: bool,
-    /// How signatures are judged.
+    /// How signatures of requests are checked.
     pub signatures: Signatures,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`: answer SPSP requests at wallet addresses.
     pub spsp: bool,
@@ -84,13 +85,14 @@ pub struct Backend {
     /// What all listeners have in common.
     pub listeners: Listeners,
     /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of tenants, peers and clients may name although they are private or
-    /// spoken to without TLS.
+    /// have no TLS.
     pub outbound_allowed_hosts: Vec<String>,
-    /// `AUTH_SERVICE_SECRET`, shown to the authorization server; by default made of `ADMIN_API_SECRET`.
+    /// `AUTH_SERVICE_SECRET`: it is sent to the authorization server. By default it is derived from `ADMIN_API_SECRET`.
     pub auth_service_secret: Option<Secret>,
     /// `AUTH_SERVICE_API_URL`: the service API of the authorization server, where tenants are mirrored.
     pub auth_service_api_url: Url,
-    /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: wrong tokens and signatures borne of one address; 0 for any number.
+    /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: how many wrong tokens and signatures one address may send; 0 for any
+    /// number.
     pub failed_tokens_per_minute: u32,
     /// Ports of the listeners; 0 lets the system choose.
     pub ports: BackendPorts,
@@ -98,16 +100,16 @@ pub struct Backend {
     pub database: DatabaseUrl,
     /// `LEDGER_DATABASE_URL`; by default beside the backend's own.
     pub ledger_database: DatabaseUrl,
-    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is looked at; `None` (0) means never.
+    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is scanned; `None` (0) means never.
     pub ledger_monitor_interval: Option<Duration>,
     /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
     pub manual_migrations: bool,
-    /// The shared cache; in process without it.
+    /// The shared cache. Without it, values are shared through the database.
     pub redis: Option<RedisSettings>,
     /// Which engine keeps the ledger.
     pub accounting: Accounting,
-    /// `LOCAL_CACHE_DURATION_MS`: how long what is kept in memory of tenants, assets, fees, peers and wallet addresses is
-    /// used after a change that was made past this program; its own changes end it at once.
+    /// `LOCAL_CACHE_DURATION_MS`: after another program has changed tenants, assets, fees, peers or wallet addresses in
+    /// the database, old copies in memory are used for this time at most. Changes by this program take effect at once.
     pub local_cache_lifetime: Duration,
     /// Wallet addresses.
     pub wallet_addresses: WalletAddresses,
@@ -121,11 +123,11 @@ pub struct Backend {
     pub admin_api: AdminApi,
     /// Packets from peers.
     pub packets: Packets,
-    /// What collectors are told.
+    /// The data that collectors get.
     pub telemetry: Telemetry,
-    /// Peers that come about by asking.
+    /// Peers that ask for peering.
     pub auto_peering: AutoPeering,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
@@ -143,12 +145,12 @@ pub struct BackendPorts {
 }
 
 impl Backend {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
@@ -431,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_effect_is_said_with_the_reason() {
+    fn a_variable_without_effect_is_reported_with_the_reason() {
         let set = [
             ("LIVENET", "true"),
             ("WEBHOOK_WORKER_IDLE", "200"),
@@ -462,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn no_retry_is_no_attempt_and_is_told_and_in_a_test_nothing_works_by_itself() {
+    fn zero_retries_mean_no_attempt_and_are_reported_and_in_test_mode_no_worker_runs() {
         let backend = Backend::from_environment(&with(&[("WEBHOOK_MAX_RETRY", "0"), ("NODE_ENV", "test")])).unwrap();
         assert_eq!(backend.webhooks.attempts_max, Some(0));
         assert!(backend.notices.iter().any(|notice| notice.name == "WEBHOOK_MAX_RETRY"));
@@ -484,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_that_others_know_or_that_are_missing_are_noticed_with_the_remedy() {
+    fn published_or_missing_secrets_are_reported_with_the_remedy() {
         let told = noticed(&with(&[]));
         assert!(told.contains("ADMIN_API_SECRET is a published example"), "{told}");
         for name in ["STREAM_SECRET", "PRIVATE_KEY_FILE", "SIGNATURE_SECRET"] {

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{DatabaseUrl, Environment, Mode, Secret};
 
-/// One variable whose value can be used, but about which its operator ought to know something.
+/// A variable whose value can be used, with a notice for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The variable.
@@ -46,7 +46,7 @@ pub struct Problem {
     pub reason: String,
 }
 
-/// Everything that is wrong with a configuration.
+/// All errors of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     /// In the order of the section's variables; never empty.
@@ -78,7 +78,7 @@ const PUBLISHED: [&str; 12] = [
     "replace-me",
     "replace_me",
 ];
-/// A secret shorter than this can be found by trying.
+/// A shorter secret can be guessed.
 const SECRET_MIN: usize = 16;
 
 pub(crate) struct Reader<'a> {
@@ -89,7 +89,7 @@ pub(crate) struct Reader<'a> {
     asked: RefCell<BTreeSet<String>>,
 }
 
-/// Reads a section with `read` and reports all that is wrong with it. `with` puts in what is to be said at the start.
+/// Reads a section with `read` and reports all its errors. `with` adds the notices for the start.
 pub(crate) fn read_section<T>(
     environment: &Environment,
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
@@ -101,7 +101,7 @@ pub(crate) fn read_section<T>(
     reader.finish(section.map(|section| with(section, notices)))
 }
 
-/// Every variable that `read` asks for.
+/// Every variable that `read` reads.
 pub(crate) fn variables_read_by<T>(read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> BTreeSet<String> {
     let environment = Environment::default();
     let mut reader = Reader::new(&environment);
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
         self.environment.get(name)
     }
 
-    /// What was noticed so far.
+    /// The notices so far.
     pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         self.notices.push(Notice { name: name.to_owned(), text: text.into() });
     }
 
-    /// Says of those variables that are set why they have no effect, in one line.
+    /// Reports in one line which of these variables are set, and why they have no effect.
     pub(crate) fn no_effect(&mut self, names: &[&str], why: &str) {
         let set: Vec<&str> = names.iter().copied().filter(|name| self.get(name).is_some()).collect();
         if !set.is_empty() {
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Warns of a secret that others know or can find out.
+    /// Reports a secret that is published or can be guessed.
     pub(crate) fn judge_secret(&mut self, name: &str) {
         let Some(secret) = self.get(name) else { return };
         let remedy = "make one of your own with `openssl rand -base64 32`";
@@ -153,8 +153,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Says of ports that are the same what would happen, and refuses them. 0 lets the system choose, and is never
-    /// the same.
+    /// Refuses equal ports. Port 0 lets the system choose, so it is never equal to another.
     pub(crate) fn distinct_ports(&mut self, ports: &[(&str, u16)]) {
         for (place, (name, port)) in ports.iter().enumerate() {
             let same = ports[..place].iter().find(|(_, other)| other == port && *port != 0);
@@ -164,7 +163,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The section, or all that is wrong with it.
+    /// The section, or all its errors.
     pub(crate) fn finish<T>(self, section: Option<T>) -> Result<T, ConfigError> {
         match section {
             Some(section) if self.problems.is_empty() => Ok(section),

@@ -7,17 +7,17 @@ use url::Url;
 
 use crate::reader::{ByDefault, Reader};
 
-/// How signatures of Open Payments and GNAP requests are judged.
+/// How signatures of Open Payments and GNAP requests are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signatures {
-    /// `SIGNATURE_MAX_AGE_SECONDS`; zero switches every check of time off, as the reference has none.
+    /// `SIGNATURE_MAX_AGE_SECONDS`; 0 switches off all checks of time, which the reference does not have.
     pub max_age: Duration,
     /// `SIGNATURE_CLOCK_SKEW_SECONDS`: how far a client's clock may run ahead.
     pub clock_skew: Duration,
     /// `SIGNATURE_PUBLIC_URL`: the origin that clients call; if it is not set, it is taken from `Host` and, if trusted,
     /// `X-Forwarded-*`.
     pub public_url: Option<Url>,
-    /// `SIGNATURE_ANY_HOST`: with a public URL, take requests whose `Host` is another all the same.
+    /// `SIGNATURE_ANY_HOST`: with a public URL, also accept requests whose `Host` differs from it.
     pub any_host: bool,
 }
 

@@ -14,13 +14,13 @@ use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
-/// Everything the wallet needs to know.
+/// The settings of the wallet.
 #[derive(Clone, Debug)]
 pub struct Wallet {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
     /// What all listeners have in common. The wallet has no public one: no page of it is for customers yet.
     pub listeners: Listeners,
@@ -32,7 +32,7 @@ pub struct Wallet {
     pub open_payments_url: Url,
     /// `GRAPHQL_URL`: the backend's Admin API.
     pub graphql_url: Url,
-    /// `OPERATOR_TENANT_ID`: the tenant the wallet acts for.
+    /// `OPERATOR_TENANT_ID`: the tenant for which the wallet acts.
     pub tenant_id: Uuid,
     /// `SIGNATURE_SECRET`: signs Admin API requests.
     pub admin_secret: Secret,
@@ -44,7 +44,7 @@ pub struct Wallet {
     pub unsigned_webhooks: UnsignedWebhooks,
     /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events. By default that of requests.
     pub webhook_signature_version: u32,
-    /// `WEBHOOK_TOLERANCE_MS`: greatest age of a webhook's signature.
+    /// `WEBHOOK_TOLERANCE_MS`: the greatest age of a webhook's signature.
     pub webhook_tolerance: Duration,
     /// `DATABASE_URL`: `sqlite:<file>` or `postgres://…`.
     pub database: DatabaseUrl,
@@ -61,11 +61,11 @@ pub struct Wallet {
     pub card_verification: CardVerification,
     /// `LIQUIDITY_TOPUP`: what is deposited when liquidity is low; 0 for nothing.
     pub liquidity_topup: u64,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
-/// Whether a webhook without any signature is accepted. One with a wrong signature never is.
+/// Whether a webhook without any signature is accepted. A webhook with a wrong signature is always refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsignedWebhooks {
     /// It is refused.
@@ -80,7 +80,7 @@ pub enum UnsignedWebhooks {
 pub enum CardVerification {
     /// The chip's cryptogram, counter and PIN are checked.
     Chip,
-    /// Any card data are accepted, as by the original's mock.
+    /// All card data are accepted, as in the original's mock.
     Off,
 }
 
@@ -90,19 +90,19 @@ pub enum FeePolicy {
     /// The fee; unused slippage goes back to the customer.
     #[default]
     FeePlusSent,
-    /// Everything the quote named.
+    /// The whole debit amount of the quote.
     FullDebit,
-    /// Nothing, as the reference's mock; leftovers are not withdrawn.
+    /// Nothing, as in the reference's mock. Remaining money is not withdrawn.
     Compat,
 }
 
 impl Wallet {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn unsigned_webhooks_are_believed_in_development_only_and_only_without_a_secret_for_them() {
+    fn unsigned_webhooks_are_accepted_in_development_only_and_only_without_a_secret_for_them() {
         let mut environment = Environment::of(REQUIRED);
         let believed = |environment: &Environment| Wallet::from_environment(environment).unwrap().unsigned_webhooks;
         assert_eq!(believed(&environment), UnsignedWebhooks::Believed);

@@ -523,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_wrongly_is_told_in_the_users_words() {
+    fn wrong_options_are_reported_in_the_users_words() {
         let told = |line: &[&str]| Cli::try_parse_from(line).unwrap_err().to_string();
         for ports in ["0", "65530", "-1", "many"] {
             assert!(told(&["rafiki", "dev", &format!("--ports={ports}")]).contains("first of forty ports"), "{ports}");

@@ -315,7 +315,7 @@ on_each_database! {
         assert_eq!(*seen.lock().unwrap(), [None]);
     }
 
-    async fn who_may_peer_and_how_many_is_the_operators_word(database) {
+    async fn the_operator_decides_which_and_how_many_nodes_may_peer(database) {
         let offer = Offer { initial_liquidity: 0, peers_max: 1, invitation: Some(Secret::new("welcome here")) };
         let bob = Node::offering(database, "bob", offer).await;
         let alice = Node::open(TestDatabase::sqlite().await, "alice").await;
@@ -365,7 +365,7 @@ on_each_database! {
         assert_eq!(alice.liquidity().await, 40);
     }
 
-    async fn what_is_in_the_way_is_told_in_the_words_of_the_protocol(database) {
+    async fn obstacles_are_reported_in_the_words_of_the_protocol(database) {
         let bob = Node::open(database, "bob").await;
         let mut document = stranger("test.alice", "t");
         document["asset"]["scale"] = json!(9);
@@ -392,7 +392,7 @@ on_each_database! {
         assert_eq!(bob.peers().await.len(), 0);
     }
 
-    async fn who_asks_too_often_is_told_when_to_come_again(database) {
+    async fn a_caller_that_asks_too_often_learns_when_to_ask_again(database) {
         let bob = Node::open(database, "bob").await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_as_long_as_told_is_never_too_early() {
+    fn a_client_that_waits_as_long_as_asked_is_never_too_early() {
         let seconds = |millis| RetryAfter(Duration::from_millis(millis)).seconds();
         assert_eq!([seconds(0), seconds(1), seconds(1000), seconds(1001)], [1, 1, 1, 2]);
     }

@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_that_is_told_before_the_beginning_is_settled_without_a_hold() {
+    async fn an_end_event_before_the_first_event_is_settled_without_a_hold() {
         let (book, customer) = book_with(1_000).await;
         for _ in 0..2 {
             book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();

@@ -194,7 +194,7 @@ impl Pair<'_> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_pair_of_the_playground_is_paid_as_quoted_or_told_the_least_amount_at_once() {
+async fn every_pair_of_the_playground_is_paid_as_quoted_or_learns_the_least_amount_at_once() {
     let network = two_institutions().await;
     let (mut paid, mut refused) = (0, 0);
     let mut least_amounts: BTreeMap<(usize, usize), u64> = BTreeMap::new();

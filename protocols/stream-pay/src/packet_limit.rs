@@ -67,6 +67,7 @@ impl PacketLimit {
             }
             Some(_) => return Ok(false),
         };
+
         let (Maximum::Precise(amount) | Maximum::Imprecise(amount)) = maximum else { return Ok(false) };
         if amount == 0 {
             return Err(NothingPasses);
@@ -74,6 +75,7 @@ impl PacketLimit {
         if self.maximum().is_some_and(|known| known <= amount) {
             return Ok(false);
         }
+
         self.maximum = maximum;
         self.verified = self.verified.min(amount);
         self.settle();

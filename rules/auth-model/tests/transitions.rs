@@ -161,7 +161,7 @@ fn tokens_rotate_while_the_grant_lives_and_revocation_is_for_ever() {
 }
 
 #[test]
-fn nothing_printed_for_a_log_tells_a_secret() {
+fn no_log_text_contains_a_secret() {
     let opened = Grant::approve_at_once(tenant(), client(), access(), &TERMS, START, &entropy());
     let printed = format!("{opened:?}");
     assert!(!printed.contains(opened.continue_token.expose()));

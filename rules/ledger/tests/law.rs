@@ -93,7 +93,7 @@ fn every_refusal_comes_in_its_order() {
 }
 
 #[test]
-fn a_repetition_is_told_what_differs() {
+fn a_repetition_learns_what_differs() {
     let original = {
         let mut transfer = t(1, 1, 2, 10).into_pending(60);
         (transfer.user_data_128, transfer.user_data_64, transfer.user_data_32) = (7, 8, 9);

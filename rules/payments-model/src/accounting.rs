@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_expects_less_is_told_apart_from_a_payer_without_money() {
+    fn a_receiver_that_expects_less_and_a_payer_without_money_are_different_refusals() {
         use CreateTransferResult as R;
         let (expected, control) = (AccountId::from_u128(3), AccountId::from_u128(4));
         let taking = NewTransfer::single(TransferId::from_u128(10), expected, control, 40, 1, EXPECTATION);

@@ -183,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn closing_in_parts_takes_whatever_is_there(seen in 1u64..=OPEN_ENDED, gone in 0u64..=OPEN_ENDED) {
+        fn closing_in_parts_takes_the_whole_amount(seen in 1u64..=OPEN_ENDED, gone in 0u64..=OPEN_ENDED) {
             let mut there = seen.saturating_sub(gone);
             for part in expectation().close(seen, 2) {
                 let part = u64::try_from(part.amount).unwrap();

@@ -1,7 +1,7 @@
 //! How many packets a peer may send, by the generic cell rate algorithm.
 //!
-//! One time is kept per peer: the theoretical arrival of its next packet at an even rate. No rate loses anything to
-//! rounding. Own payments limit themselves and are not counted.
+//! One time is kept for each peer: when its next packet would arrive at an even rate. The calculation does not round,
+//! so no rate is lowered. Own payments limit themselves and are not counted.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -67,7 +67,7 @@ async fn a_request_that_failed_may_come_again_with_other_content() {
 }
 
 #[tokio::test]
-async fn a_repetition_is_told_that_the_first_is_under_way_or_waits_for_its_result() {
+async fn a_repetition_is_refused_while_the_first_request_runs_or_waits_for_its_result() {
     let keys = keys(in_process(&manual_clock()), 1);
     let (finish, may_finish) = tokio::sync::oneshot::channel::<()>();
     let first = {

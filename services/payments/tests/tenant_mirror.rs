@@ -108,7 +108,7 @@ impl Office {
 }
 
 on_each_database! {
-    async fn a_tenant_is_mirrored_before_who_made_it_is_answered(database) {
+    async fn a_tenant_is_mirrored_before_its_creator_gets_an_answer(database) {
         let office = Office::open(database).await;
         let tenant = office.create().await;
         assert_eq!(office.mirrored(), (Some(tenant.clone()), 1));

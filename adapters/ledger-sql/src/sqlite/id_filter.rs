@@ -29,7 +29,7 @@ pub(crate) struct IdFilter {
 }
 
 impl IdFilter {
-    /// A filter for at least so many `ids`, if the largest filter has room for them. Until it is complete, it answers
+    /// A filter for at least this number of `ids`, if the largest filter has room for them. Until it is complete, it answers
     /// "perhaps" for every id.
     pub(crate) fn new(ids: u64) -> Arc<Self> {
         let bits = (ids.min(BITS_MAX) * BITS_EACH).next_power_of_two().clamp(BITS_MIN, BITS_MAX);

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::sqlite::id_filter::IdFilter;
 use crate::store::{StoreError, decode};
 
-/// When so many ids wait, writing them in parts begins.
+/// When this many ids wait, writing them in parts begins.
 const WAITING: usize = 262_144;
 
 pub(crate) struct IdIndex {

@@ -8,9 +8,9 @@ use crate::reader::{ByDefault, Reader};
 pub enum Accounting {
     /// The SQL engine, in the ledger database.
     Sql,
-    /// `USE_TIGERBEETLE`: a TigerBeetle cluster. By default where its replica addresses are given.
+    /// `USE_TIGERBEETLE`: a TigerBeetle cluster. It is the default if replica addresses are given.
     TigerBeetle {
-        /// `TIGERBEETLE_CLUSTER_ID`: which cluster.
+        /// `TIGERBEETLE_CLUSTER_ID`: the id of the cluster.
         cluster_id: u128,
         /// `TIGERBEETLE_REPLICA_ADDRESSES`: its replicas as port, ip:port or host:port, comma separated.
         replica_addresses: Vec<String>,

@@ -10,15 +10,15 @@ use crate::reader::{ByDefault, Reader};
 /// How wallet addresses are served.
 #[derive(Clone, Debug)]
 pub struct WalletAddresses {
-    /// `WALLET_ADDRESS_URL`: the instance's own, its identity as a client.
+    /// `WALLET_ADDRESS_URL`: the instance's own wallet address, its identity as a client.
     pub own_url: Url,
     /// `WALLET_ADDRESS_REDIRECT_HTML_PAGE`: template for browsers.
     pub redirect_html_page: Option<String>,
-    /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long an unknown address is waited for.
+    /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long a request waits for an address that does not exist yet.
     pub lookup_timeout: Duration,
-    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`: how often it is looked for, should its wake-up be lost.
+    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`: how often the database is asked for it, in case a notification is lost.
     pub polling_interval: Duration,
-    /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: wait for the document too.
+    /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: wait also if the document of an unknown address is requested.
     pub wait_for_document: bool,
     /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`: how long payments to a deactivated wallet address
     /// may still arrive.

@@ -16,15 +16,15 @@ pub struct Webhooks {
     pub url: Url,
     /// `WEBHOOK_TIMEOUT`: how long a receiver of events may take.
     pub timeout: Duration,
-    /// `WEBHOOK_MAX_RETRY`: delivery attempts in all, 0 for none; unset, as many as the ladder has.
+    /// `WEBHOOK_MAX_RETRY`: the number of delivery attempts, 0 for none. If it is unset, as many as the ladder has.
     pub attempts_max: Option<u32>,
     /// `WEBHOOK_RETRY_LADDER`: the pauses after failed attempts, `6h*3` for three times six hours; the default makes
-    /// the ten attempts of Rafiki 2.4 and goes on for three days.
+    /// the ten attempts of Rafiki 2.4 and then continues for three days.
     pub ladder: RetryLadder,
     /// `WEBHOOK_EVENTS_KEPT_DAYS`: how long events and their deliveries are kept, 0 for ever. An event whose money was
     /// not withdrawn is kept.
     pub events_kept: Option<Duration>,
-    /// `WEBHOOK_ATTEMPTS_KEPT_DAYS`: how long it is kept how each attempt went, 0 for ever.
+    /// `WEBHOOK_ATTEMPTS_KEPT_DAYS`: how long the result of each attempt is kept, 0 for ever.
     pub attempts_kept: Option<Duration>,
     /// `SIGNATURE_SECRET`; without it nothing is signed.
     pub secret: Option<Secret>,
@@ -34,8 +34,8 @@ pub struct Webhooks {
     pub copies_to_operator: bool,
     /// `CARD_WEBHOOK_SERVICE_URL`: where events of card payments are sent.
     pub card_service_url: Option<Url>,
-    /// `POS_WEBHOOK_SERVICE_URL`: where the point-of-sale service gets events of incoming payments that a card set
-    /// in motion.
+    /// `POS_WEBHOOK_SERVICE_URL`: where the point-of-sale service gets events of incoming payments that were started
+    /// with a card.
     pub point_of_sale_url: Option<Url>,
 }
 

@@ -4,7 +4,8 @@
 use crate::Mode;
 use crate::reader::{ByDefault, Reader};
 
-/// Variables of the original that have no effect here, with the reason; what may not be ignored stops the start.
+/// Variables of the original that have no effect here, with the reason. If a variable must not be ignored, the start is
+/// refused.
 pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
     let idle = [
         "OUTGOING_PAYMENT_WORKER_IDLE",
@@ -45,8 +46,8 @@ pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
     );
 }
 
-/// Ignoring it would lose protection or move money against the operator's word: said in development, and no start in
-/// production.
+/// If it were ignored, protection would be lost, or money would move against the operator's will. Development reports
+/// it, and production does not start.
 fn not_to_be_ignored(r: &mut Reader<'_>, mode: Mode, (name, is_on): (&str, bool), why: &str) {
     match mode {
         _ if !is_on => {}

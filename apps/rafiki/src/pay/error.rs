@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_amount_is_told_where_it_is_known() {
+    fn the_least_amount_is_reported_if_it_is_known() {
         let error = AdminError::Refused {
             code: ErrorCode::BadUserInput,
             message: "non-positive receive amount".to_owned(),

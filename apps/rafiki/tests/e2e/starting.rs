@@ -219,7 +219,7 @@ fn migrating_says_what_it_did_and_refuses_before_the_first_role_is_changed() {
 }
 
 #[test]
-fn who_migrates_by_hand_is_told_which_steps_are_missing() {
+fn with_manual_migrations_the_missing_steps_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let variables = backend(&sqlite(&folder.path().join("backend.db")), free_ports());
     let refused = run_role("backend", &borrowed(&with(variables, "ENABLE_MANUAL_MIGRATIONS", "true")));
@@ -296,7 +296,7 @@ fn checking_several_roles_finds_what_does_not_fit_together() {
 }
 
 #[test]
-fn a_ledger_that_cannot_be_read_is_told_apart_from_one_that_is_not_sound() {
+fn an_unreadable_ledger_and_a_damaged_one_are_reported_differently() {
     let folder = tempfile::tempdir().unwrap();
     let verify = |place: &str| command(&["ledger", "verify", place], &[]);
     let file = folder.path().join("ledger.db");

@@ -42,7 +42,7 @@ fn a_receipt_adds_up_line_by_line_and_the_rate_leaves_the_fee_out() {
 }
 
 #[test]
-fn what_cannot_be_paid_is_told_in_the_payers_words() {
+fn an_impossible_payment_is_reported_in_the_payers_words() {
     let two = Institutions::start(Storage::Sqlite).unwrap();
     let from = two.address(Side::CloudNine, "gfranklin");
     let to = two.address(Side::HappyLife, "pfry");

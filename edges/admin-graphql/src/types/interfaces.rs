@@ -52,7 +52,7 @@ pub(crate) enum BasePayment {
     Payment(PaymentNode),
 }
 
-/// What was said of liquidity before errors had codes.
+/// The answer of liquidity mutations before errors had codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(rename_items = "PascalCase")]
 pub(crate) enum LiquidityError {

@@ -8,7 +8,7 @@ use testkit::on_each_database;
 use crate::harness::{ALICE, CLIENT, OPERATOR, Server, call};
 
 on_each_database! {
-    async fn the_rights_that_cover_the_requirement_are_told(database) {
+    async fn the_rights_that_cover_the_requirement_are_returned(database) {
         let server = Server::on(database).await;
         let grant = server.incoming_grant().await;
         let token = &grant["access_token"]["value"];

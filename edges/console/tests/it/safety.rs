@@ -103,7 +103,7 @@ async fn a_session_that_looks_only_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_audit_log_tells_every_change_with_what_was_before_and_no_secret() {
+async fn the_audit_log_has_every_change_with_the_former_values_and_no_secret() {
     let world = World::new().await;
     let mut browser = world.operator().await;
     let page = format!("/assets/{ASSET}");

@@ -139,7 +139,7 @@ async fn amounts_and_clearings_reach_the_admin_api_exactly() {
 }
 
 #[tokio::test]
-async fn wrong_values_are_told_beside_their_fields_and_nothing_is_asked() {
+async fn wrong_values_are_shown_beside_their_fields_and_no_request_is_made() {
     let world = World::new().await;
     let mut b = world.operator().await;
     for (page, action, fields, said) in [

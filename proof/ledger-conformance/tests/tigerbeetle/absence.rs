@@ -104,7 +104,7 @@ async fn a_client_killed_while_it_submits_has_lost_and_doubled_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_paused_cluster_left_unanswered_takes_effect_once_and_callers_are_told_meanwhile() {
+async fn unanswered_requests_of_a_paused_cluster_take_effect_once_and_callers_get_errors_meanwhile() {
     let Some(cluster) = TigerBeetle::own() else { return };
     let ([debit, credit], id) = names(fresh_base());
     let ledger = impatient_client(&cluster, [debit, credit]).await;

@@ -30,7 +30,7 @@ async fn made_at(ledger: &TigerBeetleLedger, id: TransferId) -> Timestamp {
 }
 
 #[tokio::test]
-async fn the_past_is_told_of_accounts_with_and_without_history_and_of_what_ran_out() {
+async fn the_past_of_accounts_with_and_without_history_and_of_expired_holds_is_shown() {
     let Some(cluster) = TigerBeetle::any() else { return };
     let ledger = ledger_of(&cluster).await;
     let ([first, second], id) = names(fresh_base());

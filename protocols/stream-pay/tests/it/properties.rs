@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn an_asset_is_told_as_the_receiver_names_it_or_not_at_all((_, weather) in journeys(), seed in any::<u64>()) {
+    fn the_asset_is_the_one_that_the_receiver_names_or_none((_, weather) in journeys(), seed in any::<u64>()) {
         let mut pair = Pair::new(weather, seed);
         let destination = pair.end.destination.clone();
         let (named, took) = pair.drive(&mut AssetProbe::new(destination.address, &destination.shared_secret));
@@ -201,7 +201,7 @@ fn a_small_payment_takes_one_round_trip_and_a_quote_without_limits_too() {
 }
 
 #[test]
-fn a_limit_that_a_node_tells_costs_one_more_round_trip() {
+fn a_limit_that_a_node_reports_costs_one_more_round_trip() {
     let mut pair = Pair::new(Weather::fair(hop(Ratio::ONE, 5000)), 7);
     let (estimate, took) = pair.drive(&mut RateProbe::new(&pair.end.destination));
     assert_eq!(estimate.unwrap().max_packet_amount, 5000);
