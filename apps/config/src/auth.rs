@@ -68,6 +68,11 @@ pub struct Auth {
     pub interaction_lifetime: Duration,
     /// `ACCESS_TOKEN_EXPIRY_SECONDS`: how long a token is valid.
     pub access_token_lifetime: Duration,
+    /// `GRANT_EXPIRY_SECONDS`: how old a grant becomes, from its request on; 0 for any age. Its tokens end with it, and
+    /// it gives no others.
+    pub grant_lifetime: Option<Duration>,
+    /// `PENDING_GRANT_EXPIRY_SECONDS`: how old a grant becomes whose client has not fetched its token; 0 for any age.
+    pub pending_grant_lifetime: Option<Duration>,
     /// `WAIT_SECONDS` between two continuations.
     pub continue_wait: Duration,
     /// `INCOMING_PAYMENT_INTERACTION`: incoming-payment grants need consent.
@@ -115,8 +120,18 @@ pub struct StrangerLimits {
     pub grant_requests_per_address: u32,
     /// `GRANT_REQUESTS_PER_MINUTE_PER_CLIENT`: the same for one client, counted by its valid signatures.
     pub grant_requests_per_client: u32,
+    /// `CONTINUATIONS_PER_MINUTE_PER_ADDRESS`: grants continued or cancelled, tokens rotated or revoked.
+    pub continuations_per_address: u32,
+    /// `CONTINUATIONS_PER_MINUTE_PER_CLIENT`: of one client, whose signature was good.
+    pub continuations_per_client: u32,
+    /// `INTROSPECTIONS_PER_MINUTE_PER_ADDRESS`: tokens looked up. Without a limit by default, because callers show the
+    /// service secret.
+    pub introspections_per_address: u32,
     /// `FAILURES_PER_MINUTE_PER_ADDRESS`: wrong signatures, tokens and interactions.
     pub failures_per_address: u32,
+    /// `IDENTITY_PROVIDER_NEW_ADDRESSES_PER_MINUTE`: how often addresses that have never shown a tenant's right
+    /// `x-idp-secret` may try it, all together. Addresses that have shown it are not counted.
+    pub provider_secrets_from_new_addresses: u32,
 }
 
 impl StrangerLimits {
@@ -124,7 +139,15 @@ impl StrangerLimits {
         Self {
             grant_requests_per_address: r.number("GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS", 600, 0..=1_000_000),
             grant_requests_per_client: r.number("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", 600, 0..=1_000_000),
+            continuations_per_address: r.number("CONTINUATIONS_PER_MINUTE_PER_ADDRESS", 600, 0..=1_000_000),
+            continuations_per_client: r.number("CONTINUATIONS_PER_MINUTE_PER_CLIENT", 600, 0..=1_000_000),
+            introspections_per_address: r.number("INTROSPECTIONS_PER_MINUTE_PER_ADDRESS", 0, 0..=100_000_000),
             failures_per_address: r.number("FAILURES_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
+            provider_secrets_from_new_addresses: r.number(
+                "IDENTITY_PROVIDER_NEW_ADDRESSES_PER_MINUTE",
+                30,
+                0..=1_000_000,
+            ),
         }
     }
 }
@@ -189,6 +212,8 @@ impl Auth {
             cookie_same_site: r.one_of("INTERACTION_COOKIE_SAME_SITE", None, &same_site),
             interaction_lifetime: Duration::from_secs(r.number("INTERACTION_EXPIRY_SECONDS", 600, 1..=year)),
             access_token_lifetime: Duration::from_secs(r.number("ACCESS_TOKEN_EXPIRY_SECONDS", 600, 1..=year)),
+            grant_lifetime: age(r.number("GRANT_EXPIRY_SECONDS", 0, 0..=100 * year)),
+            pending_grant_lifetime: age(r.number("PENDING_GRANT_EXPIRY_SECONDS", 86_400, 0..=100 * year)),
             continue_wait: Duration::from_secs(r.number("WAIT_SECONDS", 5, 0..=86_400)),
             incoming_payment_interaction: r.flag("INCOMING_PAYMENT_INTERACTION", ByDefault::Off),
             quote_interaction: r.flag("QUOTE_INTERACTION", ByDefault::Off),
@@ -206,6 +231,10 @@ impl Auth {
             cookie_key: cookie_key?,
         })
     }
+}
+
+fn age(seconds: u64) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 impl Cleanup {

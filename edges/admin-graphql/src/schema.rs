@@ -6,7 +6,7 @@ use async_graphql::{EmptySubscription, Schema, SchemaBuilder};
 use crate::AdminApiParts;
 use crate::mutations::Mutation;
 use crate::queries::Query;
-use crate::types::interfaces::{BasePayment, LiquidityError, Model};
+use crate::types::interfaces::{BasePayment, Model};
 
 pub(crate) type AdminSchema = Schema<Query, Mutation, EmptySubscription>;
 
@@ -18,7 +18,6 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<Model>()
         .register_output_type::<BasePayment>()
-        .register_output_type::<LiquidityError>()
 }
 
 /// The schema in its definition language, for comparison with the published one.

@@ -132,9 +132,11 @@ impl From<ContinueError> for ApiError {
             ContinueError::Body(error) => return error.into(),
             ContinueError::Client(error) => return error.into(),
             ContinueError::Store(error) => return Self::internal(&error),
+            ContinueError::TooMany(refused) => return refused.into(),
             ContinueError::NoGrant => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidContinuation),
             ContinueError::Refused(refusal) => match refusal {
                 ContinueRefusal::NoReference => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidRequest),
+                ContinueRefusal::Expired => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidContinuation),
                 ContinueRefusal::NotFound => (StatusCode::NOT_FOUND, ErrorCode::InvalidContinuation),
                 ContinueRefusal::TooFast | ContinueRefusal::PolledTooFast => {
                     (StatusCode::BAD_REQUEST, ErrorCode::TooFast)
@@ -153,6 +155,7 @@ impl From<CancelError> for ApiError {
         match error {
             CancelError::Client(error) => error.into(),
             CancelError::Store(error) => Self::internal(&error),
+            CancelError::TooMany(refused) => refused.into(),
             CancelError::NoGrant => Self::new(StatusCode::UNAUTHORIZED, ErrorCode::InvalidContinuation, error),
         }
     }
@@ -163,6 +166,7 @@ impl From<TokenError> for ApiError {
         match error {
             TokenError::Client(error) => error.into(),
             TokenError::Store(error) => Self::internal(&error),
+            TokenError::TooMany(refused) => refused.into(),
             TokenError::NoToken => Self::new(StatusCode::UNAUTHORIZED, ErrorCode::InvalidClient, error),
             TokenError::Refused(_) => Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRotation, error),
         }
@@ -206,6 +210,7 @@ impl From<DetailsError> for ApiError {
     fn from(error: DetailsError) -> Self {
         let (status, code) = match error {
             DetailsError::Store(error) => return Self::internal(&error),
+            DetailsError::TooMany(refused) => return refused.into(),
             DetailsError::Unknown => (StatusCode::NOT_FOUND, ErrorCode::UnknownInteraction),
             DetailsError::NoIdentityProvider => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::InvalidRequest),
             DetailsError::Secret => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidRequest),
@@ -218,6 +223,7 @@ impl From<DecideError> for ApiError {
     fn from(error: DecideError) -> Self {
         let (status, code) = match error {
             DecideError::Store(error) => return Self::internal(&error),
+            DecideError::TooMany(refused) => return refused.into(),
             DecideError::Unknown => (StatusCode::NOT_FOUND, ErrorCode::UnknownInteraction),
             DecideError::Secret => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidInteraction),
             DecideError::Refused(ChoiceRefusal::Over) => (StatusCode::UNAUTHORIZED, ErrorCode::UserDenied),

@@ -1,7 +1,7 @@
 //! `/grant/{id}/{nonce}` of the interaction listener, for identity providers.
 //! The pages of the owner's browser are in `interact`.
 
-use auth::{DecideError, DetailsError, InteractionDetails};
+use auth::InteractionDetails;
 use auth_model::Choice;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -11,7 +11,6 @@ use gnap::{AccessItem, Subject};
 use http::{HeaderMap, StatusCode};
 use http_kit::ClientAddress;
 use serde::Serialize;
-use shared_cache::{Limiter, Lockout};
 
 use crate::Api;
 use crate::body::check_accept;
@@ -54,19 +53,8 @@ pub(crate) async fn details(
     headers: HeaderMap,
 ) -> Result<Json<Details>, ApiError> {
     check_accept(&headers)?;
-    let attempt = SecretTrial::begin(&api, from).await?;
-    match api.auth.interaction_details(&id, &nonce, secret(&headers)).await {
-        Ok(details) => {
-            attempt.succeeded().await;
-            Ok(Json(details.into()))
-        }
-        Err(error) => {
-            if matches!(error, DetailsError::Secret) {
-                attempt.failed().await;
-            }
-            Err(error.into())
-        }
-    }
+    let source = from.source().to_string();
+    Ok(Json(api.auth.interaction_details(&id, &nonce, secret(&headers), &source).await?.into()))
 }
 
 /// `POST /grant/{id}/{nonce}/{choice}`: what the owner answered.
@@ -86,43 +74,9 @@ pub(crate) async fn decide(
         }
     };
 
-    let attempt = SecretTrial::begin(&api, from).await?;
-    match api.auth.decide_interaction(&id, &nonce, choice, secret(&headers)).await {
-        Ok(()) => {
-            attempt.succeeded().await;
-            Ok((StatusCode::ACCEPTED, "Accepted").into_response())
-        }
-        Err(error) => {
-            if matches!(error, DecideError::Secret) {
-                attempt.failed().await;
-            }
-            Err(error.into())
-        }
-    }
-}
-
-/// Checks an identity provider's secret, unless the caller has sent too many wrong ones.
-struct SecretTrial<'a> {
-    limiter: &'a Limiter,
-    source: String,
-}
-
-const SECRETS: Lockout = Lockout::of_secrets("idp-secret");
-
-impl<'a> SecretTrial<'a> {
-    async fn begin(api: &'a Api, from: ClientAddress) -> Result<Self, ApiError> {
-        let attempt = Self { limiter: &api.limiter, source: from.source().to_string() };
-        attempt.limiter.may_try(&SECRETS, &attempt.source).await?;
-        Ok(attempt)
-    }
-
-    async fn failed(self) {
-        self.limiter.failed(&SECRETS, &self.source).await;
-    }
-
-    async fn succeeded(self) {
-        self.limiter.succeeded(&SECRETS, &self.source).await;
-    }
+    let source = from.source().to_string();
+    api.auth.decide_interaction(&id, &nonce, choice, secret(&headers), &source).await?;
+    Ok((StatusCode::ACCEPTED, "Accepted").into_response())
 }
 
 fn secret(headers: &HeaderMap) -> Option<&str> {

@@ -60,6 +60,10 @@ pub struct ApiSettings {
     pub limiter: Limiter,
     /// How many grants one source may request.
     pub grant_requests: Rate,
+    /// How often one source may continue and cancel grants, rotate and revoke tokens.
+    pub continuations: Rate,
+    /// How many tokens one source may look up.
+    pub introspections: Rate,
     /// How many wrong signatures, tokens and interactions one source may send.
     pub failures: Rate,
 }
@@ -94,7 +98,6 @@ struct Api {
     origin: TargetOrigin,
     sessions: Arc<Sessions>,
     admin: Arc<AdminSettings>,
-    limiter: Limiter,
     endpoint: Endpoint<AdminSchema>,
 }
 
@@ -111,7 +114,6 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         origin: settings.target_origin,
         sessions: Arc::new(sessions),
         admin: Arc::new(settings.admin),
-        limiter: settings.limiter.clone(),
         endpoint,
     };
 
@@ -122,7 +124,12 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     };
 
     let grant_requests = Router::new().route("/{tenant}", post(grants::request));
-    let client_facing = client_facing(limit_requests(grant_requests, limit(settings.grant_requests)));
+    let continuations = Router::new()
+        .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
+        .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke));
+    let client_facing = client_facing()
+        .merge(limit_requests(grant_requests, limit(settings.grant_requests)))
+        .merge(limit_requests(continuations, limit(settings.continuations)));
     let client_facing = limit_guesses(client_facing, limit(settings.failures));
 
     let interaction = Router::new()
@@ -131,7 +138,8 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         .route("/grant/{id}/{nonce}/{choice}", post(interaction::decide));
     let interaction = limit_guesses(interaction, limit(settings.failures));
 
-    let introspection = Router::new().route("/healthz", get(healthz)).route("/", post(introspection::introspect));
+    let introspection = Router::new().route("/", post(introspection::introspect));
+    let introspection = limit_requests(introspection, limit(settings.introspections)).route("/healthz", get(healthz));
     let service = service::routes().route("/healthz", get(healthz));
     let admin = Router::new()
         .route("/healthz", get(healthz))
@@ -155,14 +163,11 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     }
 }
 
-/// What clients and browsers of owners call. `grant_requests` are limited by themselves.
-fn client_facing(grant_requests: Router<Api>) -> Router<Api> {
+/// What clients and browsers of owners call, except the routes with a limit for each address.
+fn client_facing() -> Router<Api> {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/discovery", get(grants::discover))
-        .merge(grant_requests)
-        .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
-        .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke))
         .route("/interact/{id}/{nonce}", get(interact::start))
         .route("/interact/{id}/{nonce}/finish", get(interact::finish))
 }

@@ -18,6 +18,17 @@ pub fn assert_same(published: &str, ours: &str) {
     assert!(invented.is_empty() && missing.is_empty(), "invented: {invented:#?}\nmissing: {missing:#?}");
 }
 
+/// The names of the types in a schema, without those that every schema has.
+pub fn types_of(text: &str) -> BTreeSet<String> {
+    match Schema::parse_and_validate(text, "published") {
+        Ok(schema) => {
+            let own = schema.types.iter().filter(|(_, definition)| !definition.is_built_in());
+            own.map(|(name, _)| name.to_string()).collect()
+        }
+        Err(refused) => panic!("the schema is not valid: {}", refused.errors),
+    }
+}
+
 /// Everything in a schema that a client can notice, one line each.
 fn members(text: &str, name: &str) -> BTreeSet<String> {
     let schema = match Schema::parse_and_validate(text, name) {

@@ -10,6 +10,7 @@ use gnap::{AccessItem, Client, ContinueStep, Subject, TokenValue};
 
 use crate::ids::{ContinueId, GrantId, InteractRef, InteractionId, TenantId};
 use crate::interaction::{Choice, ChoiceRefusal, ClientDisplay, Finish, FinishOutcome, Interaction};
+use crate::lifetime::Lifetimes;
 use crate::secret::{SecretHash, hex, mint};
 use crate::token::{AccessToken, Issued, RotateRefusal};
 
@@ -78,6 +79,8 @@ pub struct Terms {
     pub interaction_lifetime: Duration,
     /// The time that a client must wait between continuations.
     pub continue_wait: Duration,
+    /// The greatest ages of grants.
+    pub lifetimes: Lifetimes,
 }
 
 /// A new grant. Only now its continuation token is known in clear text.
@@ -109,6 +112,9 @@ pub enum ContinueRefusal {
     /// The reference does not belong to this grant, or the grant has ended.
     #[error("grant not found")]
     NotFound,
+    /// The grant is older than grants may be.
+    #[error("grant expired")]
+    Expired,
     /// Continued before the time to wait has passed.
     #[error("continued grant faster than \"wait\" period")]
     TooFast,
@@ -138,7 +144,7 @@ impl Grant {
     ) -> Opened {
         let (mut grant, continue_token) = Self::request(tenant, client, access, None, now, entropy);
         grant.state = GrantState::Approved;
-        let issued = AccessToken::issue(grant.id, terms.token_lifetime, now, entropy);
+        let issued = grant.new_token(terms, now, entropy);
         Opened { grant, continue_token, issued: Some(issued) }
     }
 
@@ -156,11 +162,13 @@ impl Grant {
         entropy: &dyn Entropy,
     ) -> Opened {
         let (mut grant, continue_token) = Self::request(tenant, client, access, subject, now, entropy);
+        let time_to_decide =
+            terms.lifetimes.unissued.map_or(terms.interaction_lifetime, |end| end.min(terms.interaction_lifetime));
         grant.interaction = Some(Interaction {
             id: InteractionId::random(entropy),
             nonce: hex::<16>(entropy),
             reference: InteractRef::random(entropy),
-            expires_at: now + terms.interaction_lifetime,
+            expires_at: now + time_to_decide,
             choice: Choice::Pending,
             client: display,
             finish,
@@ -203,6 +211,7 @@ impl Grant {
     ) -> Result<Progress, ContinueRefusal> {
         match step {
             ContinueStep::Unreferenced => Err(ContinueRefusal::NoReference),
+            _ if self.is_too_old(&terms.lifetimes, now) => Err(ContinueRefusal::Expired),
             ContinueStep::Interacted(reference) => self.redeem(reference, terms, now, entropy),
             ContinueStep::Poll => self.poll(terms, now, entropy),
         }
@@ -253,7 +262,7 @@ impl Grant {
 
     fn issue(mut self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Progress {
         self.state = GrantState::Issued;
-        let token = (!self.access.is_empty()).then(|| AccessToken::issue(self.id, terms.token_lifetime, now, entropy));
+        let token = (!self.access.is_empty()).then(|| self.new_token(terms, now, entropy));
         Progress::Issued(self, token)
     }
 
@@ -301,9 +310,15 @@ impl Grant {
     /// Replaces a token of the grant by a new one. An expired token may be replaced too, so that a client can continue
     /// after a long pause.
     pub fn rotate(&self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Result<Issued, RotateRefusal> {
-        if self.state.is_over() {
+        if self.state.is_over() || self.is_too_old(&terms.lifetimes, now) {
             return Err(RotateRefusal::GrantOver);
         }
-        Ok(AccessToken::issue(self.id, terms.token_lifetime, now, entropy))
+        Ok(self.new_token(terms, now, entropy))
+    }
+
+    /// A token ends with its grant at the latest.
+    fn new_token(&self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Issued {
+        let lifetime = terms.lifetimes.within(self, terms.token_lifetime, now);
+        AccessToken::issue(self.id, lifetime, now, entropy)
     }
 }

@@ -39,7 +39,7 @@ pub enum RotateRefusal {
     /// The token was revoked, perhaps by a concurrent rotation.
     #[error("invalid access token")]
     Revoked,
-    /// The grant behind it is revoked or rejected.
+    /// The grant behind it is revoked, rejected, or too old.
     #[error("grant is no longer valid")]
     GrantOver,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth_model::{
     Choice, ChoiceRefusal, ClientDisplay, ContinueRefusal, Finish, FinishOutcome, FinishUri, Grant, GrantState,
-    Progress, RotateRefusal, TenantId, Terms,
+    Lifetimes, Progress, RotateRefusal, TenantId, Terms,
 };
 use clock::{SeededEntropy, Timestamp};
 use gnap::{AccessItem, Client, ContinueStep};
@@ -16,6 +16,7 @@ const TERMS: Terms = Terms {
     token_lifetime: Duration::from_mins(10),
     interaction_lifetime: Duration::from_mins(10),
     continue_wait: Duration::from_secs(5),
+    lifetimes: Lifetimes { grant: None, unissued: None },
 };
 const START: Timestamp = Timestamp::from_millis(1_000_000);
 const STATES: [GrantState; 5] =
@@ -158,6 +159,47 @@ fn tokens_rotate_while_the_grant_lives_and_revocation_is_for_ever() {
         assert_eq!(rotated.err(), state.is_over().then_some(RotateRefusal::GrantOver), "{state:?}");
         assert_eq!(grant.revoke().state, GrantState::Revoked);
     }
+}
+
+#[test]
+fn a_grant_gives_nothing_after_its_greatest_age_and_its_tokens_end_with_it() {
+    let hour = Duration::from_hours(1);
+    let terms = Terms { lifetimes: Lifetimes { grant: Some(hour), unissued: None }, ..TERMS };
+    let end = START + hour;
+    let opened = Grant::approve_at_once(tenant(), client(), access(), &terms, START, &entropy());
+    assert_eq!(opened.issued.unwrap().token.expires_at, START + TERMS.token_lifetime);
+    let grant = opened.grant;
+
+    let late = grant.rotate(&terms, end - Duration::from_mins(1), &entropy()).unwrap();
+    assert_eq!(late.token.expires_at, end, "ten minutes would be beyond the grant");
+    assert_eq!(grant.rotate(&terms, end, &entropy()).unwrap().token.expires_at, end);
+    let over = end + Duration::from_millis(1);
+    assert!(!grant.is_too_old(&terms.lifetimes, end) && grant.is_too_old(&terms.lifetimes, over));
+    assert_eq!(grant.rotate(&terms, over, &entropy()).unwrap_err(), RotateRefusal::GrantOver);
+    assert_eq!(grant.rotate(&TERMS, over, &entropy()).unwrap().token.expires_at, over + TERMS.token_lifetime);
+}
+
+#[test]
+fn a_grant_whose_token_was_not_fetched_in_time_gives_none() {
+    let day = Duration::from_hours(24);
+    let terms = Terms { lifetimes: Lifetimes { grant: None, unissued: Some(day) }, ..TERMS };
+    for (state, wants_browser) in
+        [(GrantState::Pending, false), (GrantState::Approved, false), (GrantState::Approved, true)]
+    {
+        let grant = grant(state, Choice::Approved, wants_browser);
+        let step = if wants_browser { reference(&grant) } else { ContinueStep::Poll };
+        assert!(grant.clone().proceed(&step, &terms, START + day, &entropy()).is_ok(), "{state:?}");
+        let late = grant.proceed(&step, &terms, START + day + Duration::from_millis(1), &entropy());
+        assert_eq!(late.unwrap_err(), ContinueRefusal::Expired, "{state:?}");
+    }
+    // What was fetched is not ended by this age.
+    let issued = grant(GrantState::Issued, Choice::Approved, true);
+    assert!(issued.rotate(&terms, START + day * 9, &entropy()).is_ok());
+    // The owner has no more time than the grant.
+    let terms = Terms { lifetimes: Lifetimes { grant: None, unissued: Some(Duration::from_mins(1)) }, ..TERMS };
+    let display = ClientDisplay { name: "Client".to_owned(), uri: "https://client.example".to_owned() };
+    let opened = Grant::ask_owner(tenant(), client(), access(), None, display, None, &terms, START, &entropy());
+    assert_eq!(opened.grant.interaction.unwrap().expires_at, START + Duration::from_mins(1));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 //! It does not parse HTTP.
 
 use auth_model::{ContinueRefusal, Grant, GrantState, Progress};
-use gnap::{ContinueResponse, ContinueStep, InvalidBody, TokenValue};
+use gnap::{Client, ContinueResponse, ContinueStep, InvalidBody, TokenValue};
 use http_signatures::SignedRequest;
+use shared_cache::TooMany;
 
 use crate::{Auth, ClientError, StoreError};
 
@@ -23,6 +24,9 @@ pub enum ContinueError {
     /// The grant cannot continue in this way, or not now.
     #[error(transparent)]
     Refused(#[from] ContinueRefusal),
+    /// The client has sent too many requests.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -37,6 +41,9 @@ pub enum CancelError {
     /// The request is not signed by the grant's client.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The client has sent too many requests.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,6 +53,7 @@ pub enum CancelError {
 enum Unidentified {
     NoGrant,
     Client(ClientError),
+    TooMany(TooMany),
     Store(StoreError),
 }
 
@@ -54,6 +62,7 @@ impl From<Unidentified> for ContinueError {
         match error {
             Unidentified::NoGrant => Self::NoGrant,
             Unidentified::Client(error) => Self::Client(error),
+            Unidentified::TooMany(refused) => Self::TooMany(refused),
             Unidentified::Store(error) => Self::Store(error),
         }
     }
@@ -64,6 +73,7 @@ impl From<Unidentified> for CancelError {
         match error {
             Unidentified::NoGrant => Self::NoGrant,
             Unidentified::Client(error) => Self::Client(error),
+            Unidentified::TooMany(refused) => Self::TooMany(refused),
             Unidentified::Store(error) => Self::Store(error),
         }
     }
@@ -145,6 +155,13 @@ impl Auth {
             .filter(|grant| grant.state != GrantState::Revoked && grant.continuation.token.matches(token.expose()))
             .ok_or(Unidentified::NoGrant)?;
         self.authenticate(&checked, &grant.client).await.map_err(Unidentified::Client)?;
+        self.count_continuation(&grant.client).await.map_err(Unidentified::TooMany)?;
         Ok(grant)
+    }
+
+    /// Counts a request about a grant that a client holds. Called after the client is verified, so that no other client
+    /// can use up its count.
+    pub(crate) async fn count_continuation(&self, client: &Client) -> Result<(), TooMany> {
+        self.inner.limiter.take(&self.inner.settings.continuations_per_client, &client.identity()).await
     }
 }

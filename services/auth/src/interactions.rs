@@ -7,8 +7,10 @@ use clock::Timestamp;
 use gnap::hash::{InteractionHash, grant_endpoint};
 use gnap::redirect::set_query;
 use gnap::{AccessItem, Subject};
+use shared_cache::TooMany;
 use url::Url;
 
+use crate::provider_secret::NotShown;
 use crate::{Auth, StoreError};
 
 /// The browser is redirected to the consent page.
@@ -102,9 +104,21 @@ pub enum DetailsError {
     /// The secret is missing or wrong.
     #[error("invalid x-idp-secret")]
     Secret,
+    /// Wrong secrets were shown too often.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<NotShown> for DetailsError {
+    fn from(error: NotShown) -> Self {
+        match error {
+            NotShown::Wrong => Self::Secret,
+            NotShown::TooMany(refused) => Self::TooMany(refused),
+        }
+    }
 }
 
 /// Why a decision is not recorded.
@@ -116,12 +130,24 @@ pub enum DecideError {
     /// The secret is missing or wrong.
     #[error("invalid x-idp-secret")]
     Secret,
+    /// Wrong secrets were shown too often.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The interaction has ended.
     #[error(transparent)]
     Refused(#[from] ChoiceRefusal),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<NotShown> for DecideError {
+    fn from(error: NotShown) -> Self {
+        match error {
+            NotShown::Wrong => Self::Secret,
+            NotShown::TooMany(refused) => Self::TooMany(refused),
+        }
+    }
 }
 
 impl Auth {
@@ -214,23 +240,23 @@ impl Auth {
         }
     }
 
-    /// The data that the identity provider shows to the owner.
+    /// The data that the identity provider shows to the owner. `source` is where the request comes from, for counting.
     #[tracing::instrument(name = "auth.interaction.details", skip_all, fields(interaction.id = id))]
     pub async fn interaction_details(
         &self,
         id: &str,
         nonce: &str,
         secret: Option<&str>,
+        source: &str,
     ) -> Result<InteractionDetails, DetailsError> {
+        self.may_show_secret(source).await?;
         let (grant, interaction) = self.interaction(id, nonce).await?.ok_or(DetailsError::Unknown)?;
         if grant.state == GrantState::Revoked {
             return Err(DetailsError::Unknown);
         }
         let tenant = self.inner.store.get_tenant(grant.tenant).await?;
         let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DetailsError::NoIdentityProvider)?;
-        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, self.inner.clock.now())) {
-            return Err(DetailsError::Secret);
-        }
+        self.check_secret_of(grant.tenant, &provider, secret, source).await?;
         Ok(InteractionDetails {
             grant: grant.id,
             tenant: grant.tenant,
@@ -240,7 +266,7 @@ impl Auth {
         })
     }
 
-    /// Records the owner's answer.
+    /// Records the owner's answer. `source` is where the request comes from, for counting.
     #[tracing::instrument(name = "auth.interaction.decide", skip_all, fields(interaction.id = id, choice = choice.as_str()))]
     pub async fn decide_interaction(
         &self,
@@ -248,13 +274,13 @@ impl Auth {
         nonce: &str,
         choice: Choice,
         secret: Option<&str>,
+        source: &str,
     ) -> Result<(), DecideError> {
+        self.may_show_secret(source).await?;
         let (found, _) = self.interaction(id, nonce).await?.ok_or(DecideError::Unknown)?;
         let tenant = self.inner.store.get_tenant(found.tenant).await?;
         let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DecideError::Unknown)?;
-        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, self.inner.clock.now())) {
-            return Err(DecideError::Secret);
-        }
+        self.check_secret_of(found.tenant, &provider, secret, source).await?;
         let now = self.inner.clock.now();
         let work = self.inner.store.begin().await?;
         let grant = work.lock_grant(found.id).await?.ok_or(DecideError::Unknown)?;

@@ -20,7 +20,10 @@ impl Auth {
     #[tracing::instrument(name = "auth.token.introspect", skip_all)]
     pub async fn introspect(&self, question: &IntrospectionRequest) -> Result<TokenInfo, IntrospectError> {
         let token = SecretHash::of(question.access_token.expose());
-        let Some(grant) = self.inner.store.get_grant_by_token(token, self.inner.clock.now()).await? else {
+        let (now, lifetimes) = (self.inner.clock.now(), &self.inner.settings.terms.lifetimes);
+        let found = self.inner.store.get_grant_by_token(token, now).await?;
+        // Also if the greatest age was made shorter after the token was issued.
+        let Some(grant) = found.filter(|grant| !grant.is_too_old(lifetimes, now)) else {
             return Ok(TokenInfo::Inactive);
         };
         let required = question.access.as_deref().unwrap_or_default();

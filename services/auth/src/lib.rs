@@ -8,6 +8,7 @@ mod clients;
 mod continue_grant;
 mod interactions;
 mod introspection;
+mod provider_secret;
 mod request_grant;
 mod settings;
 mod tenants;
@@ -116,7 +117,7 @@ impl Auth {
             access: grant.access.clone(),
             value: issued.value.clone(),
             manage: self.inner.settings.url(&format!("token/{}", issued.token.management_id)),
-            expires_in: Some(self.inner.settings.terms.token_lifetime.as_secs()),
+            expires_in: Some(issued.token.expires_at.saturating_since(issued.token.issued_at).as_secs()),
         }
     }
 

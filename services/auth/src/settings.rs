@@ -29,6 +29,10 @@ pub struct AuthSettings {
     pub secret_overlap: Duration,
     /// The limit of grant requests per client.
     pub grant_requests_per_client: Rate,
+    /// The limit of continuations, cancellations, rotations and revocations per client.
+    pub continuations_per_client: Rate,
+    /// How often, per tenant, sources that have never shown the right secret of the identity provider may try it.
+    pub provider_secrets_from_new_sources: Rate,
     /// The retention times of old rows.
     pub retention: Retention,
 }

@@ -5,6 +5,7 @@
 use auth_model::{AccessToken, Grant, RotateRefusal};
 use gnap::{TokenResponse, TokenValue};
 use http_signatures::SignedRequest;
+use shared_cache::TooMany;
 
 use crate::{Auth, ClientError, StoreError};
 
@@ -17,6 +18,9 @@ pub enum TokenError {
     /// The request is not signed by the grant's client.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The client has sent too many requests.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The token cannot be rotated.
     #[error(transparent)]
     Refused(#[from] RotateRefusal),
@@ -84,6 +88,7 @@ impl Auth {
             return Err(TokenError::NoToken);
         }
         self.authenticate(&checked, &grant.client).await?;
+        self.count_continuation(&grant.client).await?;
         Ok((token, grant))
     }
 }

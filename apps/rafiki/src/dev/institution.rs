@@ -243,6 +243,8 @@ impl Roles<'_> {
             // Load tests are run against the playground, so its limits are high.
             ("GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", "0"),
+            ("CONTINUATIONS_PER_MINUTE_PER_ADDRESS", "0"),
+            ("CONTINUATIONS_PER_MINUTE_PER_CLIENT", "0"),
         ]);
         self.set_common(&mut environment);
         environment

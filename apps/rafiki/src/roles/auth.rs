@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auth::{Auth, AuthSettings, PublishedClients, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers};
-use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
+use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use config::{Cleanup, Mode};
 use http_kit::CallerSecret;
@@ -151,10 +151,16 @@ fn settings(config: &config::Auth) -> AuthSettings {
             token_lifetime: config.access_token_lifetime,
             interaction_lifetime: config.interaction_lifetime,
             continue_wait: config.continue_wait,
+            lifetimes: Lifetimes { grant: config.grant_lifetime, unissued: config.pending_grant_lifetime },
         },
         finish_uris: FinishUriPolicy { allow_http: config.mode == Mode::Development, app_schemes: Vec::new() },
         freshness: signatures::freshness(&config.signatures),
         grant_requests_per_client: Rate::per_minute("grant-requests-of", config.limits.grant_requests_per_client),
+        continuations_per_client: Rate::per_minute("continuations-of", config.limits.continuations_per_client),
+        provider_secrets_from_new_sources: Rate::per_minute(
+            "idp-secrets-from-new",
+            config.limits.provider_secrets_from_new_addresses,
+        ),
         retention: Retention { tokens: config.access_token_retention, unissued_grants: never_issued },
     }
 }
@@ -178,6 +184,8 @@ fn api_settings(config: &config::Auth, cache: SharedCache, limiter: Limiter) -> 
         },
         services: service_callers(config, &limiter),
         grant_requests: Rate::per_minute("grant-requests", config.limits.grant_requests_per_address),
+        continuations: Rate::per_minute("continuations", config.limits.continuations_per_address),
+        introspections: Rate::per_minute("introspections", config.limits.introspections_per_address),
         failures: Rate::per_minute("failures", config.limits.failures_per_address),
         limiter,
     }

@@ -206,13 +206,34 @@ fn faults_of_a_document_are_reported_in_the_words_of_the_original() {
         let asked = [
             (
                 json!({ "query": "{ whoami { idd } }" }),
-                "Cannot query field \"idd\" on type \"WhoamiResponse\".",
+                "Cannot query field \"idd\" on type \"WhoamiResponse\". [Suggestion hidden]?",
                 validation,
             ),
             (json!({ "query": "{ zzzzz }" }), "Cannot query field \"zzzzz\" on type \"Query\".", validation),
             (
                 json!({ "query": "{ asset(id: \"x\", idd: 1) { id } }" }),
-                "Unknown argument \"idd\" on field \"Query.asset\".",
+                "Unknown argument \"idd\" on field \"Query.asset\". [Suggestion hidden]?",
+                validation,
+            ),
+            (
+                json!({ "query": "{ assets(sortOrder: ASCC) { edges { cursor } } }" }),
+                "Value \"ASCC\" does not exist in \"SortOrder\" enum. Did you mean the enum value \"ASC\"?",
+                validation,
+            ),
+            (
+                json!({ "query": "query($a: Strin) { whoami { id } }" }),
+                "Unknown type \"Strin\". [Suggestion hidden]?",
+                validation,
+            ),
+            (
+                json!({ "query": "{ asset(id: \"x\") { ... on Model { quantity } } }" }),
+                "Cannot query field \"quantity\" on type \"Model\".",
+                validation,
+            ),
+            (
+                json!({ "query": "{ asset(id: \"x\") { ... on Model { scale } } }" }),
+                "Cannot query field \"scale\" on type \"Model\". Did you mean to use an inline fragment on \
+                 \"Asset\"?",
                 validation,
             ),
             (json!({ "query": two }), "Must provide operation name if query contains multiple operations.", operation),

@@ -1,6 +1,8 @@
 //! The schema, compared with the published one and the listed additions, and with the introspection query of tools.
 //! What the fields answer is in the files beside it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use testkit::{TestDatabase, block_on};
 
@@ -25,6 +27,12 @@ fn tools_that_ask_for_the_schema_get_all_of_it() {
         let answer = bench.run(OPERATOR, query, json!({})).await;
         let types = answer["data"]["__schema"]["types"].as_array().unwrap();
         let named = |name: &str| types.iter().find(|one| one["name"] == name).unwrap();
+        let listed: BTreeSet<&str> = types.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let missing: Vec<_> =
+            published_schema::types_of(&published()).into_iter().filter(|name| !listed.contains(&**name)).collect();
+        assert_eq!(missing, [""; 0], "a type that no field has is listed, too");
+        let queries = named("Query")["fields"].as_array().unwrap();
+        assert!(queries.iter().all(|field| !field["name"].as_str().unwrap().starts_with("__")));
         let mutations = named("Mutation")["fields"].as_array().unwrap();
         let old = mutations.iter().find(|field| field["name"] == "depositEventLiquidity").unwrap();
         assert_eq!(

@@ -1,6 +1,8 @@
 //! `POST` and `DELETE /continue/{id}`.
 //! The first request for a grant is in `grants`.
 
+use std::time::Duration;
+
 use serde_json::json;
 use testkit::on_each_database;
 
@@ -25,6 +27,19 @@ on_each_database! {
         server.wait(5);
         let again = server.go_on(&grant, None).await.refusal();
         assert_eq!(again, refused(401, "request_denied", "grant cannot be continued"));
+    }
+
+    async fn a_grant_is_continued_only_before_its_greatest_age(database) {
+        let server = Server::with(database, |settings| {
+            settings.terms.lifetimes.unissued = Some(Duration::from_hours(1));
+        }).await;
+        let grant = server.request(&polled()).await.json();
+        assert_eq!(server.consent(&grant, "accept").await.status, 202);
+        server.wait(3601);
+        let refusal = server.go_on(&grant, None).await.refusal();
+        assert_eq!(refusal, refused(401, "invalid_continuation", "grant expired"));
+        let (path, token) = Server::continuation(&grant);
+        assert_eq!(server.signed("DELETE", &path, Some(&token), None).await.status, 204, "it can still be given up");
     }
 
     async fn polling_a_refused_grant_ends_it(database) {

@@ -2,19 +2,22 @@
 //! It tests nothing itself.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use auth::{Auth, AuthSettings, ClientDirectory, NoSuchClient, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers, routers};
-use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
+use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use clock::{Clock, ManualClock, SeededEntropy};
+use database::Database;
 use gnap::WebUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_kit::ClientAddress;
 use http_kit::graphql::Introspection;
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
@@ -61,7 +64,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) client: Signer,
     pub(crate) stranger: Signer,
-    _database: TestDatabase,
+    _database: Option<TestDatabase>,
 }
 
 /// An answer, read to its end.
@@ -107,6 +110,22 @@ impl Server {
         database: TestDatabase,
         adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
     ) -> Self {
+        Self::open(Database::clone(&database), Some(database), 1, adjust).await
+    }
+
+    /// Two processes on one database, each with a memory of its own; `adjust` is for the second.
+    pub(crate) async fn two(database: TestDatabase, adjust: impl FnOnce(&mut AuthSettings)) -> (Self, Self) {
+        let second = database.connect_again().await;
+        let first = Self::on(database).await;
+        (first, Self::open(second, None, 2, |settings, _| adjust(settings)).await)
+    }
+
+    async fn open(
+        database: Database,
+        kept: Option<TestDatabase>,
+        seed: u64,
+        adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
+    ) -> Self {
         let clock = testkit::manual_clock();
         let client = Signer::new(SigningKey::from_seed(&[1; 32]), "client-key").unwrap();
         let stranger = Signer::new(SigningKey::from_seed(&[2; 32]), "stranger-key").unwrap();
@@ -117,7 +136,7 @@ impl Server {
             ("https://other.example", &stranger),
         ];
         let published = published.into_iter().map(|(url, signer)| (url.to_owned(), signer.jwk().clone()));
-        let store = AuthStore::new(database.clone());
+        let store = AuthStore::new(database);
         store.migrate().await.unwrap();
         let cache =
             SharedCache::InProcess(InProcessCache::new(Arc::<ManualClock>::clone(&clock), InProcessLimits::default()));
@@ -135,6 +154,8 @@ impl Server {
             services: ServiceCallers::Anybody,
             limiter: limiter.clone(),
             grant_requests: Rate::per_minute("grants", 0),
+            continuations: Rate::per_minute("continuations", 0),
+            introspections: Rate::per_minute("introspections", 0),
             failures: Rate::per_minute("failures", 0),
         };
         let mut settings = settings();
@@ -143,13 +164,13 @@ impl Server {
             settings,
             store,
             Arc::<ManualClock>::clone(&clock),
-            Arc::new(SeededEntropy::new(1)),
+            Arc::new(SeededEntropy::new(seed)),
             Arc::new(Published(published.collect())),
             cache,
             limiter,
         );
         let auth = auth.await.unwrap();
-        Self { routers: routers(auth.clone(), api), auth, clock, client, stranger, _database: database }
+        Self { routers: routers(auth.clone(), api), auth, clock, client, stranger, _database: kept }
     }
 
     pub(crate) fn wait(&self, seconds: u64) {
@@ -282,6 +303,11 @@ impl Server {
 
     /// The identity provider's request about the interaction of a pending grant: `details`, `accept` or `reject`.
     pub(crate) async fn idp(&self, grant: &Value, what: &str, secret: &str) -> Answer {
+        self.idp_from(Ipv4Addr::UNSPECIFIED, grant, what, secret).await
+    }
+
+    /// As [`Server::idp`], from this address.
+    pub(crate) async fn idp_from(&self, from: Ipv4Addr, grant: &Value, what: &str, secret: &str) -> Answer {
         let interaction = Interaction::of(grant);
         let headers = HeaderMap::from_iter([
             (http::HeaderName::from_static("x-idp-secret"), HeaderValue::try_from(secret).unwrap()),
@@ -289,7 +315,7 @@ impl Server {
         ]);
         let base = format!("/grant/{}/{}", interaction.id, interaction.nonce);
         let (method, path) = if what == "details" { ("GET", base) } else { ("POST", format!("{base}/{what}")) };
-        call(&self.routers.interaction, method, &path, headers, String::new()).await
+        call_from(from, &self.routers.interaction, method, &path, headers, String::new()).await
     }
 
     /// The requests of the owner: start, `accept` or `reject`, finish. Returns the last answer.
@@ -340,10 +366,22 @@ impl Interaction {
     }
 }
 
-pub(crate) async fn call(router: &Router, method: &str, path: &str, mut headers: HeaderMap, body: String) -> Answer {
+pub(crate) async fn call(router: &Router, method: &str, path: &str, headers: HeaderMap, body: String) -> Answer {
+    call_from(Ipv4Addr::UNSPECIFIED, router, method, path, headers, body).await
+}
+
+pub(crate) async fn call_from(
+    from: Ipv4Addr,
+    router: &Router,
+    method: &str,
+    path: &str,
+    mut headers: HeaderMap,
+    body: String,
+) -> Answer {
     headers.insert("host", HeaderValue::from_static("auth.example"));
     let mut request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
     *request.headers_mut() = headers;
+    request.extensions_mut().insert(ClientAddress(from.into()));
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
@@ -398,10 +436,13 @@ fn settings() -> AuthSettings {
             token_lifetime: Duration::from_mins(10),
             interaction_lifetime: Duration::from_mins(10),
             continue_wait: Duration::from_secs(5),
+            lifetimes: Lifetimes::default(),
         },
         finish_uris: FinishUriPolicy::default(),
         freshness: Freshness::default(),
         grant_requests_per_client: Rate::per_minute("grants-of-client", 0),
+        continuations_per_client: Rate::per_minute("continuations-of-client", 0),
+        provider_secrets_from_new_sources: Rate::per_minute("idp-secrets", 0),
         retention: Retention { tokens: Duration::from_hours(720), unissued_grants: Duration::from_hours(720) },
     }
 }

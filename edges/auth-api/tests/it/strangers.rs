@@ -1,8 +1,11 @@
 //! Unknown clients: their rights and their rate limits, for secrets, browsers, floods and large documents.
 //! Malformed texts are in `hostile`.
 
+use std::net::Ipv4Addr;
+
 use auth_api::ServiceCallers;
 use clock::Clock;
+use futures::future::join_all;
 use http::{HeaderMap, HeaderValue};
 use http_kit::CallerSecret;
 use http_kit::graphql::Introspection;
@@ -10,7 +13,9 @@ use serde_json::{Value, json};
 use shared_cache::Rate;
 use testkit::on_each_database;
 
-use crate::harness::{Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, refused};
+use crate::harness::{
+    Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused,
+};
 
 const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
 const SECRET: &str = "the service secret";
@@ -103,6 +108,89 @@ on_each_database! {
         assert_eq!(server.idp(&grant, "details", IDP_SECRET).await.status, 200);
     }
 
+    async fn guesses_from_many_addresses_make_new_addresses_wait_and_never_the_provider(database) {
+        let server = Server::with(database, |settings| {
+            settings.provider_secrets_from_new_sources = Rate::per_minute("idp-secrets", 5);
+        }).await;
+        let grant = server.outgoing_grant().await;
+        let provider = Ipv4Addr::new(192, 0, 2, 1);
+        assert_eq!(server.idp_from(provider, &grant, "details", IDP_SECRET).await.status, 200);
+
+        // Parallel guesses: no more are compared than are free.
+        let guesses = (1..=20).map(|n| server.idp_from(Ipv4Addr::new(203, 0, 113, n), &grant, "details", "guess"));
+        let answers = join_all(guesses).await;
+        let compared = answers.iter().filter(|answer| answer.status == 401).count();
+        let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+        assert_eq!((compared, refused.len()), (4, 16), "the provider's first request was the fifth");
+        assert!(refused.iter().all(|answer| answer.refusal().1 == "too_fast"));
+
+        // The right secret from a new address waits for the next minute; the provider does not.
+        let moved = Ipv4Addr::new(192, 0, 2, 2);
+        let answer = server.idp_from(moved, &grant, "details", IDP_SECRET).await;
+        let (status, seconds) = retry_after(&answer);
+        let seconds: u64 = seconds.parse().unwrap();
+        assert!(status == 429 && (1..=60).contains(&seconds), "{status} {seconds}");
+        assert_eq!(server.idp_from(provider, &grant, "details", IDP_SECRET).await.status, 200);
+        server.wait(seconds);
+        assert_eq!(server.idp_from(moved, &grant, "accept", IDP_SECRET).await.status, 202);
+    }
+
+    async fn grants_of_one_address_are_continued_no_more_often_than_the_limit_says(database) {
+        let server = Server::with_api(database, |_, api| api.continuations = Rate::per_minute("continuations", 2)).await;
+        let grant = server.request(&polled()).await.json();
+        for _ in 0..2 {
+            assert_eq!(server.go_on(&grant, None).await.status, 400, "it polls too fast");
+        }
+        let answer = server.go_on(&grant, None).await;
+        assert_eq!((answer.status.as_u16(), answer.headers.contains_key("retry-after")), (429, true));
+        let token = server.incoming_grant().await;
+        let manage = token["access_token"]["manage"].as_str().unwrap().strip_prefix("http://auth.example").unwrap().to_owned();
+        assert_eq!(server.signed("POST", &manage, None, None).await.status, 429, "rotation counts, too");
+        server.wait(60);
+        assert_eq!(server.go_on(&grant, None).await.status, 200);
+    }
+
+    async fn grants_of_one_client_are_continued_no_more_often_than_the_limit_says(database) {
+        let server = Server::with(database, |settings| {
+            settings.continuations_per_client = Rate::per_minute("continuations-of-client", 2);
+        }).await;
+        let grant = server.request(&polled()).await.json();
+        let (path, token) = Server::continuation(&grant);
+        // A request that the client did not sign does not count.
+        for _ in 0..3 {
+            assert_eq!(server.signed_by(&server.stranger, "POST", &path, Some(&token), None).await.status, 400);
+        }
+        for _ in 0..2 {
+            assert_eq!(server.go_on(&grant, None).await.refusal().1, "too_fast");
+        }
+        let answer = server.go_on(&grant, None).await;
+        assert_eq!((answer.status.as_u16(), answer.headers.contains_key("retry-after")), (429, true));
+        assert_eq!(server.signed("DELETE", &path, Some(&token), None).await.status, 429);
+        server.wait(60);
+        assert_eq!(server.signed("DELETE", &path, Some(&token), None).await.status, 204);
+    }
+
+    async fn tokens_are_looked_up_no_more_often_than_the_limit_says(database) {
+        let server = Server::with_api(database, |_, api| {
+            api.services = ServiceCallers::WithSecret(CallerSecret::new(SECRET, "test", api.limiter.clone()));
+            api.introspections = Rate::per_minute("introspections", 2);
+        }).await;
+        let ask = async |secret: &str| {
+            let sent = headers(&[("content-type", "application/json"), ("authorization", &format!("Bearer {secret}"))]);
+            call(&server.routers.introspection, "POST", "/", sent, json!({"access_token": "x"}).to_string()).await
+        };
+        assert_eq!(ask("guess").await.status, 401, "who does not know the secret uses nothing up");
+        for _ in 0..2 {
+            assert_eq!(ask(SECRET).await.status, 200);
+        }
+        let answer = ask(SECRET).await;
+        assert_eq!((answer.status.as_u16(), answer.headers.contains_key("retry-after")), (429, true));
+        let health = call(&server.routers.introspection, "GET", "/healthz", HeaderMap::new(), String::new()).await;
+        assert_eq!(health.status, 200);
+        server.wait(60);
+        assert_eq!(ask(SECRET).await.status, 200);
+    }
+
     async fn a_source_asks_for_no_more_grants_than_it_may(database) {
         let server = Server::with_api(database, |_, api| api.grant_requests = Rate::per_minute("grants", 3)).await;
         for _ in 0..3 {
@@ -164,7 +252,11 @@ on_each_database! {
         };
         let (status, schema) = ask(STOCK).await;
         assert_eq!(status, 200, "{schema}");
-        assert!(schema["data"]["__schema"]["types"].as_array().unwrap().len() > 10);
+        let types = schema["data"]["__schema"]["types"].as_array().unwrap();
+        let published = published_schema::types_of(include_str!("../auth.graphql"));
+        for name in &published {
+            assert!(types.iter().any(|one| one["name"] == **name), "{name} is not listed");
+        }
         let aliases: Vec<String> = (0..400).map(|n| format!("a{n}: grants {{ edges {{ cursor }} }}")).collect();
         let tokens = format!("{{ grants {{ edges {{ {} }} }} }}", "cursor ".repeat(1001));
         for (query, part) in [

@@ -1,10 +1,12 @@
 //! `POST` and `DELETE /token/{id}`.
 //! Looking a token up is in `introspection`.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::on_each_database;
 
-use crate::harness::{Server, parameter, refused};
+use crate::harness::{OPERATOR, OPERATOR_SECRET, Server, parameter, refused};
 
 fn managed(answer: &Value) -> (String, String) {
     let token = &answer["access_token"];
@@ -37,6 +39,58 @@ on_each_database! {
         assert!(!server.is_active(&old).await);
         let rotated = server.signed("POST", &manage, None, None).await.json();
         assert!(server.is_active(&managed(&rotated).1).await);
+    }
+
+    async fn a_grant_ends_with_its_greatest_age_and_its_tokens_with_it(database) {
+        let server = Server::with(database, |settings| {
+            settings.terms.lifetimes.grant = Some(Duration::from_mins(15));
+        }).await;
+        let grant = server.incoming_grant().await;
+        assert_eq!(grant["access_token"]["expires_in"], 600);
+        let (manage, first) = managed(&grant);
+        server.wait(600);
+        let rotated = server.signed("POST", &manage, None, None).await.json();
+        assert_eq!(rotated["access_token"]["expires_in"], 300, "no longer than the grant");
+        let (manage, second) = managed(&rotated);
+        assert!(!server.is_active(&first).await && server.is_active(&second).await);
+        server.wait(300);
+        assert!(server.is_active(&second).await);
+        server.wait_millis(1);
+        assert!(!server.is_active(&second).await);
+        let refusal = server.signed("POST", &manage, None, None).await.refusal();
+        assert_eq!(refusal, refused(404, "invalid_rotation", "grant is no longer valid"));
+    }
+
+    async fn a_shorter_greatest_age_ends_tokens_that_were_issued_before(database) {
+        let (server, shorter) = Server::two(database, |settings| {
+            settings.terms.lifetimes.grant = Some(Duration::from_mins(1));
+        }).await;
+        let (_, token) = managed(&server.incoming_grant().await);
+        server.wait(61);
+        shorter.wait(61);
+        assert!(server.is_active(&token).await && !shorter.is_active(&token).await);
+    }
+
+    async fn revocation_takes_effect_at_once_in_every_process(database) {
+        let (one, other) = Server::two(database, |_| {}).await;
+        let (manage, token) = managed(&one.incoming_grant().await);
+        assert!(other.is_active(&token).await);
+        assert_eq!(one.signed("DELETE", &manage, Some(&token), None).await.status, 204);
+        assert!(!other.is_active(&token).await, "a token that its client gave back");
+
+        let grant = one.incoming_grant().await;
+        let (_, token) = managed(&grant);
+        assert!(other.is_active(&token).await);
+        let (path, continue_token) = Server::continuation(&grant);
+        assert_eq!(one.signed("DELETE", &path, Some(&continue_token), None).await.status, 204);
+        assert!(!other.is_active(&token).await, "a token of a grant that its client gave back");
+
+        let (_, token) = managed(&one.incoming_grant().await);
+        assert!(other.is_active(&token).await);
+        let grant = &other.introspect(&json!({"access_token": token})).await.json()["grant"];
+        let revoke = format!("mutation {{ revokeGrant(input: {{ grantId: {grant} }}) {{ id }} }}");
+        one.admin(OPERATOR, OPERATOR_SECRET, &revoke).await.unwrap();
+        assert!(!other.is_active(&token).await, "a token of a grant that the operator revoked");
     }
 
     async fn of_parallel_rotations_one_wins(database) {

@@ -8,6 +8,7 @@ mod malformed;
 mod outside;
 mod request;
 mod response;
+mod suggestions;
 mod variables;
 mod wording;
 
@@ -129,7 +130,7 @@ impl<E: Executor> Endpoint<E> {
     async fn execute(&self, request: Request) -> (StatusCode, Value) {
         let schema = self.schema.clone();
         match tokio::spawn(async move { schema.execute(request).await }).await {
-            Ok(response) => response::render(response),
+            Ok(response) => response::render(response, self.inputs.names()),
             Err(error) => {
                 tracing::error!(%error, "an Admin API request ended before its answer");
                 let body = errors(vec![self::error("Internal server error", "INTERNAL_SERVER_ERROR")]);

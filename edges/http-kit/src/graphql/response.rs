@@ -8,18 +8,19 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::VALIDATION_FAILED;
+use super::suggestions::Names;
 use super::wording::known_words;
 
 pub(super) const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
 
 /// `errors` comes before `data`. If an error stopped the whole document, the status is 400.
-pub(super) fn render(response: GraphqlResponse) -> (StatusCode, Value) {
+pub(super) fn render(response: GraphqlResponse, names: &Names) -> (StatusCode, Value) {
     let before_all = !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
     let reached = if before_all { Reached::NoResolver } else { Reached::Resolvers };
     let mut answer = Map::new();
     if !response.errors.is_empty() {
-        let shown = response.errors.iter().map(|error| shown(error, reached)).collect();
+        let shown = response.errors.iter().map(|error| shown(error, reached, names)).collect();
         answer.insert("errors".to_owned(), Value::Array(shown));
     }
     if reached == Reached::NoResolver {
@@ -37,7 +38,7 @@ enum Reached {
     Resolvers,
 }
 
-fn shown(error: &ServerError, reached: Reached) -> Value {
+fn shown(error: &ServerError, reached: Reached, names: &Names) -> Value {
     let own_code = error.extensions.as_ref().and_then(|extensions| extensions.get("code")).is_some();
     let mut extensions = match serde_json::to_value(&error.extensions) {
         Ok(Value::Object(extensions)) => extensions,
@@ -47,7 +48,7 @@ fn shown(error: &ServerError, reached: Reached) -> Value {
     let message = if own_code {
         error.message.clone()
     } else if reached == Reached::NoResolver || is_input_error(&error.message) {
-        known_words(&error.message)
+        known_words(&error.message, names)
     } else {
         tracing::error!(message = error.message, "an Admin API request failed");
         "Internal server error".to_owned()

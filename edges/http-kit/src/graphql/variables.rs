@@ -10,6 +10,8 @@ use async_graphql::parser::types::{BaseType, OperationDefinition, Type, TypeKind
 use async_graphql::{Pos, Positioned};
 use serde_json::{Map, Value};
 
+use super::suggestions::Names;
+
 /// This many wrong values are reported. Above it, one message says that there are more.
 const TOLD_MAX: usize = 50;
 /// This many items of a list are shown.
@@ -26,6 +28,7 @@ pub type ScalarRefusal = fn(scalar: &str, value: &Value) -> Option<String>;
 #[derive(Clone, Debug)]
 pub struct Inputs {
     types: HashMap<String, Kind>,
+    names: Names,
     scalar: ScalarRefusal,
 }
 
@@ -73,7 +76,12 @@ impl Inputs {
             };
             types.insert(definition.name.node.to_string(), kind);
         }
-        Self { types, scalar }
+        Self { types, names: Names::of(sdl), scalar }
+    }
+
+    /// The names of the schema, to suggest them.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The faults of the variables of `operation`.
@@ -135,7 +143,7 @@ impl Inputs {
         match self.types.get(name.as_str()) {
             None => found.extend(self.scalar(name, value).map(|why| Found::new(path, value, why))),
             Some(Kind::Enum(values)) => {
-                found.extend(not_of(name, values, value).map(|why| Found::new(path, value, why)));
+                found.extend(self.not_of(name, values, value).map(|why| Found::new(path, value, why)));
             }
             Some(Kind::Object(members)) => self.object(name, members, value, path, found),
         }
@@ -161,8 +169,21 @@ impl Inputs {
         }
         let is_known = |name: &str| members.iter().any(|member| member.name == name);
         for unknown in given.keys().filter(|name| !is_known(name)) {
-            let why = format!("Field \"{unknown}\" is not defined by type \"{name}\".");
+            let hint = self.names.member(name, unknown);
+            let why = format!("Field \"{unknown}\" is not defined by type \"{name}\".{hint}");
             found.push(Found::new(path, value, why));
+        }
+    }
+
+    fn not_of(&self, name: &str, values: &[String], value: &Value) -> Option<String> {
+        let hint = |text: &str| self.names.value(name, text);
+        match value {
+            Value::String(text) if values.contains(text) => None,
+            Value::String(text) => Some(format!("Value \"{text}\" does not exist in \"{name}\" enum.{}", hint(text))),
+            _ => {
+                let shown = shown(value);
+                Some(format!("Enum \"{name}\" cannot represent non-string value: {shown}.{}", hint(&shown)))
+            }
         }
     }
 
@@ -185,14 +206,6 @@ impl Inputs {
             ("ID", _) => Some(format!("ID cannot represent value: {}", shown())),
             _ => (self.scalar)(name, value).map(|why| format!("Expected type \"{name}\". {why}")),
         }
-    }
-}
-
-fn not_of(name: &str, values: &[String], value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if values.contains(text) => None,
-        Value::String(text) => Some(format!("Value \"{text}\" does not exist in \"{name}\" enum.")),
-        _ => Some(format!("Enum \"{name}\" cannot represent non-string value: {}.", shown(value))),
     }
 }
 
@@ -308,6 +321,15 @@ mod tests {
             (
                 json!({ "name": "n", "inner": { "value": 1, "order": "UP" } }),
                 " \"UP\" at \"i.inner.order\"; Value \"UP\" does not exist in \"Order\" enum.",
+            ),
+            (
+                json!({ "name": "n", "inner": { "value": 1, "order": "ACS" } }),
+                " \"ACS\" at \"i.inner.order\"; Value \"ACS\" does not exist in \"Order\" enum. \
+                 Did you mean the enum value \"ASC\"?",
+            ),
+            (
+                json!({ "name": "n", "flg": true }),
+                " { name: \"n\", flg: true }; Field \"flg\" is not defined by type \"Outer\". [Suggestion hidden]?",
             ),
             (
                 json!({ "name": "n", "inner": { "value": 1, "order": 1 } }),

@@ -2,15 +2,14 @@
 //!
 //! The GraphQL library decides what is refused.
 
+use super::suggestions::{HIDDEN, Names, directive_argument};
+
 /// Takes the place of the names in a message.
 const NAME: char = '\u{1}';
 
-/// The message in the words of graphql-js. It does not suggest names, because they would reveal the schema.
-pub(super) fn known_words(message: &str) -> String {
-    let (told, guess) = match message.find(" Did you mean") {
-        Some(start) => (&message[..start], " [Suggestion hidden]?"),
-        None => (message, ""),
-    };
+/// The message in the words of graphql-js. What the library suggests is left out: graphql-js suggests otherwise.
+pub(super) fn known_words(message: &str, schema: &Names) -> String {
+    let told = message.find(" Did you mean").map_or(message, |start| &message[..start]);
     let mut names = Vec::new();
     let mut skeleton = String::new();
     for (place, part) in told.split('"').enumerate() {
@@ -21,21 +20,22 @@ pub(super) fn known_words(message: &str) -> String {
             skeleton.push(NAME);
         }
     }
-    match in_other_words(&skeleton, &names) {
-        Some(words) => format!("{words}{guess}"),
-        None => format!("{told}{guess}"),
-    }
+    in_other_words(&skeleton, &names, schema).unwrap_or_else(|| told.to_owned())
 }
 
-fn in_other_words(skeleton: &str, names: &[&str]) -> Option<String> {
+fn in_other_words(skeleton: &str, names: &[&str], schema: &Names) -> Option<String> {
     let skeleton = skeleton.replace(NAME, "*");
     Some(match (skeleton.as_str(), names) {
-        ("Unknown field * on type *.", [field, kind]) => format!("Cannot query field \"{field}\" on type \"{kind}\"."),
+        ("Unknown field * on type *.", [field, kind]) => {
+            format!("Cannot query field \"{field}\" on type \"{kind}\".{}", schema.field(kind, field))
+        }
         ("Unknown argument * on field * of type *.", [argument, field, kind]) => {
-            format!("Unknown argument \"{argument}\" on field \"{kind}.{field}\".")
+            let hint = schema.argument(kind, field, argument);
+            format!("Unknown argument \"{argument}\" on field \"{kind}.{field}\".{hint}")
         }
         ("Unknown argument * on directive *.", [argument, directive]) => {
-            format!("Unknown argument \"{argument}\" on directive \"@{directive}\".")
+            let hint = directive_argument(directive, argument);
+            format!("Unknown argument \"{argument}\" on directive \"@{directive}\".{hint}")
         }
         ("Unknown directive *", [directive]) => format!("Unknown directive \"@{directive}\"."),
         ("Directive * may not be used on *", [directive, place]) => {
@@ -45,7 +45,7 @@ fn in_other_words(skeleton: &str, names: &[&str]) -> Option<String> {
             format!("The directive \"@{directive}\" can only be used once at this location.")
         }
         ("Unknown fragment: *", [fragment]) => format!("Unknown fragment \"{fragment}\"."),
-        ("Unknown type *", [kind]) => format!("Unknown type \"{kind}\"."),
+        ("Unknown type *", [kind]) => format!("Unknown type \"{kind}\".{}", schema.kind(kind)),
         ("Unknown operation named *", [operation]) => format!("Unknown operation named \"{operation}\"."),
         ("Operation name required in request.", []) => {
             "Must provide operation name if query contains multiple operations.".to_owned()
@@ -96,7 +96,7 @@ fn in_other_words(skeleton: &str, names: &[&str]) -> Option<String> {
             format!("Field \"{field}\" must not have a selection since type \"{kind}\" has no subfields.")
         }
         ("Field * of type * must have a selection of subfields", [field, kind]) => {
-            format!("Field \"{field}\" of type \"{kind}\" must have a selection of subfields. [Suggestion hidden]?")
+            format!("Field \"{field}\" of type \"{kind}\" must have a selection of subfields.{HIDDEN}")
         }
         ("There can only be one argument named *", [argument]) => {
             format!("There can be only one argument named \"{argument}\".")
@@ -105,10 +105,10 @@ fn in_other_words(skeleton: &str, names: &[&str]) -> Option<String> {
             format!("There can be only one variable named \"{variable}\".")
         }
         ("Invalid value for argument *, unknown field * of type *", [_, field, kind]) => {
-            format!("Field \"{field}\" is not defined by type \"{kind}\".")
+            format!("Field \"{field}\" is not defined by type \"{kind}\".{}", schema.member(kind, field))
         }
         ("Invalid value for argument *, enumeration type * does not contain the value *", [_, kind, value]) => {
-            format!("Value \"{value}\" does not exist in \"{kind}\" enum.")
+            format!("Value \"{value}\" does not exist in \"{kind}\" enum.{}", schema.value(kind, value))
         }
         _ => return None,
     })
@@ -120,6 +120,7 @@ mod tests {
 
     #[test]
     fn refusals_have_the_texts_of_graphql_js() {
+        let schema = Names::of("type WhoamiResponse { id: ID! } type Query { asset(id: String!): String }");
         let table = [
             (
                 "Unknown field \"idd\" on type \"WhoamiResponse\". Did you mean \"id\"?",
@@ -144,11 +145,15 @@ mod tests {
                 "Field \"asset\" argument \"id\" of type \"String!\" is required but not provided",
                 "Field \"asset\" argument \"id\" of type \"String!\" is required, but it was not provided.",
             ),
+            (
+                "Unknown field \"far\" on type \"Query\". Did you mean \"asset\"?",
+                "Cannot query field \"far\" on type \"Query\".",
+            ),
             ("something else", "something else"),
             ("an \"odd\" number of \" quotes", "an \"odd\" number of \" quotes"),
         ];
         for (message, told) in table {
-            assert_eq!(known_words(message), told);
+            assert_eq!(known_words(message, &schema), told);
         }
     }
 }

@@ -1,0 +1,81 @@
+//! Checks the secret of an identity provider, and ends the guessing of it: by one source, and by many sources together.
+//!
+//! A source that guesses wrong waits longer each time. Sources that have never shown the right secret of a tenant may
+//! try it only a few times a minute, all together. They are counted before the secret is compared, so parallel guesses
+//! are counted too. A source that has shown the right secret is not among them. So a stranger with many addresses
+//! cannot lock out the provider; only a provider with a new address may have to wait for the next minute.
+
+use std::time::Duration;
+
+use auth_model::{IdentityProvider, TenantId};
+use bytes::Bytes;
+use shared_cache::{Lockout, Rate, TooMany};
+
+use crate::Auth;
+
+const OF_SOURCE: Lockout = Lockout::of_secrets("idp-secret");
+/// How often the log tells that a tenant's secret is guessed.
+const TOLD: Rate = Rate { name: "idp-secret-told", at_most: Some(1), within: Duration::from_mins(1) };
+/// How long a source is known that has shown the right secret.
+const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
+
+/// Why the secret is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotShown {
+    /// It is missing or wrong.
+    Wrong,
+    /// It was not compared.
+    TooMany(TooMany),
+}
+
+impl Auth {
+    /// Whether `source` may show a secret now. Asked before anything else, so that a source that is locked out learns
+    /// nothing.
+    pub(crate) async fn may_show_secret(&self, source: &str) -> Result<(), TooMany> {
+        self.inner.limiter.may_try(&OF_SOURCE, source).await
+    }
+
+    /// Checks the secret that `source` shows for a tenant.
+    pub(crate) async fn check_secret_of(
+        &self,
+        tenant: TenantId,
+        provider: &IdentityProvider,
+        secret: Option<&str>,
+        source: &str,
+    ) -> Result<(), NotShown> {
+        let limiter = &self.inner.limiter;
+        let mark = format!("auth:idp-source:{tenant}:{source}");
+        let is_known = matches!(self.inner.cache.get(&mark).await, Ok(Some(_)));
+        if !is_known {
+            let taken = limiter.take(&self.inner.settings.provider_secrets_from_new_sources, &tenant.to_string()).await;
+            if let Err(refused) = taken {
+                self.tell_of_guessing(tenant, source).await;
+                return Err(NotShown::TooMany(refused));
+            }
+        }
+
+        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, self.inner.clock.now())) {
+            tracing::warn!(tenant.id = %tenant, source, "audit: a wrong secret of the identity provider was shown");
+            limiter.failed(&OF_SOURCE, source).await;
+            return Err(NotShown::Wrong);
+        }
+
+        limiter.succeeded(&OF_SOURCE, source).await;
+        if !is_known && let Err(error) = self.inner.cache.set(&mark, Bytes::from_static(b"1"), KNOWN_FOR).await {
+            tracing::warn!(%error, "an identity provider's address is not remembered; it counts as a new one");
+        }
+        Ok(())
+    }
+
+    /// One line a minute, so that the guessing cannot fill the log.
+    async fn tell_of_guessing(&self, tenant: TenantId, source: &str) {
+        if self.inner.limiter.take(&TOLD, &tenant.to_string()).await.is_ok() {
+            tracing::warn!(
+                tenant.id = %tenant,
+                source,
+                "audit: the identity provider's secret is tried from many addresses; new addresses wait a minute, \
+                 addresses that have shown the right secret are served"
+            );
+        }
+    }
+}
