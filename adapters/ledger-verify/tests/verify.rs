@@ -163,7 +163,7 @@ async fn what_is_no_ledger_is_called_so() {
     assert!(told("letter.db").await.ends_with("is not a ledger: it is not a SQLite database"));
     let other = rusqlite::Connection::open(folder.path().join("other.db")).expect("a file");
     other.execute_batch("CREATE TABLE customers (id)").expect("a table");
-    assert!(told("other.db").await.contains("without a journal"));
+    assert!(told("other.db").await.contains("without a ledger's journal"));
     assert!(!folder.path().join("none.db").exists());
     if let Some(database) = TestDatabase::postgres().await {
         let told = verify(database.url()).await.expect_err("it is no ledger").to_string();

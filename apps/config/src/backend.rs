@@ -481,7 +481,7 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         let refused = refused.unwrap_err();
         assert_eq!(names(&refused), ["PRIVATE_KEY_FILE", "CONNECTOR_PORT"], "{refused}");
-        assert!(refused.to_string().contains("which ADMIN_PORT has as well"), "{refused}");
+        assert!(refused.to_string().contains("and so is ADMIN_PORT"), "{refused}");
         Backend::from_environment(&with(&[("ADMIN_PORT", "0"), ("CONNECTOR_PORT", "0")])).unwrap();
     }
 

@@ -325,7 +325,7 @@ on_each_database! {
         alice.peer_by_url(&format!("{}?invitation=welcome+here", bob.url), 0).await.unwrap();
         alice.peer_by_url(&bob.url, 0).await.unwrap();
         let carol = Node::open(TestDatabase::sqlite().await, "carol").await;
-        assert!(reason(carol.peer_by_url(&format!("{}?invitation=welcome+here", bob.url), 0).await).contains("as many"));
+        assert!(reason(carol.peer_by_url(&format!("{}?invitation=welcome+here", bob.url), 0).await).contains("no room"));
         assert_eq!(bob.peers().await.len(), 1);
     }
 
@@ -342,7 +342,7 @@ on_each_database! {
         let usd = alice.institution.administration.create_asset(tenant, new).await.unwrap();
         let wanted = PeerByUrl { asset_id: usd.id, ..alice.wanted(&bob.url, 0) };
         let told = reason(peering.peer_by_url(alice.institution.operator(), wanted.clone()).await);
-        assert!(told.contains("another tenant's"), "{told}");
+        assert!(told.contains("another tenant"), "{told}");
         let homeless = peering.peer_by_url(tenant, wanted.clone()).await;
         assert!(matches!(homeless, Err(PeerByUrlError::InvalidIlpConfiguration)), "{homeless:?}");
         assert_eq!(bob.peers().await.len(), 0, "nothing was asked");
@@ -404,6 +404,6 @@ on_each_database! {
         tokio::spawn(http_kit::serve(listener, api(&bob.institution, 1), serving, std::future::pending()));
         let alice = Node::open(TestDatabase::sqlite().await, "alice").await;
         alice.peer_by_url(&url, 0).await.unwrap();
-        assert!(reason(alice.peer_by_url(&url, 0).await).contains("too often"));
+        assert!(reason(alice.peer_by_url(&url, 0).await).contains("too many requests"));
     }
 }

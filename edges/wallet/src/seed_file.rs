@@ -303,7 +303,7 @@ tenants: [{publicName: someone}]
         };
         assert_eq!(
             refused("assetCode: USD", "assetCode: EUR"),
-            "accounts: name one of the listed assets, \"EUR\" is 0 of them"
+            "accounts: name one of the listed assets; 0 of them have the code \"EUR\""
         );
         assert_eq!(
             refused("peeringAsset: USD", ""),
