@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 37] = [
+const SAME_FLOOR: [(&str, &[&str]); 39] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -42,9 +42,11 @@ const SAME_FLOOR: [(&str, &[&str]); 37] = [
     ("card-service", &["http-kit"]),
     ("point-of-sale", &["http-kit"]),
     ("console", &["http-kit"]),
+    ("shadow", &["http-kit"]),
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),
+    ("moving-bench", &["rafiki-fixture", "testkit"]),
     ("payments-bench", &["testkit"]),
     ("simulator", &["testkit"]),
     ("speed", &["ledger-bench", "testkit"]),

@@ -25,6 +25,12 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
             }
             &["run", "--profile", "dist", "--package", "payments-bench"]
         }
+        "move" => {
+            if !run_named(&["build", "--profile", "dist", "--package", "rafiki"], &[]) {
+                return Ok(false);
+            }
+            &["run", "--profile", "dist", "--package", "moving-bench"]
+        }
         "apis" => {
             // The program that is measured, and the program that measures.
             if !run_named(&["build", "--profile", "dist", "--package", "rafiki"], &[]) {
@@ -36,7 +42,7 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
         "dev" => return crate::bench_dev::measure(),
         other => {
             return Err(format!(
-                "no benchmark {other:?}; there are protocols, ledger, connector, apis, payments and dev"
+                "no benchmark {other:?}; there are protocols, ledger, connector, apis, payments, move and dev"
             ));
         }
     };

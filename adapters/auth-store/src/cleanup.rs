@@ -30,6 +30,8 @@ pub struct Purged {
     pub tokens: u64,
     /// Grants.
     pub grants: u64,
+    /// Clear values of tokens that were kept for the way back.
+    pub kept: u64,
 }
 
 const BATCH: u64 = 500;
@@ -44,10 +46,21 @@ impl AuthStore {
             let spent = self.purge_grants(spent(now - retention.tokens)).await?;
             purged.tokens += tokens;
             purged.grants += unissued + spent;
+            purged.kept += self.purge_kept(now).await?;
             if [tokens, unissued, spent].iter().all(|deleted| *deleted < BATCH) {
                 return Ok(purged);
             }
         }
+    }
+
+    /// Forgets the clear values whose trial period is over.
+    async fn purge_kept(&self, now: Timestamp) -> Result<u64, Error> {
+        let mut forgotten = 0;
+        for table in ["kept_tokens", "kept_continuations"] {
+            let sql = format!("DELETE FROM {table} WHERE keep_until <= $1");
+            forgotten += self.database.execute(&sql, [now.as_millis().into()]).await?;
+        }
+        Ok(forgotten)
     }
 
     async fn purge_tokens(&self, expired_before: Timestamp) -> Result<u64, Error> {

@@ -74,9 +74,8 @@ impl Database {
 
     /// At most `limit` rows of the table as JSON objects, ordered by key, beginning after the key values in `after`.
     pub async fn bulk_page(&self, table: &BulkTable, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
-        let sql = table.page_sql(after.is_some());
-        let values = after.map(Value::from).into_iter().chain([i64::from(limit).into()]);
-        let rows = self.bulk_query(&sql, values.collect::<Vec<_>>()).await?;
+        let (sql, values) = table.page(after, limit);
+        let rows = self.bulk_query(&sql, values).await?;
         rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
     }
 }
@@ -149,6 +148,12 @@ impl BulkTable {
             (Dialect::Postgres, Kind::Octets) => format!("decode(r.{}, 'hex')", quoted(name)),
             (Dialect::Postgres, _) => format!("r.{}", quoted(name)),
         }
+    }
+
+    /// The statement of a page with its values.
+    pub(crate) fn page(&self, after: Option<&str>, limit: u32) -> (String, Vec<Value>) {
+        let values = after.map(Value::from).into_iter().chain([i64::from(limit).into()]);
+        (self.page_sql(after.is_some()), values.collect())
     }
 
     /// The key of a row is written as one text, so that the next page can begin after it.

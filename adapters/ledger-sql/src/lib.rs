@@ -3,6 +3,7 @@
 //! Callers that arrive while a commit is under way share the next one. No rule of the ledger is here.
 
 mod changes;
+mod journal;
 mod leader;
 mod postgres;
 mod request;
@@ -20,6 +21,8 @@ use ledger::{
     LedgerUnavailable, NewAccount, NewTransfer, Totals, Transfer, TransferId, TransferPage, newest_transfers,
 };
 use tokio::sync::{mpsc, oneshot};
+
+pub use journal::{Journal, JournalEntry, UnreadableLedger};
 
 use crate::leader::Leader;
 use crate::postgres::PostgresStore;

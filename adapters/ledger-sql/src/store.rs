@@ -104,7 +104,17 @@ pub(crate) fn state_code(state: TransferState) -> i16 {
     }
 }
 
-/// What a journal entry and the stored settlement of its reservation show about a transfer id.
+/// The final state that is stored for the reservation of entry `seq`.
+pub(crate) fn state_of(code: i64, seq: u64) -> Result<TransferState, StoreError> {
+    match code {
+        1 => Ok(TransferState::Posted),
+        2 => Ok(TransferState::Voided),
+        3 => Ok(TransferState::Expired),
+        _ => Err(StoreError::Damaged(format!("settlement {code} of entry {seq}"))),
+    }
+}
+
+/// What a journal entry and the stored settlement of its reservation say about a transfer id.
 pub(crate) fn recorded(entry: &Entry, settlement: Option<i64>) -> Result<(TransferId, Recorded), StoreError> {
     match entry.event {
         Event::IdSpent(id) => Ok((id, Recorded::Spent)),
@@ -112,10 +122,7 @@ pub(crate) fn recorded(entry: &Entry, settlement: Option<i64>) -> Result<(Transf
             let state = match settlement {
                 None if movement.transfer.flags.pending => TransferState::Pending,
                 None => TransferState::Single,
-                Some(1) => TransferState::Posted,
-                Some(2) => TransferState::Voided,
-                Some(3) => TransferState::Expired,
-                Some(code) => return Err(StoreError::Damaged(format!("settlement {code} of entry {}", entry.seq))),
+                Some(code) => state_of(code, entry.seq)?,
             };
             let transfer = Transfer { created: movement.transfer, state, timestamp: entry.timestamp };
             Ok((movement.transfer.id, Recorded::Made { seq: entry.seq, transfer }))

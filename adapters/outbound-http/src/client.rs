@@ -113,6 +113,9 @@ impl Outbound {
         // The client writes these headers itself. A second copy would be sent too.
         request.headers.remove(HOST);
         request.headers.remove(CONTENT_LENGTH);
+        if let Some(host) = request.host {
+            request.headers.insert(HOST, host);
+        }
 
         let mut call = client.request(request.method, url).headers(request.headers);
         if !request.body.is_empty() {

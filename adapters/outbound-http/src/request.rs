@@ -42,6 +42,8 @@ pub struct Request {
     pub url: Url,
     /// All headers except those for connections, length and signature.
     pub headers: HeaderMap,
+    /// The name to send as `Host`, if it is not that of the URL: a proxy passes on the name that its client used.
+    pub host: Option<HeaderValue>,
     /// The body; empty means no body.
     pub body: Bytes,
     /// The time for the whole call, with redirects and reading.
@@ -65,6 +67,7 @@ impl Request {
             method,
             url,
             headers: HeaderMap::new(),
+            host: None,
             body: Bytes::new(),
             deadline: Duration::from_secs(5),
             limit: 64 * 1024,

@@ -1,6 +1,7 @@
 //! The open store, and its units of work. Everything in a unit happens, or nothing.
 //! The queries are in the files of the entities.
 
+use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, Subscription, Watch, WriteTransaction};
 use payments_model::TenantId;
 use sea_orm::DatabaseConnection;
@@ -18,6 +19,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0004_peering", sql: include_str!("0004_peering.sql") },
         Step { name: "0004_webhook_endpoints", sql: include_str!("0004_webhook_endpoints.sql") },
         Step { name: "0006_tenant_secrets", sql: include_str!("0006_tenant_secrets.sql") },
+        Step { name: "0007_kept_peer_tokens", sql: include_str!("0007_kept_peer_tokens.sql") },
     ],
 };
 
@@ -47,6 +49,12 @@ impl Store {
     /// The database, for workers of its jobs.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Deletes the clear values of peers' tokens whose trial period is over. Returns their number.
+    pub async fn forget_kept_peer_tokens(&self, now: Timestamp) -> Result<u64, Error> {
+        let sql = "DELETE FROM kept_peer_tokens WHERE keep_until <= $1";
+        self.database.execute(sql, [now.as_millis().into()]).await
     }
 
     /// Reads the data of one tenant.

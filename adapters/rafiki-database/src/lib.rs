@@ -1,11 +1,13 @@
-//! Reads the databases of the original Rafiki, each in one consistent snapshot.
+//! Reads the databases of the original Rafiki, each in one consistent snapshot, and fills empty ones for the way back.
 //!
-//! It writes nothing there. The meaning of the rows is in `rafiki-tables`.
+//! A database that is read is not written to. The meaning of the rows is in `rafiki-tables`.
 
 mod checks;
 mod queries;
+mod receiving;
 mod snapshot;
 mod sums;
 
+pub use receiving::{Receiving, ReceivingError};
 pub use snapshot::{CountedTable, Fault, Old, SourceError, UnknownAllowed};
 pub use sums::Transfers;

@@ -73,25 +73,35 @@ impl Old {
     /// Connects to the database at `url`, checks its version, and begins the snapshot. Writes nothing except a
     /// temporary table of its own session.
     pub async fn open(side: Side, url: &str, unknown: UnknownAllowed) -> Result<Self, SourceError> {
+        let mut old = Self::connect(side, url).await?;
+        old.recognise(unknown).await?;
+        if side == Side::Backend {
+            old.run("the ledger", TEMPORARY_SUMS).await?;
+        }
+        old.run("the snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        old.read_clock().await?;
+        Ok(old)
+    }
+
+    pub(crate) async fn connect(side: Side, url: &str) -> Result<Self, SourceError> {
         let unreachable = |error: sqlx::Error| SourceError::Unreachable { side, reason: error.to_string() };
         let options: PgConnectOptions = url.parse().map_err(unreachable)?;
         let mut connection =
             PgConnection::connect_with(&options.disable_statement_logging()).await.map_err(unreachable)?;
         let settings = "SET TIME ZONE 'UTC'; SET statement_timeout = 0; SET work_mem = '64MB'; SET jit = off;";
         connection.execute(settings).await.map_err(unreachable)?;
-        let mut old = Self { side, connection, at: Timestamp::EPOCH };
-        old.recognise(unknown).await?;
-        if side == Side::Backend {
-            old.run("the ledger", TEMPORARY_SUMS).await?;
-        }
-        old.run("the snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        Ok(Self { side, connection, at: Timestamp::EPOCH })
+    }
+
+    /// Takes the time of the transaction, by the server's clock.
+    pub(crate) async fn read_clock(&mut self) -> Result<(), SourceError> {
         let millis = "SELECT floor(extract(epoch FROM now()) * 1000)::bigint";
         let now: i64 = sqlx::query_scalar(millis)
-            .fetch_one(&mut old.connection)
+            .fetch_one(&mut self.connection)
             .await
             .map_err(|error| failed("the snapshot", &error))?;
-        old.at = Timestamp::from_millis(now);
-        Ok(old)
+        self.at = Timestamp::from_millis(now);
+        Ok(())
     }
 
     /// The time of the snapshot, by the server's clock.
@@ -126,17 +136,19 @@ impl Old {
         if locked != 0 {
             return Err(version(UnknownVersion::Locked));
         }
-
-        let booked: Vec<String> =
-            sqlx::query_scalar(AssertSqlSafe(format!("SELECT name::text FROM {book} ORDER BY id")))
-                .fetch_all(&mut self.connection)
-                .await
-                .map_err(|error| failed("the migrations", &error))?;
+        let booked = self.booked().await?;
 
         match recognise(side, &booked) {
             Err(UnknownVersion::Newer(_)) if unknown == UnknownAllowed::Yes => Ok(()),
             other => other.map_err(version),
         }
+    }
+
+    /// The names of the migrations that are booked.
+    pub(crate) async fn booked(&mut self) -> Result<Vec<String>, SourceError> {
+        let sql = format!("SELECT name::text FROM {} ORDER BY id", self.side.book());
+        let names = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
+        names.map_err(|error| failed("the migrations", &error))
     }
 
     pub(crate) async fn run(&mut self, what: &'static str, sql: &'static str) -> Result<(), SourceError> {

@@ -90,6 +90,23 @@ impl Old {
             .boxed()
     }
 
+    /// Ended incoming payments whose end was not told yet, with the amount that the event will announce.
+    pub async fn untold_ends(&mut self) -> Result<Vec<(uuid::Uuid, i128)>, SourceError> {
+        let sql = r#"SELECT t.id, (coalesce(s.credits, 0) - coalesce(e.announced, 0))::text FROM "incomingPayments" t
+            LEFT JOIN pg_temp.moving_sums s ON s.ref = t.id AND s.type = 'LIQUIDITY_INCOMING'
+            LEFT JOIN (
+                SELECT "incomingPaymentId", sum("withdrawalAmount") AS announced FROM "webhookEvents"
+                WHERE type IN ('incoming_payment.completed', 'incoming_payment.expired') GROUP BY 1
+            ) e ON e."incomingPaymentId" = t.id
+            WHERE t.state IN ('COMPLETED', 'EXPIRED') AND t."processAt" IS NOT NULL
+                AND coalesce(s.credits, 0) > coalesce(e.announced, 0)"#;
+        let rows: Vec<(uuid::Uuid, String)> = sqlx::query_as(sql)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|error| failed("incomingPayments", &error))?;
+        Ok(rows.into_iter().map(|(id, amount)| (id, amount.parse().unwrap_or(0))).collect())
+    }
+
     /// How many packets are under way. If there are any, the original is running. They are not moved, and end within
     /// seconds.
     pub async fn packets_under_way(&mut self) -> Result<u64, SourceError> {

@@ -336,7 +336,12 @@ mod tests {
                 "AUTH_SERVICE_SECRET differs between backend and auth",
             ),
             (&[("SIGNATURE_SECRET", "")], &[], &[], "SIGNATURE_SECRET is not set at backend"),
-            (&[("SIGNATURE_SECRET", "another one")], &[], &[], "SIGNATURE_SECRET of backend is not the secret with which wallet"),
+            (
+                &[("SIGNATURE_SECRET", "another one")],
+                &[],
+                &[],
+                "SIGNATURE_SECRET of backend is not the secret with which wallet",
+            ),
             (&[("SIGNATURE_VERSION", "2")], &[], &[], "WEBHOOK_SIGNATURE_VERSION"),
             (&[], &[], &[("SIGNATURE_SECRET", "x")], "is not the ADMIN_API_SECRET of backend"),
             (&[("ADMIN_PORT", "3101")], &[], &[], "GRAPHQL_URL of wallet"),

@@ -2,13 +2,17 @@
 //!
 //! Roles read their settings from the environment; the commands around them take options.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 use uuid::Uuid;
 
 use crate::ledger_place::LedgerPlace;
+use crate::shadow_place::Place;
 
 /// Interledger payments for wallets and banks.
 #[derive(Debug, Parser)]
@@ -90,6 +94,18 @@ pub(crate) enum Command {
     /// with 0 when every total is equal, 1 when not or when rows cannot be moved, 3 when the old databases cannot be
     /// read. docs/moving-in.md describes every step.
     Import(Box<ImportOptions>),
+    /// Go back to Rafiki 2.4: fill two empty databases of it from ours, as the environment configures them.
+    ///
+    /// Shows a plan, writes everything, and compares both; nothing is kept before every total is equal. May be repeated
+    /// after an interruption. Ends with 0 when every total is equal, 1 when not or when something cannot go back, 3 when
+    /// a database cannot be read. docs/moving-in.md describes every step.
+    Export(Box<ExportOptions>),
+    /// Try ours beside a running Rafiki: a proxy that answers with the old one's answers and asks ours the same.
+    ///
+    /// Prints each answer that differs (status, shape, amounts, totals) with the request's id, without personal data, and
+    /// every minute what was counted. No client waits for ours. Runs until it is stopped, and ends with 1 if something
+    /// differed. docs/moving-in.md describes it.
+    Shadow(ShadowOptions),
     /// Check the configuration.
     Config(ConfigOptions),
     /// Check a ledger.
@@ -107,7 +123,8 @@ impl Command {
             | Self::CardService
             | Self::PointOfSale
             | Self::Console
-            | Self::Rates => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            | Self::Rates
+            | Self::Shadow(_) => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             _ => 1,
         }
     }
@@ -403,7 +420,7 @@ pub(crate) struct RoleFile {
     pub(crate) file: Option<PathBuf>,
 }
 
-impl std::str::FromStr for RoleFile {
+impl FromStr for RoleFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -455,6 +472,14 @@ pub(crate) struct ImportOptions {
     /// DB_ENCRYPTION_SECRET of the old backend, if it had one.
     #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
     pub(crate) old_encryption_secret: Option<String>,
+    /// Keep the clear values of access tokens, continuation tokens and peers' tokens for this long, for example 30d, so
+    /// that `rafiki export` can give them back. They are encrypted with the key of --way-back-key-file, or else with
+    /// --old-encryption-secret. They are deleted afterwards. Without this, only hashes are kept.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) keep_way_back: Option<Period>,
+    /// A file with a key of 32 octets in base64 for --keep-way-back.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) way_back_key_file: Option<PathBuf>,
     /// WEBHOOK_MAX_RETRY of the old backend, if it differs here.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) old_webhook_retries: Option<u32>,
@@ -465,6 +490,80 @@ pub(crate) struct ImportOptions {
     /// Read the databases although they have migrations that Rafiki 2.4 does not have.
     #[arg(long)]
     pub(crate) accept_unknown_version: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportOptions {
+    /// Into databases of Rafiki 2.4. There is no other way to export.
+    #[arg(long)]
+    pub(crate) to_rafiki: bool,
+    /// The database of the backend of Rafiki 2.4, as postgres://user@host/database. It has its tables, and no rows.
+    #[arg(long, value_name = "URL")]
+    pub(crate) backend: String,
+    /// The database of the auth service of Rafiki 2.4.
+    #[arg(long, value_name = "URL")]
+    pub(crate) auth: String,
+    /// Show the plan and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// DB_ENCRYPTION_SECRET of the backend of Rafiki 2.4, if it has one. Texts are encrypted with it.
+    #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
+    pub(crate) old_encryption_secret: Option<String>,
+    /// The file with the key of `rafiki import --keep-way-back`, if it was not the old encryption secret.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) way_back_key_file: Option<PathBuf>,
+    /// WEBHOOK_MAX_RETRY of the backend of Rafiki 2.4, if it differs here.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) old_webhook_retries: Option<u32>,
+    /// Minutes for which the quotes of unfinished payments stay valid at least, counted from now, because the move
+    /// takes time.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    pub(crate) quotes_good_for: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShadowOptions {
+    /// A port to listen on, the origin of the old listener, and that of ours. Give one for each listener.
+    #[arg(long = "pair", value_name = "PORT=OLD=OURS", required = true)]
+    pub(crate) pairs: Vec<Place>,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) listen: IpAddr,
+    /// Ask ours writes, too. Only for an imported copy that reaches neither peers nor wallets of real people.
+    #[arg(long)]
+    pub(crate) writes: bool,
+    /// Milliseconds to wait for an answer of ours.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 5_000)]
+    pub(crate) patience: u32,
+    /// A member that is not compared. May be given several times.
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) ignore: Vec<String>,
+    /// A file with a tenant's id, a space and its Admin API secret in each line. Requests whose ids were changed are
+    /// signed anew with it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// Seconds between two summaries.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) every: u64,
+}
+
+/// A period of whole days or hours, written as 30d or 12h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Period(pub(crate) Duration);
+
+impl FromStr for Period {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hours = match text.split_at_checked(text.len().saturating_sub(1)) {
+            Some((days, "d")) => days.parse::<u32>().ok().and_then(|days| days.checked_mul(24)),
+            Some((hours, "h")) => hours.parse().ok(),
+            _ => None,
+        };
+        // Ten years.
+        let hours = hours.filter(|hours| (1..=87_600).contains(hours)).ok_or("write a period as 30d or 12h")?;
+        Ok(Self(Duration::from_hours(hours.into())))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -520,6 +619,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_period_is_written_in_days_or_hours() {
+        let hours = |text: &str| text.parse::<Period>().map(|period| period.0.as_secs() / 3600);
+        assert_eq!(hours("30d"), Ok(720));
+        assert_eq!(hours("12h"), Ok(12));
+        for wrong in ["", "d", "30", "0d", "-1d", "1.5d", "30w", "99999999d", "30 d", "3é"] {
+            assert!(hours(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

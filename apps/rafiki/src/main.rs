@@ -8,6 +8,7 @@ mod cluster_report;
 mod config_check;
 mod demo;
 mod dev;
+mod export;
 mod failure;
 mod import;
 mod ledger_place;
@@ -18,6 +19,8 @@ mod peer;
 mod places;
 mod private_file;
 mod roles;
+mod shadow;
+mod shadow_place;
 mod tap;
 mod terminal;
 mod verification;
@@ -73,6 +76,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Terminal(options) => terminal::run(options).await,
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Import(options) => import::run(*options).await,
+        Command::Export(options) => export::run(*options).await,
+        Command::Shadow(options) => shadow::run(options).await,
         Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }

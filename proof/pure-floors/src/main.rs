@@ -29,6 +29,7 @@ fn main() {
     black_box(payments_model());
     black_box(auth_model());
     black_box(rafiki_tables());
+    black_box(answer_comparison());
     black_box(card());
     black_box(auto_peering());
     #[cfg(any(
@@ -285,4 +286,9 @@ fn rafiki_tables() -> impl Sized {
         rafiki_tables::sealed::open,
         rafiki_tables::version::recognise,
     ]
+}
+
+fn answer_comparison() -> impl Sized {
+    use answer_comparison::{Known, Purpose, Route, compare};
+    linked![Known::for_ours, Known::issued, Known::made_only_there, Purpose::of, Route::of, compare,]
 }

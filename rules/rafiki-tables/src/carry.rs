@@ -17,6 +17,7 @@ use std::time::Duration;
 use clock::Timestamp;
 use uuid::Uuid;
 
+use crate::kept::Keeping;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::row::Row;
@@ -141,6 +142,8 @@ pub struct Context {
     pub consent: HashMap<Uuid, ConsentPlace>,
     /// `DB_ENCRYPTION_SECRET` of the old backend.
     pub secret: Option<ColumnSecret>,
+    /// Whether the clear values of tokens are kept for the way back.
+    pub keep: Option<Keeping>,
 }
 
 /// The translation of a row.
@@ -177,13 +180,15 @@ pub enum Change {
     HoldGivenBack,
     /// A text is stored as its hash. It stays valid, and cannot be read any more.
     Hashed,
+    /// The clear value of a token is kept, encrypted.
+    Kept,
 }
 
 impl Change {
     /// The reason in words.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::ZeroAmountIsOpen => "incoming amounts of 0 become \"any amount\", which is what they meant",
+            Self::ZeroAmountIsOpen => "incoming amounts of 0 become "any amount", which is what they meant",
             Self::QuoteExtended => {
                 "quotes of unfinished payments stay valid for longer, so that the move does not end them"
             }
@@ -199,13 +204,19 @@ impl Change {
             Self::RouteAdded => "peers without routes get their own address as route",
             Self::HoldGivenBack => "withdrawals that timed out are booked as voided, so that their ids stay used",
             Self::Hashed => {
-                "access tokens, continuation tokens and consent secrets are stored as hashes; they stay valid"
+                "access tokens, continuation tokens, tokens of peers and consent secrets are kept as hashes; they stay valid"
             }
+            Self::Kept => "clear values of tokens are kept beside the hashes, encrypted, for the way back",
         }
     }
 }
 
-/// Translates one row.
+/// The ids of the event and the delivery that the move makes for an end which the original has not told yet.
+pub fn made_ids(payment: Uuid) -> [Uuid; 2] {
+    payments::made_ids(payment)
+}
+
+/// Carries one row.
 pub fn carry(source: Source, row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     match source {
         Source::Tenants => institutions::tenant(row, context),
@@ -218,7 +229,7 @@ pub fn carry(source: Source, row: &Row<'_>, context: &Context) -> Result<Carried
         Source::AuthServers => peers::auth_server(row),
         Source::HeldGrants => peers::held_grant(row),
         Source::Peers => peers::peer(row),
-        Source::HttpTokens => peers::token(row),
+        Source::HttpTokens => peers::token(row, context),
         Source::Quotes => payments::quote(row, context),
         Source::PaymentGrants => spending::grant(row),
         Source::IncomingPayments => payments::incoming(row, context),
@@ -229,8 +240,8 @@ pub fn carry(source: Source, row: &Row<'_>, context: &Context) -> Result<Carried
         Source::WebhookEvents => webhooks::event(row, context),
         Source::Webhooks => webhooks::delivery(row, context),
         Source::AuthTenants => grants::tenant(row),
-        Source::AuthGrants => grants::grant(row),
-        Source::AccessTokens => tokens::token(row),
+        Source::AuthGrants => grants::grant(row, context),
+        Source::AccessTokens => tokens::token(row, context),
     }
 }
 

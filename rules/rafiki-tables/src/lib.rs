@@ -2,8 +2,10 @@
 //!
 //! The crate is pure: rows go in, and rows and transfers come out. Every refusal is a value. Adapters read and write.
 
+pub mod back;
 pub mod books;
 pub mod carry;
+pub mod kept;
 pub mod record;
 pub mod refusal;
 pub mod row;

@@ -33,21 +33,30 @@ pub enum Value<'a> {
     Octets(&'a [u8]),
     /// Yes or no.
     Flag(bool),
+    /// A time with a time zone, in microseconds since 1970.
+    Time(i64),
+    /// JSON as it is.
+    Json(&'a str),
 }
 
 impl Record {
     /// A row with these values.
     pub fn new(table: Table, values: &[(&str, Value<'_>)]) -> Self {
-        let mut json = String::with_capacity(64 * values.len());
-        for (at, (column, value)) in values.iter().enumerate() {
-            json.push(if at == 0 { '{' } else { ',' });
-            // Writing to a string does not fail.
-            let _ = write!(json, "\"{column}\":");
-            value.write(&mut json);
-        }
-        json.push('}');
-        Self { table, json }
+        Self { table, json: object(values) }
     }
+}
+
+/// The JSON object of a row.
+pub(crate) fn object(values: &[(&str, Value<'_>)]) -> String {
+    let mut json = String::with_capacity(64 * values.len());
+    for (at, (column, value)) in values.iter().enumerate() {
+        json.push(if at == 0 { '{' } else { ',' });
+        // Writing to a string does not fail.
+        let _ = write!(json, "\"{column}\":");
+        value.write(&mut json);
+    }
+    json.push('}');
+    json
 }
 
 impl Value<'_> {
@@ -58,6 +67,12 @@ impl Value<'_> {
             Self::Uuid(id) => write!(json, "\"{id}\""),
             Self::Integer(number) => write!(json, "{number}"),
             Self::Flag(flag) => write!(json, "{flag}"),
+            Self::Json(text) => write!(json, "{text}"),
+            // Times outside of the calendar are refused where rows are read.
+            Self::Time(micros) => match jiff::Timestamp::from_microsecond(*micros) {
+                Ok(time) => write!(json, "\"{time}\""),
+                Err(_) => write!(json, "null"),
+            },
             Self::Octets(octets) => {
                 json.push('"');
                 for octet in *octets {

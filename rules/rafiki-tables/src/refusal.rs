@@ -115,6 +115,28 @@ pub enum Reason {
         /// The credits.
         credits: String,
     },
+    /// The value is too large for the columns of the original.
+    #[error("{column} is {found}: more than Rafiki 2.4 can keep")]
+    TooLargeThere {
+        /// The column.
+        column: &'static str,
+        /// The value.
+        found: String,
+    },
+    /// The text is too long for the columns of the original.
+    #[error("{column} has {characters} characters: Rafiki 2.4 keeps 255")]
+    TooLongThere {
+        /// The column.
+        column: String,
+        /// Its length.
+        characters: usize,
+    },
+    /// Rafiki 2.4 has nothing like it.
+    #[error("Rafiki 2.4 has no {0}")]
+    UnknownThere(String),
+    /// A clear value was kept with another key.
+    #[error("its kept value does not open; give the key of the import")]
+    OtherKey,
     /// The value is too large for our columns.
     #[error("{column} is {found}, which is larger than our column allows")]
     TooLarge {

@@ -144,6 +144,20 @@ impl<'a> Row<'a> {
         self.required(column, self.optional_instant(column)?)
     }
 
+    /// An instant that is written as milliseconds since 1970, as in our tables.
+    pub(crate) fn optional_millis(&self, column: &'static str) -> Result<Option<Timestamp>, Refusal> {
+        let Some(value) = self.optional_integer(column)? else { return Ok(None) };
+        let in_calendar = |millis: &i64| jiff::Timestamp::from_millisecond(*millis).is_ok();
+        let millis = i64::try_from(value).ok().filter(in_calendar);
+        let malformed = || self.malformed(column, &value.to_string(), "instant");
+        millis.map(|millis| Some(Timestamp::from_millis(millis))).ok_or_else(malformed)
+    }
+
+    /// A required instant that is written as milliseconds since 1970.
+    pub(crate) fn millis(&self, column: &'static str) -> Result<Timestamp, Refusal> {
+        self.required(column, self.optional_millis(column)?)
+    }
+
     /// A decimal number, as digits before and after the point.
     pub fn decimal(&self, column: &'static str) -> Result<&'a str, Refusal> {
         let raw = self.required(column, self.raw(column))?.trim_matches('"');
@@ -153,6 +167,17 @@ impl<'a> Row<'a> {
             return Err(self.malformed(column, raw, "decimal number"));
         }
         Ok(raw)
+    }
+
+    /// Octets that are written as hexadecimal digits, as in our tables.
+    pub fn octets(&self, column: &'static str) -> Result<Vec<u8>, Refusal> {
+        let text = self.text(column)?;
+        let digits = text.as_bytes().chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2);
+            pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        });
+        let octets: Option<Vec<u8>> = digits.collect();
+        octets.ok_or_else(|| self.malformed(column, "", "hexadecimal text"))
     }
 
     /// A list of rows that were joined to this one.

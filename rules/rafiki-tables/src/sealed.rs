@@ -9,6 +9,9 @@ use aes_gcm::{AesGcm, Key, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// The secret of the old backend, `DB_ENCRYPTION_SECRET`.
 #[derive(Clone)]
@@ -43,6 +46,10 @@ impl ColumnSecret {
     pub fn from_base64(text: &str) -> Option<Self> {
         STANDARD.decode(text).ok()?.try_into().ok().map(Self)
     }
+
+    pub(crate) fn octets(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 /// The text in clear. A text without the JSON envelope is in clear already.
@@ -59,6 +66,27 @@ pub fn open(text: &str, secret: Option<&ColumnSecret>) -> Result<String, StillSe
     String::from_utf8(clear).map_err(|_| StillSealed)
 }
 
+/// The text as the original encrypts it. The original takes a random nonce; here it is derived from secret, row and
+/// text, so a repetition writes the same.
+pub(crate) fn seal(text: &str, row: Uuid, secret: &ColumnSecret) -> String {
+    let mut digest = Sha256::new();
+    for part in [b"nonce of a text ".as_slice(), &secret.0, row.as_bytes(), text.as_bytes()] {
+        digest.update(part);
+    }
+    let iv = STANDARD.encode(digest.finalize());
+    let key: Key<AesGcm<Aes256, U44>> = secret.0.into();
+    let cipher = AesGcm::<Aes256, U44>::new(&key);
+    let mut nonce = [0; 44];
+    nonce.copy_from_slice(iv.as_bytes());
+    // Only texts of more than 64 GB cannot be encrypted.
+    let mut sealed = cipher.encrypt(&Nonce::<U44>::from(nonce), text.as_bytes()).unwrap_or_default();
+    let tag = sealed.split_off(sealed.len().saturating_sub(16));
+    let envelope = json!({
+        "cipherText": STANDARD.encode(&sealed), "tag": { "type": "Buffer", "data": tag }, "iv": iv,
+    });
+    envelope.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +98,7 @@ mod tests {
     fn an_encrypted_text_is_opened_with_its_secret_and_with_no_other() {
         let secret = ColumnSecret::from_base64(SECRET).unwrap();
         assert_eq!(open(SEALED, Some(&secret)), Ok("hello".to_owned()));
+        assert_eq!(open(&seal("hello", Uuid::nil(), &secret), Some(&secret)), Ok("hello".to_owned()));
         assert_eq!(open(SEALED, Some(&ColumnSecret([8; 32]))), Err(StillSealed));
         assert_eq!(open(SEALED, None), Err(StillSealed));
         assert_eq!(open("{\"memo\":1}", None), Ok("{\"memo\":1}".to_owned()));

@@ -18,6 +18,7 @@ pub enum Table {
     HeldGrants,
     Peers,
     PeerIncomingTokens,
+    KeptPeerTokens,
     Quotes,
     OutgoingPaymentGrants,
     IncomingPayments,
@@ -31,11 +32,13 @@ pub enum Table {
     AuthGrants,
     GrantIdentifiers,
     AccessTokens,
+    KeptTokens,
+    KeptContinuations,
 }
 
 impl Table {
-    /// All tables. A table comes after those to which its rows refer.
-    pub const ALL: [Self; 24] = [
+    /// All of them, what others refer to first.
+    pub const ALL: [Self; 27] = [
         Self::Tenants,
         Self::TenantSettings,
         Self::Assets,
@@ -47,6 +50,7 @@ impl Table {
         Self::HeldGrants,
         Self::Peers,
         Self::PeerIncomingTokens,
+        Self::KeptPeerTokens,
         Self::Quotes,
         Self::OutgoingPaymentGrants,
         Self::IncomingPayments,
@@ -60,6 +64,8 @@ impl Table {
         Self::AuthGrants,
         Self::GrantIdentifiers,
         Self::AccessTokens,
+        Self::KeptTokens,
+        Self::KeptContinuations,
     ];
 
     /// Its name in its database.
@@ -76,6 +82,7 @@ impl Table {
             Self::HeldGrants => "held_grants",
             Self::Peers => "peers",
             Self::PeerIncomingTokens => "peer_incoming_tokens",
+            Self::KeptPeerTokens => "kept_peer_tokens",
             Self::Quotes => "quotes",
             Self::OutgoingPaymentGrants => "outgoing_payment_grants",
             Self::IncomingPayments => "incoming_payments",
@@ -88,6 +95,8 @@ impl Table {
             Self::AuthGrants => "grants",
             Self::GrantIdentifiers => "grant_identifiers",
             Self::AccessTokens => "access_tokens",
+            Self::KeptTokens => "kept_tokens",
+            Self::KeptContinuations => "kept_continuations",
         }
     }
 
@@ -103,7 +112,12 @@ impl Table {
     /// Which database it is in.
     pub const fn side(self) -> Side {
         match self {
-            Self::AuthTenants | Self::AuthGrants | Self::GrantIdentifiers | Self::AccessTokens => Side::Auth,
+            Self::AuthTenants
+            | Self::AuthGrants
+            | Self::GrantIdentifiers
+            | Self::AccessTokens
+            | Self::KeptTokens
+            | Self::KeptContinuations => Side::Auth,
             _ => Side::Backend,
         }
     }
@@ -112,11 +126,12 @@ impl Table {
     pub const fn key(self) -> &'static [&'static str] {
         match self {
             Self::TenantSettings => &["tenant_id", "key"],
-            Self::PeerIncomingTokens => &["digest"],
+            Self::PeerIncomingTokens | Self::KeptPeerTokens => &["digest"],
             Self::OutgoingPaymentCardDetails | Self::OutgoingPaymentGrantSpendings => &["outgoing_payment_id"],
             Self::OutgoingPaymentGrantSpent => &["grant_id", "period_start", "side", "asset_code", "asset_scale"],
             Self::GrantIdentifiers => &["identifier", "grant_id"],
-            Self::AccessTokens => &["management_id"],
+            Self::AccessTokens | Self::KeptTokens => &["management_id"],
+            Self::KeptContinuations => &["grant_id"],
             _ => &["id"],
         }
     }

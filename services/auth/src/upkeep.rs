@@ -13,7 +13,12 @@ impl Auth {
     /// Removes old tokens and unanswered grants once.
     pub async fn purge(&self) {
         match self.inner.store.purge(&self.inner.settings.retention, self.inner.clock.now()).await {
-            Ok(purged) => tracing::debug!(tokens = purged.tokens, grants = purged.grants, "old grants were deleted"),
+            Ok(purged) => tracing::debug!(
+                tokens = purged.tokens,
+                grants = purged.grants,
+                kept = purged.kept,
+                "old grants were deleted"
+            ),
             Err(error) => tracing::warn!(%error, "old grants could not be deleted; the next run tries again"),
         }
     }

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use database::{Dialect, Error};
+use database::Error;
+use database::sea_orm::QueryResult;
 use futures::TryStreamExt;
+use ledger::{Account, AccountId};
 use payments_model::accounting::AccountKind;
+use rafiki_database::Old;
 use rafiki_tables::books::OldAccount;
 use rafiki_tables::carry::Source;
 use rafiki_tables::row::Row;
 use rafiki_tables::version::Side;
 
 use crate::counts::COUNTS;
-use crate::source::OldInstallation;
 use crate::target::Target;
 use crate::{Listener, MoveError, Step};
 
@@ -61,36 +63,69 @@ impl Comparison {
     }
 }
 
+/// Both databases of the original.
+pub(crate) struct Originals<'a> {
+    pub(crate) backend: &'a mut Old,
+    pub(crate) auth: &'a mut Old,
+}
+
+impl Originals<'_> {
+    fn of(&mut self, side: Side) -> &mut Old {
+        match side {
+            Side::Backend => self.backend,
+            Side::Auth => self.auth,
+        }
+    }
+}
+
+/// Our databases, as they are or as they were at an instant.
+pub(crate) trait Ours {
+    /// The rows of a query.
+    fn query(&mut self, side: Side, sql: &str) -> impl Future<Output = Result<Vec<QueryResult>, MoveError>> + Send;
+
+    /// The accounts with these ids, `None` where there is none.
+    fn accounts(&mut self, ids: Vec<AccountId>)
+    -> impl Future<Output = Result<Vec<Option<Account>>, MoveError>> + Send;
+}
+
+impl Ours for &Target {
+    async fn query(&mut self, side: Side, sql: &str) -> Result<Vec<QueryResult>, MoveError> {
+        Ok(self.database(side).bulk_query(sql, []).await?)
+    }
+
+    async fn accounts(&mut self, ids: Vec<AccountId>) -> Result<Vec<Option<Account>>, MoveError> {
+        Ok(self.ledger.accounts(ids).await?)
+    }
+}
+
 /// Compares everything.
-pub async fn compare(
-    old: &mut OldInstallation,
-    target: &Target,
+pub(crate) async fn compare(
+    mut old: Originals<'_>,
+    ours: &mut impl Ours,
     listen: Listener<'_>,
 ) -> Result<Comparison, MoveError> {
     let mut comparison = Comparison::default();
-    compare_tables(old, target, &mut comparison).await?;
-    compare_accounts(old, target, &mut comparison, listen).await?;
+    compare_tables(&mut old, ours, &mut comparison).await?;
+    compare_accounts(old.backend, ours, &mut comparison, listen).await?;
     Ok(comparison)
 }
 
 async fn compare_tables(
-    old: &mut OldInstallation,
-    target: &Target,
+    old: &mut Originals<'_>,
+    ours: &mut impl Ours,
     comparison: &mut Comparison,
 ) -> Result<(), MoveError> {
-    let dialect = target.backend.dialect();
-    let made = number(target, Side::Backend, &made_sql(dialect, "count(*)")).await?;
-    let made_amount = number(target, Side::Backend, &made_sql(dialect, "sum(withdrawal_amount)")).await?;
+    let untold = old.backend.untold_ends().await?;
 
     for count in COUNTS {
-        let there = old.of(count.side).0.number(count.what, count.old).await?;
-        let mut here = number(target, count.side, count.ours).await?;
+        let mut there = old.of(count.side).number(count.what, count.old).await?;
+        let here = number(ours, count.side, count.ours).await?;
 
-        // The move itself has created the events of payments that had ended, if the original had not sent them yet.
+        // The move itself makes the events of ends that the original has not sent yet.
         if matches!(count.what, "events told or to be told" | "deliveries") {
-            here -= made;
+            there += i128::try_from(untold.len()).unwrap_or(i128::MAX);
         } else if count.what == "events: withdrawals" {
-            here -= made_amount;
+            there += untold.iter().map(|(_, amount)| amount).sum::<i128>();
         }
 
         let line = Line { what: count.what.to_owned(), old: there.to_string(), ours: here.to_string() };
@@ -102,7 +137,7 @@ async fn compare_tables(
         (Source::OutgoingPayments, "outgoing_payments"),
         (Source::AuthGrants, "grants"),
     ] {
-        let there = old.of(source.side()).0.count(source.table()).await?;
+        let there = old.of(source.side()).count(source.table()).await?;
 
         let state = match source {
             Source::AuthGrants => "state || coalesce(' ' || finalization_reason, '')",
@@ -118,7 +153,7 @@ async fn compare_tables(
             states.entry(state).or_default().0 += rows;
         }
 
-        for row in target.database(source.side()).bulk_query(&sql, []).await? {
+        for row in ours.query(source.side(), &sql).await? {
             let (state, rows): (String, i64) =
                 (row.try_get_by_index(0).map_err(Error::from)?, row.try_get_by_index(1).map_err(Error::from)?);
             states.entry(state).or_default().1 += rows.unsigned_abs();
@@ -133,18 +168,9 @@ async fn compare_tables(
     Ok(())
 }
 
-/// Events that the move made. Their ids are derived, while those of the original are random.
-fn made_sql(dialect: Dialect, what: &str) -> String {
-    let version = match dialect {
-        Dialect::Sqlite => "substr(hex(id), 13, 1)",
-        Dialect::Postgres => "substr(id::text, 15, 1)",
-    };
-    format!("SELECT coalesce({what}, 0) FROM webhook_events WHERE {version} = '8'")
-}
-
 /// One of our numbers. Sums may exceed 64 bits.
-async fn number(target: &Target, side: Side, sql: &str) -> Result<i128, MoveError> {
-    let rows = target.database(side).bulk_query(&format!("SELECT CAST(({sql}) AS text)"), []).await?;
+pub(crate) async fn number(ours: &mut impl Ours, side: Side, sql: &str) -> Result<i128, MoveError> {
+    let rows = ours.query(side, &format!("SELECT CAST(({sql}) AS text)")).await?;
     let text: Option<String> = rows.first().map(|row| row.try_get_by_index(0)).transpose().map_err(Error::from)?;
     Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
@@ -171,13 +197,13 @@ const fn title(kind: AccountKind) -> &'static str {
 }
 
 async fn compare_accounts(
-    old: &mut OldInstallation,
-    target: &Target,
+    old: &mut Old,
+    ours: &mut impl Ours,
     comparison: &mut Comparison,
     listen: Listener<'_>,
 ) -> Result<(), MoveError> {
     let mut sums: BTreeMap<(u32, &'static str), (Money, Money)> = BTreeMap::new();
-    let mut rows = old.backend.accounts();
+    let mut rows = old.accounts();
     let mut batch = Vec::with_capacity(BATCH);
 
     loop {
@@ -189,7 +215,7 @@ async fn compare_accounts(
 
         if batch.len() >= BATCH || (json.is_none() && !batch.is_empty()) {
             let accounts = std::mem::take(&mut batch);
-            let here = target.ledger.accounts(accounts.iter().map(OldAccount::id).collect()).await?;
+            let here = ours.accounts(accounts.iter().map(OldAccount::id).collect()).await?;
             for (account, here) in accounts.iter().zip(here) {
                 let here = here.map_or(Money::default(), |here| Money {
                     accounts: 1,

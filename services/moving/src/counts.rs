@@ -98,12 +98,16 @@ pub(crate) const COUNTS: &[Count] = &[
         "incoming_amount" in "incoming_payments"),
     count!(Backend, "outgoing payments: sent", sums "sent" in "pg_temp.moving_sums WHERE type = 'LIQUIDITY_OUTGOING'",
         "progress_debited" in "outgoing_payments"),
-    count!(Backend, "events told or to be told", rows r#""webhookEvents""#, "webhook_events"),
+    count!(Backend, "events told or to be told", rows r#""webhookEvents""#,
+        "webhook_events WHERE event_type <> 'ledger.alarm'"),
     count!(Backend, "events: withdrawals", sums r#""withdrawalAmount""# in r#""webhookEvents""#,
         "withdrawal_amount" in "webhook_events"),
-    count!(Backend, "deliveries", rows "webhooks", "webhook_deliveries"),
+    count!(Backend, "deliveries", rows "webhooks",
+        "webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id
+            WHERE e.event_type <> 'ledger.alarm' AND d.endpoint_id IS NULL"),
     count!(Backend, "deliveries made", rows r#"webhooks WHERE "processAt" IS NULL"#,
-        "webhook_deliveries WHERE state = 'DELIVERED'"),
+        "webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id
+            WHERE d.state = 'DELIVERED' AND e.event_type <> 'ledger.alarm' AND d.endpoint_id IS NULL"),
     count!(Auth, "auth tenants", rows "tenants", "tenants"),
     count!(
         Auth,

@@ -1,8 +1,11 @@
 //! Moves a live installation of the original Rafiki into our databases, in repeatable passes, and checks the result.
 //!
+//! The way back (`back`) fills empty databases of the original from ours.
+//!
 //! A pass checks everything before it writes anything. Then it writes what has changed since the last pass. Every write
 //! has its own id, so a pass may be killed and repeated. The meaning of rows is in `rafiki-tables`.
 
+mod back;
 mod books;
 mod comparison;
 mod counts;
@@ -19,7 +22,8 @@ use ledger::{CreateTransferResult, LedgerUnavailable, TransferId};
 use rafiki_database::SourceError;
 use rafiki_tables::refusal::Refusal;
 
-pub use comparison::{Comparison, Line, compare};
+pub use back::{BackPlan, BackSettings, ExportError, Exported, Installation, examine_back, export};
+pub use comparison::{Comparison, Line};
 pub use examination::{Plan, examine};
 pub use pass::{Report, carry_over};
 pub use progress::{MIGRATIONS, Mark, MarkInUseError, Since, mark_in_use, since_of};
@@ -72,6 +76,9 @@ pub enum MoveError {
     /// Our ledger has more than the original says.
     #[error("account {0} has moved more here than in the original; name the installation that was moved before")]
     Ahead(String),
+    /// Our ledger cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
     /// Our ledger refused a transfer.
     #[error("our ledger refused transfer {0}: {1:?}")]
     Booking(TransferId, CreateTransferResult),

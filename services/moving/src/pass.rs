@@ -10,7 +10,7 @@ use rafiki_tables::carry::{Carried, Source, carry};
 use rafiki_tables::row::Row;
 use rafiki_tables::table::Table;
 
-use crate::comparison::{Comparison, compare};
+use crate::comparison::{Comparison, Originals, compare};
 use crate::examination::Plan;
 use crate::source::OldInstallation;
 use crate::target::Target;
@@ -65,7 +65,8 @@ pub async fn carry_over(
     books::carry_over(old, target, known.of_ledger(), listen).await?;
     progress::carried(&target.backend, progress::LEDGER, old.at()).await?;
 
-    let comparison = compare(old, target, listen).await?;
+    let originals = Originals { backend: &mut old.backend, auth: &mut old.auth };
+    let comparison = compare(originals, &mut &*target, listen).await?;
     if comparison.is_equal() {
         progress::complete(&target.backend, target.clock.now()).await?;
     }

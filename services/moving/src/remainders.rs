@@ -1,10 +1,10 @@
 //! Deletes rows of earlier passes that the original has deleted since.
 //! New and changed rows are written by `pass`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use database::BulkTable;
-use rafiki_tables::carry::Source;
+use rafiki_tables::carry::{Source, made_ids};
 use rafiki_tables::table::Table;
 
 use crate::MoveError;
@@ -63,6 +63,10 @@ async fn remove(
     target: &Target,
 ) -> Result<(), MoveError> {
     let (ours, bulk) = (target.database(table.side()), &tables[&table]);
+    let made = match table {
+        Table::WebhookEvents | Table::WebhookDeliveries => made_by_the_move(old).await?,
+        _ => HashSet::new(),
+    };
     let column = table.key()[0];
     let mut after: Option<String> = None;
 
@@ -70,7 +74,8 @@ async fn remove(
         let page = ours.bulk_page(bulk, after.as_deref(), PAGE).await?;
         let Some(last) = page.last().cloned() else { return Ok(()) };
         let ids: Vec<String> = page.iter().filter_map(|row| id_of(row, column)).collect();
-        let gone = old.of(source.side()).0.missing(source.table(), key, &ids).await?;
+        let mut gone = old.of(source.side()).0.missing(source.table(), key, &ids).await?;
+        gone.retain(|id| !made.contains(id));
 
         if !gone.is_empty() {
             let list = serde_json::to_string(&gone).unwrap_or_default();
@@ -87,6 +92,13 @@ async fn remove(
 
         after = Some(last);
     }
+}
+
+/// The events and deliveries that the move makes for ends which the original has not told yet. They are not there, and
+/// must stay here.
+async fn made_by_the_move(old: &mut OldInstallation) -> Result<HashSet<String>, MoveError> {
+    let untold = old.backend.untold_ends().await?;
+    Ok(untold.into_iter().flat_map(|(payment, _)| made_ids(payment)).map(|id| id.to_string()).collect())
 }
 
 fn id_of(row: &str, column: &str) -> Option<String> {

@@ -8,6 +8,7 @@ use clock::Timestamp;
 use futures::TryStreamExt;
 use rafiki_database::{Old, UnknownAllowed};
 use rafiki_tables::carry::{ConsentPlace, Context, Source};
+use rafiki_tables::kept::Keeping;
 use rafiki_tables::row::Row;
 use rafiki_tables::sealed::ColumnSecret;
 use rafiki_tables::version::Side;
@@ -23,6 +24,8 @@ pub struct MoveSettings {
     pub webhook_retries: u32,
     /// How long quotes of unfinished payments stay valid at least.
     pub grace: Duration,
+    /// Whether the clear values of tokens are kept for the way back.
+    pub keep: Option<Keeping>,
     /// Whether old transfers are replayed.
     pub history: History,
     /// Whether a database with unknown migrations is accepted.
@@ -62,8 +65,9 @@ impl OldInstallation {
         let consent = consent_places(&mut auth).await?;
         let fingerprint = backend.value("the migrations", FINGERPRINT).await?.unwrap_or_default();
         let at = backend.at();
-        let (grace, default_retries, secret) = (settings.grace, settings.webhook_retries, settings.secret);
-        let context = Context { at, grace, default_retries, retries, consent, secret };
+        let (grace, default_retries, secret, keep) =
+            (settings.grace, settings.webhook_retries, settings.secret, settings.keep);
+        let context = Context { at, grace, default_retries, retries, consent, secret, keep };
         Ok(Self { backend, auth, context, history: settings.history, fingerprint })
     }
 

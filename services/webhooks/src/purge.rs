@@ -1,4 +1,5 @@
-//! Removes events, deliveries and attempts that are older than their retention time.
+//! Removes events, deliveries and attempts that are older than their retention time, and the clear values of peers'
+//! tokens that an import kept for a trial period.
 //!
 //! Every run is bounded. It does not remove an event that still has a pending delivery or money to withdraw.
 
@@ -66,6 +67,7 @@ impl Purger {
     async fn purge(&self, walk: Walk) -> Result<(), Failure> {
         let now = self.clock.now();
         let mut more = false;
+        self.store.forget_kept_peer_tokens(now).await?;
         if let Some(kept) = self.kept.attempts {
             let unit = self.store.begin().await?;
             let removed = unit.every_tenant().remove_attempts(now - kept, AT_ONCE).await?;

@@ -3,16 +3,18 @@
 //! First the plan, then the pass, then the comparison. The work is done by the service `moving`.
 
 mod report;
-mod telling;
+pub(crate) mod telling;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::SystemClock;
+use clock::{Clock as _, SystemClock};
 use config::{Environment, Mode};
 use database::{Contents, Database, Options};
 use moving::{History, MoveError, MoveSettings, OldInstallation, Since, Target, carry_over, examine, since_of};
 use rafiki_database::UnknownAllowed;
+use rafiki_tables::kept::Keeping;
 use rafiki_tables::sealed::ColumnSecret;
 
 use crate::cli::ImportOptions;
@@ -75,23 +77,52 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
 /// The number of delivery attempts of Rafiki 2.4 by default.
 const RETRIES_OF_THE_ORIGINAL: u32 = 10;
 
+/// `WEBHOOK_MAX_RETRY` of the old backend: as given, or as configured here.
+pub(crate) fn webhook_retries(given: Option<u32>, backend: &config::Backend) -> u32 {
+    given.or(backend.webhooks.attempts_max).unwrap_or(RETRIES_OF_THE_ORIGINAL)
+}
+
 fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {
-    let secret = match &options.old_encryption_secret {
+    let secret = old_secret(options.old_encryption_secret.as_deref())?;
+    let keep = match options.keep_way_back {
         None => None,
-        Some(text) => Some(ColumnSecret::from_base64(text).ok_or_else(|| {
-            Failure::Check("--old-encryption-secret is 32 octets in base64, as DB_ENCRYPTION_SECRET was".to_owned())
-        })?),
+        Some(period) => {
+            let key = way_back_key(options.way_back_key_file.as_deref(), secret.as_ref())?;
+            let key = key.ok_or_else(|| {
+                Failure::Check(
+                    "--keep-way-back needs a key: give --way-back-key-file, or --old-encryption-secret".to_owned(),
+                )
+            })?;
+            Some(Keeping { key, until: SystemClock.now() + period.0 })
+        }
     };
     Ok(MoveSettings {
         secret,
-        webhook_retries: options
-            .old_webhook_retries
-            .or(backend.webhooks.attempts_max)
-            .unwrap_or(RETRIES_OF_THE_ORIGINAL),
+        keep,
+        webhook_retries: webhook_retries(options.old_webhook_retries, backend),
         grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
         history: if options.history { History::Replayed } else { History::Totals },
         unknown: if options.accept_unknown_version { UnknownAllowed::Yes } else { UnknownAllowed::No },
     })
+}
+
+/// `DB_ENCRYPTION_SECRET` of the old backend.
+pub(crate) fn old_secret(text: Option<&str>) -> Result<Option<ColumnSecret>, Failure> {
+    let wrong =
+        || Failure::Check("--old-encryption-secret is 32 octets in base64, as DB_ENCRYPTION_SECRET was".to_owned());
+    text.map(|text| ColumnSecret::from_base64(text).ok_or_else(wrong)).transpose()
+}
+
+/// The key of the clear values that are kept for the way back: that of the file, or else the old secret.
+pub(crate) fn way_back_key(
+    file: Option<&Path>,
+    old_secret: Option<&ColumnSecret>,
+) -> Result<Option<ColumnSecret>, Failure> {
+    let Some(file) = file else { return Ok(old_secret.cloned()) };
+    let text =
+        std::fs::read_to_string(file).map_err(|error| Failure::io(format!("cannot read {}", file.display()), error))?;
+    let wrong = || Failure::Check(format!("{} does not hold 32 octets in base64", file.display()));
+    ColumnSecret::from_base64(text.trim()).map(Some).ok_or_else(wrong)
 }
 
 /// How far an earlier pass has come. Creates nothing.

@@ -325,3 +325,44 @@ impl Moved {
         assert!(told.await.is_some(), "{} still has something to tell", self.host);
     }
 }
+
+#[test]
+fn what_was_moved_in_goes_back_with_its_tokens_and_only_into_empty_databases() {
+    block_on(async {
+        let (moved, hooks) = (Moved::both(), 9);
+        let one = &moved[0];
+        let Some(old) = filled_elsewhere(one.institution, Part::Backend, &[]).await else { return };
+        let old_auth = filled_elsewhere(one.institution, Part::Auth, &[]).await.unwrap();
+        let (back, back_auth) = (rafiki_fixture::empty(Part::Backend).await, rafiki_fixture::empty(Part::Auth).await);
+        let (back, back_auth) = (back.unwrap(), back_auth.unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("way-back.key");
+        std::fs::write(&key, "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=\n").unwrap();
+        let variables = one.variables(folder.path(), hooks);
+        let rafiki = |arguments: &[&str]| {
+            let mut command = Command::new(BINARY);
+            command.args(arguments).arg("--way-back-key-file").arg(&key).env_clear().envs(variables.clone());
+            run(command.env("OLD_DB_ENCRYPTION_SECRET", COLUMN_SECRET))
+        };
+        let import = ["import", "--backend", old.url(), "--auth", old_auth.url(), "--keep-way-back", "30d"];
+        let import = rafiki(&import);
+        assert_eq!(import.code, Some(0), "{}{}", import.stdout, import.stderr);
+
+        let export = ["export", "--to-rafiki", "--backend", back.url(), "--auth", back_auth.url()];
+        let plan = rafiki(&[&export[..], &["--dry-run"]].concat());
+        assert_eq!(plan.code, Some(0), "{}{}", plan.stdout, plan.stderr);
+        assert!(plan.stdout.contains("Nothing was written"), "{}", plan.stdout);
+        let exported = rafiki(&export);
+        println!("{}", exported.stdout);
+        assert_eq!(exported.code, Some(0), "{}{}", exported.stdout, exported.stderr);
+        assert!(exported.stdout.contains("Every total is equal"), "{}", exported.stdout);
+        assert!(!exported.stdout.contains("cannot go back"), "{}", exported.stdout);
+
+        let again = rafiki(&export);
+        assert_eq!(again.code, Some(1));
+        assert!(again.stderr.contains("holds a complete export"), "{}", again.stderr);
+        let filled = rafiki(&["export", "--to-rafiki", "--backend", old.url(), "--auth", old_auth.url()]);
+        assert_eq!(filled.code, Some(1));
+        assert!(filled.stderr.contains("is not empty"), "{}", filled.stderr);
+    });
+}

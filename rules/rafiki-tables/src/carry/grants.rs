@@ -6,7 +6,8 @@ use gnap::{AccessItem, Client};
 use serde_json::{Map, Value as Json, json};
 use url::Url;
 
-use crate::carry::{Carried, Change};
+use crate::carry::{Carried, Change, Context};
+use crate::kept::{self, KeptKind};
 use crate::record::{Record, Value};
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
@@ -36,7 +37,7 @@ pub(super) fn tenant(row: &Row<'_>) -> Result<Carried, Refusal> {
 }
 
 /// The query joins `accesses`, `subjects` and `interactions` as lists.
-pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
+pub(super) fn grant(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     let id = row.uuid("id")?;
     let (state, reason) = state(row)?;
     let rights = rights(row)?;
@@ -44,7 +45,8 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     let client = client(row)?;
     let question = question(row, &client)?;
 
-    let token = SecretHash::of(&row.text("continueToken")?);
+    let continuation = row.text("continueToken")?;
+    let token = SecretHash::of(&continuation);
     let access = serde_json::to_string(&rights).map_err(|_| row.refuse(Reason::Unreadable))?;
     let written = serde_json::to_string(&client).map_err(|_| row.refuse(Reason::Unreadable))?;
 
@@ -74,6 +76,13 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     let mut carried = Carried::one(Record::new(Table::AuthGrants, &values)).changed(Change::Hashed);
     if asked {
         carried = carried.changed(Change::ClientNamedByUrl);
+    }
+    if let Some(keeping) = &context.keep {
+        let sealed = kept::seal(KeptKind::Continuation, id, &continuation, &keeping.key);
+        let values =
+            [("grant_id", id.into()), ("sealed", sealed.as_slice().into()), ("keep_until", keeping.until.into())];
+        carried.records.push(Record::new(Table::KeptContinuations, &values));
+        carried = carried.changed(Change::Kept);
     }
 
     let mut owners: Vec<&str> =

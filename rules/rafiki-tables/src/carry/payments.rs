@@ -191,6 +191,11 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     Ok(if ended { carried } else { carried.with_work(DueJob::Expire { payment: id, at: expires_at }) })
 }
 
+/// The ids of the event of an end, and of its delivery.
+pub(super) fn made_ids(payment: Uuid) -> [Uuid; 2] {
+    ["end told by the move", "end delivered by the move"].map(|step| TransferId::derived(payment, step, 0).as_uuid())
+}
+
 /// The event of an end that was not sent yet. Its ids are derived from the payment's id.
 fn end_event(
     row: &Row<'_>,
@@ -203,8 +208,7 @@ fn end_event(
 ) -> Result<Carried, Refusal> {
     let data = end_data(row, id, state, expected, untold)?;
     let tenant = row.uuid("tenantId")?;
-    let event = TransferId::derived_once(id, "end told by the move").as_uuid();
-    let delivery = TransferId::derived_once(id, "end delivered by the move").as_uuid();
+    let [event, delivery] = made_ids(id);
     let kind = if state == "COMPLETED" { "incoming_payment.completed" } else { "incoming_payment.expired" };
 
     carried.records.push(Record::new(

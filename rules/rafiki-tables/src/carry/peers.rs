@@ -4,7 +4,8 @@
 use payments_model::peer_token::TokenDigest;
 use url::Url;
 
-use crate::carry::{Carried, Change};
+use crate::carry::{Carried, Change, Context};
+use crate::kept::{self, KeptKind};
 use crate::record::Record;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
@@ -49,16 +50,23 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
     Ok(if added { carried.changed(Change::RouteAdded) } else { carried })
 }
 
-pub(super) fn token(row: &Row<'_>) -> Result<Carried, Refusal> {
-    let digest = TokenDigest::of(&row.text("token")?).to_string();
-    Ok(Carried::one(Record::new(
+pub(super) fn token(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
+    let (value, peer) = (row.text("token")?, row.uuid("peerId")?);
+    let digest = TokenDigest::of(&value).to_string();
+    let record = Record::new(
         Table::PeerIncomingTokens,
-        &[
-            ("digest", (&digest).into()),
-            ("peer_id", row.uuid("peerId")?.into()),
-            ("created_at", row.instant("createdAt")?.into()),
-        ],
-    )))
+        &[("digest", (&digest).into()), ("peer_id", peer.into()), ("created_at", row.instant("createdAt")?.into())],
+    );
+
+    let mut carried = Carried::one(record).changed(Change::Hashed);
+    if let Some(keeping) = &context.keep {
+        let sealed = kept::seal(KeptKind::PeerToken, peer, &value, &keeping.key);
+        let values =
+            [("digest", (&digest).into()), ("sealed", sealed.as_slice().into()), ("keep_until", keeping.until.into())];
+        carried.records.push(Record::new(Table::KeptPeerTokens, &values));
+        carried = carried.changed(Change::Kept);
+    }
+    Ok(carried)
 }
 
 pub(super) fn auth_server(row: &Row<'_>) -> Result<Carried, Refusal> {

@@ -36,7 +36,13 @@ impl OldPlaces {
         Some(Self { institution, backend, auth })
     }
 
-    /// The copy has no foreign keys, so that rows can be damaged.
+    /// The tables of the original, without rows.
+    pub(crate) async fn empty(institution: Institution) -> Option<Self> {
+        let (backend, auth) = (rafiki_fixture::empty(Part::Backend).await?, rafiki_fixture::empty(Part::Auth).await?);
+        Some(Self { institution, backend, auth })
+    }
+
+    /// Without foreign keys, so that rows can be damaged.
     pub(crate) async fn unguarded(institution: Institution) -> Option<Self> {
         let backend = rafiki_fixture::unguarded(institution, Part::Backend).await?;
         let auth = rafiki_fixture::unguarded(institution, Part::Auth).await?;
@@ -49,6 +55,7 @@ impl OldPlaces {
             secret: cloud_nine.then(|| ColumnSecret::from_base64(COLUMN_SECRET).unwrap()),
             webhook_retries: if cloud_nine { 3 } else { 10 },
             grace: Duration::from_hours(1),
+            keep: None,
             history,
             unknown: UnknownAllowed::No,
         }
@@ -97,7 +104,16 @@ pub(crate) fn silent(_: Step<'_>) {}
 
 /// One pass.
 pub(crate) async fn pass(old: &OldPlaces, ours: &OurPlaces, history: History) -> Result<(Plan, Report), MoveError> {
-    let mut installation = old.open(history).await;
+    pass_with(old, ours, old.settings(history)).await
+}
+
+/// One pass with these settings.
+pub(crate) async fn pass_with(
+    old: &OldPlaces,
+    ours: &OurPlaces,
+    settings: MoveSettings,
+) -> Result<(Plan, Report), MoveError> {
+    let mut installation = OldInstallation::open(old.backend.url(), old.auth.url(), settings).await?;
     let target = ours.target().await;
     let since = since_of(&ours.backend).await?;
     let plan = examine(&mut installation, &since, &silent).await?;
