@@ -188,7 +188,7 @@ impl Change {
     /// The reason in words.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::ZeroAmountIsOpen => "incoming amounts of 0 become "any amount", which is what they meant",
+            Self::ZeroAmountIsOpen => "incoming amounts of 0 become \"any amount\", which is what they meant",
             Self::QuoteExtended => {
                 "quotes of unfinished payments stay valid for longer, so that the move does not end them"
             }
