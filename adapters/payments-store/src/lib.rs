@@ -15,6 +15,7 @@ mod outgoing_payments;
 mod packets_in_flight;
 mod paging;
 mod payments;
+mod peer_health;
 mod peerings_asked_for;
 mod peers;
 mod quotes;

@@ -8,7 +8,8 @@ use clock::Timestamp;
 use database::{Database, Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::peer::{OutgoingHttp, PeerHistory, WantedBy};
-use payments_model::peer_token::{IncomingToken, REPLACED_KEPT, TokenDigest};
+use payments_model::peer_terms::PeerTerms;
+use payments_model::peer_token::{IncomingToken, REPLACED_KEPT, TokenDigest, TokenEnds};
 use payments_model::{AssetId, Peer, PeerId, Secret, TenantAsset, TenantId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, OnConflict, Query};
@@ -16,7 +17,7 @@ use sea_orm::{NotSet, QueryOrder, QuerySelect, Set, Statement};
 use serde_json::json;
 
 use crate::assets::asset;
-use crate::convert::{Place, stored_json, stored_optional};
+use crate::convert::{Place, stored_instant, stored_json, stored_optional};
 use crate::embedded::assets_of;
 use crate::paging::Paging;
 use crate::readable::readable;
@@ -63,6 +64,7 @@ fn peer(row: Model, asset: TenantAsset) -> Result<Peer, Error> {
         name: row.name,
         liquidity_threshold: place.optional_amount("liquidity_threshold", row.liquidity_threshold)?,
         routes: place.json("routes", &row.routes)?,
+        terms: row.terms.map(|terms| place.json("terms", &terms)).transpose()?.unwrap_or_default(),
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
     })
@@ -199,21 +201,23 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Adds a token to those that a locked peer may present. The others end at `others_end`. A token that any other
-    /// peer has is a unique violation.
+    /// Adds a token to those that a locked peer may present. A token that any other peer has is a unique violation. Of
+    /// those before, the newest are kept, with a limited number.
     pub async fn add_peer_token(
         &self,
         peer: &Locked<'_, Peer>,
         token: &Secret,
-        others_end: Timestamp,
+        ends: TokenEnds,
         now: Timestamp,
     ) -> Result<(), Error> {
         let tokens = || token_row::Entity::update_many().filter(token_row::Column::PeerId.eq(peer.row()));
-        let later = Condition::any()
-            .add(token_row::Column::ExpiresAt.is_null())
-            .add(token_row::Column::ExpiresAt.gt(others_end.as_millis()));
-        let ending = token_row::ActiveModel { expires_at: Set(Some(others_end.as_millis())), ..Default::default() };
-        tokens().set(ending).filter(later).exec(self.connection).await?;
+        if let Some(others_end) = ends.others {
+            let later = Condition::any()
+                .add(token_row::Column::ExpiresAt.is_null())
+                .add(token_row::Column::ExpiresAt.gt(others_end.as_millis()));
+            let ending = token_row::ActiveModel { expires_at: Set(Some(others_end.as_millis())), ..Default::default() };
+            tokens().set(ending).filter(later).exec(self.connection).await?;
+        }
 
         let digest = TokenDigest::of(token.expose());
         let (same, others) =
@@ -224,15 +228,24 @@ impl<'t> Scope<'t, WriteTransaction> {
         useless.exec(self.connection).await?;
 
         if !same.is_empty() {
-            // The request was repeated with the same token, so this token has no end.
+            // The request was repeated with the same token, so it ends as it says now.
             let same = tokens().filter(token_row::Column::Digest.eq(digest.to_string()));
-            let lasting = token_row::ActiveModel { expires_at: Set(None), ..Default::default() };
-            same.set(lasting).exec(self.connection).await?;
+            let end = token_row::ActiveModel { expires_at: Set(stored_instant(ends.own)), ..Default::default() };
+            same.set(end).exec(self.connection).await?;
             self.directory_changed();
             return Ok(());
         }
-        let row = token_of(peer.id, digest, now);
+        let row =
+            token_row::ActiveModel { expires_at: Set(stored_instant(ends.own)), ..token_of(peer.id, digest, now) };
         token_row::Entity::insert(row).exec_without_returning(self.connection).await?;
+        self.directory_changed();
+        Ok(())
+    }
+
+    /// Removes a token of a locked peer.
+    pub async fn remove_peer_token(&self, peer: &Locked<'_, Peer>, digest: TokenDigest) -> Result<(), Error> {
+        let delete = token_row::Entity::delete_many().filter(token_row::Column::PeerId.eq(peer.row()));
+        delete.filter(token_row::Column::Digest.eq(digest.to_string())).exec(self.connection).await?;
         self.directory_changed();
         Ok(())
     }
@@ -287,5 +300,6 @@ fn active(of: &Peer) -> Result<ActiveModel, Error> {
             WantedBy::Us => US.to_owned(),
             WantedBy::Them => THEM.to_owned(),
         }),
+        terms: Set((of.terms != PeerTerms::default()).then(|| stored_json(&json!(of.terms)))),
     })
 }

@@ -13,6 +13,7 @@ pub(crate) mod outgoing_payment_grant_spending;
 pub(crate) mod outgoing_payment_grant_spent;
 pub(crate) mod packet_in_flight;
 pub(crate) mod peer;
+pub(crate) mod peer_health;
 pub(crate) mod peer_incoming_token;
 pub(crate) mod peering_asked_for;
 pub(crate) mod quote;

@@ -20,6 +20,8 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0004_webhook_endpoints", sql: include_str!("0004_webhook_endpoints.sql") },
         Step { name: "0006_tenant_secrets", sql: include_str!("0006_tenant_secrets.sql") },
         Step { name: "0007_kept_peer_tokens", sql: include_str!("0007_kept_peer_tokens.sql") },
+        Step { name: "0008_peer_terms", sql: include_str!("0008_peer_terms.sql") },
+        Step { name: "0009_peer_health", sql: include_str!("0009_peer_health.sql") },
     ],
 };
 

@@ -55,7 +55,8 @@ impl Exported {
             PacketTimes::Told => Some(meter.f64_histogram("ilp_prepare_packet_processing_ms").with_unit("ms").build()),
             PacketTimes::Untold => None,
         };
-        let probes = Probes(Some(Arc::new(Told { sender, times, source: source.clone() })));
+        let stages = Stage::ALL.map(|stage| meter.f64_histogram(stage.name()).with_unit("ms").build());
+        let probes = Probes(Some(Arc::new(Told { sender, times, stages, source: source.clone() })));
         (Self { provider, meter, source, counts, probes }, amounts)
     }
 
@@ -143,7 +144,36 @@ pub struct Probes(Option<Arc<Told>>);
 struct Told {
     sender: mpsc::Sender<Moved>,
     times: Option<ToldHistogram<f64>>,
+    /// In the order of [`Stage::ALL`].
+    stages: [ToldHistogram<f64>; 4],
     source: KeyValue,
+}
+
+/// A stage of the work on a packet whose duration collectors get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Finding the local receiver that a packet's address names.
+    DecodeTag,
+    /// What happens to a packet while its money is held, and the decision of a local receiver.
+    UnderHold,
+    /// A batch of transfers, in a ledger in a database.
+    SqlTransfer,
+    /// A batch of transfers, in a TigerBeetle cluster.
+    TigerBeetleTransfer,
+}
+
+impl Stage {
+    const ALL: [Self; 4] = [Self::DecodeTag, Self::UnderHold, Self::SqlTransfer, Self::TigerBeetleTransfer];
+
+    /// The name in Rafiki 2.4.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DecodeTag => "create_stream_address_middleware_decode_tag",
+            Self::UnderHold => "balance_middleware_next",
+            Self::SqlTransfer => "psql_create_transfer_ms",
+            Self::TigerBeetleTransfer => "tb_create_transfer_ms",
+        }
+    }
 }
 
 /// An amount to export.
@@ -187,10 +217,36 @@ impl Probes {
         }
     }
 
+    /// Whether collectors get anything.
+    pub fn lead_anywhere(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Measures the time of a stage until the returned value is dropped, if collectors get anything.
+    pub fn stage(&self, stage: Stage) -> StageTimer<'_> {
+        StageTimer(self.0.as_deref().map(|told| (told, Stopwatch::start(), stage)))
+    }
+
     /// Measures the time until the returned value is dropped, if collectors get durations.
     pub fn packet(&self) -> PacketTimer {
         let told = self.0.as_ref().filter(|told| told.times.is_some());
         PacketTimer(told.map(|told| (told.clone(), Stopwatch::start(), "unknown")))
+    }
+}
+
+/// Measures the duration of a stage.
+#[must_use]
+pub struct StageTimer<'a>(Option<(&'a Told, Stopwatch, Stage)>);
+
+impl Drop for StageTimer<'_> {
+    fn drop(&mut self) {
+        let Some((told, watch, stage)) = &self.0 else { return };
+        let millis = watch.elapsed().as_secs_f64() * 1000.0;
+        for (other, histogram) in Stage::ALL.iter().zip(&told.stages) {
+            if other == stage {
+                histogram.record(millis, std::slice::from_ref(&told.source));
+            }
+        }
     }
 }
 

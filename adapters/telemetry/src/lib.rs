@@ -10,7 +10,7 @@ mod privacy;
 mod traces;
 
 pub use crate::collector::CollectorError;
-pub use crate::exported::{Amounts, PacketTimer, PacketTimes, Probes, Worth};
+pub use crate::exported::{Amounts, PacketTimer, PacketTimes, Probes, Stage, StageTimer, Worth};
 pub use crate::metrics::Metrics;
 pub use crate::traces::{PACKETS, Traces, payment_span};
 

@@ -8,7 +8,7 @@ use clock::Entropy;
 use collector::Collector;
 use money::Asset;
 use telemetry::metrics::{Collectors, OUTGOING_PAYMENTS, PACKETS_FULFILLED, PACKETS_PREPARED, PACKETS_REJECTED};
-use telemetry::{LogFormat, Metrics, PacketTimes, Probes, Traces, Worth, payment_span};
+use telemetry::{LogFormat, Metrics, PacketTimes, Probes, Stage, Traces, Worth, payment_span};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -68,6 +68,11 @@ async fn a_collector_gets_the_originals_numbers_and_only_the_size_of_amounts() {
     packet.is("outgoing_payment");
     drop(packet);
     drop(probes.packet());
+    assert!(probes.lead_anywhere());
+    for stage in [Stage::DecodeTag, Stage::UnderHold, Stage::UnderHold, Stage::SqlTransfer, Stage::TigerBeetleTransfer]
+    {
+        drop(probes.stage(stage));
+    }
 
     let text = metrics.render();
     assert!(text.contains("rafiki_packets_prepared_total{direction=\"outgoing\"} 3\n"), "{text}");
@@ -82,6 +87,10 @@ async fn a_collector_gets_the_originals_numbers_and_only_the_size_of_amounts() {
     });
     told.await.unwrap();
     let expected = [
+        ("balance_middleware_next", 2),
+        ("create_stream_address_middleware_decode_tag", 1),
+        ("psql_create_transfer_ms", 1),
+        ("tb_create_transfer_ms", 1),
         ("ilp_prepare_packet_processing_ms outgoing_payment", 1),
         ("ilp_prepare_packet_processing_ms unknown", 1),
         // 0.70 and 3.00 dollars, as the edges of their buckets.

@@ -146,15 +146,21 @@ codes! {
         E::UnknownAsset => NotFound,
     }
     a::CreatePeerError {
-        E::InvalidAddress | E::InvalidEndpoint | E::InvalidInitialLiquidity => BadUserInput,
+        E::InvalidAddress | E::InvalidEndpoint | E::InvalidTerms(_) | E::InvalidInitialLiquidity => BadUserInput,
         E::UnknownAsset => NotFound,
         E::DuplicateToken | E::Duplicate => Duplicate,
     }
     a::UpdatePeerError {
         E::Unknown => NotFound,
-        E::InvalidAddress | E::InvalidEndpoint => BadUserInput,
+        E::InvalidAddress | E::InvalidEndpoint | E::InvalidTerms(_) => BadUserInput,
         E::DuplicateToken | E::Duplicate => Duplicate,
     }
+    a::PeerTokenError {
+        E::Unknown => NotFound,
+        E::Token | E::TooMany | E::Overlap | E::Life | E::NoEndpoint => BadUserInput,
+        E::Duplicate => Duplicate,
+    }
+    a::RemovePeerTokenError { E::UnknownPeer | E::UnknownToken => NotFound }
     a::DeletePeerError {
         E::Unknown => NotFound,
         E::HoldsMoney => Conflict,

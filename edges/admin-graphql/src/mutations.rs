@@ -6,6 +6,7 @@ pub(crate) mod incoming_payments;
 pub(crate) mod liquidity;
 pub(crate) mod outgoing_payments;
 pub(crate) mod partial_payments;
+pub(crate) mod peer_tokens;
 pub(crate) mod peers;
 pub(crate) mod receivers;
 pub(crate) mod tenants;
@@ -19,6 +20,7 @@ use async_graphql::MergedObject;
 pub(crate) struct Mutation(
     assets::AssetMutation,
     peers::PeerMutation,
+    peer_tokens::PeerTokenMutation,
     wallet_addresses::WalletAddressMutation,
     tenants::TenantMutation,
     liquidity::LiquidityMutation,

@@ -19,6 +19,7 @@ use institution::{Institution, Setup};
 use outbound_http::OutboundConfig;
 use payments::administration::{Caller, NewPeer};
 use payments_model::peer::{OutgoingHttp, WantedBy};
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::{IncomingToken, TokenDigest};
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::{Origin, Peer, Secret, TenantAsset, TenantId};
@@ -287,6 +288,7 @@ on_each_database! {
             liquidity_threshold: None,
             initial_liquidity: None,
             routes: Vec::new(),
+            terms: PeerTerms::default(),
         };
         let bob = alice.institution.administration.create_peer(alice.institution.operator(), new).await.unwrap();
         let claiming = |address: &'static str| {

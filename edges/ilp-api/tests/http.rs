@@ -258,6 +258,9 @@ async fn the_uplink_says_whether_a_packet_without_reply_may_have_been_acted_upon
     assert_eq!(exchange(answering(StatusCode::SERVICE_UNAVAILABLE)).await, UplinkError::Busy);
     assert_eq!(exchange(answering(StatusCode::TOO_MANY_REQUESTS)).await, UplinkError::Busy);
     assert!(matches!(exchange(answering(StatusCode::GATEWAY_TIMEOUT)).await, UplinkError::Broken(_)));
+    // With the header it is the peer itself, which waited in vain for another node.
+    let undecided = || async { (StatusCode::GATEWAY_TIMEOUT, [(REPEATABLE, "1")]) };
+    assert_eq!(exchange(Router::new().fallback(undecided)).await, UplinkError::Undecided);
     assert!(matches!(exchange(answering(StatusCode::INTERNAL_SERVER_ERROR)).await, UplinkError::Broken(_)));
     assert!(matches!(exchange(answering(StatusCode::UNAUTHORIZED)).await, UplinkError::Refused(_)));
     let alice = network.node("alice");

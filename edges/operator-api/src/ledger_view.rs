@@ -196,6 +196,7 @@ mod tests {
     use money::Asset;
     use payments_model::accounting::AccountKind;
     use payments_model::peer::PeerHistory;
+    use payments_model::peer_terms::PeerTerms;
     use payments_model::{AssetId, Peer};
     use serde_json::json;
     use shared_cache::{InProcessCache, InProcessLimits};
@@ -250,6 +251,7 @@ mod tests {
             name: None,
             liquidity_threshold: None,
             routes: Vec::new(),
+            terms: PeerTerms::default(),
             created_at: clock.now(),
             updated_at: clock.now(),
         };

@@ -70,6 +70,31 @@ impl Network {
         network
     }
 
+    /// Two ways from `first` to `last`: by way of each of `middles`, which have the same prefix in the routes of both
+    /// ends. Each peering is in the asset named with the middle.
+    pub async fn diamond(
+        seed: u64,
+        first: &str,
+        middles: &[(&Arc<AccountAsset>, &str)],
+        last: &str,
+        liquidity: u64,
+    ) -> Self {
+        let network = Self::with_seed(seed);
+        let ends = [network.add(first), network.add(last)];
+        for (asset, name) in middles {
+            let middle = network.add(name);
+            for (end, other) in [(&ends[0], &ends[1]), (&ends[1], &ends[0])] {
+                end.add_peer(&middle, asset, liquidity).await;
+                middle.add_peer(end, asset, liquidity).await;
+                let prefix = other.prefix();
+                end.change_peer(name, |peer| peer.routes.push(prefix));
+                network.0.peerings.lock().unwrap().push((end.name.clone(), middle.name.clone()));
+            }
+        }
+        network.nodes().iter().for_each(Node::start);
+        network
+    }
+
     fn surroundings(&self) -> Surroundings {
         Surroundings { clock: self.clock(), chance: self.chance(), links: self.0.links.clone() }
     }

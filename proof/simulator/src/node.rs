@@ -16,6 +16,7 @@ use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
 use payments_model::accounting::AccountKind;
 use payments_model::peer::PeerHistory;
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::{Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{Rates, RatesSettings};
@@ -246,6 +247,7 @@ impl Node {
             incoming_tokens: vec![IncomingToken::of(&format!("{}-to-{}", other.name, self.name))],
             max_packet_amount: None,
             liquidity_threshold: None,
+            terms: PeerTerms::default(),
         };
         self.peers.lock().unwrap().push(record);
     }

@@ -87,7 +87,7 @@ impl UplinkOfProcess {
                 Ok(PeerAnswer { octets: forged.encode().into(), repeatable })
             }
             Outcome::Reply(octets) => Ok(PeerAnswer { octets, repeatable }),
-            Outcome::Unresolved | Outcome::Paid if repeatable => Err(UplinkError::Broken("status 504".into())),
+            Outcome::Unresolved | Outcome::Paid if repeatable => Err(UplinkError::Undecided),
             Outcome::Unresolved | Outcome::Paid => Ok(PeerAnswer { octets: process.unresolved_reject(), repeatable }),
         }
     }

@@ -25,6 +25,7 @@ use ledger_tigerbeetle::TigerBeetleLedger;
 use outbound_http::{Outbound, OutboundConfig};
 use payments_model::accounting::{AccountKind, LedgerAsset};
 use payments_model::peer::PeerHistory;
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::{AssetId, Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{FetchError, FetchRates, Rates, RatesSettings};
@@ -278,6 +279,7 @@ fn connector(
             incoming_tokens: if id == FROM { vec![IncomingToken::of(TOKEN)] } else { vec![] },
             max_packet_amount: None,
             liquidity_threshold: None,
+            terms: PeerTerms::default(),
         })
     };
 

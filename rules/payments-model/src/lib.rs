@@ -16,6 +16,8 @@ pub mod outgoing_payment;
 pub mod page;
 pub mod payment_events;
 pub mod peer;
+pub mod peer_health;
+pub mod peer_terms;
 pub mod peer_token;
 pub mod quote;
 pub mod receiver;

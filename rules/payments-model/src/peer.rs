@@ -6,6 +6,7 @@ use clock::Timestamp;
 
 use crate::accounting::LedgerAsset;
 use crate::asset::TenantAsset;
+use crate::peer_terms::PeerTerms;
 use crate::peer_token::FormerToken;
 use crate::tenant::Secret;
 use crate::{PeerId, TenantId};
@@ -33,6 +34,8 @@ pub struct Peer {
     pub liquidity_threshold: Option<u64>,
     /// The address prefixes that are reached through it. The first is its own address.
     pub routes: Vec<String>,
+    /// How much it may send, and how much is sent to it.
+    pub terms: PeerTerms,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.

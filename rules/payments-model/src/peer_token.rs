@@ -30,6 +30,13 @@ impl TokenDigest {
     }
 }
 
+impl TokenDigest {
+    /// A name for people that does not give the digest away.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(16).collect()
+    }
+}
+
 impl fmt::Display for TokenDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
@@ -84,6 +91,15 @@ impl IncomingToken {
     }
 }
 
+/// When a new token and those before it end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenEnds {
+    /// When the new one ends; `None`: never.
+    pub own: Option<Timestamp>,
+    /// When those before it end, unless they end sooner; `None`: as they did.
+    pub others: Option<Timestamp>,
+}
+
 /// A token that we presented to a peer before the present one. It is tried while the peer does not know the present one
 /// yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +115,16 @@ impl FormerToken {
     /// The token, if it may still be presented.
     pub fn usable(&self, now: Timestamp) -> Option<&str> {
         (now.as_millis() < self.expires_at).then_some(&*self.token)
+    }
+
+    /// Its digest.
+    pub fn digest(&self) -> TokenDigest {
+        TokenDigest::of(&self.token)
+    }
+
+    /// The time from which it is no longer presented.
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires_at)
     }
 
     /// The tokens that may still be presented after `present` is replaced, the newest first. Their number is limited.

@@ -10,6 +10,7 @@ use ledger::AccountId;
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
 use payments_model::peer::PeerHistory;
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::{Expectation, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
 use url::Url;
@@ -53,6 +54,8 @@ pub struct PeerRecord {
     pub max_packet_amount: Option<u64>,
     /// The liquidity is low at or below this balance; `None` means that low liquidity is not reported.
     pub liquidity_threshold: Option<u64>,
+    /// How much it may send, and how much is sent to it.
+    pub terms: PeerTerms,
 }
 
 impl fmt::Debug for PeerRecord {

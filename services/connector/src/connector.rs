@@ -6,20 +6,22 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use clock::{Clock, Entropy};
+use clock::{Clock, Entropy, Timestamp};
 use ilp_packet::{AddressRef, ErrorCode, PrepareBuf};
 use ledger::Ledger;
 use payments_model::peer_token::TokenDigest;
 use payments_model::{PeerId, TenantId};
 use rates::Rates;
 use shared_cache::SharedCache;
-use telemetry::PACKETS;
+use telemetry::{PACKETS, Probes};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 
 use crate::accounts::{PeerAccount, Source};
 use crate::arrived::Arrived;
 use crate::balance::Balance;
+use crate::breaker::BreakerState;
 use crate::config::ConnectorConfig;
 use crate::counts::PacketCounts;
 use crate::directory::{Directory, DirectorySnapshot};
@@ -32,7 +34,7 @@ use crate::peer_state::{PeerFailure, Repeats};
 use crate::pipeline::Pipeline;
 use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
 use crate::refusal::Refusal;
-use crate::routing::Hop;
+use crate::routing::Way;
 
 /// The dependencies of the connector.
 #[derive(Clone)]
@@ -80,8 +82,20 @@ impl Connector {
             cache,
             clock: clock.clone(),
             entropy,
+            probes: Probes::of_this_role(),
         };
-        let pipeline = Pipeline { config, balance, liquidity, local_accounts, local_delivery, uplink, rates, clock };
+        let pipeline = Pipeline {
+            config,
+            balance,
+            liquidity,
+            local_accounts,
+            local_delivery,
+            uplink,
+            rates,
+            clock,
+            changes: Notify::new(),
+            probes: Probes::of_this_role(),
+        };
 
         Self(Arc::new(Shared {
             pipeline,
@@ -102,14 +116,16 @@ impl Connector {
 
     /// Whether a packet of `tenant` to `destination` has a next peer.
     pub fn has_way(&self, tenant: TenantId, destination: AddressRef<'_>) -> bool {
-        let own = Hop { peer: None, ledger: 0 };
-        self.0.directory.load().tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own).is_some())
+        let own = Way { from: None, ledger: 0, passed_over: &[] };
+        let directory = self.0.directory.load();
+        directory.tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own, |_| true).is_some())
     }
 
     /// The peer that packets of `tenant`'s own, in the asset of this ledger, go to on their way to `destination`.
     pub fn next_peer(&self, tenant: TenantId, destination: AddressRef<'_>, ledger: u32) -> Option<PeerId> {
         let directory = self.0.directory.load();
-        let peer = directory.tenant(tenant)?.next_hop(destination, Hop { peer: None, ledger })?;
+        let own = Way { from: None, ledger, passed_over: &[] };
+        let peer = directory.tenant(tenant)?.next_hop(destination, own, |peer| self.0.pipeline.can_take(peer))?;
         Some(peer.id())
     }
 
@@ -188,8 +204,19 @@ impl Connector {
     /// What this process knows of its exchanges with a peer; `None` if the directory has no such peer.
     pub fn peer_report(&self, id: PeerId) -> Option<PeerReport> {
         let directory = self.0.directory.load();
-        let state = &directory.peer(id)?.state;
-        Some(PeerReport { repeats: state.repeats(), last_failure: state.last_failure() })
+        Some(PeerReport::of(directory.peer(id)?))
+    }
+
+    /// The same of every peer of every tenant.
+    pub fn peer_reports(&self) -> Vec<(PeerId, PeerReport)> {
+        let directory = self.0.directory.load();
+        directory.peers().map(|peer| (peer.id(), PeerReport::of(peer))).collect()
+    }
+
+    /// Resolves when a peer has answered for the first time, an exchange has failed, or packets to a peer were stopped or
+    /// pass again, since the last call. Only one caller may wait.
+    pub async fn peers_changed(&self) {
+        self.0.pipeline.changes.notified().await;
     }
 }
 
@@ -200,6 +227,22 @@ pub struct PeerReport {
     pub repeats: Repeats,
     /// The last exchange without an answer.
     pub last_failure: Option<PeerFailure>,
+    /// The last exchange with an answer.
+    pub last_answer: Option<Timestamp>,
+    /// Whether packets are sent to it.
+    pub breaker: BreakerState,
+}
+
+impl PeerReport {
+    fn of(peer: &PeerAccount) -> Self {
+        let state = &peer.state;
+        Self {
+            repeats: state.repeats(),
+            last_failure: state.last_failure(),
+            last_answer: state.last_answer(),
+            breaker: state.breaker.state(),
+        }
+    }
 }
 
 impl Shared {
@@ -215,10 +258,12 @@ impl Shared {
             Ok(reply) => same(Outcome::Reply(reply)),
             Err(Stop::Refused(refusal)) => same(self.refuse(&refusal)),
             // Only a sender that never sent the packet before may treat this as a refusal of it.
-            Err(Stop::Limited(refusal)) if attempt == Transmission::First => {
+            Err(Stop::Limited(refusal) | Stop::PassedOver(_, refusal)) if attempt == Transmission::First => {
                 (self.refuse(&refusal), Outcome::Unresolved)
             }
-            Err(Stop::Limited(_) | Stop::Unresolved | Stop::Repeated) => same(Outcome::Unresolved),
+            Err(Stop::Limited(_) | Stop::PassedOver(..) | Stop::Unresolved | Stop::Repeated) => {
+                same(Outcome::Unresolved)
+            }
             Err(Stop::Paid) => same(Outcome::Paid),
         };
         self.counts.answered(source, arrived.amount, &outcome);
@@ -242,16 +287,19 @@ impl Shared {
         let directory = self.directory.load_full();
         let _under_way = limits::enter(source, config)?;
         let pace = limits::keep_pace(source, config, clock.now());
+        let counted = pace.and_then(|()| limits::take_in(source, arrived.amount, &**clock));
 
         let mut recorded = None;
-        if attempt == Transmission::Again || pace.is_err() {
+        if attempt == Transmission::Again || counted.is_err() {
             recorded = balance.recorded(arrived).await?;
         }
 
         if recorded.is_none() {
-            pace?;
+            let counted = counted?;
             let mut timer = self.counts.timer();
-            match self.pipeline.run(&directory, source, arrived, &mut packet, &mut timer).await {
+            let answered = self.pipeline.run(&directory, source, arrived, &mut packet, &mut timer).await;
+            limits::count_moved(counted, &answered);
+            match answered {
                 Err(Stop::Repeated) => recorded = balance.recorded(arrived).await?,
                 answered => return answered,
             }

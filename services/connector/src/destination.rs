@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use ilp_packet::{AddressRef, PrepareBuf};
 use stream::Connection;
+use telemetry::{Probes, Stage};
 
-use crate::accounts::{AccountAsset, LocalAccount, LocalState, PeerAccount, Source};
+use crate::accounts::{LocalAccount, LocalState};
 use crate::directory::Tenant;
 use crate::ports::LocalAccounts;
 use crate::refusal::Refusal;
-use crate::routing::Hop;
 
-/// The account that a packet goes to.
-#[derive(Clone, Debug)]
+/// Where a packet goes.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Destination {
     /// The packet ends here.
-    Local(LocalReceiver),
-    /// The packet is forwarded to this peer.
-    Peer(Arc<PeerAccount>),
+    Local,
+    /// The packet is forwarded to a peer.
+    Peer,
 }
 
 /// A local account, and the STREAM connection over which it is paid.
@@ -28,31 +28,24 @@ pub(crate) struct LocalReceiver {
     pub(crate) connection: Connection,
 }
 
-impl Destination {
-    pub(crate) fn asset(&self) -> &Arc<AccountAsset> {
-        match self {
-            Self::Local(receiver) => &receiver.account.asset,
-            Self::Peer(peer) => peer.asset(),
-        }
-    }
-}
-
-/// Finds the account for `packet` among those of the source's tenant. Accounts of other tenants are not found.
-pub(crate) async fn find(
+/// The local account for `packet` among those of the source's tenant. Accounts of other tenants are not found.
+pub(crate) async fn at_home(
     local_accounts: &dyn LocalAccounts,
     tenant: &Tenant,
-    source: &Source,
     packet: &PrepareBuf,
-) -> Result<Destination, Refusal> {
-    if let Some(receiver) = local(local_accounts, tenant, packet.destination()).await? {
-        if receiver.account.state == LocalState::Closed && packet.amount() != 0 {
-            return Err(Refusal::takes_no_money());
+    probes: &Probes,
+) -> Result<Option<LocalReceiver>, Refusal> {
+    let decoding = probes.stage(Stage::DecodeTag);
+    let connection = tenant.connection(packet.destination());
+    drop(decoding);
+    let Some(connection) = connection else { return Ok(None) };
+    let found = of_connection(local_accounts, tenant, connection).await?;
+    match &found {
+        Some(receiver) if receiver.account.state == LocalState::Closed && packet.amount() != 0 => {
+            Err(Refusal::takes_no_money())
         }
-        return Ok(Destination::Local(receiver));
+        _ => Ok(found),
     }
-    let hop = Hop { peer: source.peer().map(|peer| peer.id()), ledger: source.asset().ledger.ledger };
-    let peer = tenant.next_hop(packet.destination(), hop).ok_or_else(Refusal::unknown_destination)?;
-    Ok(Destination::Peer(peer.clone()))
 }
 
 /// The local receiver named by `destination`, in any state.
@@ -61,7 +54,18 @@ pub(crate) async fn local(
     tenant: &Tenant,
     destination: AddressRef<'_>,
 ) -> Result<Option<LocalReceiver>, Refusal> {
-    let Some(connection) = tenant.connection(destination) else { return Ok(None) };
+    match tenant.connection(destination) {
+        Some(connection) => of_connection(local_accounts, tenant, connection).await,
+        None => Ok(None),
+    }
+}
+
+/// The local receiver of a STREAM connection, in any state.
+async fn of_connection(
+    local_accounts: &dyn LocalAccounts,
+    tenant: &Tenant,
+    connection: Connection,
+) -> Result<Option<LocalReceiver>, Refusal> {
     let Some(tag) = connection.payment_tag() else { return Ok(None) };
     let found = local_accounts.resolve(tenant.id(), tag).await.map_err(|error| {
         tracing::error!(%error, "a local account was not looked up");

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::accounts::{PeerAccount, PeerRecord};
 use crate::config::ConnectorConfig;
-use crate::routing::{Hop, RoutingTable};
+use crate::routing::{RoutingTable, Way};
 
 /// A tenant as the directory lists it.
 #[derive(Clone, Debug)]
@@ -110,6 +110,11 @@ impl Directory {
         self.peers.get(&id)
     }
 
+    /// Every peer of every tenant.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &Arc<PeerAccount>> {
+        self.peers.values()
+    }
+
     /// The tenant with this id.
     pub(crate) fn tenant(&self, id: TenantId) -> Option<&Tenant> {
         self.tenants.get(&id)
@@ -141,7 +146,12 @@ impl Tenant {
     }
 
     /// The tenant's next peer towards `destination`.
-    pub(crate) fn next_hop(&self, destination: AddressRef<'_>, source: Hop) -> Option<&Arc<PeerAccount>> {
-        self.routes.next_hop(destination, source)
+    pub(crate) fn next_hop(
+        &self,
+        destination: AddressRef<'_>,
+        way: Way<'_>,
+        can_take: impl Fn(&PeerAccount) -> bool,
+    ) -> Option<&Arc<PeerAccount>> {
+        self.routes.next_hop(destination, way, can_take)
     }
 }

@@ -9,10 +9,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use clock::Clock;
+use clock::{Clock, Timestamp};
 use ilp_packet::{ErrorCode, PrepareBuf, Reply, ildcp};
+use tokio::sync::Notify;
 
 use crate::accounts::PeerAccount;
+use crate::breaker::Turn;
 use crate::outcome::{Stop, Transmission};
 use crate::peer_state::Repeats;
 use crate::ports::{Uplink, UplinkError};
@@ -43,6 +45,8 @@ pub(crate) struct Forwarder<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// How long after its expiry a reply is still awaited.
     pub(crate) grace: Duration,
+    /// Told of the first answer of a peer and of failures, and when packets to a peer are stopped or pass again.
+    pub(crate) changes: &'a Notify,
 }
 
 impl Forwarder<'_> {
@@ -161,27 +165,57 @@ impl Forwarder<'_> {
         attempt: Transmission,
         at_most: Duration,
     ) -> Result<Bytes, UplinkError> {
+        let began = self.clock.now();
         let exchange = self.uplink.exchange(peer, octets, attempt, at_most);
+        let answer = tokio::time::timeout(at_most, exchange).await.unwrap_or(Err(UplinkError::TimedOut));
 
-        match tokio::time::timeout(at_most, exchange).await.unwrap_or(Err(UplinkError::TimedOut)) {
+        let now = self.clock.now();
+        match answer {
             // An answer without the header may come from another server, for example a proxy's error page. It does not
             // count as the peer's answer.
             Ok(answer) if !answer.repeatable && Reply::parse(&answer.octets).is_err() => {
                 let error = UplinkError::Broken("the answer is not an ILP packet".to_owned());
                 if peer.state.repeats() == Repeats::Unknown {
-                    peer.state.answered(Repeats::Never);
+                    peer.state.never_repeats();
                 }
-                peer.state.failed(self.clock.now(), error.to_string());
+                self.note_failure(peer, &error, at_most, began);
                 Err(error)
             }
             Ok(answer) => {
-                peer.state.answered(if answer.repeatable { Repeats::Always } else { Repeats::Never });
+                if peer.state.last_answer().is_none() {
+                    self.changes.notify_one();
+                }
+                let repeats = if answer.repeatable { Repeats::Always } else { Repeats::Never };
+                self.note_turn(peer, peer.state.answered(repeats, now));
                 Ok(answer.octets)
             }
+            Err(UplinkError::Undecided) => {
+                self.note_turn(peer, peer.state.answered(Repeats::Always, now));
+                Err(UplinkError::Undecided)
+            }
             Err(error) => {
-                peer.state.failed(self.clock.now(), error.to_string());
+                self.note_failure(peer, &error, at_most, began);
                 Err(error)
             }
+        }
+    }
+
+    fn note_failure(&self, peer: &PeerAccount, error: &UplinkError, given: Duration, began: Timestamp) {
+        let now = self.clock.now();
+        peer.state.failed(now, error.to_string());
+        self.changes.notify_one();
+        if error.is_failure(given) && peer.state.breaker.failed(began, now) == Turn::Turned {
+            tracing::warn!(
+                peer.id = %peer.id(), %error,
+                "the peer does not answer; packets to it are refused at once until it answers again"
+            );
+        }
+    }
+
+    fn note_turn(&self, peer: &PeerAccount, turn: Turn) {
+        if turn == Turn::Turned {
+            tracing::info!(peer.id = %peer.id(), "the peer answers again");
+            self.changes.notify_one();
         }
     }
 }
@@ -218,8 +252,13 @@ pub(crate) fn no_reply(error: &UplinkError) -> Refusal {
     match error {
         UplinkError::TimedOut => Refusal::expired(),
         UplinkError::Busy => Refusal::new(ErrorCode::T02PeerBusy, "peer is busy."),
-        UplinkError::Unreachable(_) | UplinkError::Broken(_) | UplinkError::Refused(_) => {
-            Refusal::new(ErrorCode::T01PeerUnreachable, "peer is unreachable.")
+        UplinkError::Unreachable(_) | UplinkError::Undecided | UplinkError::Broken(_) | UplinkError::Refused(_) => {
+            unreachable_peer()
         }
     }
+}
+
+/// T01: the peer does not answer.
+pub(crate) fn unreachable_peer() -> Refusal {
+    Refusal::new(ErrorCode::T01PeerUnreachable, "peer is unreachable.")
 }

@@ -77,6 +77,8 @@ impl Uplink for HttpUplink {
                 Ok(PeerAnswer { octets: answer.body, repeatable: answer.headers.contains_key(REPEATABLE) })
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(UplinkError::Busy),
+            // Only a node that recognises repetitions sends this header, so the answer is not a proxy's.
+            StatusCode::GATEWAY_TIMEOUT if answer.headers.contains_key(REPEATABLE) => Err(UplinkError::Undecided),
             // A proxy answers so, too, if its server ended while it had the packet.
             status if status.is_server_error() => Err(UplinkError::Broken(format!("status {status}"))),
             status => Err(UplinkError::Refused(format!("status {status}"))),

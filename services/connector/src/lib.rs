@@ -5,6 +5,8 @@
 mod accounts;
 mod arrived;
 mod balance;
+mod breaker;
+mod bucket;
 mod config;
 mod connector;
 mod conversion;
@@ -29,6 +31,7 @@ mod recorded;
 mod refusal;
 mod repetition;
 mod routing;
+mod throughput;
 
 #[cfg(test)]
 mod testing;
@@ -37,6 +40,7 @@ pub use accounts::{
     AccountAsset, Bound, LocalAccount, LocalAccountId, LocalState, PaymentSource, PeerAccount, PeerRecord, QuoteSource,
     Source,
 };
+pub use breaker::{BreakerState, PeerLine};
 pub use config::ConnectorConfig;
 pub use connector::{Connector, ConnectorPorts, PeerReport};
 pub use directory::{DirectorySnapshot, TenantRecord};

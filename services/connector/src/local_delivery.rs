@@ -12,7 +12,7 @@ use ledger::TransferId;
 use payments_model::expectation::Arrival;
 use shared_cache::SharedCache;
 use stream::{ConnectionId, Decision, Money, ReceiveLimit};
-use telemetry::PACKETS;
+use telemetry::{PACKETS, Probes, Stage};
 use tracing::{Instrument, trace_span};
 
 use crate::accounts::{Bound, Source};
@@ -43,6 +43,8 @@ pub(crate) struct LocalDelivery {
     pub(crate) cache: SharedCache,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// Takes the time of the receiver's decision, if collectors get it.
+    pub(crate) probes: Probes,
 }
 
 impl LocalDelivery {
@@ -56,7 +58,10 @@ impl LocalDelivery {
     ) -> Result<Bytes, Stop> {
         let LocalReceiver { account, connection } = receiver;
 
-        let money = match connection.evaluate(&packet.as_prepare(), self.clock.now(), &*self.entropy) {
+        let deciding = self.probes.stage(Stage::UnderHold);
+        let decision = connection.evaluate(&packet.as_prepare(), self.clock.now(), &*self.entropy);
+        drop(deciding);
+        let money = match decision {
             Decision::Reply(reply) => return Ok(reply.into()),
             Decision::Money(money) => money,
         };

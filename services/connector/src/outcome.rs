@@ -4,6 +4,7 @@
 //! Reject is given only if nothing has moved.
 
 use bytes::Bytes;
+use payments_model::PeerId;
 
 use crate::refusal::Refusal;
 
@@ -36,6 +37,8 @@ pub(crate) enum Stop {
     /// A limit stopped the packet before any lookup. If the packet was never sent before, nothing moved. If it is a
     /// repetition, this says nothing about the first one, because another process may have it.
     Limited(Refusal),
+    /// The next peer cannot take the packet now. Nothing was sent to it, and nothing is held. Another peer may take it.
+    PassedOver(PeerId, Refusal),
     /// A transfer with the packet's id exists.
     Repeated,
     /// See [`Outcome::Unresolved`].

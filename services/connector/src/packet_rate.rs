@@ -1,12 +1,12 @@
-//! How many packets a peer may send, by the generic cell rate algorithm.
+//! How many packets a peer may send.
 //!
-//! One time is kept for each peer: when its next packet would arrive at an even rate. The calculation does not round,
-//! so no rate is lowered. Own payments limit themselves and are not counted.
+//! Own payments limit themselves and are not counted. What is counted is in `bucket`.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use clock::Timestamp;
+use payments_model::peer_terms::PeerTerms;
+
+use crate::bucket::{Draw, nanos_of};
 
 /// An average rate, and how far it may be exceeded for a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,39 +26,41 @@ impl Default for PacketRate {
     }
 }
 
-/// The state of one sender: the theoretical arrival of its next packet, in nanoseconds since the epoch.
-#[derive(Debug, Default)]
-pub(crate) struct Bucket(AtomicI64);
+impl PacketRate {
+    /// The rate of a peer with these terms, where `self` is the rate of the instance.
+    ///
+    /// A peer with a rate of its own and without a burst of its own may send two seconds' worth of packets at once.
+    pub(crate) fn of_peer(self, terms: &PeerTerms) -> Self {
+        match (terms.packets_per_second, terms.packet_burst) {
+            (None, None) => self,
+            (None, Some(burst)) => Self { burst, ..self },
+            (Some(packets), burst) => {
+                let burst = burst.unwrap_or(packets.saturating_mul(2));
+                Self { packets, period: Duration::from_secs(1), burst }
+            }
+        }
+    }
 
-impl Bucket {
-    /// Counts a packet arriving `now`; `false` if it is too many.
-    pub(crate) fn admit(&self, rate: &PacketRate, now: Timestamp) -> bool {
-        let now = now.as_millis().saturating_mul(1_000_000);
-        let period = i64::try_from(rate.period.as_nanos()).unwrap_or(i64::MAX);
-        let interval = (period / i64::from(rate.packets.max(1))).max(1);
-        let tolerance = interval.saturating_mul(i64::from(rate.burst.max(1)));
-        self.0
-            .try_update(Ordering::AcqRel, Ordering::Acquire, |arrival| {
-                // Only after the clock was set back is the stored arrival beyond the tolerance. The peer must not be
-                // refused for that.
-                let latest = now.saturating_add(tolerance).saturating_sub(interval);
-                let arrival = if arrival > now.saturating_add(tolerance) { latest } else { arrival.max(now) };
-                (arrival <= latest).then(|| arrival.saturating_add(interval))
-            })
-            .is_ok()
+    /// What one packet takes.
+    pub(crate) fn packet(&self) -> Draw {
+        let cost = (nanos_of(self.period) / i64::from(self.packets.max(1))).max(1);
+        Draw { cost, tolerance: cost.saturating_mul(i64::from(self.burst.max(1))) }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clock::Timestamp;
+
     use super::*;
+    use crate::bucket::Bucket;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(1_000_000 + millis)
     }
 
     fn admitted(bucket: &Bucket, rate: &PacketRate, now: Timestamp, tries: usize) -> usize {
-        (0..tries).filter(|_| bucket.admit(rate, now)).count()
+        (0..tries).filter(|_| bucket.admit(rate.packet(), now).is_some()).count()
     }
 
     #[test]
@@ -82,13 +84,13 @@ mod tests {
     fn a_steady_sender_just_below_the_rate_is_never_refused() {
         let rate = PacketRate { packets: 10_000, period: Duration::from_mins(1), burst: 1 };
         let bucket = Bucket::default();
-        assert_eq!((0..10_000).filter(|n| !bucket.admit(&rate, at(n * 6))).count(), 0);
+        assert_eq!((0..10_000).filter(|n| bucket.admit(rate.packet(), at(n * 6)).is_none()).count(), 0);
     }
 
     #[test]
     fn by_default_a_peer_at_thousands_of_packets_a_second_is_never_refused() {
         let bucket = Bucket::default();
-        let refused = (0..60_000).filter(|n| !bucket.admit(&PacketRate::default(), at(n / 8))).count();
+        let refused = (0..60_000).filter(|n| bucket.admit(PacketRate::default().packet(), at(n / 8)).is_none()).count();
         assert_eq!(refused, 0);
     }
 
@@ -97,8 +99,21 @@ mod tests {
         let rate = PacketRate { packets: 1, period: Duration::from_secs(1), burst: 2 };
         let bucket = Bucket::default();
         assert_eq!(admitted(&bucket, &rate, at(500_000), 2), 2);
-        assert!(bucket.admit(&rate, at(0)));
-        assert!(!bucket.admit(&rate, at(0)));
-        assert!(bucket.admit(&rate, at(1000)));
+        assert!(bucket.admit(rate.packet(), at(0)).is_some());
+        assert!(bucket.admit(rate.packet(), at(0)).is_none());
+        assert!(bucket.admit(rate.packet(), at(1000)).is_some());
+    }
+
+    #[test]
+    fn a_peer_without_terms_has_the_rate_of_the_instance_and_its_own_terms_come_first() {
+        let instance = PacketRate { packets: 100, period: Duration::from_secs(1), burst: 300 };
+        let of = |packets_per_second, packet_burst| {
+            let rate = instance.of_peer(&PeerTerms { packets_per_second, packet_burst, ..PeerTerms::default() });
+            (rate.packets, rate.burst)
+        };
+        assert_eq!(of(None, None), (100, 300));
+        assert_eq!(of(None, Some(7)), (100, 7));
+        assert_eq!(of(Some(10), None), (10, 20));
+        assert_eq!(of(Some(10), Some(7)), (10, 7));
     }
 }

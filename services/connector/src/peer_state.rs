@@ -2,18 +2,24 @@
 //! The record itself is in `directory`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use clock::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::packet_rate::Bucket;
+use crate::breaker::{Breaker, Turn};
+use crate::bucket::Bucket;
 
-/// Packet rate, packets under way, whether the peer recognises repetitions, and the last failure.
+/// Packet rate, amounts, packets under way, whether the peer answers and recognises repetitions, and the last failure.
 #[derive(Debug, Default)]
 pub(crate) struct PeerState {
     pub(crate) packets: Bucket,
+    /// Amounts received from it.
+    pub(crate) amounts_from_it: Bucket,
+    /// Amounts sent to it.
+    pub(crate) amounts_to_it: Bucket,
     /// Packets received from it.
     pub(crate) from_it: Arc<Crowd>,
     /// Packets waiting for its answer.
@@ -22,6 +28,11 @@ pub(crate) struct PeerState {
     /// Locked while the peer is asked whether it recognises repetitions. Holds the time of the last question without an
     /// answer.
     pub(crate) asked_in_vain: Mutex<Option<Timestamp>>,
+    pub(crate) breaker: Breaker,
+    /// Until when the ledger is expected to refuse packets to it for lack of liquidity, in milliseconds since the epoch.
+    short_until: AtomicI64,
+    /// The last answer, in milliseconds since the epoch; 0 before the first.
+    last_answer: AtomicI64,
     last_failure: ArcSwapOption<PeerFailure>,
 }
 
@@ -63,7 +74,15 @@ impl Crowd {
         self.0.try_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
         Some(UnderWay(self.clone()))
     }
+
+    /// Whether fewer than `limit` packets are under way.
+    fn has_room(&self, limit: usize) -> bool {
+        self.0.load(Ordering::Relaxed) < limit
+    }
 }
+
+/// How long other peers are preferred after the ledger has refused a packet for lack of liquidity.
+const SHORT: Duration = Duration::from_secs(1);
 
 impl PeerState {
     pub(crate) fn repeats(&self) -> Repeats {
@@ -74,19 +93,48 @@ impl PeerState {
         }
     }
 
+    /// Notes that the peer does not recognise repetitions.
+    pub(crate) fn never_repeats(&self) {
+        self.repeats.store(Repeats::Never as u8, Ordering::Release);
+    }
+
     /// Notes that the peer answered, and what it said.
-    pub(crate) fn answered(&self, repeats: Repeats) {
+    pub(crate) fn answered(&self, repeats: Repeats, now: Timestamp) -> Turn {
         self.repeats.store(repeats as u8, Ordering::Release);
+        self.is_there(now)
+    }
+
+    /// Notes that the peer answered.
+    pub(crate) fn is_there(&self, now: Timestamp) -> Turn {
+        self.last_answer.store(now.as_millis(), Ordering::Relaxed);
         let last = self.last_failure.load();
         if let Some(failure) = last.as_deref().filter(|failure| !failure.answered_since) {
             let answered = PeerFailure { answered_since: true, ..failure.clone() };
             self.last_failure.compare_and_swap(&last, Some(Arc::new(answered)));
         }
+        self.breaker.answered(now)
     }
 
     /// Notes that the peer did not answer.
     pub(crate) fn failed(&self, at: Timestamp, reason: String) {
         self.last_failure.store(Some(Arc::new(PeerFailure { at, reason, answered_since: false })));
+    }
+
+    /// Whether it seems able to take a packet `now`. This only decides between several peers.
+    pub(crate) fn can_take(&self, now: Timestamp, waiting_max: usize) -> bool {
+        self.breaker.would_let_through(now)
+            && now.as_millis() >= self.short_until.load(Ordering::Relaxed)
+            && self.to_it.has_room(waiting_max)
+    }
+
+    /// Notes that the ledger refused a packet to it for lack of liquidity in its asset.
+    pub(crate) fn is_short(&self, now: Timestamp) {
+        self.short_until.store((now + SHORT).as_millis(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn last_answer(&self) -> Option<Timestamp> {
+        let at = self.last_answer.load(Ordering::Relaxed);
+        (at != 0).then(|| Timestamp::from_millis(at))
     }
 
     pub(crate) fn last_failure(&self) -> Option<PeerFailure> {
@@ -119,7 +167,7 @@ mod tests {
         let state = PeerState::default();
         assert_eq!(state.repeats(), Repeats::Unknown);
         for said in [Repeats::Always, Repeats::Never] {
-            state.answered(said);
+            state.answered(said, Timestamp::from_millis(1));
             assert_eq!(state.repeats(), said);
         }
     }
@@ -132,7 +180,9 @@ mod tests {
         state.failed(at, "status 500".to_owned());
         let failure = |answered_since| Some(PeerFailure { at, reason: "status 500".to_owned(), answered_since });
         assert_eq!(state.last_failure(), failure(false));
-        state.answered(Repeats::Never);
+        assert_eq!(state.last_answer(), None);
+        state.answered(Repeats::Never, Timestamp::from_millis(2));
         assert_eq!(state.last_failure(), failure(true));
+        assert_eq!(state.last_answer(), Some(Timestamp::from_millis(2)));
     }
 }

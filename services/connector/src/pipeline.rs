@@ -8,23 +8,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clock::{Clock, Timestamp};
 use ilp_packet::{ErrorCode, PrepareBuf};
+use payments_model::accounting::TransferError;
 use rates::Rates;
-use telemetry::{PACKETS, PacketTimer};
-use tracing::{Instrument, field, trace_span};
+use telemetry::{PACKETS, PacketTimer, Probes, Stage};
+use tokio::sync::Notify;
+use tracing::{Instrument, Span, field, trace_span};
 
-use crate::accounts::{PeerAccount, Source};
+use crate::accounts::{AccountAsset, PeerAccount, Source};
 use crate::arrived::Arrived;
-use crate::balance::{Balance, Hold, HoldTimeout, TransferSide};
+use crate::balance::{Balance, BalanceError, Hold, HoldTimeout, TransferSide};
 use crate::config::ConnectorConfig;
 use crate::destination::Destination;
-use crate::directory::Directory;
-use crate::forward::{Decision, Forwarder, no_reply};
+use crate::directory::{Directory, Tenant};
+use crate::forward::{Decision, Forwarder, no_reply, unreachable_peer};
 use crate::liquidity::LiquidityWatch;
 use crate::local_delivery::LocalDelivery;
 use crate::outcome::{Stop, Transmission};
 use crate::ports::{LocalAccounts, Uplink};
 use crate::refusal::Refusal;
+use crate::routing::Way;
 use crate::{conversion, destination, expiry, limits, peer_protocol};
+
+/// How many peers are passed over for one packet at most.
+const OTHERS_MAX: usize = 3;
 
 /// The dependencies of the layers.
 pub(crate) struct Pipeline {
@@ -36,17 +42,38 @@ pub(crate) struct Pipeline {
     pub(crate) uplink: Arc<dyn Uplink>,
     pub(crate) rates: Rates,
     pub(crate) clock: Arc<dyn Clock>,
+    /// See [`Forwarder::changes`].
+    pub(crate) changes: Notify,
+    /// Takes the times of stages, if collectors get them.
+    pub(crate) probes: Probes,
 }
 
 /// The word for a destination in traces, and the reference's word for what such a packet is.
-fn kind(source: &Source, destination: &Destination) -> (&'static str, &'static str) {
+fn kind(source: &Source, destination: Destination) -> (&'static str, &'static str) {
     match (source, destination) {
-        (Source::Payment(_), Destination::Peer(_)) => ("peer", "outgoing_payment"),
-        (Source::Peer(_), Destination::Local(_)) => ("local", "incoming_payment"),
-        (Source::Peer(_), Destination::Peer(_)) => ("peer", "routing"),
-        (_, Destination::Local(_)) => ("local", "unknown"),
-        (Source::Quote(_), Destination::Peer(_)) => ("peer", "unknown"),
+        (Source::Payment(_), Destination::Peer) => ("peer", "outgoing_payment"),
+        (Source::Peer(_), Destination::Local) => ("local", "incoming_payment"),
+        (Source::Peer(_), Destination::Peer) => ("peer", "routing"),
+        (_, Destination::Local) => ("local", "unknown"),
+        (Source::Quote(_), Destination::Peer) => ("peer", "unknown"),
     }
+}
+
+/// Notes where the packet goes, which ends the span `agreement`. The limit of its amount is in the source's asset, so it comes before the conversion.
+fn agreed(
+    source: &Source,
+    arrived: Arrived,
+    destination: Destination,
+    timer: &mut PacketTimer,
+    agreement: Option<Span>,
+) -> Result<(), Refusal> {
+    limits::check_amount(source, arrived.amount)?;
+    let (word, operation) = kind(source, destination);
+    if let Some(agreement) = agreement {
+        agreement.record("destination", word);
+    }
+    timer.is(operation);
+    Ok(())
 }
 
 impl Pipeline {
@@ -67,35 +94,77 @@ impl Pipeline {
 
         let tenant = directory.tenant(source.tenant()).ok_or_else(Refusal::unknown_destination)?;
         let agreement = trace_span!(target: PACKETS, "ilp.agreement", destination = field::Empty);
-        let destination = async {
-            let destination = destination::find(&*self.local_accounts, tenant, source, packet).await?;
-            // The limit is in the source's asset, so it comes before the conversion.
-            limits::check_amount(source, arrived.amount)?;
-            Ok::<_, Stop>(destination)
+        let found = destination::at_home(&*self.local_accounts, tenant, packet, &self.probes);
+        let Some(receiver) = found.instrument(agreement.clone()).await? else {
+            return self.to_one_of_the_peers(tenant, source, arrived, packet, timer, agreement).await;
         };
-        let destination = destination.instrument(agreement.clone()).await?;
-        let (word, operation) = kind(source, &destination);
-        agreement.record("destination", word);
-        drop(agreement);
-        timer.is(operation);
 
-        // Local receivers and peers both need the amount in their own asset, so the conversion comes before both.
-        let (from, to) = (source.asset(), destination.asset());
+        agreed(source, arrived, Destination::Local, timer, Some(agreement))?;
+        packet.set_amount(self.converted(tenant, source, arrived, &receiver.account.asset).await?);
+        self.local_delivery.deliver(source, arrived, packet, &receiver).await
+    }
+
+    /// Sends the packet to the next peer. If that one cannot take it now, and nothing was sent, another peer of the same
+    /// prefix gets it.
+    async fn to_one_of_the_peers(
+        &self,
+        tenant: &Tenant,
+        source: &Source,
+        arrived: Arrived,
+        packet: &mut PrepareBuf,
+        timer: &mut PacketTimer,
+        agreement: Span,
+    ) -> Result<Bytes, Stop> {
+        let mut agreement = Some(agreement);
+        let mut passed_over = Vec::new();
+        // If every peer is passed over, the reason of the first one counts.
+        let mut first = None;
+
+        loop {
+            let from = source.peer().map(|peer| peer.id());
+            let way = Way { from, ledger: source.asset().ledger.ledger, passed_over: &passed_over };
+            let peer = tenant.next_hop(packet.destination(), way, |peer| self.can_take(peer));
+            let Some(peer) = peer.filter(|_| passed_over.len() <= OTHERS_MAX) else {
+                return Err(first.map_or_else(|| Refusal::unknown_destination().into(), Stop::Limited));
+            };
+            agreed(source, arrived, Destination::Peer, timer, agreement.take())?;
+
+            match self.converted(tenant, source, arrived, peer.asset()).await {
+                Ok(amount) => packet.set_amount(amount),
+                Err(refusal) => return Err(first.map_or_else(|| refusal.into(), Stop::Limited)),
+            }
+            match self.to_peer(source, arrived, packet, peer).await {
+                Err(Stop::PassedOver(peer, refusal)) => {
+                    passed_over.push(peer);
+                    first.get_or_insert(refusal);
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    /// The packet's amount in the asset of the next account. Local receivers and peers both need it.
+    async fn converted(
+        &self,
+        tenant: &Tenant,
+        source: &Source,
+        arrived: Arrived,
+        to: &AccountAsset,
+    ) -> Result<u64, Refusal> {
         let fx = trace_span!(target: PACKETS, "ilp.fx", amount = field::Empty);
-        let converted = conversion::convert(&self.rates, tenant.rates_url(), from, to, arrived.amount);
+        let converted = conversion::convert(&self.rates, tenant.rates_url(), source.asset(), to, arrived.amount);
         let amount = converted.instrument(fx.clone()).await?;
         fx.record("amount", amount);
-        drop(fx);
         if amount == 0 && arrived.amount != 0 && source.account().is_some() {
             let message = "the amount is worth nothing at the next account.";
-            return Err(Refusal::new(ErrorCode::R01InsufficientSourceAmount, message).into());
+            return Err(Refusal::new(ErrorCode::R01InsufficientSourceAmount, message));
         }
-        packet.set_amount(amount);
+        Ok(amount)
+    }
 
-        match destination {
-            Destination::Local(receiver) => self.local_delivery.deliver(source, arrived, packet, &receiver).await,
-            Destination::Peer(peer) => self.to_peer(source, arrived, packet, &peer).await,
-        }
+    /// Whether a peer seems able to take a packet now. This only decides between several peers.
+    pub(crate) fn can_take(&self, peer: &PeerAccount) -> bool {
+        peer.state.can_take(self.clock.now(), self.config.packets_waiting)
     }
 
     /// Forwards the packet while its money is held.
@@ -111,6 +180,10 @@ impl Pipeline {
         packet.set_expires_at(expiry::outgoing(arrived.expires_at, now, &self.config)?);
 
         // The next peer is known here, and nothing is held yet.
+        limits::check_amount_to(peer, arrived.amount, packet.amount())?;
+        if !peer.state.breaker.lets_through(now) {
+            return Err(Stop::PassedOver(peer.id(), unreachable_peer()));
+        }
         let _waiting = limits::wait_for(peer, &self.config)?;
 
         // Packets without money and probes of own quotes hold nothing, so every result is a reply.
@@ -118,22 +191,33 @@ impl Pipeline {
             return self.without_money(peer, packet).await;
         };
 
+        let counted = limits::send_on(peer, packet.amount(), &*self.clock)?;
+
         // Before the hold: if the peer cannot be reached, only a question was lost.
         let forwarder = self.forwarder();
-        forwarder.get_to_know(peer).await.map_err(|error| no_reply(&error))?;
+        forwarder.get_to_know(peer).await.map_err(|error| Stop::PassedOver(peer.id(), no_reply(&error)))?;
 
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let to = TransferSide { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
         let timeout = self.hold_timeout(source, packet, now);
         let held = self.balance.hold(identity.first_transfer_id(), from, to, timeout);
-        let hold = held.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "held")).await?;
+        let held = held.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "held")).await;
+        let hold = held.inspect_err(|error| {
+            if matches!(error, BalanceError::Refused(TransferError::InsufficientLiquidity)) {
+                peer.state.is_short(now);
+            }
+        })?;
 
         // After the hold: only held money is forwarded. Every path from here settles the hold or keeps it.
         let forwarded = async {
+            let under_hold = self.probes.stage(Stage::UnderHold);
             let decision = forwarder.forward(peer, packet, Transmission::First).await;
+            drop(under_hold);
             self.settle(source, peer, &hold, decision, arrived.expires_at).await
         };
-        forwarded.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "forward")).await
+        let answered = forwarded.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "forward")).await;
+        limits::count_moved(counted, &answered);
+        answered
     }
 
     async fn without_money(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Bytes, Stop> {
@@ -206,6 +290,11 @@ impl Pipeline {
     }
 
     pub(crate) fn forwarder(&self) -> Forwarder<'_> {
-        Forwarder { uplink: &*self.uplink, clock: &*self.clock, grace: self.config.late_reply_grace }
+        Forwarder {
+            uplink: &*self.uplink,
+            clock: &*self.clock,
+            grace: self.config.late_reply_grace,
+            changes: &self.changes,
+        }
     }
 }

@@ -79,6 +79,9 @@ pub enum LiquidityHolder {
     Asset(AssetId),
 }
 
+/// The least time after which silence counts as a failure of the peer.
+const FAIR_TIME: Duration = Duration::from_secs(1);
+
 /// Sends packets to peers.
 #[async_trait]
 pub trait Uplink: Send + Sync {
@@ -115,6 +118,9 @@ pub enum UplinkError {
     /// The peer's server refused the request, for example our token, and has not read the packet.
     #[error("peer refused: {0}")]
     Refused(String),
+    /// The peer does not know the outcome of the packet yet.
+    #[error("the peer does not know the outcome yet")]
+    Undecided,
     /// The connection or the peer's server failed half-way.
     #[error("the exchange failed: {0}")]
     Broken(String),
@@ -128,7 +134,19 @@ impl UplinkError {
     pub(crate) fn may_have_left(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Busy | Self::Refused(_) => false,
-            Self::Broken(_) | Self::TimedOut => true,
+            Self::Undecided | Self::Broken(_) | Self::TimedOut => true,
+        }
+    }
+
+    /// Whether it shows that the peer does not work. `given` is the time that the peer had.
+    ///
+    /// A peer that refuses works. A peer may wait in vain for the next node: that is no failure of its own, and packets
+    /// to other nodes would suffer.
+    pub(crate) fn is_failure(&self, given: Duration) -> bool {
+        match self {
+            Self::Busy | Self::Refused(_) | Self::Undecided => false,
+            Self::Unreachable(_) | Self::Broken(_) => true,
+            Self::TimedOut => given >= FAIR_TIME,
         }
     }
 }

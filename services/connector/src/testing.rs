@@ -7,6 +7,7 @@ use std::sync::Arc;
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
 use payments_model::peer::PeerHistory;
+use payments_model::peer_terms::PeerTerms;
 use payments_model::{AssetId, PeerId, TenantId};
 use uuid::Uuid;
 
@@ -39,6 +40,7 @@ pub(crate) fn peer(number: u128, asset: Arc<AccountAsset>) -> Arc<PeerAccount> {
         incoming_tokens: Vec::new(),
         max_packet_amount: None,
         liquidity_threshold: None,
+        terms: PeerTerms::default(),
     };
     Arc::new(PeerAccount { record, state: Arc::default() })
 }

@@ -10,6 +10,7 @@ use database::sea_orm::{ConnectionTrait, Statement};
 use database::{Database, Dialect};
 use directory::{Directory, KnownTenant, UnreadableFee};
 use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::quote::FeeTerms;
 use payments_model::tenant::{Setting, SettingKey};
@@ -78,6 +79,7 @@ fn bank() -> Peer {
         name: None,
         liquidity_threshold: None,
         routes: vec!["test.bank".into()],
+        terms: PeerTerms::default(),
         created_at: NOW,
         updated_at: NOW,
     }

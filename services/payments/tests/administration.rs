@@ -15,6 +15,7 @@ use payments::administration::{
 };
 use payments_model::accounting::TransferError;
 use payments_model::peer::OutgoingHttp;
+use payments_model::peer_terms::PeerTerms;
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::{FeeKind, Peer, Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
@@ -100,6 +101,7 @@ impl Office {
             liquidity_threshold: None,
             initial_liquidity: Some(500),
             routes: Vec::new(),
+            terms: PeerTerms::default(),
         };
         self.administration.create_peer(caller, new).await
     }

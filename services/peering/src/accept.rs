@@ -9,7 +9,8 @@ use ledger::{CreateTransferResult, TransferId};
 use payments::Unavailable;
 use payments_model::accounting::accepted;
 use payments_model::peer::{OutgoingHttp, PeerHistory, WantedBy};
-use payments_model::peer_token::{FormerToken, TokenDigest};
+use payments_model::peer_terms::PeerTerms;
+use payments_model::peer_token::{FormerToken, TokenDigest, TokenEnds};
 use payments_model::{Peer, PeerId, Secret, TenantAsset};
 use payments_store::{Locked, Scope, Unit};
 
@@ -180,6 +181,7 @@ impl Peering {
             tenant_id: asset.tenant_id,
             static_ilp_address: request.static_ilp_address.to_string(),
             routes: Peer::routes_of(request.static_ilp_address.as_str(), []),
+            terms: PeerTerms::default(),
             asset,
             outgoing: Some(OutgoingHttp { endpoint: request.ilp_connector_url.clone(), token: token.clone() }),
             history: PeerHistory { wanted_by: WantedBy::Them, ..PeerHistory::default() },
@@ -224,7 +226,7 @@ impl Peering {
 
         let incoming = Secret::new(request.http_token.clone());
         scope
-            .add_peer_token(&peer, &incoming, now + overlap, now)
+            .add_peer_token(&peer, &incoming, TokenEnds { own: None, others: Some(now + overlap) }, now)
             .await
             .map_err(|error| unique(error, AcceptError::DuplicateToken))?;
 

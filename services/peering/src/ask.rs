@@ -10,6 +10,8 @@ use payments::Unavailable;
 use payments::administration::Caller;
 use payments_model::accounting::{TransferError, accepted};
 use payments_model::peer::{OutgoingHttp, PeerHistory, WantedBy};
+use payments_model::peer_terms::PeerTerms;
+use payments_model::peer_token::TokenEnds;
 use payments_model::quote::LARGEST_AMOUNT;
 use payments_model::{AssetId, Origin, Peer, PeerId, Secret, TenantAsset};
 use payments_store::Unit;
@@ -216,6 +218,7 @@ impl Peering {
             name: wanted.name.clone().or_else(|| reply.name.clone()),
             liquidity_threshold: wanted.liquidity_threshold,
             routes: Peer::routes_of(reply.static_ilp_address.as_str(), []),
+            terms: PeerTerms::default(),
             created_at: now,
             updated_at: now,
         };
@@ -258,7 +261,10 @@ impl Peering {
         scope.update_peer(&peer).await?;
 
         let incoming = Secret::new(reply.http_token.clone());
-        scope.add_peer_token(&peer, &incoming, now + overlap, now).await.map_err(duplicate_token)?;
+        scope
+            .add_peer_token(&peer, &incoming, TokenEnds { own: None, others: Some(now + overlap) }, now)
+            .await
+            .map_err(duplicate_token)?;
 
         Ok(peer.into_inner())
     }

@@ -22,6 +22,7 @@ pub struct Model {
     pub former_outgoing_tokens: String,
     pub peering_url: Option<String>,
     pub wanted_by: String,
+    pub terms: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

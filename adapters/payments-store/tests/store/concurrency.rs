@@ -5,6 +5,7 @@ use clock::Timestamp;
 use payments_model::incoming_payment::IncomingState;
 use payments_model::outgoing_payment::OutgoingState;
 use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_terms::PeerTerms;
 use payments_model::quote::QuoteMethod;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{IncomingPayment, InitiatedBy, OutgoingPayment, Peer, Quote, Secret, TenantAsset};
@@ -56,6 +57,7 @@ fn peer(asset: &TenantAsset) -> Peer {
         name: None,
         liquidity_threshold: None,
         routes: vec!["test.bob".into()],
+        terms: PeerTerms::default(),
         created_at: now(),
         updated_at: now(),
     }

@@ -1,11 +1,14 @@
 //! Wallet addresses and peers.
 //! Tenants and assets are in `directory`.
 
+use clock::Timestamp;
 use payments_model::page::PageRequest;
 use payments_model::peer::{OutgoingHttp, PeerHistory};
-use payments_model::peer_token::IncomingToken;
+use payments_model::peer_health::{PeerError, PeerHealth, PeerState};
+use payments_model::peer_terms::PeerTerms;
+use payments_model::peer_token::{IncomingToken, TokenEnds};
 use payments_model::wallet_address::AdditionalProperty;
-use payments_model::{Peer, Secret, TenantAsset, TenantId, WalletAddressKey};
+use payments_model::{Peer, PeerId, Secret, TenantAsset, TenantId, WalletAddressKey};
 use testkit::on_each_database;
 use uuid::Uuid;
 
@@ -25,6 +28,7 @@ fn peer(asset: &TenantAsset, address: &str, n: u128) -> Peer {
         name: Some("Peer".into()),
         liquidity_threshold: None,
         routes: Peer::routes_of(address, ["test.other".to_owned()]),
+        terms: PeerTerms { packets_per_second: Some(7), ..PeerTerms::default() },
         created_at: now(),
         updated_at: now(),
     }
@@ -117,6 +121,48 @@ on_each_database! {
         assert!(store.every_tenant().all_peer_tokens().await.unwrap().is_empty());
     }
 
+    async fn of_what_several_processes_note_of_a_peer_the_newest_is_kept(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let bob = peer(&asset, "test.bob", 1);
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_peer(&bob).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(store.tenant(OPERATOR).peer_health(bob.id).await.unwrap(), None);
+
+        let at = Timestamp::from_millis;
+        let note = async |id, state, since, success: Option<i64>, error: Option<i64>| {
+            let last_error = error.map(|millis| PeerError { at: at(millis), reason: format!("at {millis}") });
+            let noted = PeerHealth { state, since: at(since), last_success: success.map(at), last_error, interruptions: 1 };
+            let unit = store.begin().await.unwrap();
+            unit.every_tenant().note_peer_health(id, &noted).await.unwrap();
+            unit.commit().await.unwrap();
+        };
+        note(bob.id, PeerState::Up, 10, Some(10), None).await;
+        note(bob.id, PeerState::Down, 50, None, Some(50)).await;
+        // Another process, for which nothing changed.
+        note(bob.id, PeerState::Up, 10, Some(40), Some(30)).await;
+        let kept = store.tenant(OPERATOR).peer_health(bob.id).await.unwrap().unwrap();
+        let error = PeerError { at: at(50), reason: "at 50".to_owned() };
+        let newest = PeerHealth {
+            state: PeerState::Down,
+            since: at(50),
+            last_success: Some(at(40)),
+            last_error: Some(error),
+            interruptions: 3,
+        };
+        assert_eq!(kept, newest);
+
+        let other = store.tenant(TenantId::from_uuid(Uuid::from_u128(99)));
+        assert_eq!(other.peer_health(bob.id).await.unwrap(), None, "a tenant sees its own peers only");
+        // A peer that was deleted meanwhile is no fault.
+        note(PeerId::from_uuid(Uuid::from_u128(77)), PeerState::Up, 10, None, None).await;
+        let unit = store.begin().await.unwrap();
+        assert!(unit.tenant(OPERATOR).delete_peer(bob.id).await.unwrap());
+        unit.commit().await.unwrap();
+        assert_eq!(store.every_tenant().peer_health(bob.id).await.unwrap(), None);
+    }
+
     async fn of_the_tokens_of_an_older_version_only_digests_stay(database) {
         let store = open(&database).await;
         let asset = add_asset(&store, "USD", 7).await.unwrap();
@@ -149,17 +195,18 @@ on_each_database! {
         scope.replace_peer_tokens(bob.id, &[Secret::new("0")], now()).await.unwrap();
         let locked = scope.locked_peer(bob.id).await.unwrap().unwrap();
         let seconds = |n: u64| now() + std::time::Duration::from_secs(n);
+        let others_end = |at| TokenEnds { own: None, others: Some(seconds(at)) };
         for n in 1..=10 {
-            scope.add_peer_token(&locked, &Secret::new(n.to_string()), seconds(n + 100), seconds(n)).await.unwrap();
+            scope.add_peer_token(&locked, &Secret::new(n.to_string()), others_end(n + 100), seconds(n)).await.unwrap();
         }
-        scope.add_peer_token(&locked, &Secret::new("10"), seconds(200), seconds(11)).await.unwrap();
+        scope.add_peer_token(&locked, &Secret::new("10"), others_end(200), seconds(11)).await.unwrap();
         let tokens = scope.peer_tokens(bob.id).await.unwrap();
         let wanted: Vec<_> = (3..=10).rev().map(|n: u64| {
             let token = IncomingToken::of(&n.to_string());
             if n == 10 { token } else { token.ending(seconds(n + 101)) }
         }).collect();
         assert_eq!(tokens, wanted, "eight, each ends with the time of the one after it");
-        scope.add_peer_token(&locked, &Secret::new("11"), seconds(400), seconds(300)).await.unwrap();
+        scope.add_peer_token(&locked, &Secret::new("11"), others_end(400), seconds(300)).await.unwrap();
         let tokens = scope.peer_tokens(bob.id).await.unwrap();
         let wanted = [IncomingToken::of("11"), IncomingToken::of("10").ending(seconds(400))];
         assert_eq!(tokens, wanted, "what has ended is gone");

@@ -39,6 +39,13 @@ fn a_collector_hears_of_a_payment_in_numbers_and_in_one_trace() {
     assert!(of("packet_amount_fulfill") >= 1_250, "{payer:?}");
     assert!(of("ilp_prepare_packet_processing_ms outgoing_payment") >= 1, "{payer:?}");
     let payee = collector.numbers("HAPPY-LIFE");
+    for numbers in [&payer, &payee] {
+        for stage in
+            ["create_stream_address_middleware_decode_tag", "balance_middleware_next", "psql_create_transfer_ms"]
+        {
+            assert!(numbers.get(stage).is_some_and(|count| *count >= 1), "{stage}: {numbers:?}");
+        }
+    }
     assert!(payee.contains_key("ilp_prepare_packet_processing_ms incoming_payment"), "{payee:?}");
     assert_eq!(payee.get("transactions_total").copied().unwrap_or_default(), 0, "{payee:?}");
 

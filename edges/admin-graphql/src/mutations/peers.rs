@@ -2,8 +2,9 @@
 //! Their rules are in `payments` and `peering`; how they are shown is in `types`.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
-use payments::administration::{NewPeer, PeerChange};
+use payments::administration::{NewPeer, PeerChange, PeerTermsChange};
 use payments_model::peer::OutgoingHttp;
+use payments_model::peer_terms::{PeerTerms, Throughput};
 use payments_model::{PeerId, Secret};
 use peering::PeerByUrl;
 use serde::Serialize;
@@ -27,6 +28,17 @@ pub(crate) struct CreatePeerInput {
     initial_liquidity: Option<UInt64>,
     idempotency_key: Option<Name>,
     routes: Option<Vec<String>>,
+    packets_per_second: Option<u32>,
+    packet_burst: Option<u32>,
+    incoming_throughput: Option<PeerThroughputInput>,
+    outgoing_throughput: Option<PeerThroughputInput>,
+    weight: Option<u32>,
+}
+
+#[derive(Clone, Copy, InputObject, Serialize)]
+pub(crate) struct PeerThroughputInput {
+    amount: UInt64,
+    seconds: u32,
 }
 
 #[derive(InputObject, Serialize)]
@@ -39,6 +51,11 @@ pub(crate) struct UpdatePeerInput {
     liquidity_threshold: MaybeUndefined<UInt64>,
     idempotency_key: Option<Name>,
     routes: Option<Vec<String>>,
+    packets_per_second: MaybeUndefined<u32>,
+    packet_burst: MaybeUndefined<u32>,
+    incoming_throughput: MaybeUndefined<PeerThroughputInput>,
+    outgoing_throughput: MaybeUndefined<PeerThroughputInput>,
+    weight: MaybeUndefined<u32>,
 }
 
 #[derive(Clone, InputObject, Serialize)]
@@ -114,6 +131,13 @@ impl PeerMutation {
                 liquidity_threshold: input.liquidity_threshold.map(UInt64::storable).transpose()?,
                 initial_liquidity: input.initial_liquidity.map(|amount| amount.0),
                 routes: input.routes.clone().unwrap_or_default(),
+                terms: PeerTerms {
+                    packets_per_second: input.packets_per_second,
+                    packet_burst: input.packet_burst,
+                    incoming: input.incoming_throughput.map(throughput).transpose()?,
+                    outgoing: input.outgoing_throughput.map(throughput).transpose()?,
+                    weight: input.weight,
+                },
             };
             Ok(call.administration().create_peer(call.caller, new).await?)
         };
@@ -166,6 +190,13 @@ impl PeerMutation {
                 name: change_of(input.name.clone()).map(Name::into_string),
                 liquidity_threshold: change_of(input.liquidity_threshold).try_map(UInt64::storable)?,
                 routes: input.routes.clone(),
+                terms: PeerTermsChange {
+                    packets_per_second: change_of(input.packets_per_second),
+                    packet_burst: change_of(input.packet_burst),
+                    incoming: change_of(input.incoming_throughput).try_map(throughput)?,
+                    outgoing: change_of(input.outgoing_throughput).try_map(throughput)?,
+                    weight: change_of(input.weight),
+                },
             };
             Ok(call.administration().update_peer(call.caller, peer_id(&input.id)?, change).await?)
         };
@@ -198,6 +229,10 @@ impl HttpInput {
     }
 }
 
-fn peer_id(text: &str) -> Result<PeerId, Refusal> {
+pub(crate) fn peer_id(text: &str) -> Result<PeerId, Refusal> {
     text.parse().map_err(|_| Refusal::new("unknown peer", Code::NotFound))
+}
+
+fn throughput(given: PeerThroughputInput) -> Result<Throughput, Refusal> {
+    Ok(Throughput { amount: given.amount.storable()?, seconds: given.seconds })
 }

@@ -1,8 +1,12 @@
 //! Peers.
 //! Changing them is in `mutations`.
 
-use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use clock::Timestamp;
 use payments_model::Peer;
+use payments_model::peer_health::PeerHealth;
+use payments_model::peer_terms::Throughput;
+use payments_model::peer_token::{IncomingToken, TokenDigest};
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
@@ -37,6 +41,63 @@ pub(crate) struct Http {
 pub(crate) struct HttpOutgoing {
     auth_token: String,
     endpoint: String,
+}
+
+#[derive(SimpleObject)]
+#[graphql(name = "PeerToken")]
+pub(crate) struct PeerTokenNode {
+    id: ID,
+    expires_at: Option<String>,
+}
+
+impl PeerTokenNode {
+    fn new(digest: TokenDigest, expires_at: Option<Timestamp>) -> Self {
+        Self { id: digest.short().into(), expires_at: expires_at.map(|at| at.to_string()) }
+    }
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct PeerThroughput {
+    amount: UInt64,
+    seconds: u32,
+}
+
+impl From<Throughput> for PeerThroughput {
+    fn from(Throughput { amount, seconds }: Throughput) -> Self {
+        Self { amount: UInt64(amount), seconds }
+    }
+}
+
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+#[graphql(name = "PeerState", remote = "payments_model::peer_health::PeerState")]
+pub(crate) enum PeerStateName {
+    Up,
+    Down,
+}
+
+#[derive(SimpleObject)]
+#[graphql(name = "PeerHealth")]
+pub(crate) struct PeerHealthNode {
+    state: PeerStateName,
+    since: String,
+    last_success_at: Option<String>,
+    last_error_at: Option<String>,
+    last_error: Option<String>,
+    interruptions: UInt64,
+}
+
+impl From<PeerHealth> for PeerHealthNode {
+    fn from(health: PeerHealth) -> Self {
+        let PeerHealth { state, since, last_success, last_error, interruptions } = health;
+        Self {
+            state: state.into(),
+            since: since.to_string(),
+            last_success_at: last_success.map(|at| at.to_string()),
+            last_error_at: last_error.as_ref().map(|error| error.at.to_string()),
+            last_error: last_error.map(|error| error.reason),
+            interruptions: UInt64(interruptions),
+        }
+    }
 }
 
 #[Object(name = "Peer")]
@@ -89,6 +150,49 @@ impl PeerNode {
 
     async fn routes(&self) -> &[String] {
         &self.0.routes
+    }
+
+    async fn incoming_tokens(&self, context: &Context<'_>) -> Result<Vec<PeerTokenNode>> {
+        let call = Call::of(context)?;
+        let tokens = call.administration().incoming_tokens(call.caller, self.0.id).await.map_err(Refusal::from)?;
+        let shown = |token: &IncomingToken| PeerTokenNode::new(token.digest, token.expires_at);
+        Ok(tokens.iter().map(shown).collect())
+    }
+
+    async fn outgoing_tokens(&self, context: &Context<'_>) -> Result<Vec<PeerTokenNode>> {
+        let now = Call::of(context)?.parts.clock.now();
+        let present = self.0.outgoing.iter().map(|http| (TokenDigest::of(http.token.expose()), None));
+        let former = self.0.history.former_outgoing.iter().filter(|token| token.usable(now).is_some());
+        let former = former.map(|token| (token.digest(), Some(token.expires_at())));
+        Ok(present.chain(former).map(|(digest, end)| PeerTokenNode::new(digest, end)).collect())
+    }
+
+    async fn packets_per_second(&self) -> Option<u32> {
+        self.0.terms.packets_per_second
+    }
+
+    async fn packet_burst(&self) -> Option<u32> {
+        self.0.terms.packet_burst
+    }
+
+    async fn incoming_throughput(&self) -> Option<PeerThroughput> {
+        self.0.terms.incoming.map(PeerThroughput::from)
+    }
+
+    async fn outgoing_throughput(&self) -> Option<PeerThroughput> {
+        self.0.terms.outgoing.map(PeerThroughput::from)
+    }
+
+    async fn weight(&self) -> u32 {
+        self.0.terms.weight()
+    }
+
+    async fn health(&self, context: &Context<'_>) -> Option<Result<PeerHealthNode>> {
+        nullable(async {
+            let found = Call::of(context)?.reach().peer_health(self.0.id).await.map_err(Refusal::from)?;
+            Ok(found.map(PeerHealthNode::from))
+        })
+        .await
     }
 
     async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {

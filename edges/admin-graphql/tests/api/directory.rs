@@ -1,6 +1,7 @@
 //! Assets, fees, peers, wallet addresses and settings.
 //! Payments are in `payments` and `flows`.
 
+use clock::Clock;
 use database::sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use testkit::on_each_database;
@@ -100,6 +101,117 @@ on_each_database! {
         assert_eq!(towards["data"]["peerByAddressAndAsset"]["id"], made["peer"]["id"]);
         let nowhere = bench.run(TENANT, query, json!({ "asset": usd, "address": "test.roberta" })).await;
         assert_eq!(nowhere["data"]["peerByAddressAndAsset"], Value::Null);
+    }
+
+    async fn the_terms_of_a_peer_are_set_shown_changed_and_removed(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, TENANT).await;
+        let terms = "weight packetsPerSecond packetBurst incomingThroughput { amount seconds } outgoingThroughput { amount seconds }";
+        let create = format!("createPeer: CreatePeerInput {{ peer {{ id {terms} }} }}");
+        let update = format!("updatePeer: UpdatePeerInput {{ peer {{ {terms} }} }}");
+
+        let none = json!({ "weight": 1, "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null, "outgoingThroughput": null });
+        let plain = bench.mutate(TENANT, &create, peer_input(&usd, "test.carol")).await["peer"].clone();
+        assert_eq!(json!({ "id": plain["id"], "weight": 1, "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null,
+            "outgoingThroughput": null }), plain);
+
+        let mut input = peer_input(&usd, "test.bob");
+        input["packetsPerSecond"] = json!(50);
+        input["outgoingThroughput"] = json!({ "amount": "9223372036854775807", "seconds": 60 });
+        let made = bench.mutate(TENANT, &create, input).await["peer"].clone();
+        assert_eq!(made["packetsPerSecond"], 50);
+        assert_eq!(made["outgoingThroughput"], json!({ "amount": "9223372036854775807", "seconds": 60 }));
+
+        let id = &made["id"];
+        let change = json!({ "id": id, "packetBurst": 9, "weight": 0, "incomingThroughput": { "amount": 5, "seconds": 1 } });
+        let changed = bench.mutate(TENANT, &update, change).await["peer"].clone();
+        assert_eq!(changed, json!({ "weight": 0, "packetsPerSecond": 50, "packetBurst": 9,
+            "incomingThroughput": { "amount": "5", "seconds": 1 }, "outgoingThroughput": made["outgoingThroughput"] }));
+        let nothing = json!({ "id": id, "weight": null, "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null, "outgoingThroughput": null });
+        assert_eq!(bench.mutate(TENANT, &update, nothing).await["peer"], none);
+
+        for (wrong, why) in [
+            (json!({ "packetsPerSecond": 0 }), "packetsPerSecond must be between 1 and 1000000"),
+            (json!({ "weight": 1001 }), "weight must be between 0 and 1000"),
+            (json!({ "packetBurst": 10_000_001 }), "packetBurst must be between 1 and 10000000"),
+            (json!({ "incomingThroughput": { "amount": 0, "seconds": 1 } }), "the amount of a throughput must be at least 1; use null for no limit"),
+            (json!({ "outgoingThroughput": { "amount": 1, "seconds": 86_401 } }), "the seconds of a throughput must be between 1 and 86400"),
+        ] {
+            let mut input = wrong;
+            input["id"] = id.clone();
+            assert_eq!(bench.refused(TENANT, &update, input).await, (why.into(), "BAD_USER_INPUT".into()));
+        }
+    }
+
+    async fn tokens_of_a_peer_are_replaced_with_an_overlap_and_end_when_they_say(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, TENANT).await;
+        let id = bench.mutate(TENANT, CREATE_PEER, peer_input(&usd, "test.bob")).await["peer"]["id"].clone();
+        let other = bench.mutate(TENANT, CREATE_PEER, peer_input(&usd, "test.carol")).await["peer"]["id"].clone();
+        let tokens = "incomingTokens { id expiresAt } outgoingTokens { id expiresAt }";
+        let add = format!("addPeerIncomingToken: AddPeerIncomingTokenInput {{ authToken peer {{ {tokens} }} }}");
+        let name = |token: &str| payments_model::peer_token::TokenDigest::of(token).short();
+        let in_seconds = |bench: &Bench, seconds| (bench.clock.now() + std::time::Duration::from_secs(seconds)).to_string();
+
+        // Without an end for the others, a peer has several tokens.
+        let new = json!({ "peerId": id, "authToken": "a-second-token-of-bob", "expiresInSeconds": 100, "idempotencyKey": "k" });
+        let added = bench.mutate(TENANT, &add, new.clone()).await;
+        assert_eq!(added["authToken"], "a-second-token-of-bob");
+        assert_eq!(added["peer"]["incomingTokens"], json!([
+            { "id": name("a-second-token-of-bob"), "expiresAt": in_seconds(&bench, 100) },
+            { "id": name("test.bob"), "expiresAt": null },
+        ]));
+        let again = bench.mutate(TENANT, &add, new).await;
+        assert_eq!(again["authToken"], Value::Null, "a token is told once");
+
+        // A token is made, and the others end; none ends later than it would have.
+        let added = bench.mutate(TENANT, &add, json!({ "peerId": id, "overlapSeconds": 3600 })).await;
+        let made = added["authToken"].as_str().unwrap().to_owned();
+        assert_eq!(made.len(), 64);
+        let shown = added["peer"]["incomingTokens"].as_array().unwrap().clone();
+        let end = |token: &str| {
+            let found = shown.iter().find(|one| one["id"] == json!(name(token)));
+            found.unwrap_or_else(|| panic!("no {token} in {shown:?}"))["expiresAt"].clone()
+        };
+        assert_eq!(end(&made), Value::Null);
+        assert_ne!(end("test.bob"), Value::Null);
+        assert!(end("a-second-token-of-bob").as_str() < end("test.bob").as_str());
+        bench.clock.advance(std::time::Duration::from_secs(3601));
+        let query = format!("query($id: String!) {{ peer(id: $id) {{ {tokens} }} }}");
+        let left = bench.run(TENANT, &query, json!({ "id": id })).await["data"]["peer"].clone();
+        assert_eq!(left["incomingTokens"], json!([{ "id": name(&made), "expiresAt": null }]));
+
+        let taken = json!({ "peerId": other, "authToken": made });
+        assert_eq!(bench.refused(TENANT, &add, taken).await, ("duplicate incoming token".into(), "DUPLICATE".into()));
+        for (wrong, why) in [
+            (json!({ "authToken": "short" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to have one made"),
+            (json!({ "authToken": "with a space in it" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to have one made"),
+            (json!({ "overlapSeconds": 2_592_001 }), "tokens before can be used for 30 days more at most"),
+            (json!({ "expiresInSeconds": -1 }), "expiresInSeconds must not be negative"),
+        ] {
+            let mut input = wrong;
+            input["peerId"] = id.clone();
+            assert_eq!(bench.refused(TENANT, &add, input).await, (why.into(), "BAD_USER_INPUT".into()));
+        }
+        for _ in 0..7 {
+            bench.mutate(TENANT, &add, json!({ "peerId": id })).await;
+        }
+        let (message, _) = bench.refused(TENANT, &add, json!({ "peerId": id })).await;
+        assert_eq!(message, "a peer can present 8 tokens; remove one, or let the others end with overlapSeconds");
+
+        let remove = format!("removePeerIncomingToken: RemovePeerIncomingTokenInput {{ peer {{ {tokens} }} }}");
+        let removed = bench.mutate(TENANT, &remove, json!({ "peerId": id, "tokenId": name(&made) })).await;
+        let left = removed["peer"]["incomingTokens"].as_array().unwrap().clone();
+        assert!(left.len() == 7 && left.iter().all(|one| one["id"] != json!(name(&made))));
+        let (message, code) = bench.refused(TENANT, &remove, json!({ "peerId": id, "tokenId": name(&made) })).await;
+        assert_eq!((&*message, &*code), ("unknown token; Peer.incomingTokens lists those that are accepted", "NOT_FOUND"));
+
+        let replace = format!("replacePeerOutgoingToken: ReplacePeerOutgoingTokenInput {{ authToken peer {{ http {{ outgoing {{ authToken endpoint }} }} {tokens} }} }}");
+        let replaced = bench.mutate(TENANT, &replace, json!({ "peerId": id, "authToken": "what-we-show-to-bob", "overlapSeconds": 60 })).await;
+        assert_eq!(replaced["peer"]["http"]["outgoing"], json!({ "authToken": "what-we-show-to-bob", "endpoint": "http://p.example" }));
+        let shown = replaced["peer"]["outgoingTokens"].clone();
+        assert_eq!((&shown[0], &shown[1]["id"]), (&json!({ "id": name("what-we-show-to-bob"), "expiresAt": null }), &json!(name("t"))));
+        assert_ne!(shown[1]["expiresAt"], Value::Null);
     }
 
     async fn a_tenant_reaches_nothing_of_another(database) {

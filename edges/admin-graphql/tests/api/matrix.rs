@@ -42,7 +42,7 @@ const FORBIDDEN: Expect = Code("FORBIDDEN");
 
 /// The operation with its arguments and selection, and the expected answers for the tenant and the operator. `{name}`
 /// stands for an object of the owner.
-const CASES: [(&str, &str, Expect, Expect); 71] = [
+const CASES: [(&str, &str, Expect, Expect); 74] = [
     ("whoami", "{ id isOperator }", Done, Done),
     ("tenant", "(id: \"{owner}\") { id email apiSecret idpSecret settings { value } }", NOT_FOUND, Done),
     ("tenants", "{ edges { node { id apiSecret } } }", FORBIDDEN, Done),
@@ -89,6 +89,24 @@ const CASES: [(&str, &str, Expect, Expect); 71] = [
         Done,
     ),
     ("updatePeer", "(input: { id: \"{peer}\", name: \"eve\" }) { peer { id } }", NOT_FOUND, Done),
+    (
+        "addPeerIncomingToken",
+        "(input: { peerId: \"{peer}\", authToken: \"0123456789abcdef\" }) { peer { id incomingTokens { id } } authToken }",
+        NOT_FOUND,
+        Done,
+    ),
+    (
+        "removePeerIncomingToken",
+        "(input: { peerId: \"{peer}\", tokenId: \"{token}\" }) { peer { id } }",
+        NOT_FOUND,
+        Done,
+    ),
+    (
+        "replacePeerOutgoingToken",
+        "(input: { peerId: \"{peer}\" }) { peer { id outgoingTokens { id } } authToken }",
+        NOT_FOUND,
+        Done,
+    ),
     ("deletePeer", "(input: { id: \"{peer}\" }) { success }", NOT_FOUND, NOT_FOUND),
     (
         "createOrUpdatePeerByUrl",
@@ -292,7 +310,7 @@ impl Things {
             &made("createAsset: CreateAssetInput { asset { id } }", json!({ "code": "USD", "scale": 2 })).await["asset"]
         );
         let peer = json!({ "assetId": asset, "staticIlpAddress": "test.friend", "initialLiquidity": 500,
-            "http": { "outgoing": { "authToken": "token of owner", "endpoint": "http://friend.example" } } });
+            "http": { "incoming": { "authTokens": ["what the friend shows"] }, "outgoing": { "authToken": "token of owner", "endpoint": "http://friend.example" } } });
         let peer = id(&made("createPeer: CreatePeerInput { peer { id } }", peer).await["peer"]);
         let create = "createWalletAddress: CreateWalletAddressInput { walletAddress { id } }";
         let address = id(&made(create, json!({ "assetId": asset, "address": "bob" })).await["walletAddress"]);
@@ -343,6 +361,7 @@ impl Things {
             ("doomed", DOOMED.to_string()),
             ("asset", asset),
             ("peer", peer),
+            ("token", payments_model::peer_token::TokenDigest::of("what the friend shows").short()),
             ("address", address),
             ("key", key),
             ("incoming", incoming),

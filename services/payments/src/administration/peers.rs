@@ -6,6 +6,7 @@ use ledger::TransferId;
 use outside_text::FieldChange;
 use payments_model::accounting::{AccountKind, accepted};
 use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_terms::{InvalidTerms, PeerTerms, Throughput};
 use payments_model::quote::LARGEST_AMOUNT;
 use payments_model::{AssetId, Peer, PeerId, Secret};
 
@@ -35,6 +36,8 @@ pub struct NewPeer {
     pub initial_liquidity: Option<u64>,
     /// Address prefixes routed to it besides its own address.
     pub routes: Vec<String>,
+    /// How much it may send, and how much is sent to it.
+    pub terms: PeerTerms,
 }
 
 /// Changes of a peer. `None` keeps the present value.
@@ -54,6 +57,34 @@ pub struct PeerChange {
     pub liquidity_threshold: FieldChange<u64>,
     /// Address prefixes routed to it besides its own address. They replace all earlier prefixes.
     pub routes: Option<Vec<String>>,
+    /// How much it may send, and how much is sent to it.
+    pub terms: PeerTermsChange,
+}
+
+/// Changes of the terms of a peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeerTermsChange {
+    /// How many packets it may send per second.
+    pub packets_per_second: FieldChange<u32>,
+    /// How many packets it may send at once, after a pause.
+    pub packet_burst: FieldChange<u32>,
+    /// How much money it may send.
+    pub incoming: FieldChange<Throughput>,
+    /// How much money is sent to it.
+    pub outgoing: FieldChange<Throughput>,
+    /// Its share among the peers of one prefix.
+    pub weight: FieldChange<u32>,
+}
+
+impl PeerTermsChange {
+    fn apply(self, terms: &mut PeerTerms) {
+        let Self { packets_per_second, packet_burst, incoming, outgoing, weight } = self;
+        packets_per_second.apply(&mut terms.packets_per_second);
+        packet_burst.apply(&mut terms.packet_burst);
+        incoming.apply(&mut terms.incoming);
+        outgoing.apply(&mut terms.outgoing);
+        weight.apply(&mut terms.weight);
+    }
 }
 
 /// Why a peer was not created.
@@ -65,6 +96,9 @@ pub enum CreatePeerError {
     /// The endpoint is not an http or https URL.
     #[error("invalid HTTP endpoint")]
     InvalidEndpoint,
+    /// A term is out of its range.
+    #[error(transparent)]
+    InvalidTerms(#[from] InvalidTerms),
     /// The caller does not have this asset.
     #[error("unknown asset")]
     UnknownAsset,
@@ -94,6 +128,9 @@ pub enum UpdatePeerError {
     /// The endpoint is not an http or https URL.
     #[error("invalid HTTP endpoint")]
     InvalidEndpoint,
+    /// A term is out of its range.
+    #[error(transparent)]
+    InvalidTerms(#[from] InvalidTerms),
     /// Another peer has one of these tokens.
     #[error("duplicate incoming token")]
     DuplicateToken,
@@ -135,6 +172,7 @@ impl Administration {
         if !is_endpoint(&new.outgoing.endpoint) {
             return Err(CreatePeerError::InvalidEndpoint);
         }
+        new.terms.check()?;
         if new.initial_liquidity.is_some_and(|amount| amount > LARGEST_AMOUNT) {
             return Err(CreatePeerError::InvalidInitialLiquidity);
         }
@@ -153,6 +191,7 @@ impl Administration {
             max_packet_amount: new.max_packet_amount,
             name: new.name,
             liquidity_threshold: new.liquidity_threshold,
+            terms: new.terms,
             created_at: now,
             updated_at: now,
         };
@@ -202,6 +241,7 @@ impl Administration {
 
         let tokens = change.incoming_tokens.clone();
         apply(&mut peer, change);
+        peer.terms.check()?;
         peer.updated_at = self.now();
         scope
             .update_peer(&peer)
@@ -297,6 +337,7 @@ fn apply(peer: &mut Peer, change: PeerChange) {
     if let Some(routes) = change.routes {
         peer.routes = Peer::routes_of(&peer.static_ilp_address, routes);
     }
+    change.terms.apply(&mut peer.terms);
 }
 
 fn is_ilp_address(text: &str) -> bool {

@@ -7,6 +7,7 @@ use connector::{DirectorySnapshot, PeerRecord, TenantRecord};
 use ledger::AccountId;
 use money::{Asset, AssetAmount};
 use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::quote::QuoteRequest;
 use payments_model::tenant::{Setting, SettingKey};
@@ -97,6 +98,7 @@ impl Neighbours {
             liquidity_threshold: None,
             initial_liquidity: Some(liquidity),
             routes: Vec::new(),
+            terms: PeerTerms::default(),
         };
         self.node.administration.create_peer(of, new).await.unwrap()
     }
@@ -114,6 +116,7 @@ impl Neighbours {
             incoming_tokens: vec![IncomingToken::of(token)],
             max_packet_amount: None,
             liquidity_threshold: None,
+            terms: PeerTerms::default(),
         }
     }
 

@@ -17,6 +17,7 @@ use ledger::Ledger;
 use money::{Asset, AssetAmount};
 use payments_model::accounting::AccountKind;
 use payments_model::peer::PeerHistory;
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::quote::QuoteRequest;
 use payments_model::receiver::ReceiverLocation;
@@ -239,6 +240,7 @@ impl Node {
             liquidity_threshold: None,
             initial_liquidity: Some(1_000_000_000),
             routes: Vec::new(),
+            terms: PeerTerms::default(),
         };
         self.administration.create_peer(OPERATOR, new).await.unwrap()
     }
@@ -267,6 +269,7 @@ impl Node {
             incoming_tokens: vec![IncomingToken::of(&format!("from {address}"))],
             max_packet_amount: None,
             liquidity_threshold: None,
+            terms: PeerTerms::default(),
         });
         let tenant = TenantRecord {
             id: OPERATOR.tenant,

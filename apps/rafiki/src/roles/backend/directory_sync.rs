@@ -119,5 +119,6 @@ fn record(peer: &Peer, asset: Arc<AccountAsset>, incoming_tokens: Vec<IncomingTo
         incoming_tokens,
         max_packet_amount: peer.max_packet_amount,
         liquidity_threshold: peer.liquidity_threshold,
+        terms: peer.terms.clone(),
     })
 }

@@ -7,9 +7,11 @@ pub(crate) mod collectors;
 mod directory_sync;
 mod engine;
 mod ledger_watch;
+mod peer_notes;
 mod routers;
 mod services;
 mod stores;
+mod timed_ledger;
 mod workers;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ use clock::Entropy;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
 use directory::Directory;
 use http_signatures::{Signer, SigningKey};
+use ledger::Ledger;
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
@@ -17,13 +18,14 @@ use payments_model::{Secret, TenantId};
 use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
 use stream::{ReceiverSecret, RejectStyle};
-use telemetry::{Amounts, Metrics};
+use telemetry::{Amounts, Metrics, Probes};
 use webhooks::{Targets, WebhookAdministration, Webhooks};
 
 use super::alerts::Alerts;
 use super::collectors::{self, Dollars};
 use super::directory_sync::DirectorySync;
 use super::stores::{Stores, failed};
+use super::timed_ledger::timed;
 use crate::failure::Failure;
 use crate::roles::service_secret::service_secret;
 use crate::roles::shared_deps::SharedDeps;
@@ -55,6 +57,7 @@ impl Services {
     pub(super) async fn over(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Result<Self, Failure> {
         let Stores { store, ledger, cache, operator, .. } = stores;
         let (metrics, amounts) = collectors::metrics(config)?;
+        let ledger = &timed(ledger, metrics.gather(Probes::of_this_role), config);
         let targets = targets(config, *operator);
         let copies = config.webhooks.copies_to_operator.then_some(*operator);
         let directory = Directory::new(store.clone());
@@ -75,7 +78,7 @@ impl Services {
             live_receivers(stores, &webhooks, deps, settings)
         });
         let connector = metrics.gather(|| {
-            let ports = connector_ports(stores, &receivers, &webhooks, rates.clone(), deps);
+            let ports = connector_ports(stores, ledger, &receivers, &webhooks, rates.clone(), deps);
             Connector::new(connector_config(config, &stream_secret), ports)
         });
 
@@ -173,13 +176,14 @@ fn peering(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Peer
 
 fn connector_ports(
     stores: &Stores,
+    ledger: &Arc<dyn Ledger>,
     receivers: &LiveReceivers,
     webhooks: &Webhooks,
     rates: Rates,
     deps: &SharedDeps,
 ) -> ConnectorPorts {
     ConnectorPorts {
-        ledger: stores.ledger.clone(),
+        ledger: Arc::clone(ledger),
         local_accounts: Arc::new(receivers.clone()),
         alerts: Arc::new(Alerts::new(stores.store.clone(), webhooks.clone(), deps)),
         uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator, deps.clock.clone())),

@@ -9,6 +9,7 @@ use payments_store::Store;
 use webhooks::{Deliverer, DeliveryCounts, DeliveryEnds, Kept, PURGE_QUEUE, Purger, Targets};
 
 use super::ledger_watch::LedgerWatch;
+use super::peer_notes::PeerNotes;
 use super::services::Services;
 use super::stores::Stores;
 use crate::roles::running::Running;
@@ -23,7 +24,9 @@ pub(super) fn start(
     config: &config::Backend,
     deps: &SharedDeps,
 ) {
-    let Services { metrics, payments, administration, targets, directory, directory_sync, receivers, .. } = services;
+    let Services {
+        metrics, payments, administration, targets, directory, directory_sync, connector, receivers, ..
+    } = services;
 
     for worker in metrics.gather(|| payments.workers()) {
         running.work(|stop| worker.run(stop));
@@ -44,6 +47,9 @@ pub(super) fn start(
     if let Some(watch) = watch {
         running.work(|stop| watch.run(stop));
     }
+
+    let notes = PeerNotes::new(stores.store.clone(), connector);
+    running.work(|stop| notes.follow(stop));
 
     running.work(|stop| async move { directory_sync.follow(stop).await });
     running.work(|_| async move {
