@@ -1,5 +1,5 @@
 //! A row of `peer_health`.
-//! It is used by the file of the same subject beside this folder.
+//! It is used by `peer_health`.
 
 use sea_orm::entity::prelude::*;
 
