@@ -1,4 +1,5 @@
 //! Every document of the client is valid under the schema of the API that it is sent to.
+//! Calls over a socket are tested by the users of the client.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

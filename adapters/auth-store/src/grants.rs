@@ -9,9 +9,9 @@ use clock::Timestamp;
 use database::{Database, Error};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
 
-use crate::grant_events::{self, GrantEvent};
 use crate::AuthStore;
 use crate::entity::{access_tokens, grant_identifiers, grants, tenants};
+use crate::grant_events::{self, GrantEvent};
 
 impl AuthStore {
     /// Stores a new grant, its token if it has one, and the event that tells of it. Grants that are opened at the same time are stored with one

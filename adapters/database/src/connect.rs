@@ -1,4 +1,5 @@
 //! Opening the pools behind a `Database`, from its URL.
+//! Migrations are in `migrate`; why a server cannot be reached is in `unreachable`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use crate::contents::server_connection;
 use crate::shared::Shared;
-use crate::sqlite_line::SqliteLine;
+use crate::sqlite_line::{BetweenUnits, SqliteLine};
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
 
@@ -60,7 +61,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         let both = pool.min_connections(1).max_connections(1).connect_with(connection).await;
         let both = both.map_err(failed)?;
         // Readers need this only connection too, so it is given back whenever no transaction is open.
-        let line = SqliteLine::new(both.clone(), false);
+        let line = SqliteLine::new(both.clone(), BetweenUnits::ReleasesConnection);
         let both = DatabaseConnection::from(both);
         return Ok(database(Dialect::Sqlite, both.clone(), both, Some(line), Wakeups::local()));
     }
@@ -71,7 +72,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
     // The writer is opened first. It creates the file that the readers open read-only.
     let writer = pool.clone().min_connections(1).max_connections(1).connect_with(connection.clone()).await;
     let writer = writer.map_err(failed)?;
-    let line = SqliteLine::new(writer.clone(), true);
+    let line = SqliteLine::new(writer.clone(), BetweenUnits::KeepsConnection);
     let writer = DatabaseConnection::from(writer);
 
     let readers = pool.max_connections(options.sqlite_readers.max(1)).idle_timeout(IDLE);

@@ -1,4 +1,5 @@
 //! Errors of a database, in terms that a caller can act on.
+//! Errors while connecting are in `unreachable`.
 
 use std::sync::Arc;
 
@@ -23,10 +24,10 @@ pub enum Error {
         detail: String,
     },
     /// Another transaction was in the way. Nothing was written. Repeat the whole transaction.
-    #[error("another transaction was in the way; repeat this one")]
+    #[error("another transaction locks the same rows; repeat this one")]
     Retriable(#[source] DbErr),
     /// The database does not answer, or has no free connection. Whether a commit took effect is unknown.
-    #[error("the database does not answer any more: {0}")]
+    #[error("the database no longer answers: {0}")]
     Unavailable(#[source] DbErr),
     /// The first connection could not be opened.
     #[error(transparent)]

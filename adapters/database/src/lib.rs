@@ -129,7 +129,7 @@ impl Database {
     /// the lock. It shares its commit with transactions that follow at once. So it must wait for nothing but the
     /// database. On Postgres it is read-committed: rows that a decision depends on are locked when they are read.
     // The one place where a caller can wait for either database.
-    #[expect(clippy::unused_async, reason = "nothing is waited for before the first statement")]
+    #[expect(clippy::unused_async, reason = "no statement waits before the first one")]
     pub async fn begin(&self) -> Result<WriteTransaction, Error> {
         Ok(WriteTransaction::new(Arc::clone(&self.inner)))
     }

@@ -1,4 +1,5 @@
 //! What a database promises, on both dialects.
+//! Units of work are in `units`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use database::sea_orm::{ConnectionTrait, Statement, TryGetable};

@@ -1,4 +1,5 @@
 //! The rows of the tables. They never leave this crate.
+//! Their conversion to values of the model is in the files of the entities.
 
 pub(crate) mod asset;
 pub(crate) mod auth_server;

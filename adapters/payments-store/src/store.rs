@@ -1,4 +1,5 @@
 //! The open store, and its units of work. Everything in a unit happens, or nothing.
+//! The queries are in the files of the entities.
 
 use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, Subscription, Watch, WriteTransaction};

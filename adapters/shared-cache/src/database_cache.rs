@@ -199,7 +199,7 @@ impl DatabaseCache {
             return;
         }
         if let Err(error) = self.sweep(now).await {
-            tracing::warn!(%error, "shared values that have run out were not removed; the next turn tries again");
+            tracing::warn!(%error, "expired shared values were not removed; the next run tries again");
         }
     }
 

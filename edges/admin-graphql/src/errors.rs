@@ -1,4 +1,5 @@
 //! The one place where refusals become GraphQL errors: message and `extensions.code`.
+//! Errors of the transport and of the syntax are in `http-kit`.
 
 use async_graphql::{Error, ErrorExtensions};
 use payments::administration as a;

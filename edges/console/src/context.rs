@@ -67,9 +67,9 @@ pub(crate) enum Problem {
     NotFound(&'static str),
     #[error("{0}")]
     Invalid(&'static str),
-    #[error("This form is no longer good: it is from another session or page. Open the page again.")]
+    #[error("This form is no longer valid: it belongs to another session or page. Open the page again.")]
     ForeignForm,
-    #[error("You are signed in to look only. Sign in again with the right to make changes.")]
+    #[error("You are signed in for reading only. Sign in again with the right to make changes.")]
     LooksOnly,
     #[error("The audit log cannot be written, so nothing was done: {0}")]
     Audit(#[from] AuditError),
@@ -399,9 +399,9 @@ impl Ctx {
                 Ok(None)
             }
             Err(error) => {
-                tracing::warn!(%error, "a change has no answer");
+                tracing::warn!(%error, "a change got no answer");
                 posted.unknown(
-                    "No answer came, so it is not known whether this took effect. Send the form again: it counts once."
+                    "No answer came, so it is not known whether this took effect. Send the form again; the change is made once."
                         .to_owned(),
                 );
                 Ok(None)

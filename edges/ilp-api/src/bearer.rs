@@ -1,4 +1,5 @@
 //! The bearer token of a request.
+//! Whose token it is is decided in the connector.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;

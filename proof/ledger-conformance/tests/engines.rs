@@ -1,4 +1,5 @@
 //! The suite on the engines that need only this machine.
+//! A TigerBeetle cluster is in `tigerbeetle`.
 
 use std::sync::Arc;
 
@@ -191,14 +192,14 @@ async fn tells_the_past_like_the_ledger_in_memory(url: &str) {
 }
 
 #[tokio::test]
-async fn the_past_on_sqlite_is_told_like_in_memory_and_the_journal_is_sound() {
+async fn the_past_on_sqlite_equals_that_in_memory_and_the_journal_is_correct() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
     tells_the_past_like_the_ledger_in_memory(&url).await;
 }
 
 #[tokio::test]
-async fn the_past_on_postgres_is_told_like_in_memory_and_the_journal_is_sound() {
+async fn the_past_on_postgres_equals_that_in_memory_and_the_journal_is_correct() {
     let Some(database) = TestDatabase::postgres().await else { return };
     tells_the_past_like_the_ledger_in_memory(database.url()).await;
 }

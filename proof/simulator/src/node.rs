@@ -1,4 +1,5 @@
 //! A node: its durable data, and the process that runs it.
+//! The links between nodes are in `uplink`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

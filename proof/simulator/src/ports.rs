@@ -1,4 +1,5 @@
 //! The connector's ports in a simulation: a slow ledger that fails with its process, receivers, rates.
+//! The connector itself is the real one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
 //! The packet path through real connectors, one event at a time.
+//! Whole payments over lossy networks are in the files beside it.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
@@ -203,7 +204,7 @@ async fn from_alice(bob: &Connector, packet: &PrepareBuf, attempt: Transmission)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_over_its_rate_is_still_told_what_became_of_its_packets() {
+async fn a_peer_over_its_rate_still_gets_the_outcome_of_its_packets() {
     let s = alice_to_bob(500).await;
     let bob = s.network.node("bob");
     bob.kill();
@@ -539,7 +540,7 @@ async fn an_unsure_ledger_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn low_liquidity_is_told_once_when_it_gets_low() {
+async fn low_liquidity_is_reported_once_when_it_gets_low() {
     let s = alice_to_bob(500).await;
     let bob = s.network.node("bob");
     bob.change_peer("alice", |alice| alice.liquidity_threshold = Some(LIQUIDITY - 10));

@@ -24,5 +24,5 @@ pub use interaction::{Choice, ChoiceRefusal, ClientDisplay, Finish, FinishOutcom
 pub use lifetime::Lifetimes;
 pub use request::{Question, RequestRefusal, examine};
 pub use secret::SecretHash;
-pub use tenant::{Change, IdentityProvider, Rotated, Tenant};
+pub use tenant::{IdentityProvider, Rotated, Tenant};
 pub use token::{AccessToken, Issued, RotateRefusal};

@@ -1,4 +1,5 @@
 //! Every state of a grant, everything that may happen to it, and what follows.
+//! The same over a real listener is in `auth-api`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use std::time::Duration;
@@ -202,7 +203,7 @@ fn a_grant_whose_token_was_not_fetched_in_time_gives_none() {
 }
 
 #[test]
-fn nothing_printed_for_a_log_tells_a_secret() {
+fn no_log_text_contains_a_secret() {
     let opened = Grant::approve_at_once(tenant(), client(), access(), &TERMS, START, &entropy());
     let printed = format!("{opened:?}");
     assert!(!printed.contains(opened.continue_token.expose()));

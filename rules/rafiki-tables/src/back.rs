@@ -254,7 +254,9 @@ impl BackChange {
     /// The reason in words.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::QuoteExtended => "quotes of unfinished payments stay good longer, so that the move does not end them",
+            Self::QuoteExtended => {
+                "quotes of unfinished payments stay valid for longer, so that the move does not end them"
+            }
             Self::EventLeftOut => "events that Rafiki 2.4 does not know are left out, with their deliveries",
             Self::EndpointLeftOut => {
                 "deliveries to further endpoints of a tenant are left out: Rafiki 2.4 has one for each"

@@ -67,7 +67,7 @@ impl LocalDelivery {
         };
 
         let Some(identity) = arrived.identity else {
-            tracing::error!("a quote sent a packet that could be fulfilled; declined");
+            tracing::error!("a quote's packet could have been fulfilled; it was declined");
             return Ok(money.decline_temporarily().into());
         };
         match self.judge(packet, account, &money).await {
@@ -77,7 +77,7 @@ impl LocalDelivery {
         }
 
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-        let credited = self.credit(identity.transfer_id(0), from, packet, receiver, &money);
+        let credited = self.credit(identity.first_transfer_id(), from, packet, receiver, &money);
         match credited.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "credited")).await {
             Ok(()) => {}
             Err(NotCredited::Stopped(stop)) => return Err(stop),

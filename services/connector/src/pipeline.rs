@@ -200,7 +200,7 @@ impl Pipeline {
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let to = TransferSide { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
         let timeout = self.hold_timeout(source, packet, now);
-        let held = self.balance.hold(identity.transfer_id(0), from, to, timeout);
+        let held = self.balance.hold(identity.first_transfer_id(), from, to, timeout);
         let held = held.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "held")).await;
         let hold = held.inspect_err(|error| {
             if matches!(error, BalanceError::Refused(TransferError::InsufficientLiquidity)) {
@@ -272,7 +272,7 @@ impl Pipeline {
                 Err(Stop::Unresolved)
             }
             (Err(error), Source::Peer(_) | Source::Quote(_)) => {
-                tracing::warn!(%error, "hold not voided; it runs out by itself");
+                tracing::warn!(%error, "a hold was not voided; it will time out");
                 Ok(())
             }
         }

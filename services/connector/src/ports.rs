@@ -156,7 +156,7 @@ pub enum UplinkError {
     #[error("the peer does not know the outcome yet")]
     Undecided,
     /// The connection or the peer's server failed half-way.
-    #[error("exchange broken: {0}")]
+    #[error("the exchange failed: {0}")]
     Broken(String),
     /// No answer in time.
     #[error("no answer in time")]

@@ -1,4 +1,5 @@
-//! Comparison of the original with our databases: rows, states, accounts, money.
+//! Compares the original with our databases: rows, states, accounts, money.
+//! Differences are reported here and never corrected.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ pub(crate) struct Count {
     pub(crate) ours: &'static str,
 }
 
-/// The rows of both, `table WHERE …`; or sums of a column, `column in table`; or two whole queries.
+/// The rows of both (`table WHERE …`), or sums of a column (`column in table`), or two whole queries.
 macro_rules! count {
     ($side:ident, $what:literal, rows $old:literal, $ours:literal) => {
         count!($side, $what, concat!("SELECT count(*) FROM ", $old), concat!("SELECT count(*) FROM ", $ours))

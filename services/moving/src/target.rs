@@ -1,4 +1,5 @@
 //! The target of a move: our databases and our ledger.
+//! The original is in `source`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The payments service, and the dependencies that all its use cases share.
+//! The use cases are in the folders beside it.
 
 use std::sync::Arc;
 

@@ -174,7 +174,7 @@ impl Deliverer {
         let ToTell { event, delivery } = told;
         let target = self.targets.find(&self.directory, delivery.recipient, self.clock.now()).await?;
         let Some(target) = target else {
-            return self.give_up(job, delivery, "the recipient has no URL any more", followers).await;
+            return self.give_up(job, delivery, "the recipient no longer has a URL", followers).await;
         };
         // A request to send it again means that it is to be tried.
         if target.attempts_max == AttemptsMax::Exactly(0) && delivery.due_at.is_none() {
@@ -305,7 +305,7 @@ impl Deliverer {
         let counter = match delivery.state {
             DeliveryState::Delivered => &self.counts.delivered,
             DeliveryState::Exhausted => {
-                tracing::error!(event.id = %event, attempts, reason, "given up; the event was not delivered");
+                tracing::error!(event.id = %event, attempts, reason, "the delivery of an event was given up");
                 &self.counts.exhausted
             }
             DeliveryState::Quarantined if newly_quarantined => {
@@ -327,8 +327,9 @@ impl Deliverer {
     }
 }
 
-const QUARANTINED: &str = "an event is set aside: it fails again and again while its recipient takes others, or it \
-    cannot be read; it is tried more rarely, and what comes after it is sent. Look at webhookDeliveries of the Admin API";
+const QUARANTINED: &str = "an event is set aside, because its deliveries fail while its recipient accepts others, \
+    or because it cannot be read; it is tried more rarely, and later events are sent. Look at webhookDeliveries of the \
+    Admin API";
 
 /// The cause of a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

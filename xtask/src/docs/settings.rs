@@ -299,6 +299,8 @@ fn absent(method: &str, after: &str) -> Option<Absent> {
     let is_literal = value.starts_with('"') || plain.parse::<u64>().is_ok() || matches!(value, "true" | "false");
     Some(match value {
         "None" => Absent::None,
+        "ByDefault::On" => Absent::Value("true".to_owned()),
+        "ByDefault::Off" => Absent::Value("false".to_owned()),
         text if text.starts_with('"') => Absent::Value(text.trim_matches('"').to_owned()),
         _ if is_literal => Absent::Value(format!("{plain}{unit}")),
         _ => Absent::Told,

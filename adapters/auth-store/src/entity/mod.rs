@@ -1,4 +1,5 @@
 //! Rows, and their translation to and from what the rules know.
+//! Queries are in the files beside this folder, one per entity.
 
 pub(crate) mod access_tokens;
 pub(crate) mod grant_events;

@@ -1,4 +1,5 @@
 //! Events and deliveries.
+//! Sending them is tested in `services/webhooks`.
 
 use std::time::Duration;
 

@@ -1,10 +1,9 @@
 //! The authorization server as a role.
+//! Its rules are in `services/auth`, its routes in `edges/auth-api`.
 
 use std::sync::Arc;
 
-use auth::{
-    Auth, AuthSettings, GRANT_EVENTS_QUEUE, GrantEvents, HandOver, PublishedClients, Retention, TenantData,
-};
+use auth::{Auth, AuthSettings, GRANT_EVENTS_QUEUE, GrantEvents, HandOver, PublishedClients, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
@@ -32,7 +31,7 @@ use crate::roles::signatures;
 /// Links on the page of the authorization server's listener.
 const AUTH_HINTS: &[&str] = &[
     "GET /discovery tells clients where to ask for grants",
-    "GET /healthz says whether it is well",
+    "GET /healthz says whether it works",
     "How grants are asked for is described at openpayments.dev",
 ];
 
@@ -215,8 +214,8 @@ fn api_settings(config: &config::Auth, cache: SharedCache, limiter: Limiter) -> 
 fn service_callers(config: &config::Auth, limiter: &Limiter) -> ServiceCallers {
     if !config.require_service_secret {
         tracing::warn!(
-            "AUTH_SERVICE_REQUIRE_SECRET is false: whoever reaches the introspection and service listeners of this \
-             authorization server can make and delete tenants and look tokens up"
+            "AUTH_SERVICE_REQUIRE_SECRET is false: every caller that reaches the introspection and service listeners \
+             of this authorization server can create and delete tenants and look up tokens"
         );
         return ServiceCallers::Anybody;
     }

@@ -1,4 +1,5 @@
 //! The operators' console as a role.
+//! Its pages are in `edges/console`.
 
 use std::sync::Arc;
 

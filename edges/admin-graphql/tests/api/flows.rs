@@ -1,4 +1,5 @@
 //! A local payment from receiver to withdrawal, as an account-servicing entity makes it.
+//! Remote payments are tested with the binary.
 
 use serde_json::{Value, json};
 use testkit::on_each_database;

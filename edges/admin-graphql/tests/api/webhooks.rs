@@ -1,4 +1,5 @@
 //! Endpoints, deliveries and sending again, with the permissions of each caller.
+//! Sending itself is tested in `services/webhooks`.
 
 use serde_json::{Value, json};
 use testkit::on_each_database;
@@ -82,7 +83,7 @@ on_each_database! {
         }
     }
 
-    async fn deliveries_are_seen_and_sent_again_by_who_is_told(database) {
+    async fn recipients_see_their_deliveries_and_may_send_them_again(database) {
         let bench = Bench::open(database).await;
         let create_asset = "createAsset: CreateAssetInput { asset { id } }";
         let asset = bench.mutate(OPERATOR, create_asset, json!({ "code": "USD", "scale": 2 })).await;

@@ -1,4 +1,5 @@
 //! A server on a new database, a client that signs, and a browser that keeps cookies.
+//! It tests nothing itself.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

@@ -1,4 +1,5 @@
 //! Unknown clients: their rights and their rate limits, for secrets, browsers, floods and large documents.
+//! Malformed texts are in `hostile`.
 
 use std::net::Ipv4Addr;
 
@@ -224,7 +225,7 @@ on_each_database! {
         assert_eq!(others.status, 200);
     }
 
-    async fn who_looks_for_interactions_is_soon_told_nothing(database) {
+    async fn guesses_of_interactions_are_soon_refused(database) {
         let server = Server::with_api(database, |_, api| api.failures = Rate::per_minute("failures", 3)).await;
         let grant = server.outgoing_grant().await;
         let known = Interaction::of(&grant);
@@ -269,7 +270,7 @@ on_each_database! {
         }
     }
 
-    async fn the_operator_is_known_by_its_id_whatever_secret_others_have(database) {
+    async fn the_operator_is_known_by_its_id_even_if_others_have_its_secret(database) {
         let server = Server::on(database).await;
         let sent = || headers(&[("content-type", "application/json")]);
         let tell = async |method: &str, path: &str, body: Value| {

@@ -20,7 +20,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     if let Some(id) = ctx.asked("id") {
         return Ok(match Uuid::parse_str(id) {
             Ok(id) => Answer::Go { to: format!("/ledger/{id}"), said: None },
-            Err(_) => return Err(Problem::Invalid("This is no account id.")),
+            Err(_) => return Err(Problem::Invalid("This is not an account id.")),
         });
     }
 
@@ -35,7 +35,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         ["Asset", "Liquidity>", "Tenant"],
         empty(
             "No assets found.",
-            "The account of an asset holds what peers and payments are converted with.",
+            "The account of an asset holds the money with which payments between assets are converted.",
             "/assets/create",
             "Add asset",
         ),
@@ -80,7 +80,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "ledger",
         kind: "Ledger",
-        lead: Some("Every movement has two sides. Each account is named by the id of what it belongs to."),
+        lead: Some("Every movement has two sides. An account has the id of the object to which it belongs."),
         main: vec![
             find,
             Block::Table { title: Some("Assets"), table: of_assets },
@@ -93,7 +93,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
 
 /// `GET /ledger/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
-    let id = ctx.id("This is no account id.")?;
+    let id = ctx.id("This is not an account id.")?;
     let admin = ctx.admin();
     let moment = moment(&ctx)?;
     // The latest lines are needed up to the moment, so more are read for one in the past.
@@ -103,7 +103,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let (code, scale) = owner.as_ref().map_or(("", 0), |owner| (owner.code.as_str(), owner.scale));
     let mut main = Vec::new();
     if owner.is_none() {
-        let text = "What this account belongs to is not known here, so amounts are in its smallest unit.";
+        let text = "The owner of this account is not known here, so amounts are in the smallest unit.";
         main.push(Block::Note { tone: Tone::Info, text: ctx.words().t(text).to_owned() });
     }
     main.push(Block::Sieve(moment_field(&ctx, moment)));
@@ -128,7 +128,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         back: Some(("Ledger", "/ledger".to_owned())),
         amount: owner.as_ref().and_then(|owner| owner.held.map(|held| crate::view::Money::new(held, code, scale))),
         id: Some(id.to_string()),
-        actions: owner.map(|owner| vec![Action::other(owner.href, "Open what it belongs to")]).unwrap_or_default(),
+        actions: owner.map(|owner| vec![Action::other(owner.href, "Open its owner")]).unwrap_or_default(),
         main,
         ..Page::default()
     }

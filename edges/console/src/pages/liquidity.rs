@@ -193,7 +193,7 @@ async fn wallet_address_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page,
     let address = wallet_addresses::load(ctx).await?;
     let back = format!("/wallet-addresses/{}", address.id);
     let form = Form::new("", format!("{back}/withdraw-liquidity"), "Withdraw liquidity")
-        .intro("Everything the address holds leaves the ledger for the account-servicing entity.")
+        .intro("All money of the address leaves the ledger for the account-servicing entity.")
         .cancel(back.clone())
         .calls(Mutation::CreateWalletAddressWithdrawal);
     Ok(Page {
@@ -278,8 +278,8 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
     }
 
     let empty = Empty {
-        title: "Nothing holds liquidity yet.",
-        text: "Assets and peers hold money that payments pass through.",
+        title: "There is no liquidity yet.",
+        text: "Assets and peers have liquidity, which payments use.",
         action: Some(Action::main("/assets/create", "Add asset")),
     };
 
@@ -330,7 +330,7 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "liquidity",
         kind: "Liquidity",
-        lead: Some("What payments can pass through, and withdrawals that wait for their second step."),
+        lead: Some("The liquidity that payments can use, and withdrawals that wait for their second step."),
         main: vec![
             Block::Table { title: Some("Withdrawals that wait"), table: pending },
             Block::Table { title: Some("Held"), table: held },
@@ -353,7 +353,7 @@ fn pending_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem> {
         ("void".to_owned(), "Void: it stays here".to_owned()),
     ];
     let form = Form::new("", format!("/liquidity/pending/{id}"), "Decide")
-        .intro("Once decided it stays so.")
+        .intro("The decision is final.")
         .fields([Field::new("decision", "Decision", Input::Choice(decisions)).required()])
         .cancel("/liquidity")
         .calls(Mutation::PostLiquidityWithdrawal);

@@ -33,8 +33,8 @@ fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
             ("Funding", Tone::Waiting, "The account-servicing entity is to deposit the debit amount.")
         }
         OutgoingPaymentState::Sending => ("Sending", Tone::Waiting, "Packets are on their way to the receiver."),
-        OutgoingPaymentState::Completed => ("Completed", Tone::Done, "All that was to arrive has arrived."),
-        OutgoingPaymentState::Failed => ("Failed", Tone::Failed, "It was given up. What is left can be withdrawn."),
+        OutgoingPaymentState::Completed => ("Completed", Tone::Done, "The whole amount has arrived."),
+        OutgoingPaymentState::Failed => ("Failed", Tone::Failed, "It has failed. What is left can be withdrawn."),
         OutgoingPaymentState::Cancelled => ("Cancelled", Tone::Failed, "It was refused before it was funded."),
     }
 }
@@ -129,7 +129,7 @@ async fn receiver(ctx: &Ctx, payment: &OutgoingPaymentView) -> (Cell, Option<Mon
             let arrived = Money::from(&found.received_amount);
             (Cell::Lines(vec![state, Cell::Money(arrived.clone())]), Some(arrived))
         }
-        Err(_) => (Cell::Absent("It is not there, or its institution does not answer."), None),
+        Err(_) => (Cell::Absent("It does not exist, or its institution does not answer."), None),
     }
 }
 
@@ -250,14 +250,14 @@ fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&
             "Deposit outgoing payment liquidity",
             debit,
             Form::new("", here, "Deposit liquidity")
-                .intro("The whole debit amount is deposited, and the payment begins to send. It is not called back.")
+                .intro("The whole debit amount is deposited, and the payment begins to send. This cannot be undone.")
                 .calls(Mutation::DepositOutgoingPaymentLiquidity),
         ),
         Act::Withdraw => (
             "Withdraw outgoing payment liquidity",
             held,
             Form::new("", here, "Withdraw liquidity")
-                .intro("Everything the payment still holds leaves the ledger for the account-servicing entity.")
+                .intro("All remaining money of the payment leaves the ledger for the account-servicing entity.")
                 .calls(Mutation::CreateOutgoingPaymentWithdrawal),
         ),
         Act::Cancel => (

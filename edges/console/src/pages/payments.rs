@@ -23,7 +23,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "payments",
         kind: "Payments",
-        lead: Some("Everything that arrives and leaves, the newest first."),
+        lead: Some("All incoming and outgoing payments, newest first."),
         tabs: saved_views::tabs(&ctx, "All"),
         actions: vec![
             Action::main("/payments/create", "New payment"),

@@ -300,7 +300,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
 
     let mut main = Vec::new();
     if tenant.deleted_at.is_some() {
-        let text = ctx.words().t("This tenant was deleted. It can only be looked at.").to_owned();
+        let text = ctx.words().t("This tenant was deleted. It can only be viewed.").to_owned();
         main.push(Block::Note { tone: Tone::Failed, text });
     } else {
         let general =
@@ -310,7 +310,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
                 Field::new("idpConsentUrl", "Consent URL", Input::Url)
                     .value(tenant.idp_consent_url.clone().unwrap_or_default()),
                 Field::new("idpSecret", "Secret of the identity provider", Input::Password)
-                    .help("Leave empty to keep the one there is."),
+                    .help("Leave empty to keep the present one."),
             ])
             .calls(Mutation::UpdateTenant);
         let secret = Form::new("API secret", format!("{at}/secret"), "Change secret")
@@ -321,7 +321,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
 
         if own {
             let settings = Form::new("Tenant settings", format!("{at}/settings"), "Save settings")
-                .intro("What is left empty stays as it is.")
+                .intro("Empty fields stay unchanged.")
                 .fields(setting_fields(tenant))
                 .calls(Mutation::CreateTenantSettings);
             main.push(Block::Form(ctx.form(settings, posted)));
@@ -347,7 +347,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
             let set = tenant.settings.iter().find(|setting| setting.key == key)?;
             Some(vec![Cell::Word(label), Cell::text(set.value.clone())])
         });
-        let empty = Empty { title: "Nothing set.", text: "The instance's own settings hold for it.", action: None };
+        let empty = Empty { title: "Nothing set.", text: "The settings of the instance apply to it.", action: None };
         let table = Table::new("Settings", ["Setting", "Value"], empty).rows(rows);
         side.push(Block::Table { title: Some("Settings"), table });
     }

@@ -26,7 +26,7 @@ fn keys_block(address: &WalletAddressView) -> Block {
     let add = Action::other(format!("{at}/create"), "Add key");
     let empty = Empty {
         title: "No keys.",
-        text: "A client signs in the name of this address with a key that stands here.",
+        text: "A client signs for this address with one of these keys.",
         action: Some(add.clone()),
     };
     let mut rows: Vec<Vec<Cell>> = address
@@ -67,7 +67,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let found = ctx.admin().wallet_addresses_page(&ctx.page_request()?, None).await?;
     let empty = Empty {
         title: "No wallet addresses found.",
-        text: "A wallet address is the URL that a customer is paid at.",
+        text: "A wallet address is the URL at which a customer is paid.",
         action: Some(Action::main("/wallet-addresses/create", "Create wallet address")),
     };
 
@@ -87,7 +87,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "wallet-addresses",
         kind: "Wallet addresses",
-        lead: Some("The URLs that customers are paid at."),
+        lead: Some("The URLs at which customers are paid."),
         actions: vec![
             Action::main("/wallet-addresses/create", "Create wallet address"),
             Action::other("/wallet-addresses/trigger-events", "Trigger events"),
@@ -167,7 +167,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         joined(&prefix(&ctx, tenant.unwrap_or(ctx.session.tenant_id)).await?, &name)
     };
     if Url::parse(&address).is_err() {
-        posted.refuse("name", "This is no URL; write it with https:// and a host.");
+        posted.refuse("name", "This is not a URL; write it with https:// and a host.");
     }
 
     let mut input = json!({"assetId": chosen, "address": address, "idempotencyKey": posted.key()});
@@ -219,7 +219,7 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
     let properties = Form::new("Additional properties", format!("{at}/properties"), "Save properties")
         .fields([Field::new("properties", "Properties", Input::Lines)
             .value(lines.join("\n"))
-            .help("One a line: public name = value, or private name = value. Public ones are in the document that everybody can read.")])
+            .help("One per line: public name = value, or private name = value. Everyone can read the public ones in the address's document.")])
         .calls(Mutation::UpdateWalletAddress);
 
     let held = address.liquidity.unwrap_or(0);
@@ -355,8 +355,8 @@ pub(crate) async fn trigger_page(ctx: Ctx) -> Result<Answer, Problem> {
 
 fn trigger_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
     let form = Form::new("", "/wallet-addresses/trigger-events", "Trigger events")
-        .intro("Tells now of web-monetization money that waits at wallet addresses.")
-        .fields([Field::new("limit", "At most so many addresses", Input::Number).required().value("100")])
+        .intro("Sends the events about web-monetization money that waits at wallet addresses now.")
+        .fields([Field::new("limit", "Largest number of addresses", Input::Number).required().value("100")])
         .cancel("/wallet-addresses")
         .calls(Mutation::TriggerWalletAddressEvents);
     Page {

@@ -80,7 +80,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "webhook-events",
         kind: "Webhook events",
-        lead: Some("Events for the account-servicing entity, the newest first."),
+        lead: Some("Events for the account-servicing entity, newest first."),
         actions: vec![Action::other(payments::export_address(&ctx, "webhook-events"), "Export CSV")],
         tabs: deliveries::tabs(&ctx, "/webhook-events"),
         main: vec![Block::Sieve(sieve), Block::Table { title: None, table }],

@@ -1,4 +1,5 @@
 //! A browser without scripts. It keeps cookies, follows redirects on request, and sends forms as they were rendered.
+//! A real browser is driven by `cargo xtask browser`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! Every page is rendered, is small, has no secrets, and names what is missing.
+//! Forms are filled in in `tasks`.
 
 use axum::http::StatusCode;
 use uuid::Uuid;

@@ -1,4 +1,5 @@
 //! Signing in: which credentials are accepted, for how long, and how the secret is stored.
+//! What a user may do afterwards is in `safety`.
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ async fn a_wrong_secret_is_refused_before_it_is_kept_and_guessing_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_session_is_encrypted_and_ends_when_nobody_looks() {
+async fn a_session_is_encrypted_and_ends_without_requests() {
     let world = World::new().await;
     let mut browser = world.operator().await;
     let cookie = browser.cookie("session").unwrap().to_owned();

@@ -1,4 +1,5 @@
 //! Every task of an operator as a form that is filled in and sent, and the resulting calls of the Admin API.
+//! How pages look is in `pages`.
 
 use admin_client::Mutation;
 use axum::http::StatusCode;
@@ -157,7 +158,7 @@ async fn amounts_and_clearings_reach_the_admin_api_exactly() {
 }
 
 #[tokio::test]
-async fn wrong_values_are_told_beside_their_fields_and_nothing_is_asked() {
+async fn wrong_values_are_shown_beside_their_fields_and_no_request_is_made() {
     let world = World::new().await;
     let mut b = world.operator().await;
     for (page, action, fields, said) in [

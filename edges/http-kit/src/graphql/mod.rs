@@ -137,7 +137,7 @@ impl<E: Executor> Endpoint<E> {
         match tokio::spawn(async move { schema.execute(request).await }).await {
             Ok(response) => response::render(response, self.inputs.names()),
             Err(error) => {
-                tracing::error!(%error, "an Admin API request broke off");
+                tracing::error!(%error, "an Admin API request ended before its answer");
                 let body = errors(vec![self::error("Internal server error", "INTERNAL_SERVER_ERROR")]);
                 (StatusCode::INTERNAL_SERVER_ERROR, body)
             }

@@ -1,4 +1,5 @@
 //! Quotes, and payments in every state, back.
+//! What they have spent is in `spending`.
 
 use clock::Timestamp;
 use sealed_text::Place;
@@ -87,7 +88,7 @@ fn ratio(row: &Row<'_>, column: &'static str) -> Result<(u128, u128), Refusal> {
     let read = written.split_once('/').and_then(|(above, below)| Some((above.parse().ok()?, below.parse().ok()?)));
     match read {
         Some((above, below)) if below != 0 => Ok((above, below)),
-        _ => Err(row.refuse(Reason::Malformed { column, found: written, wanted: "ratio" })),
+        _ => Err(row.refuse(Reason::Malformed { column, found: written, wanted: "a ratio" })),
     }
 }
 

@@ -1,4 +1,5 @@
 //! Events and their deliveries, back.
+//! Payments are in `payments`.
 
 use std::cmp::Ordering;
 

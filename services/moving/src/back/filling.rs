@@ -1,4 +1,5 @@
 //! Reads our tables and the journal in order, and writes the rows of the original, or only counts them.
+//! What a row becomes is in `rafiki-tables`.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,5 @@
 //! The way back: what was moved in and out again is what it was.
+//! The way in is tested in `whole`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

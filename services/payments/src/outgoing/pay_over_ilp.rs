@@ -80,7 +80,7 @@ impl Payments {
     /// What the packet moved; `None` if that is still unknown.
     async fn resend(&self, payment: &OutgoingPayment, packet: &PacketInFlight) -> Option<Progress> {
         let Ok(mut prepare) = PrepareBuf::parse(packet.prepare.clone()) else {
-            tracing::error!(payment.id = %payment.id(), "ALERT a packet written down cannot be read");
+            tracing::error!(payment.id = %payment.id(), "ALERT a stored packet cannot be read");
             return None;
         };
         prepare.set_expires_at(self.now() + PACKET_LIFE);

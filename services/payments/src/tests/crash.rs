@@ -1,4 +1,5 @@
 //! A payment whose process ends, or whose connection fails, half-way. It ends once, and the money moves once.
+//! Real processes are killed in the tests of the binary.
 
 use std::sync::Arc;
 use std::time::Duration;

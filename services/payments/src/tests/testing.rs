@@ -1,4 +1,5 @@
 //! Two institutions in one process for this crate's tests: real stores, real connectors, and a link between them.
+//! It tests nothing itself.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
 //! How a single event is told, tried again and given up.
+//! Several events about one payment are in `order`.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use webhooks::{Audience, Reach};
 use super::scene::{EVENT, FORMER_KEY, HANGING, Heard, OPERATOR, TENANT, scene, scene_with};
 
 on_each_database! {
-    async fn an_event_is_told_once_with_its_id_type_data_and_signature(database) {
+    async fn an_event_is_sent_once_with_its_id_type_data_and_signature(database) {
         let scene = scene(database).await;
         scene.record(&Audience::tenant(OPERATOR)).await;
         assert_eq!(scene.run_due().await, 1);
@@ -94,14 +95,14 @@ on_each_database! {
         assert!(reason.contains("50"), "{reason}");
     }
 
-    async fn a_service_without_url_is_not_told(database) {
+    async fn a_service_without_url_gets_no_event(database) {
         let scene = scene(database).await;
         scene.record(&Audience::card_service()).await;
         assert!(scene.deliveries_of(EVENT).await.is_empty());
         assert!(scene.process.store.every_tenant().webhook_event(EVENT).await.unwrap().is_some());
     }
 
-    async fn an_event_whose_state_change_is_rolled_back_is_told_to_nobody(database) {
+    async fn an_event_whose_state_change_is_rolled_back_is_not_sent(database) {
         let scene = scene(database).await;
         let unit = scene.process.store.begin().await.unwrap();
         let event = WebhookEvent {
@@ -119,7 +120,7 @@ on_each_database! {
         assert_eq!(scene.receiver.count(), 0);
     }
 
-    async fn an_alarm_recorded_again_is_told_once(database) {
+    async fn an_alarm_recorded_again_is_sent_once(database) {
         let scene = scene(database).await;
         scene.receiver.says_in_turn(&[500, 200]);
         let event = WebhookEvent {
@@ -146,7 +147,7 @@ on_each_database! {
         assert_eq!(body, r#"{"id":"00000000-0000-0000-0000-000000000005","type":"ledger.alarm","data":{"kind":"entry_changed"}}"#);
     }
 
-    async fn what_is_recorded_while_the_worker_works_is_told_at_once(database) {
+    async fn events_recorded_while_the_worker_works_are_sent_at_once(database) {
         let scene = scene(database).await;
         scene.receiver.says_in_turn(&[500, 200]);
         let running = tokio::spawn(scene.process.worker.clone().run(std::future::pending()));
@@ -178,7 +179,7 @@ on_each_database! {
         running.abort();
     }
 
-    async fn events_that_are_told_at_the_same_time_are_each_recorded(database) {
+    async fn events_that_arrive_at_the_same_time_are_each_recorded(database) {
         let scene = scene(database).await;
         let running = tokio::spawn(scene.process.worker.clone().run(std::future::pending()));
         let events = (100..140).map(|number| WebhookEventId::from_uuid(Uuid::from_u128(number)));

@@ -1,4 +1,5 @@
 //! Several endpoints of a tenant, each with its types, its secret and its place.
+//! Deliveries to one endpoint are in `deliveries`.
 
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ impl Scene {
 }
 
 on_each_database! {
-    async fn each_endpoint_is_told_of_the_types_it_wants(database) {
+    async fn each_endpoint_gets_the_types_that_it_names(database) {
         let scene = scene(database).await;
         let payments = scene.payments(1).await;
         let (wants_all, _) = scene.endpoint(OPERATOR, "/all", &[]).await;
@@ -72,7 +73,7 @@ on_each_database! {
         assert_eq!(scene.process.store.tenant(TENANT).deliveries_of(told[0].event_id).await.unwrap(), []);
     }
 
-    async fn the_default_endpoint_can_be_told_of_fewer_types(database) {
+    async fn the_default_endpoint_can_get_fewer_types(database) {
         let scene = scene(database).await;
         let payments = scene.payments(1).await;
         let default = WebhookEndpointId::from_uuid(OPERATOR.as_uuid());

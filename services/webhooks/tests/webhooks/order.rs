@@ -1,4 +1,5 @@
 //! Events about one payment arrive in the order in which they were recorded, and hold up no others.
+//! A single event is in `deliveries`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! An instance that records and delivers, and a receiver that answers as it is told.
+//! It tests nothing itself.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

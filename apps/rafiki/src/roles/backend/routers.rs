@@ -1,4 +1,5 @@
 //! The routers of the backend's listeners: Open Payments, the Admin API with the operator's routes, and packets.
+//! What the routes do is in the edges.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use crate::roles::signatures;
 /// Links on the page of the Open Payments listener.
 const OPEN_PAYMENTS_HINTS: &[&str] = &[
     "A wallet address answers GET with its document, for example /accounts/alice",
-    "GET /healthz says whether it is well",
+    "GET /healthz says whether it works",
     "What clients do here is described at openpayments.dev",
 ];
 

@@ -1,4 +1,5 @@
 //! The backend's background work: jobs of payments, deliveries of events, the watch over the ledger.
+//! The work itself is in the services.
 
 use std::sync::Arc;
 
