@@ -16,7 +16,7 @@ pub async fn answers_in_time<E: Error + 'static>(ping: impl Future<Output = Resu
         Ok(Ok(())) => return (StatusCode::OK, "OK").into_response(),
         Ok(Err(error)) => tracing::warn!(error = &error as &dyn Error, "not healthy"),
         Err(_) => {
-            tracing::warn!(limit = ?HEALTHY, "not healthy: a database, cache or ledger behind this listener does not answer")
+            tracing::warn!(limit = ?HEALTHY, "not healthy: a database, cache or ledger behind this listener does not answer");
         }
     }
     (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// The settings for data that payments carry.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct PartialPayments {
 impl PartialPayments {
     pub(crate) fn read(r: &mut Reader<'_>) -> Self {
         Self {
-            decision_enabled: r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", false),
+            decision_enabled: r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", ByDefault::Off),
             max_wait: r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500),
             safety_margin: r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100),
             encryption_key: r.key32("DB_ENCRYPTION_SECRET"),

@@ -2,7 +2,7 @@
 //! Variables that no role knows are found in `spelling`.
 
 use crate::Mode;
-use crate::reader::{ByDefault, Reader};
+use crate::reader::Reader;
 
 /// Variables of the original that have no effect here, with the reason. If a variable must not be ignored, the start is
 /// refused.
