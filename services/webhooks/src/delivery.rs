@@ -189,9 +189,10 @@ impl Deliverer {
 
     /// The event's data for its recipient. The data of a payment's sender may be stored encrypted.
     fn opened<'e>(&self, event: &'e WebhookEvent) -> Result<Cow<'e, Value>, OpenError> {
-        let stored = match (event.event_type, event.data.get(SENDERS_DATA)) {
-            (EventType::IncomingPaymentPartialPaymentReceived, Some(Value::String(stored))) => stored,
-            _ => return Ok(Cow::Borrowed(&event.data)),
+        let (EventType::IncomingPaymentPartialPaymentReceived, Some(Value::String(stored))) =
+            (event.event_type, event.data.get(SENDERS_DATA))
+        else {
+            return Ok(Cow::Borrowed(&event.data));
         };
         let opened = self.sealer.open(stored, Place::DataFromSender(event.id.as_uuid()))?;
         let mut data = event.data.clone();
