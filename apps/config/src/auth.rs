@@ -74,6 +74,9 @@ pub struct Auth {
     pub grant_lifetime: Option<Duration>,
     /// `PENDING_GRANT_EXPIRY_SECONDS`: how old a grant becomes whose client has not fetched its token; 0 for any age.
     pub pending_grant_lifetime: Option<Duration>,
+    /// `GRANT_EVENTS_URL`: where events about grants are handed over, to be sent as webhooks: `/grant-events` of the
+    /// backend's Admin listener. Without it there are none.
+    pub grant_events_url: Option<Url>,
     /// `WAIT_SECONDS` between two continuations.
     pub continue_wait: Duration,
     /// `INCOMING_PAYMENT_INTERACTION`: incoming-payment grants need consent.
@@ -215,6 +218,7 @@ impl Auth {
             access_token_lifetime: Duration::from_secs(r.number("ACCESS_TOKEN_EXPIRY_SECONDS", 600, 1..=year)),
             grant_lifetime: age(r.number("GRANT_EXPIRY_SECONDS", 0, 0..=100 * year)),
             pending_grant_lifetime: age(r.number("PENDING_GRANT_EXPIRY_SECONDS", 86_400, 0..=100 * year)),
+            grant_events_url: r.url("GRANT_EVENTS_URL"),
             continue_wait: Duration::from_secs(r.number("WAIT_SECONDS", 5, 0..=86_400)),
             incoming_payment_interaction: r.flag("INCOMING_PAYMENT_INTERACTION", false),
             quote_interaction: r.flag("QUOTE_INTERACTION", false),

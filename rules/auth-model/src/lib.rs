@@ -4,6 +4,7 @@
 //! signatures and HTTP are elsewhere.
 
 mod consent;
+mod event;
 mod finish;
 mod grant;
 mod ids;
@@ -15,6 +16,7 @@ mod tenant;
 mod token;
 
 pub use consent::ConsentPolicy;
+pub use event::GrantNews;
 pub use finish::{FinishUri, FinishUriPolicy, InvalidFinishUri};
 pub use grant::{Continuation, ContinueRefusal, Grant, GrantState, Opened, Progress, Terms};
 pub use ids::{ContinueId, GrantId, InteractRef, InteractionId, ManagementId, TenantId};

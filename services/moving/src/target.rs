@@ -39,6 +39,7 @@ impl Target {
             backend.migrate(migrations).await?;
         }
         auth.migrate(&auth_store::MIGRATIONS).await?;
+        auth.migrate(&jobs::MIGRATIONS).await?;
         Ok(Self { backend, auth, ledger, clock })
     }
 

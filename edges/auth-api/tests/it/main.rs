@@ -3,6 +3,7 @@
 
 mod admin;
 mod continuation;
+mod grant_events;
 mod grants;
 mod harness;
 mod hostile;

@@ -10,7 +10,7 @@ use crate::pages::{deliveries, payments};
 use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sieve, Table, facts};
 
 /// Every event type of an instance.
-pub(crate) const KINDS: [&str; 14] = [
+pub(crate) const KINDS: [&str; 16] = [
     "incoming_payment.created",
     "incoming_payment.partial_payment_received",
     "incoming_payment.completed",
@@ -24,6 +24,8 @@ pub(crate) const KINDS: [&str; 14] = [
     "wallet_address.web_monetization",
     "asset.liquidity_low",
     "peer.liquidity_low",
+    "grant.created",
+    "grant.revoked",
     "ledger.alarm",
 ];
 

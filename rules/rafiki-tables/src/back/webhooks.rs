@@ -13,7 +13,7 @@ use crate::sealed;
 
 pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Back, Refusal> {
     let kind = row.text("event_type")?;
-    if kind == EventType::LedgerAlarm.as_str() {
+    if kind.parse().is_ok_and(EventType::is_new) {
         return Ok(Back::default().changed(BackChange::EventLeftOut));
     }
     let id = row.uuid("id")?;

@@ -293,7 +293,7 @@ impl Deliveries {
                 row.try_get_by_index(1).map_err(database::Error::from)?,
                 row.try_get_by_index(2).map_err(database::Error::from)?,
             );
-            read.events.insert(id, (tenant, kind == EventType::LedgerAlarm.as_str()));
+            read.events.insert(id, (tenant, kind.parse().is_ok_and(EventType::is_new)));
         }
         Ok(read)
     }

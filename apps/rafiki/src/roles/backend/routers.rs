@@ -6,15 +6,16 @@ use admin_graphql::{AdminApiParts, AdminApiSettings, Explorer};
 use auto_peering_api::RequestLimit;
 use axum::Router;
 use config::Mode;
-use http_kit::{ShutdownGate, welcome_page};
+use http_kit::{CallerSecret, ShutdownGate, welcome_page};
 use http_signatures::Signer;
 use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig};
-use operator_api::{LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
+use operator_api::{GrantEventReceiver, LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
 use payments::WalletAddressLookup;
 use payments_model::{Secret, TenantId};
 use shared_cache::Rate;
 use token_introspection::IntrospectionClient;
+use webhooks::GrantEventRecorder;
 
 use super::services::Services;
 use super::stores::Stores;
@@ -141,7 +142,12 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
             signature_lifetime: config.admin_api.signature_lifetime,
         },
     };
-    graphql.merge(view.router())
+    let secret = service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret);
+    let grant_events = GrantEventReceiver {
+        recorder: GrantEventRecorder { store: store.clone(), webhooks: services.webhooks.clone() },
+        secret: CallerSecret::new(&secret, "grant-events", limiter(cache, deps.clock.clone())),
+    };
+    graphql.merge(view.router()).merge(grant_events.router())
 }
 
 fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSettings {
