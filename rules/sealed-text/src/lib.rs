@@ -127,7 +127,7 @@ impl SealingKey {
     fn new(key: &[u8; 32]) -> Self {
         // The id is the beginning of a digest. It distinguishes keys and does not reveal them.
         let digest = Sha256::new().chain_update(b"rafiki key id").chain_update(key).finalize();
-        let id = digest[..4].iter().map(|octet| format!("{octet:02x}")).collect();
+        let id = hex::encode(&digest[..4]);
         Self { id, cipher: Aes256Gcm::new(key.into()), fingerprints: fingerprints_of(key) }
     }
 }
