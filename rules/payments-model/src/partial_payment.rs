@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn the_questions_about_one_payment_are_bounded() {
         let questions = |count: usize, standing: &Standing| -> Vec<_> {
-            (0..count).map(|n| asked(n as u128, other_data(n as u8 + 100), standing.clone())).collect()
+            (100_u8..).take(count).map(|n| asked(n.into(), other_data(n), standing.clone())).collect()
         };
         assert_eq!(Course::of(OFFER, questions(OPEN_QUESTIONS_MAX - 1, &Standing::Asked), at(50)), Course::Ask);
         assert_eq!(Course::of(OFFER, questions(OPEN_QUESTIONS_MAX, &Standing::Asked), at(50)), Course::Busy);

@@ -127,7 +127,7 @@ impl SealingKey {
     fn new(key: &[u8; 32]) -> Self {
         // The id is the beginning of a digest. It distinguishes keys and does not reveal them.
         let digest = Sha256::new().chain_update(b"rafiki key id").chain_update(key).finalize();
-        let id = format!("{:08x}", u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]));
+        let id = hex::encode(&digest[..4]);
         Self { id, cipher: Aes256Gcm::new(key.into()), fingerprints: fingerprints_of(key) }
     }
 }
