@@ -38,7 +38,7 @@ impl LiveReceivers {
         match tokio::time::timeout(patience, self.note(account)).await {
             Ok(Ok(received)) => return Some(received),
             Ok(Err(error)) => {
-                tracing::warn!(%error, ?account, "a credit is not noted yet; it will be tried until it succeeds")
+                tracing::warn!(%error, ?account, "a credit is not noted yet; it will be tried until it succeeds");
             }
             Err(_) => tracing::warn!(?account, "a credit was not noted in time; it will be tried until it succeeds"),
         }
