@@ -30,7 +30,7 @@ pub use operator::{
     OutgoingPaymentView, PaymentFilter, PaymentView, PeerView, QuoteView, Setting, TenantName, TenantView,
     TransferView, WalletAddressView, WebhookEventView,
 };
-pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, OF_GRANTS as GRANT_DOCUMENTS};
+pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS};
 pub use types::{
     AccountingTransfer, AccountingTransfers, Amount, AssetRecord, FeeRecord, IncomingPayment, IncomingPaymentState,
     Key, OutgoingPayment, OutgoingPaymentState, PeerRecord, Quote, Receiver, TransferState, TransferType,

@@ -14,7 +14,7 @@ macro_rules! documents_of_grants {
     ($($name:ident = $text:expr;)*) => {
         $(pub(crate) const $name: &str = $text;)*
         /// Every document that a console sends to the authorization server.
-        pub const OF_GRANTS: &[&str] = &[$($name),*];
+        pub const GRANT_DOCUMENTS: &[&str] = &[$($name),*];
     };
 }
 

@@ -1,4 +1,4 @@
-//! Submissions merged into requests of a session, one request under way at a time.
+//! Submissions merged into requests of the cluster, one request under way at a time.
 //!
 //! What arrives meanwhile shares the next request, so that the batch grows with the load. A session has no more than
 //! one request under way in any case.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ledger::{CreateTransferResult, LedgerUnavailable, NewTransfer};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cluster::{Cluster, SessionNumber};
+use crate::cluster::Cluster;
 use crate::convert;
 
 /// One caller's transfers, no more than fit one request.
@@ -18,8 +18,8 @@ pub(crate) struct Submission {
     pub(crate) reply: oneshot::Sender<Result<Vec<CreateTransferResult>, LedgerUnavailable>>,
 }
 
-/// Serves through `session` until every sender is gone.
-pub(crate) async fn merge(cluster: Arc<Cluster>, session: SessionNumber, mut queue: mpsc::Receiver<Submission>) {
+/// Serves until every sender is gone.
+pub(crate) async fn merge(cluster: Arc<Cluster>, mut queue: mpsc::Receiver<Submission>) {
     let mut waiting = VecDeque::new();
     loop {
         if waiting.is_empty() {
@@ -36,7 +36,7 @@ pub(crate) async fn merge(cluster: Arc<Cluster>, session: SessionNumber, mut que
         let request = next_request(&mut waiting, limit);
         let events: Vec<_> =
             request.iter().flat_map(|submission| &submission.transfers).map(convert::transfer).collect();
-        let results = cluster.ask_through(session, |client| client.create_transfers(&events)).await;
+        let results = cluster.ask(|client| client.create_transfers(&events)).await;
         answer(
             request,
             results.and_then(|results| results.into_iter().map(|r| convert::transfer_result(r.status)).collect()),

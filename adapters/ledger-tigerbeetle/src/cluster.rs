@@ -21,48 +21,19 @@ const PATIENCE: usize = 3;
 pub(crate) const PAGE: u32 = 8189;
 const PAGE_ROWS: usize = PAGE as usize;
 
-/// The sessions that create transfers. A session has one request under way at a time, so one session leaves the cluster
-/// idle while a result is on its way. The cluster allows 64 sessions for all processes together, unless it is configured
-/// otherwise.
-pub(crate) const SESSIONS: usize = 3;
-
 /// The cluster as this process reaches it.
 pub(crate) struct Cluster {
     id: u128,
     addresses: String,
     deadline: Duration,
-    /// The first begins at once. The others begin when they are first used.
-    sessions: [Mutex<Option<Arc<Session>>>; SESSIONS],
-    limit: OnceCell<usize>,
+    session: Mutex<Arc<Session>>,
     late: Arc<AtomicUsize>,
 }
 
-/// The number of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SessionNumber(usize);
-
-impl SessionNumber {
-    /// The session for everything except transfers.
-    pub(crate) const FIRST: Self = Self(0);
-
-    /// All sessions.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        (0..SESSIONS).map(Self)
-    }
-
-    /// The session that a hash belongs to.
-    pub(crate) fn of_hash(hash: u64) -> Self {
-        Self(usize::try_from(hash % SESSIONS as u64).unwrap_or(0))
-    }
-
-    pub(crate) fn index(self) -> usize {
-        self.0
-    }
-}
-
-/// One client. Requests of a session take effect in the order in which they were made.
+/// One client and what it learnt. Requests of a session take effect in the order in which they were made.
 struct Session {
     client: tb::Client,
+    limit: OnceCell<usize>,
 }
 
 /// Why a request has no result.
@@ -92,20 +63,18 @@ impl Session {
     fn begin(id: u128, addresses: &str) -> Result<Arc<Self>, JoinError> {
         let client = tb::Client::new(id, addresses)
             .map_err(|error| JoinError::Client { addresses: addresses.to_owned(), reason: error.to_string() })?;
-        Ok(Arc::new(Self { client }))
+        Ok(Arc::new(Self { client, limit: OnceCell::new() }))
     }
 }
 
 impl Cluster {
     /// Begins a session. Does not wait for the cluster.
     pub(crate) fn join(id: u128, addresses: String, deadline: Duration) -> Result<Self, JoinError> {
-        let first = Session::begin(id, &addresses)?;
-        let mut sessions = std::array::from_fn(|_| Mutex::default());
-        sessions[SessionNumber::FIRST.0] = Mutex::new(Some(first));
-        Ok(Self { id, addresses, deadline, sessions, limit: OnceCell::new(), late: Arc::default() })
+        let session = Mutex::new(Session::begin(id, &addresses)?);
+        Ok(Self { id, addresses, deadline, session, late: Arc::default() })
     }
 
-    /// One request of the first session, under the deadline.
+    /// One request under the deadline.
     ///
     /// A request that was not answered in time may still take effect later; its caller must repeat it.
     pub(crate) async fn ask<T, F>(&self, request: impl FnOnce(&tb::Client) -> F) -> Result<T, LedgerUnavailable>
@@ -113,20 +82,8 @@ impl Cluster {
         T: Send + 'static,
         F: Future<Output = Result<T, tb::Error>> + Send + 'static,
     {
-        self.ask_through(SessionNumber::FIRST, request).await
-    }
-
-    /// As [`Cluster::ask`], for a session of the caller's choice.
-    pub(crate) async fn ask_through<T, F>(
-        &self,
-        number: SessionNumber,
-        request: impl FnOnce(&tb::Client) -> F,
-    ) -> Result<T, LedgerUnavailable>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, tb::Error>> + Send + 'static,
-    {
-        Ok(self.ask_in(number, request).await?)
+        let session = self.session();
+        Ok(self.ask_in(&session, request).await?)
     }
 
     /// Accounts or transfers to be created in one request: the protocol's limit, or less if the server is configured
@@ -134,11 +91,12 @@ impl Cluster {
     ///
     /// The client does not say, so it is found out once, with transfers that are certain to be refused.
     pub(crate) async fn limit(&self) -> Result<usize, LedgerUnavailable> {
-        let limit = self.limit.get_or_try_init(|| async {
+        let session = self.session();
+        let limit = session.limit.get_or_try_init(|| async {
             let (mut fits, mut too_many, mut tried) = (0, PAGE_ROWS + 1, PAGE_ROWS);
             while fits + 1 < too_many {
                 let nothing = vec![tb::Transfer::default(); tried];
-                match self.ask_in(SessionNumber::FIRST, |client| client.create_transfers(&nothing)).await {
+                match self.ask_in(&session, |client| client.create_transfers(&nothing)).await {
                     Ok(_) => fits = tried,
                     Err(AskError::Refused(tb::Error::TooMuchData)) => too_many = tried,
                     Err(other) => return Err(other.into()),
@@ -150,7 +108,7 @@ impl Cluster {
         limit.await.copied()
     }
 
-    async fn ask_in<T, F>(&self, number: SessionNumber, request: impl FnOnce(&tb::Client) -> F) -> Result<T, AskError>
+    async fn ask_in<T, F>(&self, session: &Arc<Session>, request: impl FnOnce(&tb::Client) -> F) -> Result<T, AskError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, tb::Error>> + Send + 'static,
@@ -161,43 +119,37 @@ impl Cluster {
             )
             .into());
         }
-        let session = self.session(number)?;
         let (reply, answer) = oneshot::channel();
         let under_way = request(&session.client);
-        tokio::spawn(watched(under_way, self.deadline, Arc::clone(&self.late), Arc::clone(&session), reply));
+        tokio::spawn(watched(under_way, self.deadline, Arc::clone(&self.late), Arc::clone(session), reply));
         let stopped = || unavailable("the TigerBeetle client was stopped");
         let answer = answer.await.map_err(|_| stopped())?;
         let late = || unavailable(format!("the TigerBeetle cluster did not answer within {:?}", self.deadline));
         let answer = answer.ok_or_else(late)?;
         if let Err(error) = &answer {
-            self.begin_anew(number, &session, *error);
+            self.begin_anew(session, *error);
         }
         answer.map_err(AskError::Refused)
     }
 
-    fn session(&self, number: SessionNumber) -> Result<Arc<Session>, LedgerUnavailable> {
-        let mut current = self.sessions[number.0].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = &*current {
-            return Ok(Arc::clone(session));
-        }
-        let session = Session::begin(self.id, &self.addresses).map_err(|error| unavailable(error.to_string()))?;
-        Ok(Arc::clone(current.insert(session)))
+    fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Begins another session where the cluster has ended `ended`: it keeps a limited number, the latest used.
-    fn begin_anew(&self, number: SessionNumber, ended: &Arc<Session>, error: tb::Error) {
+    fn begin_anew(&self, ended: &Arc<Session>, error: tb::Error) {
         use tb::Error as E;
         if !matches!(error, E::ClientEvicted | E::ClientClosed | E::ClientReleaseTooLow | E::ClientReleaseTooHigh) {
             return;
         }
-        let mut current = self.sessions[number.0].lock().unwrap_or_else(PoisonError::into_inner);
-        if !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, ended)) {
+        let mut current = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&current, ended) {
             return;
         }
         match Session::begin(self.id, &self.addresses) {
             Ok(session) => {
                 tracing::warn!(%error, "the TigerBeetle cluster ended this session; a new one is opened");
-                *current = Some(session);
+                *current = session;
             }
             Err(problem) => tracing::error!(%problem, "a new session with the TigerBeetle cluster could not be opened"),
         }

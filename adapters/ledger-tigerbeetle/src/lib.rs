@@ -14,7 +14,6 @@ mod totals;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,10 +24,11 @@ use ledger::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batches::{Submission, merge, parts};
-use crate::cluster::{Cluster, SessionNumber};
+use crate::cluster::Cluster;
 
-/// How many submissions of one session may wait before callers are held back.
+/// How many submissions may wait before callers are held back.
 const QUEUE: usize = 4096;
+
 /// The cluster could not be joined.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
@@ -53,8 +53,7 @@ pub enum JoinError {
 /// A ledger kept by a TigerBeetle cluster.
 pub struct TigerBeetleLedger {
     cluster: Arc<Cluster>,
-    /// The queues of the sessions that create transfers.
-    submissions: Vec<mpsc::Sender<Submission>>,
+    submissions: mpsc::Sender<Submission>,
 }
 
 impl TigerBeetleLedger {
@@ -65,39 +64,17 @@ impl TigerBeetleLedger {
     pub async fn join(cluster_id: u128, addresses: &str, deadline: Duration) -> Result<Self, JoinError> {
         let addresses = addresses::resolved(addresses).await?;
         let cluster = Arc::new(Cluster::join(cluster_id, addresses, deadline)?);
-
-        let mut submissions = Vec::new();
-        for session in SessionNumber::all() {
-            let (sender, queue) = mpsc::channel(QUEUE);
-            tokio::spawn(merge(Arc::clone(&cluster), session, queue));
-            submissions.push(sender);
-        }
+        let (submissions, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(merge(Arc::clone(&cluster), queue));
         Ok(Self { cluster, submissions })
     }
 
     async fn submit_part(&self, transfers: Vec<NewTransfer>) -> Result<Vec<CreateTransferResult>, LedgerUnavailable> {
         let stopped = || LedgerUnavailable { reason: "the ledger has stopped".to_owned() };
         let (reply, answer) = oneshot::channel();
-        let session = session_of(&transfers);
-        self.submissions[session.index()].send(Submission { transfers, reply }).await.map_err(|_| stopped())?;
+        self.submissions.send(Submission { transfers, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
-}
-
-/// The session that creates `transfers`.
-///
-/// A pending transfer and its post or void have the same session. Requests of one session take effect in their order, so
-/// a void cannot overtake a pending transfer whose result was not awaited.
-fn session_of(transfers: &[NewTransfer]) -> SessionNumber {
-    let pending = transfers.iter().find_map(|transfer| match transfer.flags {
-        flags if flags.pending => Some(transfer.id),
-        flags if flags.post_pending_transfer || flags.void_pending_transfer => Some(transfer.pending_id),
-        _ => None,
-    });
-    let id = pending.or_else(|| transfers.first().map(|transfer| transfer.id));
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    SessionNumber::of_hash(hasher.finish())
 }
 
 impl Ledger for TigerBeetleLedger {
@@ -161,37 +138,5 @@ impl Ledger for TigerBeetleLedger {
 impl fmt::Debug for TigerBeetleLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TigerBeetleLedger").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use ledger::TransferFlags;
-
-    use super::*;
-
-    fn transfer(id: u128, pending: u128, flags: TransferFlags) -> NewTransfer {
-        let [debit, credit] = [1, 2].map(AccountId::from_u128);
-        let single = NewTransfer::single(TransferId::from_u128(id), debit, credit, 1, 1, 1);
-        NewTransfer { pending_id: TransferId::from_u128(pending), flags, ..single }
-    }
-
-    #[test]
-    fn a_pending_transfer_and_its_end_have_the_same_session() {
-        let pending = TransferFlags { pending: true, ..TransferFlags::default() };
-        let post = TransferFlags { post_pending_transfer: true, ..TransferFlags::default() };
-        let void = TransferFlags { void_pending_transfer: true, ..TransferFlags::default() };
-
-        let mut used = BTreeSet::new();
-        for hold in 1..=100 {
-            let opening = transfer(hold + 1000, 0, TransferFlags::default());
-            let held = session_of(&[opening, transfer(hold, 0, pending)]);
-            assert_eq!(session_of(&[transfer(hold + 2000, hold, post)]), held);
-            assert_eq!(session_of(&[transfer(hold + 3000, hold, void)]), held);
-            used.insert(held);
-        }
-        assert_eq!(used, SessionNumber::all().collect(), "every session is used");
     }
 }

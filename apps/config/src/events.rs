@@ -17,7 +17,7 @@ pub struct Events {
     pub previous_secret: Option<Secret>,
     /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events.
     pub version: u32,
-    /// `WEBHOOK_TOLERANCE_MS`: the the the greatest age of an event's signature.
+    /// `WEBHOOK_TOLERANCE_MS`: the greatest age of an event's signature.
     pub tolerance: Duration,
     /// `UNSIGNED_WEBHOOKS`: `refused` (default) or `believed`: whether an event without any signature is accepted.
     pub unsigned: UnsignedWebhooks,

@@ -44,7 +44,7 @@ pub struct Wallet {
     pub unsigned_webhooks: UnsignedWebhooks,
     /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events. By default that of requests.
     pub webhook_signature_version: u32,
-    /// `WEBHOOK_TOLERANCE_MS`: the the the greatest age of a webhook's signature.
+    /// `WEBHOOK_TOLERANCE_MS`: the greatest age of a webhook's signature.
     pub webhook_tolerance: Duration,
     /// `DATABASE_URL`: `sqlite:<file>` or `postgres://…`.
     pub database: DatabaseUrl,

@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::audit::{Audit, AuditError};
 use crate::files;
 use crate::following::Following;
-use crate::pages::live::Followed;
 use crate::seal::Seal;
 use crate::session::{Lifetimes, Session};
+use crate::subject::Followed;
 
 /// Whether browsers also send cookies over plain http.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -318,6 +318,15 @@ impl Ctx {
         }
     }
 
+    /// The export of a list, with the filters of this page.
+    pub(crate) fn export_address(&self, list: &str) -> String {
+        let here = self.here_with(&[], &["after", "before", "first", "last"]);
+        match here.split_once('?') {
+            Some((_, query)) => format!("/export/{list}?{query}"),
+            None => format!("/export/{list}"),
+        }
+    }
+
     /// This address with some parameters replaced.
     pub(crate) fn here_with(&self, pairs: &[(&str, &str)], without: &[&str]) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());

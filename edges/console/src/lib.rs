@@ -16,6 +16,7 @@ mod qr;
 mod render;
 mod seal;
 mod session;
+mod subject;
 mod view;
 mod views;
 mod words;

@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod charts;
 pub(crate) mod choices;
 pub(crate) mod deliveries;
+pub(crate) mod event_kinds;
 pub(crate) mod export;
 pub(crate) mod fees;
 pub(crate) mod forecast;

@@ -1,5 +1,5 @@
 //! The bearer token of a request.
-//! Whose token it is is decided in the connector.
+//! The connector decides to which peer a token belongs.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;

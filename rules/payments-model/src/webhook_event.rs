@@ -71,7 +71,7 @@ impl EventType {
     ///
     /// A question about money with data is not: its packet waits a second or two, so the question must not wait for
     /// other events. Nor may they wait for it, when it is too late for an answer.
-    pub const fn is_in_order(self) -> bool {
+    pub(crate) const fn is_in_order(self) -> bool {
         !matches!(self, Self::IncomingPaymentPartialPaymentReceived)
     }
 

@@ -5,6 +5,7 @@
 pub(crate) mod create_incoming_payment;
 pub(crate) mod credit_notes;
 pub(crate) mod decide_incoming_payment;
+pub(crate) mod decide_partial_payment;
 pub(crate) mod end_incoming_payment;
 pub(crate) mod expectations;
 pub(crate) mod incoming_events;

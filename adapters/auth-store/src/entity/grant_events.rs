@@ -1,4 +1,5 @@
-//! Rows of `grant_events`.
+//! A row of `grant_events`: an event about a grant that the backend has not taken yet.
+//! The events and their order are handled in `grant_events.rs` of the crate.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
-//! A row of `partial_payments`.
+//! A row of `partial_payments`: a question about money that came with data.
+//! The rules are in `payments-model`.
 
 use sea_orm::entity::prelude::*;
 

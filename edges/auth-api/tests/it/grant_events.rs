@@ -1,4 +1,5 @@
 //! What tenants are told about grants, and how it reaches the backend.
+//! How the backend sends it to tenants is tested in `webhooks`.
 
 use std::sync::{Arc, Mutex};
 

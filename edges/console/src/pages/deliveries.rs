@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::webhook_events;
+use crate::pages::event_kinds;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Sieve, Step, Tab, Table, Tone, facts};
 
@@ -63,7 +63,7 @@ fn selection(ctx: &Ctx) -> Result<DeliverySelection, Problem> {
     }
     Ok(DeliverySelection {
         states,
-        types: webhook_events::kinds(ctx)?,
+        types: event_kinds::kinds(ctx)?,
         endpoint: id("endpoint")?,
         subject: id("subject")?,
     })
@@ -86,7 +86,7 @@ fn sieve(ctx: &Ctx) -> Sieve {
     let any = (String::new(), "Any".to_owned());
     let states = STATES.map(|(value, word)| (value.to_owned(), word.to_owned()));
     let dead = (DEAD.to_owned(), "Dead letters".to_owned());
-    let kinds = webhook_events::KINDS.map(|kind| (kind.to_owned(), kind.to_owned()));
+    let kinds = event_kinds::KINDS.map(|kind| (kind.to_owned(), kind.to_owned()));
     let asked = |name: &str| ctx.asked(name).unwrap_or_default().to_owned();
     let fields = vec![
         Field::new("state", "State", Input::Choice([any.clone(), dead].into_iter().chain(states).collect()))
@@ -116,7 +116,7 @@ pub(crate) fn table(deliveries: &[DeliveryView], empty: Empty) -> Table {
             };
             vec![
                 Cell::link(format!("/webhooks/deliveries/{}", delivery.id), kind),
-                delivery.event.as_ref().map_or(Cell::Absent("–"), webhook_events::about),
+                delivery.event.as_ref().map_or(Cell::Absent("–"), event_kinds::about),
                 state,
                 Cell::text(delivery.attempts.to_string()),
                 delivery.status_code.map_or(Cell::Absent("–"), |code| Cell::text(code.to_string())),
@@ -206,7 +206,7 @@ fn draw(ctx: &Ctx, delivery: &DeliveryView, posted: Option<&Posted>) -> Page {
     main.push(Block::Form(ctx.form(again, posted)));
 
     let about = facts([
-        ("About", delivery.event.as_ref().map_or(Cell::Absent("–"), webhook_events::about)),
+        ("About", delivery.event.as_ref().map_or(Cell::Absent("–"), event_kinds::about)),
         ("Recipient", recipient),
         ("Attempts", Cell::text(delivery.attempts.to_string())),
         ("Answer", delivery.status_code.map_or(Cell::Absent("None yet"), |code| Cell::text(code.to_string()))),

@@ -19,7 +19,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let found = ctx.admin().payments_page(&ctx.page_request()?, &filter, None).await?;
 
     let table = table(&found.nodes).paged(ctx.paging(&found.page_info));
-    let csv = export_address(&ctx, "payments");
+    let csv = ctx.export_address("payments");
     Ok(Page {
         place: "payments",
         kind: "Payments",
@@ -56,15 +56,6 @@ fn sieve(ctx: &Ctx) -> Sieve {
         Field::new("walletAddressId", "Wallet address ID", Input::Text).value(asked("walletAddressId")),
     ];
     Sieve { chosen, fields, kept: Vec::new() }
-}
-
-/// The export with the filters of this list.
-pub(crate) fn export_address(ctx: &Ctx, list: &str) -> String {
-    let here = ctx.here_with(&[], &["after", "before", "first", "last"]);
-    match here.split_once('?') {
-        Some((_, query)) => format!("/export/{list}?{query}"),
-        None => format!("/export/{list}"),
-    }
 }
 
 /// The payments that the address selects.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::{choices, deliveries, webhook_events};
+use crate::pages::{choices, deliveries, event_kinds};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
 
@@ -82,14 +82,14 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
 }
 
 fn type_fields(chosen: &[String]) -> impl Iterator<Item = Field> {
-    webhook_events::KINDS.into_iter().map(move |kind| {
+    event_kinds::KINDS.into_iter().map(move |kind| {
         let on = chosen.iter().any(|one| one == kind);
         Field::new(kind, kind, Input::Switch).value(if on { "yes" } else { "" })
     })
 }
 
 fn chosen_types(posted: &Posted) -> Vec<&'static str> {
-    webhook_events::KINDS.into_iter().filter(|kind| posted.is_on(kind)).collect()
+    event_kinds::KINDS.into_iter().filter(|kind| posted.is_on(kind)).collect()
 }
 
 fn url_field() -> Field {

@@ -27,7 +27,7 @@ const NO_TEXTS: [&str; 24] = [
     "; Secure",
     "; Max-Age=0",
     "an outcome is missing in the audit log",
-    "a change has no answer",
+    "a change got no answer",
     "a page could not be drawn",
     "%-d %b %Y, %H:%M:%S UTC",
     "URL",
