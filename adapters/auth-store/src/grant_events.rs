@@ -25,7 +25,7 @@ pub struct GrantEvent {
     pub id: Uuid,
     /// The grant.
     pub grant: GrantId,
-    /// Its place among the events of one instant.
+    /// Its place among the grant's events: a smaller number happens earlier.
     pub turn: i32,
     /// The whole event as JSON.
     pub body: String,
@@ -34,11 +34,11 @@ pub struct GrantEvent {
 }
 
 impl AuthStore {
-    /// The oldest event of a grant that was not handed over.
+    /// The first event of a grant that was not handed over. Times do not order them, because the clocks of two processes
+    /// may differ.
     pub async fn next_grant_event(&self, grant: GrantId) -> Result<Option<GrantEvent>, Error> {
         let found = Entity::find()
             .filter(Column::GrantId.eq(grant.as_uuid()))
-            .order_by_asc(Column::CreatedAt)
             .order_by_asc(Column::Turn)
             .one(self.database.reader())
             .await?;

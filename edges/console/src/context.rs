@@ -73,11 +73,21 @@ pub(crate) enum Problem {
     LooksOnly,
     #[error("The audit log cannot be written, so nothing was done: {0}")]
     Audit(#[from] AuditError),
+    #[error("The authorization server refuses this secret. Set the same secret at backend and auth.")]
+    AuthRefuses,
     #[error("{0}")]
     Api(#[from] AdminError),
 }
 
 impl Problem {
+    /// The problem of a request to the authorization server. If only that server refuses the secret, the session stays.
+    pub(crate) fn of_auth(error: AdminError) -> Self {
+        match error {
+            AdminError::Unauthorized => Self::AuthRefuses,
+            error => Self::Api(error),
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -86,7 +96,7 @@ impl Problem {
                 StatusCode::FORBIDDEN
             }
             Self::Invalid(_) | Self::Api(AdminError::Refused { .. }) => StatusCode::BAD_REQUEST,
-            Self::Api(_) => StatusCode::BAD_GATEWAY,
+            Self::AuthRefuses | Self::Api(_) => StatusCode::BAD_GATEWAY,
         }
     }
 }
@@ -398,7 +408,10 @@ impl Ctx {
 
         match answer {
             Ok(done) => Ok(Some(done)),
-            Err(error @ AdminError::Unauthorized) => Err(error.into()),
+            Err(error @ AdminError::Unauthorized) => Err(match mutation.audience() {
+                Audience::Auth => Problem::of_auth(error),
+                _ => error.into(),
+            }),
             Err(AdminError::Refused { code: ErrorCode::Internal, message, .. }) => {
                 posted.unknown(message);
                 Ok(None)
@@ -488,7 +501,7 @@ pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
         Problem::NotFound(_) => "Not found",
         Problem::Invalid(_) => "This address is not valid",
         Problem::ForeignForm | Problem::LooksOnly => "Not allowed",
-        Problem::Audit(_) | Problem::Api(_) => "There was an issue with your request.",
+        Problem::Audit(_) | Problem::AuthRefuses | Problem::Api(_) => "There was an issue with your request.",
     };
     Page {
         kind,

@@ -38,18 +38,19 @@ pub(crate) fn read(cookie: Option<&str>) -> Vec<View> {
 }
 
 /// The cookie with one more view. A view of the same list with the same name is replaced, and the oldest views go when
-/// there is no room.
-pub(crate) fn with(mut views: Vec<View>, new: View) -> String {
+/// there is no room. `None` if the new view alone does not fit.
+pub(crate) fn with(mut views: Vec<View>, new: View) -> Option<String> {
     let new = View { name: new.name.chars().take(NAME_MAX).collect(), ..new };
     views.retain(|view| view.path != new.path || view.name != new.name);
     views.push(new);
-    loop {
+    while !views.is_empty() {
         let text = written(&views);
-        if text.len() <= COOKIE_MAX || views.is_empty() {
-            return text;
+        if text.len() <= COOKIE_MAX {
+            return Some(text);
         }
         views.remove(0);
     }
+    None
 }
 
 /// The cookie without a view.
@@ -75,18 +76,18 @@ mod tests {
 
     #[test]
     fn views_are_kept_replaced_and_removed_and_never_outgrow_a_cookie() {
-        let one = with(Vec::new(), view("Mine", "type=INCOMING"));
-        let other = with(read(Some(&one)), view("Mine", "type=OUTGOING"));
+        let one = with(Vec::new(), view("Mine", "type=INCOMING")).unwrap();
+        let other = with(read(Some(&one)), view("Mine", "type=OUTGOING")).unwrap();
         assert_eq!(read(Some(&other)), [view("Mine", "type=OUTGOING")]);
         assert_eq!(without(read(Some(&other)), "/payments", "Mine"), "");
         assert_eq!(read(Some("no base 64 !")), []);
 
         let mut cookie = String::new();
         for number in 0..100 {
-            cookie = with(read(Some(&cookie)), view(&number.to_string(), &"x".repeat(200)));
+            cookie = with(read(Some(&cookie)), view(&number.to_string(), &"x".repeat(200))).unwrap();
         }
         assert!(cookie.len() <= COOKIE_MAX);
         assert_eq!(read(Some(&cookie)).last().unwrap().name, "99");
-        assert_eq!(with(Vec::new(), view("x", &"x".repeat(9_000))), "");
+        assert_eq!(with(read(Some(&cookie)), view("x", &"x".repeat(9_000))), None, "the kept views stay");
     }
 }

@@ -92,6 +92,7 @@ pub(crate) struct ReceiversOfProcess {
     pub(crate) tenant: TenantId,
     pub(crate) receivers: Arc<Receivers>,
     pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) verdict: Verdict,
     pub(crate) life: ProcessLife,
 }
 
@@ -129,7 +130,7 @@ impl LocalAccounts for ReceiversOfProcess {
     }
 
     async fn judge(&self, _: SenderData<'_>) -> Verdict {
-        Verdict::Take
+        self.verdict.clone()
     }
 }
 

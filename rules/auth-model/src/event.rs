@@ -1,6 +1,6 @@
 //! What a tenant is told about a grant of rights on a wallet address: that it gives rights now, or that it was taken back.
 //!
-//! It is sent by others. A grant that ends by its age was told its end when it began, so nothing is told then.
+//! It is sent by others. When an age ends a grant, nothing is told: its first event says when that will be.
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;

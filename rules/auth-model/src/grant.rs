@@ -327,6 +327,12 @@ impl Grant {
         lifetimes.end_of(self.created_at, if waits { GrantStep::Unissued } else { GrantStep::Other })
     }
 
+    /// The last instant at which it can give rights, if its age ends it. It ends sooner if its client never fetches its
+    /// token.
+    pub fn ends_at_latest(&self, lifetimes: &Lifetimes) -> Option<Timestamp> {
+        lifetimes.end_of(self.created_at, GrantStep::Other)
+    }
+
     /// A token ends with its grant at the latest.
     fn new_token(&self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Issued {
         let left = self.ends_at(&terms.lifetimes).map(|end| end.saturating_since(now));

@@ -177,6 +177,8 @@ fn a_grant_gives_nothing_after_its_greatest_age_and_its_tokens_end_with_it() {
     assert!(!grant.is_too_old(&terms.lifetimes, end) && grant.is_too_old(&terms.lifetimes, over));
     assert_eq!(grant.rotate(&terms, over, &entropy()).unwrap_err(), RotateRefusal::GrantOver);
     assert_eq!(grant.rotate(&TERMS, over, &entropy()).unwrap().token.expires_at, over + TERMS.token_lifetime);
+    assert_eq!(grant.ends_at_latest(&terms.lifetimes), Some(end));
+    assert_eq!(grant.ends_at_latest(&TERMS.lifetimes), None);
 }
 
 #[test]
@@ -195,6 +197,7 @@ fn a_grant_whose_token_was_not_fetched_in_time_gives_none() {
     // What was fetched is not ended by this age.
     let issued = grant(GrantState::Issued, Choice::Approved, true);
     assert!(issued.rotate(&terms, START + day * 9, &entropy()).is_ok());
+    assert_eq!(grant(GrantState::Approved, Choice::Approved, true).ends_at_latest(&terms.lifetimes), None);
     // The owner has no more time than the grant.
     let terms = Terms { lifetimes: Lifetimes { grant: None, unissued: Some(Duration::from_mins(1)) }, ..TERMS };
     let display = ClientDisplay { name: "Client".to_owned(), uri: "https://client.example".to_owned() };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_model::{Grant, GrantId, GrantNews, GrantState};
+use auth_model::{Grant, GrantId, GrantNews, GrantState, Lifetimes};
 use auth_store::{AuthStore, GrantEvent};
 use clock::Timestamp;
 use gnap::Client;
@@ -71,19 +71,23 @@ impl Auth {
             "type": news.event_type(),
             "tenantId": grant.tenant,
             "createdAt": at,
-            "data": data(grant),
+            "data": data(grant, &self.inner.settings.terms.lifetimes),
         });
         Some(GrantEvent { id, grant: grant.id, turn: news as i32, body: body.to_string(), at })
     }
 }
 
 /// What the tenant is told: no token, and nothing about the owner but the wallet addresses in the rights.
-fn data(grant: &Grant) -> Value {
+fn data(grant: &Grant, lifetimes: &Lifetimes) -> Value {
     let client = match &grant.client {
         Client::WalletAddress(url) => Some(url.as_str()),
         Client::Jwk(_) => None,
     };
-    json!({ "id": grant.id, "client": client, "access": grant.access, "createdAt": grant.created_at })
+    let mut data = json!({ "id": grant.id, "client": client, "access": grant.access, "createdAt": grant.created_at });
+    if let Some(end) = grant.ends_at_latest(lifetimes) {
+        data["expiresAt"] = json!(end);
+    }
+    data
 }
 
 /// Hands events over to the backend.

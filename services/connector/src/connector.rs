@@ -297,7 +297,7 @@ impl Shared {
         if recorded.is_none() {
             let counted = counted?;
             let mut timer = self.counts.timer();
-            let answered = self.pipeline.run(&directory, source, arrived, &mut packet, &mut timer).await;
+            let answered = self.pipeline.run(&directory, source, arrived, &mut packet, attempt, &mut timer).await;
             limits::count_moved(counted, &answered);
             match answered {
                 Err(Stop::Repeated) => recorded = balance.recorded(arrived).await?,

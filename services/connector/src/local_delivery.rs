@@ -20,7 +20,7 @@ use crate::arrived::Arrived;
 use crate::balance::{Balance, BalanceError, Taking, TransferSide};
 use crate::destination::LocalReceiver;
 use crate::liquidity::LiquidityWatch;
-use crate::outcome::Stop;
+use crate::outcome::{Stop, Transmission};
 use crate::ports::{Credit, LocalAccounts, SenderData, Verdict};
 use crate::refusal::Refusal;
 
@@ -54,6 +54,7 @@ impl LocalDelivery {
         source: &Source,
         arrived: Arrived,
         packet: &PrepareBuf,
+        attempt: Transmission,
         receiver: &LocalReceiver,
     ) -> Result<Bytes, Stop> {
         let LocalReceiver { account, connection } = receiver;
@@ -72,6 +73,9 @@ impl LocalDelivery {
         };
         match self.judge(packet, account, &money).await {
             Verdict::Take => {}
+            // The first copy may still wait in another process and be accepted there, so the outcome stays open. The
+            // repetition moved nothing here, and `Stop::Unresolved` would count its amount.
+            Verdict::Later if attempt == Transmission::Again => return Err(Stop::Limited(Refusal::internal())),
             Verdict::Later => return Ok(money.decline_temporarily().into()),
             Verdict::Decline { reason } => return Ok(money.decline_finally(reason.as_bytes()).into()),
         }

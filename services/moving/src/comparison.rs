@@ -119,7 +119,7 @@ async fn compare_tables(
 
     for count in COUNTS {
         let mut there = old.of(count.side).number(count.what, count.old).await?;
-        let here = number(ours, count.side, count.ours).await?;
+        let here = number(ours, count.side, &count.ours()).await?;
 
         // The move itself makes the events of ends that the original has not sent yet.
         if matches!(count.what, "events told or to be told" | "deliveries") {

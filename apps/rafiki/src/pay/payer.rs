@@ -436,7 +436,7 @@ mod tests {
             ("10 EUR", "this side of the payment is in USD"),
             ("ten", "this side of the payment is in USD"),
             ("10,50", "write it as 10 or 10.50"),
-            ("99999999999999999999", "the most that can be paid at once is 184467440737095516.15 USD"),
+            ("99999999999999999999", "the largest payment is 184467440737095516.15 USD"),
         ] {
             let refused = amount(text, &usd).unwrap_err();
             assert!(matches!(refused, PayError::NotAnAmount { .. }) && refused.to_string().contains(told), "{refused}");

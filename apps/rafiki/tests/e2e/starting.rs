@@ -241,7 +241,7 @@ fn checking_finds_every_mistake_that_would_stop_or_cripple_a_role() {
     let mistakes: [(&str, &str, &str); 8] = [
         ("PRIVATE_KEY_FILE", "/nowhere/key.pem", "cannot read"),
         ("PRIVATE_KEY_FILE", &no_key, "without an Ed25519 private key"),
-        ("ADMIN_PORT", &port, "which ADMIN_PORT has as well"),
+        ("ADMIN_PORT", &port, "and so is ADMIN_PORT"),
         ("DATABASE_URL", &text, "no SQLite database"),
         ("STREAM_SECRET", "c2hvcnQ=", "must be base64 of 32 octets"),
         ("KEY_ID", "a\u{e9}", "KEY_ID"),

@@ -2,12 +2,13 @@
 //! How the backend sends it to tenants is tested in `webhooks`.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use auth::{GRANT_EVENTS_QUEUE, GrantEvents, HandOver};
+use auth::{AuthSettings, GRANT_EVENTS_QUEUE, GrantEvents, HandOver};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use clock::SeededEntropy;
+use clock::{Clock as _, SeededEntropy, Timestamp};
 use http::{HeaderMap, StatusCode};
 use jobs::{Worker, WorkerSettings};
 use outbound_http::{Outbound, OutboundConfig};
@@ -48,6 +49,10 @@ struct Scene {
 }
 
 async fn scene(database: TestDatabase) -> Scene {
+    scene_with(database, |_| {}).await
+}
+
+async fn scene_with(database: TestDatabase, adjust: impl FnOnce(&mut AuthSettings)) -> Scene {
     let backend = Backend::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/grant-events", listener.local_addr().unwrap()).parse().unwrap();
@@ -55,7 +60,11 @@ async fn scene(database: TestDatabase) -> Scene {
     tokio::spawn(async move { axum::serve(listener, app).await });
 
     let database_of_jobs = (*database).clone();
-    let server = Server::with(database, |settings| settings.grant_events = GrantEvents::Recorded).await;
+    let server = Server::with(database, |settings| {
+        settings.grant_events = GrantEvents::Recorded;
+        adjust(settings);
+    })
+    .await;
     let http = Outbound::new(OutboundConfig::development(), server.clock.clone()).unwrap();
     let handler = Arc::new(HandOver { store: server.store.clone(), http, url, secret: "shared".into() });
     let entropy = Arc::new(SeededEntropy::new(9));
@@ -92,6 +101,7 @@ on_each_database! {
         assert_eq!((&event["tenantId"], &event["data"]["client"]), (&json!(OPERATOR), &json!(CLIENT)));
         assert_eq!(event["data"]["access"], grant["access_token"]["access"]);
         assert_eq!(event["data"]["access"][0]["identifier"], ALICE);
+        assert_eq!(event["data"].get("expiresAt"), None, "its age does not end it");
         let secret = grant["access_token"]["value"].as_str().unwrap();
         assert!(!event.to_string().contains(secret), "{event}");
 
@@ -125,6 +135,38 @@ on_each_database! {
         let undecided = server.outgoing_grant().await;
         assert_eq!(server.idp(&undecided, "details", IDP_SECRET).await.status, 200);
         assert_eq!(scene.told().await, []);
+    }
+
+    async fn the_end_by_age_is_told_with_the_beginning(database) {
+        let (hour, half) = (Duration::from_hours(1), Duration::from_mins(30));
+        let scene = scene_with(database, |settings| {
+            settings.terms.lifetimes.grant = Some(hour);
+            settings.terms.lifetimes.unissued = Some(half);
+        }).await;
+        let server = &scene.server;
+        server.incoming_grant().await;
+        let asked = server.request(&polled()).await.json();
+        assert_eq!(server.consent(&asked, "accept").await.status, 202);
+        assert_eq!(scene.told().await.len(), 2);
+        let heard = scene.backend.heard.lock().unwrap().clone();
+        for (_, event) in heard {
+            let time = |member: &str| event["data"][member].as_str().unwrap().parse::<Timestamp>().unwrap();
+            // A client that fetches its token in time has the grant for an hour.
+            assert_eq!(time("expiresAt"), time("createdAt") + hour, "{event}");
+        }
+    }
+
+    async fn the_end_is_told_after_the_beginning_although_a_clock_is_slow(database) {
+        let scene = scene(database).await;
+        let server = &scene.server;
+        let grant = server.incoming_grant().await;
+        let id = scene.id_of(&grant["access_token"]["value"]).await;
+        // As if another process did it.
+        server.clock.set(server.clock.now() - Duration::from_secs(10));
+        let (path, token) = Server::continuation(&grant);
+        assert_eq!(server.signed("DELETE", &path, Some(&token), None).await.status, 204);
+        server.wait(60);
+        assert_eq!(scene.told().await, events(&["grant.created", "grant.revoked"], &id));
     }
 
     async fn what_the_backend_does_not_take_waits_and_comes_in_order(database) {

@@ -111,9 +111,11 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let account = match moment {
         None => account,
         Some(at) => {
+            let then = balance_at(&account, held, at, lines)
+                .map_or(Cell::Absent("Unknown"), |then| Cell::money(then, code, scale));
             let then = facts([
                 ("At", Cell::Time(at)),
-                ("Balance then", Cell::money_or(balance_at(&account, held, at, lines), code, scale)),
+                ("Balance then", then),
                 ("Balance now", Cell::money_or(held, code, scale)),
             ]);
             main.push(Block::Facts { title: "Balance at an instant", facts: then, actions: Vec::new() });
@@ -152,26 +154,54 @@ fn moment_field(ctx: &Ctx, moment: Option<Timestamp>) -> Sieve {
 }
 
 /// The balance at a past instant: the balance now without the lines after it. `None` if it cannot be told, because
-/// lines after the instant are not among those that were read.
+/// lines after the instant may not be among those that were read.
 ///
 /// A withdrawal that was decided later counts from its beginning, because a line says only when it was made.
 fn balance_at(account: &AccountView, held: Option<u64>, at: Timestamp, limit: u32) -> Option<u64> {
-    let debits = sum_after(&account.debits, at, limit, |line| line.state != "VOIDED")?;
-    let credits = sum_after(&account.credits, at, limit, |line| line.state == "POSTED")?;
-    u64::try_from(u128::from(held?).checked_add(debits)?.checked_sub(credits)?).ok()
-}
-
-fn sum_after(lines: &[TransferView], at: Timestamp, limit: u32, counts: fn(&TransferView) -> bool) -> Option<u128> {
-    let all = u32::try_from(lines.len()).is_ok_and(|count| count < limit);
-    if !all && lines.iter().all(|line| line.created_at > at) {
+    let held = held?;
+    if !reaches(account, at, limit) && !is_whole(account, held, limit) {
         return None;
     }
-    Some(lines.iter().filter(|line| line.created_at > at && counts(line)).map(|line| u128::from(line.amount)).sum())
+    let (debits, credits) = sums(account, |line| line.created_at > at);
+    u64::try_from(u128::from(held).checked_add(debits)?.checked_sub(credits)?).ok()
 }
 
-/// The lines up to an instant.
+fn is_full(lines: &[TransferView], limit: u32) -> bool {
+    lines.len() >= limit as usize
+}
+
+/// Whether no line after the instant is missing.
+///
+/// A full side was cut, so it goes back to its oldest line. The API looks at the newest movements of both sides and
+/// drops voided ones, so a side that is not full goes back at least to the oldest line of both.
+fn reaches(account: &AccountView, at: Timestamp, limit: u32) -> bool {
+    let both = account.debits.iter().chain(&account.credits).map(|line| line.created_at).min();
+    [&account.debits, &account.credits].into_iter().all(|lines| {
+        let oldest = if is_full(lines, limit) { lines.iter().map(|line| line.created_at).min() } else { both };
+        oldest.is_some_and(|oldest| oldest <= at)
+    })
+}
+
+/// Whether the lines are all that there are: no side was cut, and they add up to the balance now.
+fn is_whole(account: &AccountView, held: u64, limit: u32) -> bool {
+    let (debits, credits) = sums(account, |_| true);
+    let was_cut = is_full(&account.debits, limit) || is_full(&account.credits, limit);
+    !was_cut && credits.checked_sub(debits) == Some(u128::from(held))
+}
+
+/// The debits and credits that count for a balance: debits from their beginning, credits when they are posted.
+fn sums(account: &AccountView, wanted: impl Fn(&TransferView) -> bool) -> (u128, u128) {
+    let debits = account.debits.iter().filter(|line| wanted(line) && line.state != "VOIDED");
+    let credits = account.credits.iter().filter(|line| wanted(line) && line.state == "POSTED");
+    (debits.map(|line| u128::from(line.amount)).sum(), credits.map(|line| u128::from(line.amount)).sum())
+}
+
+/// The latest lines up to an instant. The oldest come first.
 fn until(account: AccountView, at: Timestamp) -> AccountView {
-    let kept = |lines: Vec<TransferView>| lines.into_iter().filter(|line| line.created_at <= at).take(100).collect();
+    let kept = |mut lines: Vec<TransferView>| {
+        lines.retain(|line| line.created_at <= at);
+        lines.split_off(lines.len().saturating_sub(LINES as usize))
+    };
     AccountView { debits: kept(account.debits), credits: kept(account.credits) }
 }
 
@@ -292,5 +322,29 @@ mod tests {
         assert_eq!(at(0, 4), None, "older lines may be missing");
         assert_eq!(at(2, 4), Some(30), "those after the instant are all there");
         assert_eq!(balance_at(&account, None, Timestamp::from_millis(0), 100), None);
+    }
+
+    #[test]
+    fn before_the_oldest_line_a_balance_is_told_only_if_the_lines_are_all_there_are() {
+        let account = AccountView {
+            debits: vec![line(20, 3, "POSTED"), line(7, 5, "PENDING")],
+            credits: vec![line(50, 2, "POSTED"), line(1, 4, "PENDING")],
+        };
+        let at = |held, second: i64| balance_at(&account, Some(held), Timestamp::from_millis(second * 1000), 100);
+        assert_eq!(at(23, 1), Some(0), "50 in and 27 out are the whole account");
+        assert_eq!(at(90, 1), None, "67 came from lines that are not here");
+        assert_eq!(at(90, 2), Some(117), "from the oldest line on nothing is missing");
+        let nothing = AccountView::default();
+        assert_eq!(balance_at(&nothing, Some(0), Timestamp::from_millis(0), 100), Some(0));
+        assert_eq!(balance_at(&nothing, Some(5), Timestamp::from_millis(0), 100), None);
+    }
+
+    #[test]
+    fn the_latest_hundred_lines_before_an_instant_are_kept() {
+        let lines: Vec<_> = (0..150).map(|second| line(1, second, "POSTED")).collect();
+        let account = AccountView { debits: lines.clone(), credits: lines[..30].to_vec() };
+        let kept = until(account, Timestamp::from_millis(119_000));
+        assert_eq!(kept.debits, lines[20..120]);
+        assert_eq!(kept.credits, lines[..30]);
     }
 }

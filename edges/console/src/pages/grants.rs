@@ -3,7 +3,8 @@
 //! The grants come from the authorization server. What was spent comes from the outgoing payments of the backend.
 
 use admin_client::{
-    AccessView, Amount, GrantSelection, GrantView, LimitsView, Mutation, OutgoingPaymentState, SpentUnderGrant,
+    AccessView, Amount, GrantSelection, GrantView, LimitsView, Mutation, OutgoingPaymentState, SpendingPayment,
+    SpentUnderGrant,
 };
 use gnap::{RepeatingInterval, Window};
 use serde_json::json;
@@ -90,7 +91,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         return Ok(page.into());
     };
 
-    let found = api.grants_page(&ctx.page_request()?, &selection(&ctx)?, None).await?;
+    let found = api.grants_page(&ctx.page_request()?, &selection(&ctx)?, None).await.map_err(Problem::of_auth)?;
     let empty = Empty {
         title: "No grants found.",
         text: "A client that asks a customer for consent gets a grant. Grants appear here as soon as one is asked for.",
@@ -124,7 +125,7 @@ fn most(limits: &LimitsView) -> Option<&Amount> {
 async fn load(ctx: &Ctx) -> Result<GrantView, Problem> {
     let id = ctx.id("Invalid grant ID.")?;
     let api = ctx.grants().ok_or(Problem::NotFound(NO_AUTH))?;
-    api.grant_view(id).await?.ok_or(Problem::NotFound("Grant not found."))
+    api.grant_view(id).await.map_err(Problem::of_auth)?.ok_or(Problem::NotFound("Grant not found."))
 }
 
 /// `GET /grants/{id}`
@@ -197,7 +198,7 @@ async fn limits(ctx: &Ctx, grant: Uuid, access: &AccessView) -> Result<Block, Pr
     let amounts = [("Debited", &set.debit_amount, true), ("Received", &set.receive_amount, false)];
     let bars = amounts.into_iter().filter_map(|(title, amount, debit)| {
         let amount = amount.as_ref()?;
-        Some(bar(title, amount, sum(&spent, window, debit), &spent))
+        Some(bar(title, amount, &spent, window, debit))
     });
     let limits: Vec<Limit> = bars.collect();
     if let Some(interval) = &set.interval {
@@ -213,11 +214,17 @@ async fn limits(ctx: &Ctx, grant: Uuid, access: &AccessView) -> Result<Block, Pr
     Ok(Block::Limits { title, lead, limits })
 }
 
+/// The payments of the interval.
+fn counted(spent: &SpentUnderGrant, window: Option<Window>) -> impl Iterator<Item = &SpendingPayment> {
+    spent.payments.iter().filter(move |payment| window.is_none_or(|window| window.contains(payment.created_at)))
+}
+
 /// What counts now: a payment on its way counts whole, a failed one with what it sent.
+///
+/// The backend counts what a payment delivered, and the API does not tell that. So a payment that is completed counts
+/// with the amount of its quote here, and a failed one with nothing.
 fn sum(spent: &SpentUnderGrant, window: Option<Window>, debit: bool) -> u64 {
-    let counted =
-        spent.payments.iter().filter(|payment| window.is_none_or(|window| window.contains(payment.created_at)));
-    let amounts = counted.map(|payment| match payment.state {
+    let amounts = counted(spent, window).map(|payment| match payment.state {
         OutgoingPaymentState::Failed if debit => payment.sent_amount.value.min(payment.debit_amount.value),
         OutgoingPaymentState::Failed | OutgoingPaymentState::Cancelled => 0,
         _ if debit => payment.debit_amount.value,
@@ -226,7 +233,13 @@ fn sum(spent: &SpentUnderGrant, window: Option<Window>, debit: bool) -> u64 {
     amounts.fold(0, u64::saturating_add)
 }
 
-fn bar(title: &'static str, limit: &Amount, used: u64, spent: &SpentUnderGrant) -> Limit {
+/// Whether a failed payment may have delivered an amount that is not counted. One that sent nothing delivered nothing.
+fn is_estimate(spent: &SpentUnderGrant, window: Option<Window>) -> bool {
+    counted(spent, window).any(|payment| payment.state == OutgoingPaymentState::Failed && payment.sent_amount.value > 0)
+}
+
+fn bar(title: &'static str, limit: &Amount, spent: &SpentUnderGrant, window: Option<Window>, debit: bool) -> Limit {
+    let used = sum(spent, window, debit);
     let left = limit.value.saturating_sub(used);
     let tone = if left == 0 { Tone::Failed } else { Tone::Done };
     let svg = charts::bar(&[
@@ -237,6 +250,10 @@ fn bar(title: &'static str, limit: &Amount, used: u64, spent: &SpentUnderGrant) 
     let mut about = facts([("Used", money(used)), ("Left", money(left)), ("Limit", money(limit.value))]);
     if spent.more {
         about.push(Fact { label: "Counted", value: Cell::Word("the latest 500 payments of the address") });
+    }
+    if !debit && is_estimate(spent, window) {
+        let why = "a failed payment counts as zero here, but a part of it may have arrived";
+        about.push(Fact { label: "Estimate", value: Cell::Word(why) });
     }
     Limit { title, svg, facts: about }
 }
@@ -251,4 +268,42 @@ pub(crate) async fn revoke(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         return Ok(ctx.done(format!("/grants/{}", grant.id), "The grant was revoked."));
     }
     Ok(Answer::refused(draw(&ctx, &grant, Some(&posted)).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::Timestamp;
+
+    use super::*;
+
+    fn usd(value: u64) -> Amount {
+        Amount { value, asset_code: "USD".to_owned(), asset_scale: 2 }
+    }
+
+    fn payment(state: OutgoingPaymentState, sent: u64) -> SpendingPayment {
+        SpendingPayment {
+            id: Uuid::nil(),
+            state,
+            grant_id: None,
+            debit_amount: usd(103),
+            receive_amount: usd(100),
+            sent_amount: usd(sent),
+            created_at: Timestamp::from_millis(0),
+        }
+    }
+
+    #[test]
+    fn a_received_amount_is_an_estimate_as_soon_as_a_failed_payment_sent_a_part() {
+        use OutgoingPaymentState::{Cancelled, Completed, Failed, Sending};
+        let told = |payments: Vec<SpendingPayment>, debit: bool| {
+            let spent = SpentUnderGrant { payments, more: false };
+            let facts = bar("Received", &usd(1000), &spent, None, debit).facts;
+            (sum(&spent, None, debit), facts.iter().any(|fact| fact.label == "Estimate"))
+        };
+        let sure = vec![payment(Completed, 101), payment(Sending, 5), payment(Cancelled, 0), payment(Failed, 0)];
+        assert_eq!(told(sure.clone(), false), (200, false), "what sent nothing delivered nothing");
+        let part: Vec<_> = sure.into_iter().chain([payment(Failed, 40)]).collect();
+        assert_eq!(told(part.clone(), false), (200, true));
+        assert_eq!(told(part, true), (246, false), "what was sent is known");
+    }
 }

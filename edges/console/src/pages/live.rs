@@ -12,7 +12,6 @@ use futures::stream;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::following::Mark;

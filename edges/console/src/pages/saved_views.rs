@@ -13,6 +13,7 @@ use crate::views::{self, View};
 const YEAR: u64 = 365 * 24 * 3600;
 /// The lists that have views.
 const LISTS: [&str; 3] = ["/payments", "/webhooks/deliveries", "/grants"];
+const NO_LIST: &str = "There is no such list.";
 
 /// The filters of the current address.
 fn filters(ctx: &Ctx) -> Option<String> {
@@ -46,13 +47,18 @@ pub(crate) fn tabs(ctx: &Ctx, first: &'static str) -> Vec<Tab> {
 
 /// `GET /views`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    if ctx.asked("list").is_some_and(|list| !LISTS.contains(&list)) {
+        return Err(Problem::NotFound(NO_LIST));
+    }
     Ok(draw(&ctx, None).into())
 }
 
 fn draw(ctx: &Ctx, posted: Option<&Posted>) -> Page {
     let mut main = Vec::new();
     let sent = |name: &str| posted.and_then(|posted| posted.optional(name)).or_else(|| ctx.asked(name));
-    if let (Some(list), Some(filters)) = (sent("list"), sent("filters")) {
+    // The form links to the list, so another address must not come this far.
+    let list = sent("list").filter(|list| LISTS.contains(list));
+    if let (Some(list), Some(filters)) = (list, sent("filters")) {
         let form = Form::new("", "/views", "Save this view")
             .intro("The view appears as a tab above its list, in this browser.")
             .fields([
@@ -107,14 +113,18 @@ pub(crate) async fn save(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem
         let name = posted.required("name");
         let (path, query) = (posted.text("list").to_owned(), posted.text("filters").to_owned());
         if !LISTS.contains(&path.as_str()) {
-            return Err(Problem::Invalid("There is no such list."));
+            return Err(Problem::Invalid(NO_LIST));
         }
         if !posted.is_good() {
             return Ok(Answer::refused(draw(&ctx, Some(&posted))));
         }
         let view = View { path, query, name };
         let to = view.href();
-        (views::with(before, view), to)
+        let Some(cookie) = views::with(before, view) else {
+            posted.problem = Some("The filters are too long to be saved. Use fewer filters.".to_owned());
+            return Ok(Answer::refused(draw(&ctx, Some(&posted))));
+        };
+        (cookie, to)
     };
     let mut response = Redirect::to(&to).into_response();
     response

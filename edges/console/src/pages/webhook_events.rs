@@ -6,8 +6,8 @@ use admin_client::{PageRequest, WebhookEventView};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::event_kinds::{KINDS, about, kinds};
 use crate::pages::deliveries;
+use crate::pages::event_kinds::{KINDS, about, kinds};
 use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sieve, Table, facts};
 
 /// `GET /webhook-events`

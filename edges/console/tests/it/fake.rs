@@ -48,6 +48,8 @@ pub(crate) struct Fake {
     pub(crate) now: Timestamp,
     pub(crate) mood: Mutex<Mood>,
     pub(crate) empty: Mutex<bool>,
+    /// The authorization server refuses the signature of documents that begin so.
+    pub(crate) auth_refuses: Mutex<Option<&'static str>>,
     calls: Mutex<Vec<(String, Value)>>,
     /// Mutations that took effect, by key.
     done: Mutex<BTreeMap<String, String>>,
@@ -61,6 +63,7 @@ impl Fake {
             now,
             mood: Mutex::default(),
             empty: Mutex::new(false),
+            auth_refuses: Mutex::default(),
             calls: Mutex::default(),
             done: Mutex::default(),
             secrets: Mutex::new(secrets.into_iter().map(|(id, secret)| (id, secret.to_owned())).collect()),
@@ -84,7 +87,8 @@ impl Fake {
     }
 
     pub(crate) fn router(self: &Arc<Self>) -> Router {
-        Router::new().route("/graphql", post(answer)).route("/auth/graphql", post(answer)).with_state(Arc::clone(self))
+        let routes = Router::new().route("/graphql", post(answer)).route("/auth/graphql", post(answer_of_auth));
+        routes.with_state(Arc::clone(self))
     }
 
     fn is_signed(&self, headers: &HeaderMap, body: &Value) -> Option<Uuid> {
@@ -246,12 +250,13 @@ impl Fake {
     }
 
     fn account(&self) -> Value {
-        let transfer = |n: u128, kind: &str, state: &str, amount: &str| {
+        let transfer = |n: u128, kind: &str, state: &str, amount: &str, minutes: u64| {
             json!({"id": Uuid::from_u128(0x7e0 + n), "debitAccountId": ASSET, "creditAccountId": Uuid::from_u128(PEER.as_u128() + n),
-                   "amount": amount, "transferType": kind, "state": state, "createdAt": self.at(90), "expiresAt": null})
+                   "amount": amount, "transferType": kind, "state": state, "createdAt": self.at(minutes), "expiresAt": null})
         };
-        json!({"debits": [transfer(0, "TRANSFER", "POSTED", "104500"), transfer(1, "WITHDRAWAL", "PENDING", "2500")],
-               "credits": [transfer(1, "DEPOSIT", "POSTED", "106567")]})
+        // The lines add up to what the first asset holds.
+        json!({"debits": [transfer(0, "TRANSFER", "POSTED", "104500", 90), transfer(1, "WITHDRAWAL", "PENDING", "2500", 90)],
+               "credits": [transfer(2, "DEPOSIT", "POSTED", "1234568283", 5_000), transfer(1, "DEPOSIT", "POSTED", "106567", 90)]})
     }
 
     fn listed(&self, nodes: Vec<Value>, variables: &Value) -> Value {
@@ -359,6 +364,14 @@ impl Fake {
             other => panic!("the fake does not know {other}"),
         }
     }
+}
+
+async fn answer_of_auth(fake: State<Arc<Fake>>, headers: HeaderMap, body: Json<Value>) -> Response {
+    let refused = *fake.auth_refuses.lock().unwrap();
+    if refused.is_some_and(|begin| body["query"].as_str().unwrap().trim_start().starts_with(begin)) {
+        return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
+    }
+    answer(fake, headers, body).await
 }
 
 async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {

@@ -196,6 +196,13 @@ async fn a_view_of_a_list_is_saved_shown_as_a_tab_and_removed() {
     assert!(!browser.get("/grants").await.html.contains("arrives"), "it belongs to its list");
     let foreign = browser.fill(save, "/views", &[("name", "x"), ("list", "//evil.example")]).await;
     assert_eq!(foreign.status, StatusCode::BAD_REQUEST);
+    let linked = browser.get("/views?list=https%3A%2F%2Fevil.example&filters=type%3DINCOMING").await;
+    assert_eq!(linked.status, StatusCode::NOT_FOUND);
+    assert!(!linked.html.contains("href=\"https://evil"), "{}", linked.html);
+    let long = browser.fill(save, "/views", &[("name", "x"), ("filters", &"x".repeat(9_000))]).await;
+    assert_eq!(long.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(long.html.contains("The filters are too long to be saved."), "{}", long.html);
+    assert!(browser.get("/payments?type=INCOMING").await.html.contains(tab), "the kept views stay");
     let remove = "/views?remove=What+%3Cb%3Earrives%3C/b%3E&from=/payments";
     browser.fill(remove, "/views", &[]).await;
     assert!(!browser.get("/payments?type=INCOMING").await.html.contains("arrives&#60;"));
@@ -208,6 +215,8 @@ async fn a_past_balance_is_shown_for_an_instant_in_the_address() {
     let shown = browser.get(&format!("/ledger/{ASSET}?at=2026-11-20T09:00")).await;
     // The lines are one and a half hours old: 1,045.00 and 25.00 out, 1,065.67 in, of 12,345,678.50 now.
     assert!(shown.html.contains("Balance then") && shown.html.contains("12,345,682.83"), "{}", shown.html);
+    let before_all = browser.get(&format!("/ledger/{PEER}?at=2026-11-01T00:00")).await;
+    assert!(before_all.html.contains("Unknown"), "the lines are not what the peer has: {}", before_all.html);
     assert_eq!(browser.get(&format!("/ledger/{ASSET}?at=yesterday")).await.status, StatusCode::BAD_REQUEST);
 }
 

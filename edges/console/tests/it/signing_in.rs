@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use clock::Clock;
 
 use crate::browser::World;
-use crate::fake::{OPERATOR, OPERATOR_SECRET, TENANT};
+use crate::fake::{GRANT, OPERATOR, OPERATOR_SECRET, TENANT};
 
 #[tokio::test]
 async fn a_page_leads_to_signing_in_and_back() {
@@ -71,6 +71,21 @@ async fn a_changed_cookie_and_a_secret_that_was_changed_elsewhere_sign_out() {
     let mut browser = world.operator().await;
     browser.set_cookie("session", "AAAA");
     assert_eq!(browser.get("/").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_secret_that_only_the_authorization_server_refuses_leaves_the_session() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let grant = format!("/grants/{GRANT}");
+    *world.fake.auth_refuses.lock().unwrap() = Some("mutation");
+    let revoked = browser.fill(&grant, &grant, &[("keyword", "revoke grant")]).await;
+    *world.fake.auth_refuses.lock().unwrap() = Some("");
+    for shown in [revoked, browser.get("/grants").await, browser.get(&grant).await] {
+        assert_eq!(shown.status, StatusCode::BAD_GATEWAY, "{}", shown.html);
+        assert!(shown.html.contains("The authorization server refuses this secret."), "{}", shown.html);
+    }
+    assert_eq!(browser.get("/payments").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 //! The packets wait for the answer, which may reach another process than theirs. So questions and answers are rows, and
 //! every change is made under a lock. A process only keeps packets waiting.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clock::{Clock, Entropy, Timestamp};
@@ -18,7 +19,7 @@ use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, PartialPay
 use payments_store::{Store, Unit};
 use sealed_text::{Place, Sealer};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use webhooks::{Audience, Webhooks};
 
 use crate::unavailable::Unavailable;
@@ -27,6 +28,8 @@ use crate::unavailable::Unavailable;
 pub(crate) const ANSWERS: &str = "partial payment decisions";
 /// The most packets that wait in one process. The senders of further ones try again.
 const WAITING_MAX: usize = 256;
+/// The most of them for one payment, so that one sender leaves room for others.
+pub(crate) const WAITING_FOR_ONE_MAX: usize = 16;
 
 const REJECTED: &str = "Additional data rejected";
 const UNANSWERED: &str = "No response from receiving ASE";
@@ -47,7 +50,23 @@ pub struct PartialPayments {
     times: Option<DecisionTimes>,
     /// Encrypts the data in the event.
     sealer: Sealer,
-    waiting: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
+}
+
+/// Counts the packets that wait for answers in this process.
+#[derive(Debug)]
+struct Waiting {
+    all: Semaphore,
+    /// The payments with waiting packets, so no more than there are permits.
+    of_payments: Mutex<HashMap<IncomingPaymentId, usize>>,
+}
+
+/// A packet that waits, or asks and then waits. Dropping it makes room for another one.
+#[derive(Debug)]
+struct Waits<'a> {
+    waiting: &'a Waiting,
+    payment: IncomingPaymentId,
+    _permit: SemaphorePermit<'a>,
 }
 
 /// What a decision needs from others.
@@ -63,7 +82,41 @@ pub(crate) struct Asking<'a> {
 impl PartialPayments {
     /// With `times` the entity is asked about money with data. Without, all money is accepted.
     pub fn new(times: Option<DecisionTimes>, sealer: Sealer) -> Self {
-        Self { times, sealer, waiting: Arc::new(Semaphore::new(WAITING_MAX)) }
+        Self { times, sealer, waiting: Arc::new(Waiting::new()) }
+    }
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Self { all: Semaphore::new(WAITING_MAX), of_payments: Mutex::default() }
+    }
+
+    /// Counts one more packet to `payment`; `None` if too many wait.
+    fn enter(&self, payment: IncomingPaymentId) -> Option<Waits<'_>> {
+        let permit = self.all.try_acquire().ok()?;
+        let mut of_payments = self.lock();
+        let waiting = of_payments.entry(payment).or_default();
+        if *waiting >= WAITING_FOR_ONE_MAX {
+            return None;
+        }
+        *waiting += 1;
+        Some(Waits { waiting: self, payment, _permit: permit })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IncomingPaymentId, usize>> {
+        self.of_payments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let mut of_payments = self.waiting.lock();
+        if let Some(waiting) = of_payments.get_mut(&self.payment) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                of_payments.remove(&self.payment);
+            }
+        }
     }
 }
 
@@ -71,7 +124,6 @@ impl Asking<'_> {
     /// Decides about the money of a packet to an incoming payment. Waits for the entity's answer if necessary.
     pub(crate) async fn judge(&self, payment: IncomingPaymentId, offered: SenderData<'_>) -> Verdict {
         let Some(times) = self.partial.times else { return Verdict::Take };
-        let Ok(_waiting) = self.partial.waiting.try_acquire() else { return Verdict::Later };
 
         let left = offered.until.saturating_since(self.clock.now());
         match tokio::time::timeout(left, self.ask_and_wait(payment, offered, times)).await {
@@ -100,7 +152,18 @@ impl Asking<'_> {
 
         let now = self.clock.now();
         let known = self.store.tenant(offered.tenant).partial_payments(payment, now - DECISION_HOLDS_FOR).await?;
-        let course = match Course::of(offer, known, now) {
+        let course = Course::of(offer, known, now);
+
+        // A decision that is stored needs no room. A question does before it is asked, so that somebody waits for its
+        // answer.
+        let _waits = match course {
+            Course::Ask | Course::Wait(_) => {
+                let Some(waits) = self.partial.waiting.enter(payment) else { return Ok(Verdict::Later) };
+                Some(waits)
+            }
+            Course::Follow(_) | Course::TooLate | Course::Busy | Course::TooMany => None,
+        };
+        let course = match course {
             Course::Ask => self.ask(payment, offered, offer, last.min(now + times.max_wait)).await?,
             course => Some(course),
         };
@@ -237,4 +300,38 @@ fn verdict(decision: PartialPaymentDecision) -> Verdict {
 
 fn declined(reason: &str) -> Verdict {
     Verdict::Decline { reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn payment(number: usize) -> IncomingPaymentId {
+        IncomingPaymentId::from_uuid(Uuid::from_u128(number as u128))
+    }
+
+    #[test]
+    fn packets_to_one_payment_leave_room_for_those_to_others() {
+        let waiting = Waiting::new();
+        let mut first: Vec<_> = (0..WAITING_FOR_ONE_MAX).map(|_| waiting.enter(payment(0)).unwrap()).collect();
+        assert!(waiting.enter(payment(0)).is_none());
+        assert!(waiting.enter(payment(1)).is_some());
+        first.pop();
+        first.extend(waiting.enter(payment(0)));
+        assert_eq!(first.len(), WAITING_FOR_ONE_MAX);
+        assert!(waiting.enter(payment(0)).is_none());
+    }
+
+    #[test]
+    fn the_packets_of_a_process_are_bounded_and_those_that_ended_leave_nothing() {
+        let waiting = Waiting::new();
+        let all: Vec<_> = (0..WAITING_MAX).map(|number| waiting.enter(payment(number)).unwrap()).collect();
+        assert!(waiting.enter(payment(WAITING_MAX)).is_none());
+        assert_eq!(waiting.lock().len(), WAITING_MAX);
+        drop(all);
+        assert!(waiting.lock().is_empty());
+        assert!(waiting.enter(payment(0)).is_some());
+    }
 }

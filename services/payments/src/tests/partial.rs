@@ -21,7 +21,9 @@ use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
 
 use crate::incoming::live_receivers::LiveReceivers;
-use crate::incoming::partial_payments::{DecidePartialPaymentError, DecisionEffect, DecisionTimes};
+use crate::incoming::partial_payments::{
+    DecidePartialPaymentError, DecisionEffect, DecisionTimes, WAITING_FOR_ONE_MAX,
+};
 use crate::service::Payments;
 use crate::tests::institution::Setup;
 use crate::tests::testing::{Node, OPERATOR, Process};
@@ -357,6 +359,32 @@ on_each_database! {
         assert!(verdicts.iter().all(|verdict| *verdict == declined), "{verdicts:?}");
         assert_eq!(scene.questions().await, 1);
         assert_eq!(scene.offer(two, DATA).await, declined, "the decision also holds for later packets");
+    }
+
+    async fn a_decision_is_followed_while_as_many_packets_wait_as_may(database) {
+        let scene = Scene::open(database, Processes::One, LONG).await;
+        let receivers = &scene.far.parts.receivers;
+        let entity = async {
+            let question = scene.question().await;
+            scene.decide(&question, no()).await
+        };
+        let (verdict, _) = tokio::join!(scene.offer(receivers, DATA), entity);
+        let declined = Verdict::Decline { reason: "who are you?".into() };
+        assert_eq!(verdict, declined);
+
+        let until = scene.far.clock.now() + Duration::from_secs(5);
+        let waiting = join_all((0..=WAITING_FOR_ONE_MAX).map(|_| scene.offer_until(receivers, "other data", until)));
+        let decided = async {
+            let asked = async || (scene.questions().await == 2).then_some(());
+            testkit::until(LONG, asked).await.expect("the entity is asked about the other data");
+            let followed = scene.offer(receivers, DATA).await;
+            (followed, scene.far.clock.now())
+        };
+        let (verdicts, (followed, at)) = tokio::join!(waiting, decided);
+        assert_eq!(followed, declined);
+        assert!(at < until - MARGIN, "the others still waited");
+        let later = verdicts.iter().filter(|verdict| **verdict == Verdict::Later).count();
+        assert_eq!(later, 1, "one packet more than may wait for one payment: {verdicts:?}");
     }
 
     async fn open_questions_about_one_payment_are_bounded_over_all_processes(database) {
