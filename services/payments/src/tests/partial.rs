@@ -20,10 +20,9 @@ use stream::ConnectionId;
 use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
 
+use crate::incoming::decide_partial_payment::{DecidePartialPaymentError, DecisionEffect};
 use crate::incoming::live_receivers::LiveReceivers;
-use crate::incoming::partial_payments::{
-    DecidePartialPaymentError, DecisionEffect, DecisionTimes, WAITING_FOR_ONE_MAX,
-};
+use crate::incoming::partial_payments::{DecisionTimes, WAITING_FOR_ONE_MAX};
 use crate::service::Payments;
 use crate::tests::institution::Setup;
 use crate::tests::testing::{Node, OPERATOR, Process};
