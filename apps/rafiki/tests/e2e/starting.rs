@@ -242,7 +242,7 @@ fn checking_finds_every_mistake_that_would_stop_or_cripple_a_role() {
         ("PRIVATE_KEY_FILE", "/nowhere/key.pem", "cannot read"),
         ("PRIVATE_KEY_FILE", &no_key, "without an Ed25519 private key"),
         ("ADMIN_PORT", &port, "and so is ADMIN_PORT"),
-        ("DATABASE_URL", &text, "no SQLite database"),
+        ("DATABASE_URL", &text, "is not a SQLite database"),
         ("STREAM_SECRET", "c2hvcnQ=", "must be base64 of 32 octets"),
         ("KEY_ID", "a\u{e9}", "KEY_ID"),
         ("ILP_ADDRESS", "nowhere", "ILP_ADDRESS"),
@@ -257,7 +257,7 @@ fn checking_finds_every_mistake_that_would_stop_or_cripple_a_role() {
     let warnings: [(&str, &str, &str); 4] = [
         ("STREAM_SECRET", "", "STREAM_SECRET is not set"),
         ("ADMIN_API_SECRET", "secret", "ADMIN_API_SECRET is a published example"),
-        ("ADMIN_API_SECRT", "x", "is ADMIN_API_SECRET meant?"),
+        ("ADMIN_API_SECRT", "x", "did you mean ADMIN_API_SECRET?"),
         ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/d", "no Postgres server listens at 127.0.0.1:1"),
     ];
     for (name, value, told) in warnings {
