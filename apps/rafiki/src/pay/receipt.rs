@@ -59,6 +59,11 @@ struct ConservationDocument {
     holds: bool,
 }
 
+const ZERO: &str = "zero in every ledger, so no money was made or lost";
+/// Accounts are read one after the other, so another payment may change them in between.
+const NOT_ZERO: &str = "not zero. Other payments may have moved these accounts at the same time. Run `rafiki ledger \
+    verify` to check the ledger";
+
 /// Below this many units of the payer's currency, rounding is noticeable.
 const COARSE: u64 = 10;
 /// What a settlement account is, for readers of the table.
@@ -162,7 +167,7 @@ impl Receipt {
 
         text.push_str("\nLedger accounts that moved\n");
         text.push_str(&self.accounts_table());
-        let verdict = if self.conserves() { "zero in every ledger, so no money was made or lost" } else { "NOT ZERO" };
+        let verdict = if self.conserves() { ZERO } else { NOT_ZERO };
         text.extend(["  Sum: ", verdict, "\n"]);
         if self.moved.iter().any(|one| one.account.name.starts_with("settlement")) {
             text.push_str(SETTLEMENT);
