@@ -148,7 +148,11 @@ fn kind(error: &DbErr) -> Kind {
         | DbErr::Query(RuntimeErr::SqlxError(inner)) => inner,
         _ => return Kind::Fault,
     };
-    match inner.as_ref() {
+    sqlx_kind(inner)
+}
+
+fn sqlx_kind(error: &sqlx::Error) -> Kind {
+    match error {
         sqlx::Error::Database(inner) => {
             let code = inner.code().unwrap_or_default();
             if inner.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
@@ -164,6 +168,11 @@ fn kind(error: &DbErr) -> Kind {
         | sqlx::Error::WorkerCrashed => Kind::Away,
         _ => Kind::Fault,
     }
+}
+
+/// Whether another connection holds what this one needed.
+pub(crate) fn is_in_the_way(error: &sqlx::Error) -> bool {
+    matches!(sqlx_kind(error), Kind::InTheWay)
 }
 
 /// The primary result code is the low octet: 5 is busy, 6 is locked (<https://sqlite.org/rescode.html>).
