@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::postgres::PgPoolOptions;
@@ -85,7 +85,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
     Ok(database(Dialect::Sqlite, reader, writer, Some(line), Wakeups::local()))
 }
 
-/// Opens the file, and tries again while another process holds its lock, for at most `patience`.
+/// Opens the file, and tries again while another process holds its lock, with pauses of `patience` in all.
 ///
 /// SQLite itself does not wait here: the change to the write-ahead log turns a read into a write, and SQLite refuses
 /// that at once if another connection writes (<https://sqlite.org/c3ref/busy_handler.html>).
@@ -94,11 +94,12 @@ async fn open_when_free(
     connection: &SqliteConnectOptions,
     patience: Duration,
 ) -> Result<SqlitePool, sqlx::Error> {
-    let deadline = Instant::now() + patience;
+    let mut waited = Duration::ZERO;
     loop {
         match pool.clone().connect_with(connection.clone()).await {
-            Err(error) if is_in_the_way(&error) && Instant::now() < deadline => {
+            Err(error) if is_in_the_way(&error) && waited < patience => {
                 tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+                waited += BETWEEN_ATTEMPTS;
             }
             ended => return ended,
         }
