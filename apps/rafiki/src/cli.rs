@@ -463,6 +463,13 @@ pub(crate) struct ImportOptions {
     /// The database of the old auth service.
     #[arg(long, value_name = "URL")]
     pub(crate) auth: String,
+    /// The TigerBeetle cluster with the money of the old installation (TIGERBEETLE_REPLICA_ADDRESSES): replicas as
+    /// port, ip:port or host:port, comma separated. It may be the cluster of our own configuration, which then goes on.
+    #[arg(long, value_name = "ADDRESSES")]
+    pub(crate) tigerbeetle: Option<String>,
+    /// The number of that cluster (TIGERBEETLE_CLUSTER_ID).
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, requires = "tigerbeetle")]
+    pub(crate) tigerbeetle_cluster_id: u128,
     /// Show the plan and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,

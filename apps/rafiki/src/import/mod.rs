@@ -12,7 +12,8 @@ use std::time::Duration;
 use clock::{Clock as _, SystemClock};
 use config::{Environment, Mode};
 use database::{Contents, Database, Options};
-use moving::{History, MoveError, MoveSettings, OldInstallation, Since, Target, carry_over, examine, since_of};
+use ledger_tigerbeetle::TigerBeetleLedger;
+use moving::{History, Money, MoveError, MoveSettings, OldInstallation, Since, Target, carry_over, examine, since_of};
 use rafiki_database::UnknownAllowed;
 use rafiki_tables::kept::Keeping;
 use rafiki_tables::sealed::ColumnSecret;
@@ -38,7 +39,10 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     let telling = Telling::start();
     let listen = |step: moving::Step<'_>| telling.hear(step);
     let settings = settings(&options, &backend)?;
-    let mut old = OldInstallation::open(&options.backend, &options.auth, settings).await.map_err(failure)?;
+    let cluster = old_cluster(&options).await?;
+    let money = cluster.as_ref().map_or(Money::Tables, |cluster| Money::Cluster(cluster));
+    let opened = OldInstallation::open(&options.backend, &options.auth, money, settings).await;
+    let mut old = opened.map_err(failure)?;
     let plan = examine(&mut old, &since, &listen).await.map_err(failure)?;
     telling.end();
     say(&report::plan(&plan, &options));
@@ -48,12 +52,8 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
             plan.refusals.len()
         )));
     }
-    if plan.tigerbeetle {
-        return Err(Failure::Check(
-            "the money of the old installation is in a TigerBeetle cluster, and this command reads it from Postgres \
-             only; nothing was written"
-                .to_owned(),
-        ));
+    if plan.lacks_money {
+        return Err(Failure::Check(missing_money(&options).to_owned()));
     }
     if options.dry_run {
         say("This was the plan. Nothing was written; repeat the command without --dry-run to do it.\n");
@@ -71,6 +71,29 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::Check("not every total is equal; do not start on these databases".to_owned()))
+    }
+}
+
+/// How long one answer of the old cluster may take.
+const CLUSTER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The TigerBeetle cluster of the old installation.
+async fn old_cluster(options: &ImportOptions) -> Result<Option<TigerBeetleLedger>, Failure> {
+    let Some(addresses) = &options.tigerbeetle else { return Ok(None) };
+    let joined = TigerBeetleLedger::join(options.tigerbeetle_cluster_id, addresses, CLUSTER_DEADLINE).await;
+    joined.map(Some).map_err(|error| Failure::start("the TigerBeetle cluster of the old installation", error))
+}
+
+fn missing_money(options: &ImportOptions) -> &'static str {
+    match options.tigerbeetle {
+        None => {
+            "the old database has assets, but no accounts of them: its money is in a TigerBeetle cluster. Name the \
+             cluster with --tigerbeetle; nothing was written"
+        }
+        Some(_) => {
+            "the TigerBeetle cluster has no accounts of the old installation; name its own cluster with --tigerbeetle \
+             and --tigerbeetle-cluster-id. Nothing was written"
+        }
     }
 }
 
