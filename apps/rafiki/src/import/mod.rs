@@ -106,7 +106,7 @@ pub(crate) fn webhook_retries(given: Option<u32>, backend: &config::Backend) -> 
 }
 
 fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {
-    let secret = old_secret(options.old_encryption_secret.as_deref())?;
+    let secret = old_secret(options.old.old_encryption_secret.as_deref())?;
     let keep = match options.keep_way_back {
         None => None,
         Some(period) => {
@@ -122,8 +122,8 @@ fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSe
     Ok(MoveSettings {
         secret,
         keep,
-        webhook_retries: webhook_retries(options.old_webhook_retries, backend),
-        grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
+        webhook_retries: webhook_retries(options.old.old_webhook_retries, backend),
+        grace: Duration::from_secs(u64::from(options.old.quotes_good_for) * 60),
         history: if options.history { History::Replayed } else { History::Totals },
         unknown: if options.accept_unknown_version { UnknownAllowed::Yes } else { UnknownAllowed::No },
     })
