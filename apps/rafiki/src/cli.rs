@@ -8,11 +8,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use url::Url;
 use uuid::Uuid;
 
 use crate::ledger_place::LedgerPlace;
 use crate::shadow_place::Place;
+use crate::signatures::options::{SignOptions, VerifyOptions};
 
 /// Interledger payments for wallets and banks.
 #[derive(Debug, Parser)]
@@ -106,6 +108,24 @@ pub(crate) enum Command {
     /// every minute what was counted. No client waits for ours. Runs until it is stopped, and ends with 1 if something
     /// differed. docs/moving-in.md describes it.
     Shadow(ShadowOptions),
+    /// Sign a request or a webhook, and print the headers.
+    Sign(Box<SignOptions>),
+    /// Say whether a signature is right, and if not, why.
+    ///
+    /// Each mistake has a name of its own, listed in docs/signatures.md. Ends with 0 when the signature is right, 1 when
+    /// it is not or when a file cannot be read, 2 wrong arguments.
+    Verify(Box<VerifyOptions>),
+    /// Print a completion script for a shell, for example: rafiki completions bash > /etc/bash_completion.d/rafiki
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write manual pages into a folder.
+    Man {
+        /// The folder, for example /usr/local/share/man/man1.
+        folder: PathBuf,
+    },
     /// Check the configuration.
     Config(ConfigOptions),
     /// Check a ledger.
