@@ -30,22 +30,38 @@ pub(crate) struct Person<'a> {
     pub(crate) token: String,
 }
 
-/// An entry of the rail: place, label, address, whether it begins a group.
-type Entry = (&'static str, &'static str, &'static str, bool);
+/// An entry of the rail.
+struct Entry {
+    place: &'static str,
+    label: &'static str,
+    href: &'static str,
+    begins: Begins,
+}
+
+/// What begins with an entry of the rail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    Group,
+    Nothing,
+}
+
+const fn entry(begins: Begins, place: &'static str, label: &'static str, href: &'static str) -> Entry {
+    Entry { place, label, href, begins }
+}
 
 const RAIL: [Entry; 12] = [
-    ("home", "Home", "/", false),
-    ("payments", "Payments", "/payments", true),
-    ("wallet-addresses", "Wallet addresses", "/wallet-addresses", false),
-    ("ledger", "Ledger", "/ledger", false),
-    ("liquidity", "Liquidity", "/liquidity", false),
-    ("peers", "Peers", "/peers", true),
-    ("assets", "Assets and fees", "/assets", false),
-    ("grants", "Grants", "/grants", true),
-    ("webhook-events", "Webhooks", "/webhook-events", false),
-    ("tenants", "Tenants", "/tenants", true),
-    ("audit", "Audit log", "/audit", false),
-    ("settings", "Settings", "/preferences", false),
+    entry(Begins::Nothing, "home", "Home", "/"),
+    entry(Begins::Group, "payments", "Payments", "/payments"),
+    entry(Begins::Nothing, "wallet-addresses", "Wallet addresses", "/wallet-addresses"),
+    entry(Begins::Nothing, "ledger", "Ledger", "/ledger"),
+    entry(Begins::Nothing, "liquidity", "Liquidity", "/liquidity"),
+    entry(Begins::Group, "peers", "Peers", "/peers"),
+    entry(Begins::Nothing, "assets", "Assets and fees", "/assets"),
+    entry(Begins::Group, "grants", "Grants", "/grants"),
+    entry(Begins::Nothing, "webhook-events", "Webhooks", "/webhook-events"),
+    entry(Begins::Group, "tenants", "Tenants", "/tenants"),
+    entry(Begins::Nothing, "audit", "Audit log", "/audit"),
+    entry(Begins::Nothing, "settings", "Settings", "/preferences"),
 ];
 
 #[derive(Template)]

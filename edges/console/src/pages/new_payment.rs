@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
+use crate::pages::choices::url_of;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Field, Form, Input, Money, Page, facts};
 
@@ -34,15 +35,6 @@ async fn own_address(ctx: &Ctx, posted: &mut Posted, name: &'static str) -> Resu
         posted.refuse(name, ADDRESS);
     }
     Ok(found)
-}
-
-/// A payment pointer is another form of the URL.
-fn url_of(text: &str) -> String {
-    match text.strip_prefix('$') {
-        Some(rest) if rest.contains('/') => format!("https://{rest}"),
-        Some(rest) => format!("https://{rest}/.well-known/pay"),
-        None => text.to_owned(),
-    }
 }
 
 /// `GET /payments/create`
