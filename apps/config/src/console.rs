@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::four_eyes::AssetLimit;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
@@ -49,6 +50,15 @@ pub struct Console {
     /// `CONSOLE_AUDIT_FILE`: the file that records every change made in the console. By default
     /// `./data/console-audit.jsonl`.
     pub audit_file: PathBuf,
+    /// `CONSOLE_FOUR_EYES_ABOVE`: how much one person may move alone, such as `USD 1000, EUR 900.50`. A change that
+    /// moves more waits until a second person approves it; so does a change that moves any amount of another asset, or
+    /// that cannot be undone. Without it no change waits.
+    pub four_eyes: Vec<AssetLimit>,
+    /// `CONSOLE_APPROVAL_HOURS`: after this time a change that nobody approved is given up.
+    pub approval: Duration,
+    /// `CONSOLE_APPROVALS_FILE`: the file with the changes that wait for a second person. By default
+    /// `./data/console-approvals.json`.
+    pub approvals_file: PathBuf,
     /// `CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS`: how many wrong attempts to sign in one address may make; 0 for any
     /// number.
     pub sign_ins_per_minute: u32,
@@ -90,6 +100,9 @@ impl Console {
         r.no_effect(&["ENABLE_INSECURE_MESSAGE_COOKIE"], "NODE_ENV decides for all cookies");
 
         let audit_file = r.text("CONSOLE_AUDIT_FILE").unwrap_or_else(|| "./data/console-audit.jsonl".to_owned());
+        let approvals_file =
+            r.text("CONSOLE_APPROVALS_FILE").unwrap_or_else(|| "./data/console-approvals.json".to_owned());
+        let four_eyes = read_four_eyes(r);
         let minutes = r.number("CONSOLE_IDLE_MINUTES", 30, 1..=1440);
         let hours = r.number("CONSOLE_SESSION_HOURS", 12, 1..=168);
 
@@ -107,6 +120,9 @@ impl Console {
             idle: Duration::from_mins(minutes),
             session: Duration::from_hours(hours),
             audit_file: PathBuf::from(audit_file),
+            four_eyes,
+            approval: Duration::from_hours(r.number("CONSOLE_APPROVAL_HOURS", 24, 1..=168)),
+            approvals_file: PathBuf::from(approvals_file),
             sign_ins_per_minute: r.number("CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS", 10, 0..=1_000_000),
             graphql_url: graphql_url?,
             auth_graphql_url,
@@ -114,6 +130,21 @@ impl Console {
             notices: Vec::new(),
         })
     }
+}
+
+fn read_four_eyes(r: &mut Reader<'_>) -> Vec<AssetLimit> {
+    const NAME: &str = "CONSOLE_FOUR_EYES_ABOVE";
+    let mut limits: Vec<AssetLimit> = Vec::new();
+    for text in r.list(NAME) {
+        match text.parse::<AssetLimit>() {
+            Ok(limit) if limits.iter().any(|known| known.asset_code == limit.asset_code) => {
+                r.problem(NAME, format!("{} has two limits; keep one", limit.asset_code));
+            }
+            Ok(limit) => limits.push(limit),
+            Err(reason) => r.problem(NAME, reason),
+        }
+    }
+    limits
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::console::Console;
 use crate::context::{Answer, Ctx, Problem};
 use crate::files;
 use crate::pages::{
-    accounts, assets, audit, deliveries, export, fees, grants, home, incoming, liquidity,
+    accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, liquidity,
     liquidity_overview, live, new_payment, outgoing,
     payments, peers, preferences, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys,
     webhook_endpoints, webhook_events,
@@ -47,6 +47,7 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         ledger_pages(),
         webhook_pages(),
         grant_pages(),
+        approval_pages(),
         tenant_pages(),
     ]
     .into_iter()
@@ -167,6 +168,14 @@ fn grant_pages() -> Router<Console> {
     Router::new()
         .route("/grants", page(grants::list))
         .route("/grants/{id}", form(grants::page, grants::revoke))
+}
+
+/// The pages of changes that wait for a second person.
+fn approval_pages() -> Router<Console> {
+    Router::new()
+        .route("/approvals", page(approvals::list))
+        .route("/approvals/{id}", page(approvals::page))
+        .route("/approvals/{id}/{decision}", form(approvals::decided_page, approvals::decide))
 }
 
 /// The pages of tenants.

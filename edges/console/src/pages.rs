@@ -3,6 +3,7 @@
 //! Each handler reads from the Admin API and makes a `Page` from it. It changes data only through `Ctx::change`.
 
 pub(crate) mod accounts;
+pub(crate) mod approvals;
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod charts;

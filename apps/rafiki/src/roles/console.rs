@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use config::Mode;
-use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
+use console::{
+    Accent, Console, ConsolePorts, ConsoleSettings, Cookies, FourEyes, Lifetimes, Limit, OneClick,
+};
 use http_kit::ShutdownGate;
 use shared_cache::Rate;
 use tokio::net::TcpListener;
@@ -42,6 +44,17 @@ pub(crate) async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
+/// The rule of the second person, if there is a limit.
+fn four_eyes(config: &config::Console) -> Option<FourEyes> {
+    let limit = |limit: &config::AssetLimit| Limit {
+        asset_code: limit.asset_code.clone(),
+        digits: limit.digits,
+        places: limit.places,
+    };
+    let limits: Vec<Limit> = config.four_eyes.iter().map(limit).collect();
+    (!limits.is_empty()).then_some(FourEyes { limits, lifetime: config.approval })
+}
+
 /// Starts the console.
 pub(crate) fn start(
     config: &config::Console,
@@ -64,6 +77,8 @@ pub(crate) fn start(
         cookies: if config.mode == Mode::Development { Cookies::Plain } else { Cookies::Secure },
         lifetimes: Lifetimes { idle: config.idle, absolute: config.session },
         audit_file: config.audit_file.clone(),
+        four_eyes: four_eyes(config),
+        approvals_file: config.approvals_file.clone(),
         accent: playground.accent,
         sign_ins: Rate::per_minute("console-sign-ins", config.sign_ins_per_minute),
         one_click: playground.one_click,

@@ -9,7 +9,7 @@ use clock::Timestamp;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::home_figures::{self, Seen};
-use crate::pages::{assets, charts, forecast, payments};
+use crate::pages::{approvals, assets, charts, forecast, payments};
 use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
 use crate::words::Words;
 
@@ -30,6 +30,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     if seen.assets.is_empty() {
         main.extend(beginning(ctx.words()));
     }
+    main.extend(approvals::reminder(&ctx).await?);
     main.push(home_figures::block(&seen, ctx.words()));
     main.push(throughput(&seen.latest, seen.now));
     main.extend(liquidity(&ctx, &seen.assets, &seen.peers).await?);

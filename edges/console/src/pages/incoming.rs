@@ -166,11 +166,15 @@ fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&P
     question.page(ctx, Kind::Incoming, payment.id, posted)
 }
 
+/// What the payment holds.
+fn held(payment: &IncomingPaymentView) -> Money {
+    Money { value: payment.liquidity.unwrap_or(0), ..Money::from(&payment.received_amount) }
+}
+
 fn withdrawal(payment: &IncomingPaymentView, here: String) -> Question {
-    let received = Money::from(&payment.received_amount);
     Question {
         title: "Withdraw incoming payment liquidity",
-        amount: Some(Money { value: payment.liquidity.unwrap_or(0), ..received }),
+        amount: Some(held(payment)),
         form: Form::new("", here, "Withdraw liquidity")
             .intro("All money of the payment leaves the ledger for the account-servicing entity.")
             .calls(Mutation::CreateIncomingPaymentWithdrawal),
@@ -241,11 +245,14 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
     let before = json!({"state": payment.state, "metadata": payment.metadata});
 
     let (mutation, input, said) = match act {
-        Act::Withdraw => (
-            Mutation::CreateIncomingPaymentWithdrawal,
-            json!({"incomingPaymentId": id, "idempotencyKey": posted.key(), "timeoutSeconds": "0"}),
-            "Withdrew incoming payment liquidity.",
-        ),
+        Act::Withdraw => {
+            posted.moves(held(&payment));
+            (
+                Mutation::CreateIncomingPaymentWithdrawal,
+                json!({"incomingPaymentId": id, "idempotencyKey": posted.key(), "timeoutSeconds": "0"}),
+                "Withdrew incoming payment liquidity.",
+            )
+        }
         Act::Approve => (Mutation::ApproveIncomingPayment, json!({"id": id}), "Payment was approved."),
         Act::Cancel => {
             posted.confirm("cancel payment");

@@ -29,6 +29,10 @@ impl Subject {
     fn page(&self) -> String {
         format!("/{}/{}", self.place, self.id)
     }
+
+    fn money(&self, value: Option<u64>) -> Money {
+        Money::new(value.unwrap_or(0), &self.code, self.scale)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,6 +99,7 @@ fn draw(ctx: &Ctx, subject: &Subject, way: Way, posted: Option<&Posted>) -> Page
 
 async fn deposit(ctx: Ctx, subject: Subject, mut posted: Posted) -> Result<Answer, Problem> {
     let amount = posted.some_amount("amount", subject.scale, ctx.words());
+    posted.moves(subject.money(amount));
     let key = posted.key();
     let mut input = json!({"amount": choices::amount(amount), "id": key, "idempotencyKey": key});
     let (mutation, said) = if subject.place == "assets" {
@@ -114,6 +119,7 @@ async fn deposit(ctx: Ctx, subject: Subject, mut posted: Posted) -> Result<Answe
 async fn withdraw(ctx: Ctx, subject: Subject, mut posted: Posted) -> Result<Answer, Problem> {
     let amount = posted.some_amount("amount", subject.scale, ctx.words());
     posted.required("timeoutSeconds");
+    posted.moves(subject.money(amount));
     let timeout = posted.number("timeoutSeconds", TIMEOUT_MAX, "Write a number from 0 to 604800, which is a week.");
     let key = posted.key();
     let mut input = json!({
@@ -207,6 +213,7 @@ async fn wallet_address_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page,
 /// `POST /wallet-addresses/{id}/withdraw-liquidity`
 pub(crate) async fn wallet_address(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
     let address = wallet_addresses::load(&ctx).await?;
+    posted.moves(Money::new(address.liquidity.unwrap_or(0), &address.asset.code, address.asset.scale));
     let key = posted.key();
     let input = json!({"walletAddressId": address.id, "id": key, "idempotencyKey": key, "timeoutSeconds": "0"});
     let before = json!({"liquidity": choices::amount(address.liquidity)});

@@ -237,9 +237,13 @@ pub(crate) async fn act_page(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(confirm(&ctx, &payment, &act_of(&ctx)?, None).into())
 }
 
+/// What the payment holds.
+fn held(payment: &OutgoingPaymentView) -> Money {
+    Money { value: payment.liquidity.unwrap_or(0), ..Money::from(&payment.debit_amount) }
+}
+
 fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&Posted>) -> Page {
     let debit = Money::from(&payment.debit_amount);
-    let held = Money { value: payment.liquidity.unwrap_or(0), ..debit.clone() };
     let here = ctx.reader.path.clone();
 
     let question = match act {
@@ -252,7 +256,7 @@ fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&
         },
         Act::Withdraw => Question {
             title: "Withdraw outgoing payment liquidity",
-            amount: Some(held),
+            amount: Some(held(payment)),
             form: Form::new("", here, "Withdraw liquidity")
                 .intro("All remaining money of the payment leaves the ledger for the account-servicing entity.")
                 .calls(Mutation::CreateOutgoingPaymentWithdrawal),
@@ -278,16 +282,22 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
     let key = posted.key();
 
     let (mutation, input, said) = match act {
-        Act::Deposit => (
-            Mutation::DepositOutgoingPaymentLiquidity,
-            json!({"outgoingPaymentId": id, "idempotencyKey": key}),
-            "Deposited outgoing payment liquidity.",
-        ),
-        Act::Withdraw => (
-            Mutation::CreateOutgoingPaymentWithdrawal,
-            json!({"outgoingPaymentId": id, "idempotencyKey": key, "timeoutSeconds": "0"}),
-            "Withdrew outgoing payment liquidity.",
-        ),
+        Act::Deposit => {
+            posted.moves(Money::from(&payment.debit_amount));
+            (
+                Mutation::DepositOutgoingPaymentLiquidity,
+                json!({"outgoingPaymentId": id, "idempotencyKey": key}),
+                "Deposited outgoing payment liquidity.",
+            )
+        }
+        Act::Withdraw => {
+            posted.moves(held(&payment));
+            (
+                Mutation::CreateOutgoingPaymentWithdrawal,
+                json!({"outgoingPaymentId": id, "idempotencyKey": key, "timeoutSeconds": "0"}),
+                "Withdrew outgoing payment liquidity.",
+            )
+        }
         Act::Cancel => {
             posted.confirm("cancel payment");
             (

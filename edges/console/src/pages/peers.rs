@@ -2,7 +2,7 @@
 //!
 //! Tokens can be set here and are never shown.
 
-use admin_client::{Mutation, PeerView};
+use admin_client::{AssetView, Mutation, PeerView};
 use ilp_packet::Address;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
 use crate::pages::{assets, choices};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
+use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts};
 use crate::words::Words;
 
 const INVALID: &str = "Invalid peer ID.";
@@ -144,6 +144,15 @@ fn endpoint(posted: &mut Posted) -> Option<String> {
     posted.url("outgoingEndpoint")
 }
 
+/// Notes the liquidity that a new peer gets at once.
+fn deposits(posted: &mut Posted, name: &'static str, asset: Option<&AssetView>, words: Words) {
+    if let Some(asset) = asset
+        && let Some(value) = posted.amount(name, asset.scale, words)
+    {
+        posted.moves(Money::new(value, &asset.code, asset.scale));
+    }
+}
+
 /// `POST /peers/create`
 pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
     let known = choices::assets(&ctx).await?;
@@ -177,6 +186,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if let Some(name) = posted.optional("name") {
         input["name"] = json!(name);
     }
+    deposits(&mut posted, "initialLiquidity", choices::chosen(&known, chosen), ctx.words());
     for name in ["maxPacketAmount", "liquidityThreshold", "initialLiquidity"] {
         let value = posted.amount(name, scale, ctx.words());
         if value.is_some() {
@@ -235,6 +245,7 @@ pub(crate) async fn by_url(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if let Some(name) = posted.optional("name") {
         input["name"] = json!(name);
     }
+    deposits(&mut posted, "liquidityToDeposit", choices::chosen(&known, chosen), ctx.words());
     for name in ["maxPacketAmount", "liquidityThreshold", "liquidityToDeposit"] {
         let value = posted.amount(name, scale, ctx.words());
         if value.is_some() {

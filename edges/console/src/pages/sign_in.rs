@@ -17,7 +17,7 @@ use crate::console::OneClick;
 use crate::context::{Answer, Ctx, Problem, Reader};
 use crate::posted::{FORM_MAX, Posted};
 use crate::render;
-use crate::session::{Rights, Role, Session};
+use crate::session::{Person, Rights, Role, Session};
 use crate::view::{Block, Field, Form, Input, Page, Tone, short};
 
 const WRONG: &str = "The instance refused this tenant id and API secret. Check both.";
@@ -39,7 +39,7 @@ pub(crate) async fn sign_in(reader: Reader, body: Body) -> Response {
     let (Some(tenant), true) = (tenant, posted.is_good()) else {
         return draw(&reader, StatusCode::UNPROCESSABLE_ENTITY, &posted);
     };
-    enter(&reader, tenant, secret, rights, &mut posted).await
+    enter(&reader, Entering { person: Person::Secret, tenant, secret, rights }, &mut posted).await
 }
 
 /// `POST /sign-in/one-click`
@@ -57,7 +57,9 @@ pub(crate) async fn one_click(reader: Reader, body: Body) -> Response {
         posted.problem = Some(error.to_string());
         return draw(&reader, StatusCode::BAD_GATEWAY, &posted);
     }
-    enter(&reader, chosen.tenant_id, chosen.secret, Rights::Change, &mut posted).await
+    let person = Person::Known { id: format!("button {}", chosen.name), name: chosen.name };
+    let entering = Entering { person, tenant: chosen.tenant_id, secret: chosen.secret, rights: Rights::Change };
+    enter(&reader, entering, &mut posted).await
 }
 
 /// The tenant of the playground is created at the first click.
@@ -76,7 +78,16 @@ async fn create(reader: &Reader, chosen: &OneClick) -> Result<(), AdminError> {
     }
 }
 
-async fn enter(reader: &Reader, tenant: Uuid, secret: String, rights: Rights, posted: &mut Posted) -> Response {
+/// Somebody who signs in.
+struct Entering {
+    person: Person,
+    tenant: Uuid,
+    secret: String,
+    rights: Rights,
+}
+
+async fn enter(reader: &Reader, entering: Entering, posted: &mut Posted) -> Response {
+    let Entering { person, tenant, secret, rights } = entering;
     let console = &reader.console;
     let admin = console.admin(tenant, &secret);
     let (who, name) = match admin.whoami().await {
@@ -101,6 +112,7 @@ async fn enter(reader: &Reader, tenant: Uuid, secret: String, rights: Rights, po
     let role = if who.is_operator { Role::Operator } else { Role::Tenant };
     let session = Session {
         id: console.new_id(),
+        person,
         tenant_id: who.id,
         secret,
         name,
@@ -130,6 +142,7 @@ fn entry(reader: &Reader, session: &Session, action: &str, now: Timestamp) -> En
         stage: Stage::Session,
         tenant: session.tenant_id,
         name: session.name.clone(),
+        person: session.person.name().map(str::to_owned),
         session: session.id,
         from: reader.from.clone(),
         key: None,
