@@ -51,6 +51,7 @@ async fn main() {
             lifetime: Duration::from_hours(24),
         }),
         approvals_file: folder.path().join("approvals.json"),
+        provider: None,
         accent: Accent::Teal,
         sign_ins: Rate::per_minute("sign-ins", 0),
         one_click: vec![

@@ -130,6 +130,26 @@ impl Request {
     }
 }
 
+/// Whether a request is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Waits,
+    /// Too many changes of the tenant wait already.
+    TooMany,
+}
+
+fn added(requests: &mut Vec<Request>, new: Request, now: Timestamp) -> Asked {
+    if requests.iter().any(|known| known.id == new.id) {
+        return Asked::Waits;
+    }
+    let waiting = requests.iter().filter(|known| known.tenant == new.tenant && known.waits(now));
+    if waiting.count() >= WAITING_MAX {
+        return Asked::TooMany;
+    }
+    requests.push(new);
+    Asked::Waits
+}
+
 /// A request as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -156,20 +176,8 @@ impl Approvals {
     }
 
     /// Stores a request. One that is already there stays as it is: its form was sent twice.
-    pub(crate) async fn ask(&self, request: Request, now: Timestamp) -> Result<(), ApprovalsError> {
-        let too_many = self.failed(&"too many changes wait for approval; decide about some of them first");
-        let full = self
-            .under_lock(now, move |requests| {
-                let mine = requests.iter().filter(|known| known.tenant == request.tenant && known.waits(now));
-                let full = mine.count() >= WAITING_MAX;
-                let known = requests.iter().any(|known| known.id == request.id);
-                if !known && !full {
-                    requests.push(request);
-                }
-                full && !known
-            })
-            .await?;
-        if full { Err(too_many) } else { Ok(()) }
+    pub(crate) async fn ask(&self, request: Request, now: Timestamp) -> Result<Asked, ApprovalsError> {
+        self.under_lock(now, move |requests| added(requests, request, now)).await
     }
 
     /// The requests of a tenant, the newest first.
@@ -208,7 +216,8 @@ impl Approvals {
         self.under_lock(now, move |requests| {
             let found = requests.iter_mut().find(|request| request.id == id);
             // Another process may know the outcome already. What is known stays.
-            if let Some(State::Approved { outcome: outcome @ Outcome::Open, .. }) = found.map(|found| &mut found.state) {
+            if let Some(State::Approved { outcome: outcome @ Outcome::Open, .. }) = found.map(|found| &mut found.state)
+            {
                 *outcome = came;
             }
         })
@@ -415,14 +424,15 @@ mod tests {
         assert_eq!(opened(&folder, "old").of(TENANT).await.unwrap(), [request()]);
     }
 
-    #[tokio::test]
-    async fn a_tenant_cannot_fill_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let approvals = opened(&folder, "s");
-        for n in 0..WAITING_MAX {
-            approvals.ask(Request { id: Uuid::from_u128(100 + n as u128), ..request() }, at(0)).await.unwrap();
-        }
-        assert!(approvals.ask(request(), at(0)).await.unwrap_err().to_string().contains("too many"));
-        approvals.ask(request(), at(24)).await.unwrap();
+    #[test]
+    fn a_tenant_cannot_fill_the_file() {
+        let waiting = |n: usize| Request { id: Uuid::from_u128(100 + n as u128), ..request() };
+        let mut requests: Vec<Request> = (0..WAITING_MAX).map(waiting).collect();
+        assert_eq!(added(&mut requests, request(), at(0)), Asked::TooMany);
+        assert_eq!(added(&mut requests, waiting(0), at(0)), Asked::Waits, "it is there already");
+        let of_another = Request { tenant: Uuid::from_u128(2), ..request() };
+        assert_eq!(added(&mut requests, of_another, at(0)), Asked::Waits);
+        assert_eq!(added(&mut requests, waiting(900), at(24)), Asked::Waits, "the others were given up");
+        assert_eq!(requests.len(), WAITING_MAX + 2);
     }
 }

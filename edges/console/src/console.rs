@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use admin_client::{AdminClient, Credentials};
 use clock::{Clock, Entropy, Timestamp};
+use openid_connect::RelyingParty;
 use outbound_http::Outbound;
 use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Rate};
@@ -18,6 +19,7 @@ use crate::audit::{Audit, AuditError};
 use crate::files;
 use crate::following::Following;
 use crate::four_eyes::FourEyes;
+use crate::provider::ProviderSettings;
 use crate::seal::Seal;
 use crate::session::{Lifetimes, Session};
 use crate::subject::Followed;
@@ -82,6 +84,8 @@ pub struct ConsoleSettings {
     pub accent: Accent,
     /// How often one address may sign in.
     pub sign_ins: Rate,
+    /// Where people sign in with accounts of their own.
+    pub provider: Option<ProviderSettings>,
     /// Buttons of the sign-in page.
     pub one_click: Vec<OneClick>,
     /// Other consoles of the playground: name and address.
@@ -121,6 +125,7 @@ struct ConsoleCore {
     seal: Seal,
     audit: Audit,
     approvals: Option<Approvals>,
+    provider: Option<RelyingParty>,
     following: Following<Followed>,
     version: String,
     suffix: String,
@@ -135,6 +140,10 @@ impl Console {
             Some(_) => Some(Approvals::open(&settings.approvals_file, seal.clone())?),
             None => None,
         };
+        let provider = settings.provider.as_ref().map(|provider| {
+            let (clock, entropy) = (Arc::clone(&ports.clock), Arc::clone(&ports.entropy));
+            RelyingParty::new(provider.client.clone(), ports.http.clone(), clock, entropy)
+        });
         // Cookies do not depend on the port, so two consoles on one host need cookies with different names.
         let suffix = hex::encode(&Sha256::digest(settings.graphql_url.as_str())[..4]);
         Ok(Self(Arc::new(ConsoleCore {
@@ -143,6 +152,7 @@ impl Console {
             seal,
             audit,
             approvals,
+            provider,
             following: Following::default(),
             version: files::version(),
             suffix,
@@ -164,6 +174,11 @@ impl Console {
     /// The rule of the second person, and the changes that wait for one.
     pub(crate) fn four_eyes(&self) -> Option<(&FourEyes, &Approvals)> {
         self.0.settings.four_eyes.as_ref().zip(self.0.approvals.as_ref())
+    }
+
+    /// Where people sign in with accounts of their own.
+    pub(crate) fn provider(&self) -> Option<(&ProviderSettings, &RelyingParty)> {
+        self.0.settings.provider.as_ref().zip(self.0.provider.as_ref())
     }
 
     pub(crate) fn following(&self) -> &Following<Followed> {

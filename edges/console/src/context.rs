@@ -15,7 +15,7 @@ use http_kit::ClientAddress;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::approvals::{ApprovalsError, Request, State};
+use crate::approvals::{ApprovalsError, Asked, Request, State};
 use crate::audit::{AuditError, Entry, Stage};
 use crate::console::{Accent, Console, Cookies};
 use crate::form_token;
@@ -76,6 +76,8 @@ pub(crate) enum Problem {
     LooksOnly,
     #[error("The audit log cannot be written, so nothing was done: {0}")]
     Audit(#[from] AuditError),
+    #[error("Too many changes wait for approval. Decide about some of them first.")]
+    TooManyWait,
     #[error("Nothing was done: {0}")]
     Approvals(#[from] ApprovalsError),
     /// The change waits for a second person. Its page has this id.
@@ -105,10 +107,12 @@ impl Problem {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Waits(_) => StatusCode::ACCEPTED,
+            Self::TooManyWait => StatusCode::CONFLICT,
             Self::Audit(_) | Self::Approvals(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ForeignForm | Self::LooksOnly | Self::Nameless | Self::Api(AdminError::Refused { code: ErrorCode::Forbidden, .. }) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::ForeignForm
+            | Self::LooksOnly
+            | Self::Nameless
+            | Self::Api(AdminError::Refused { code: ErrorCode::Forbidden, .. }) => StatusCode::FORBIDDEN,
             Self::Invalid(_) | Self::Api(AdminError::Refused { .. }) => StatusCode::BAD_REQUEST,
             Self::AuthRefuses | Self::Api(_) => StatusCode::BAD_GATEWAY,
         }
@@ -127,6 +131,8 @@ pub(crate) struct Reader {
     pub(crate) flash: Option<(Tone, String)>,
     /// The saved views of this browser.
     pub(crate) views: Vec<View>,
+    /// A sealed attempt to sign in at the provider.
+    pub(crate) attempt: Option<String>,
 }
 
 /// A request of a signed-in user.
@@ -184,6 +190,7 @@ impl FromRequestParts<Console> for Reader {
             from: from.0.to_string(),
             flash,
             views: views::read(cookie(headers, views::COOKIE)),
+            attempt: cookie(headers, &console.cookie("attempt")).map(str::to_owned),
             console: console.clone(),
         })
     }
@@ -457,8 +464,10 @@ impl Ctx {
             state: State::Waiting,
         };
         self.reader.console.audit().add(self.entry_of(Stage::Waits, change)).await?;
-        approvals.ask(request, now).await?;
-        Err(Problem::Waits(id))
+        match approvals.ask(request, now).await? {
+            Asked::Waits => Err(Problem::Waits(id)),
+            Asked::TooMany => Err(Problem::TooManyWait),
+        }
     }
 
     /// Sends a change, and returns the answer.
@@ -575,7 +584,7 @@ pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
         Problem::Invalid(_) => "This address is not valid",
         Problem::ForeignForm | Problem::LooksOnly | Problem::Nameless => "Not allowed",
         Problem::Waits(_) => "Waits for approval",
-        Problem::Audit(_) | Problem::Approvals(_) | Problem::AuthRefuses | Problem::Api(_) => {
+        Problem::Audit(_) | Problem::Approvals(_) | Problem::TooManyWait | Problem::AuthRefuses | Problem::Api(_) => {
             "There was an issue with your request."
         }
     };

@@ -20,9 +20,8 @@ use crate::context::{Answer, Ctx, Problem};
 use crate::files;
 use crate::pages::{
     accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, liquidity,
-    liquidity_overview, live, new_payment, outgoing,
-    payments, peers, preferences, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys,
-    webhook_endpoints, webhook_events,
+    liquidity_overview, live, new_payment, outgoing, payments, peers, preferences, provider, saved_views, search,
+    sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
 
@@ -36,7 +35,9 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
 
     let signing_in = Router::new()
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
-        .route("/sign-in/one-click", post(sign_in::one_click));
+        .route("/sign-in/one-click", post(sign_in::one_click))
+        .route("/sign-in/provider", get(provider::leave))
+        .route("/sign-in/callback", get(provider::back));
 
     let pages = [
         own_pages(),
@@ -165,9 +166,7 @@ fn webhook_pages() -> Router<Console> {
 
 /// The pages of grants.
 fn grant_pages() -> Router<Console> {
-    Router::new()
-        .route("/grants", page(grants::list))
-        .route("/grants/{id}", form(grants::page, grants::revoke))
+    Router::new().route("/grants", page(grants::list)).route("/grants/{id}", form(grants::page, grants::revoke))
 }
 
 /// The pages of changes that wait for a second person.

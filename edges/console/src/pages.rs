@@ -27,6 +27,7 @@ pub(crate) mod payments;
 pub(crate) mod peers;
 pub(crate) mod picture;
 pub(crate) mod preferences;
+pub(crate) mod provider;
 pub(crate) mod saved_views;
 pub(crate) mod search;
 pub(crate) mod sign_in;

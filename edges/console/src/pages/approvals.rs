@@ -162,7 +162,9 @@ fn about(request: &Request) -> Block {
     ]);
     match &request.state {
         State::Waiting => {}
-        State::Refused { by, at } => about.extend(facts([("Not approved by", person(by)), ("Decided", Cell::Time(*at))])),
+        State::Refused { by, at } => {
+            about.extend(facts([("Not approved by", person(by)), ("Decided", Cell::Time(*at))]))
+        }
         State::Approved { by, at, outcome } => {
             about.extend(facts([("Approved by", person(by)), ("Decided", Cell::Time(*at))]));
             if let Outcome::Refused(reason) = outcome {
@@ -291,7 +293,8 @@ async fn take(
 
 fn change(request: &Request) -> Result<Change, Problem> {
     Ok(Change {
-        mutation: mutation(request).ok_or(Problem::NotFound("This version of the console does not know this change."))?,
+        mutation: mutation(request)
+            .ok_or(Problem::NotFound("This version of the console does not know this change."))?,
         key: Some(request.id),
         place: request.place.clone(),
         input: request.input.clone(),

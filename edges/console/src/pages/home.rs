@@ -54,10 +54,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 /// What to do at a new instance.
 fn beginning(words: Words) -> [Block; 2] {
     let text = words.t("This instance is new: begin with an asset, then a peer and wallet addresses.").to_owned();
-    [
-        Block::Note { tone: Tone::Info, text },
-        Block::Actions(vec![Action::main("/assets/create", "Add asset")]),
-    ]
+    [Block::Note { tone: Tone::Info, text }, Block::Actions(vec![Action::main("/assets/create", "Add asset")])]
 }
 
 /// The accounts with a threshold, with their liquidity and a forecast.

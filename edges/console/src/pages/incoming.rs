@@ -217,10 +217,8 @@ fn change_of_metadata(payment: &IncomingPaymentView, here: String) -> Question {
 }
 
 fn decision(here: String) -> Question {
-    let decisions = vec![
-        ("confirm".to_owned(), "Accept the part".to_owned()),
-        ("reject".to_owned(), "Refuse the part".to_owned()),
-    ];
+    let decisions =
+        vec![("confirm".to_owned(), "Accept the part".to_owned()), ("reject".to_owned(), "Refuse the part".to_owned())];
     Question {
         title: "Decide about a partial payment",
         amount: None,

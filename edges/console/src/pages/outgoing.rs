@@ -44,10 +44,8 @@ fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let payment = load(&ctx).await?;
     let admin = ctx.admin();
-    let (around, (receiver, arrived)) = futures::join!(
-        Around::read(&admin, payment.id, payment.wallet_address_id, &KINDS),
-        receiver(&ctx, &payment),
-    );
+    let (around, (receiver, arrived)) =
+        futures::join!(Around::read(&admin, payment.id, payment.wallet_address_id, &KINDS), receiver(&ctx, &payment),);
     let around = around?;
 
     let debit = Money::from(&payment.debit_amount);

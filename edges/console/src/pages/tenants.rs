@@ -278,11 +278,7 @@ impl FirstStep {
             Progress::ToDo => Cell::state("To do", Tone::Waiting),
         };
         let name = Cell::WordLink { href: self.href.clone(), word: self.name };
-        vec![
-            Cell::Lines(vec![name, Cell::Word(self.why)]),
-            state,
-            Cell::WordLink { href: self.href, word: self.word },
-        ]
+        vec![Cell::Lines(vec![name, Cell::Word(self.why)]), state, Cell::WordLink { href: self.href, word: self.word }]
     }
 }
 

@@ -17,6 +17,7 @@ use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use tower::ServiceExt;
 
 use crate::fake::{Fake, OPERATOR, OPERATOR_SECRET, TENANT, TENANT_SECRET};
+use crate::provider::Provider;
 
 pub(crate) struct World {
     pub(crate) fake: Arc<Fake>,
@@ -24,6 +25,7 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     address: SocketAddr,
     four_eyes: Option<FourEyes>,
+    pub(crate) provider: Option<Arc<Provider>>,
     routers: Vec<Router>,
 }
 
@@ -43,16 +45,25 @@ pub(crate) struct Shown {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(None).await
+        Self::with(None, None).await
+    }
+
+    /// A console with a sign-in provider.
+    pub(crate) async fn with_provider() -> Self {
+        Self::with(None, Some(Provider::start().await)).await
     }
 
     /// A console in which more than 1,000 dollars, and what cannot be undone, waits for a second person.
     pub(crate) async fn with_four_eyes() -> Self {
-        let limit = Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 };
-        Self::with(Some(FourEyes { limits: vec![limit], lifetime: Duration::from_hours(4) })).await
+        Self::with(Some(four_eyes()), None).await
     }
 
-    async fn with(four_eyes: Option<FourEyes>) -> Self {
+    /// Both.
+    pub(crate) async fn with_provider_and_four_eyes() -> Self {
+        Self::with(Some(four_eyes()), Some(Provider::start().await)).await
+    }
+
+    async fn with(four_eyes: Option<FourEyes>, provider: Option<Arc<Provider>>) -> Self {
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::at(now));
         let fake = Fake::new(now);
@@ -61,7 +72,7 @@ impl World {
         let api = fake.router();
         tokio::spawn(async move { axum::serve(listener, api).await });
         let folder = tempfile::tempdir().unwrap();
-        let mut world = Self { fake, clock, folder, address, four_eyes, routers: Vec::new() };
+        let mut world = Self { fake, clock, folder, address, four_eyes, provider, routers: Vec::new() };
         world.start_process();
         world
     }
@@ -87,6 +98,7 @@ impl World {
             audit_file: self.folder.path().join("audit.jsonl"),
             four_eyes: self.four_eyes.clone(),
             approvals_file: self.folder.path().join("approvals.json"),
+            provider: self.provider.as_ref().map(|provider| provider.settings()),
             accent: Accent::Teal,
             sign_ins: Rate::per_minute("sign-ins", 3),
             one_click: vec![
@@ -139,6 +151,11 @@ impl World {
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap()
     }
+}
+
+fn four_eyes() -> FourEyes {
+    let limit = Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 };
+    FourEyes { limits: vec![limit], lifetime: Duration::from_hours(4) }
 }
 
 impl Browser<'_> {

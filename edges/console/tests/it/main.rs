@@ -7,6 +7,7 @@ mod approvals;
 mod browser;
 mod fake;
 mod pages;
+mod provider;
 mod safety;
 mod signing_in;
 mod tasks;
