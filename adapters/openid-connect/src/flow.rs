@@ -2,6 +2,7 @@
 //!
 //! What is kept between both steps is an [`Attempt`]; the caller keeps it where only the same browser can bring it back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,11 +130,8 @@ impl RelyingParty {
     }
 
     /// Ends an attempt with the query with which the provider sent the person back.
-    pub async fn finish<'a>(
-        &self,
-        attempt: &Attempt,
-        query: impl Fn(&str) -> Option<&'a str>,
-    ) -> Result<Person, SignInError> {
+    pub async fn finish(&self, attempt: &Attempt, query: &BTreeMap<String, String>) -> Result<Person, SignInError> {
+        let query = |name: &str| query.get(name).map(String::as_str);
         let now = self.0.clock.now();
         if query("state") != Some(&attempt.state) || now >= attempt.begun_at + ATTEMPT_FOR {
             return Err(SignInError::OtherAttempt);
@@ -183,6 +181,17 @@ impl RelyingParty {
     }
 
     async fn exchange(&self, metadata: &Metadata, code: &str, verifier: &str) -> Result<Tokens, SignInError> {
+        let answer = self.0.http.send(self.question(metadata, code, verifier)).await?;
+        if !answer.status.is_success() {
+            let refusal = answer.json::<Refusal>();
+            let text = refusal.map(|refusal| refusal.error_description.unwrap_or(refusal.error));
+            return Err(SignInError::Refused(shown(&text.unwrap_or_else(|_| answer.status.to_string()))));
+        }
+        answer.json().map_err(|_| SignInError::Unusable("its answer has no ID token".to_owned()))
+    }
+
+    /// The request of the tokens for a code (RFC 6749, section 4.1.3).
+    fn question(&self, metadata: &Metadata, code: &str, verifier: &str) -> Request {
         let settings = &self.0.settings;
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
@@ -204,15 +213,8 @@ impl RelyingParty {
                 form.append_pair("client_id", &settings.client_id);
             }
         }
-
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let answer = self.0.http.send(request.header(CONTENT_TYPE, kind).body(Bytes::from(form.finish()))).await?;
-        if !answer.status.is_success() {
-            let refusal = answer.json::<Refusal>();
-            let text = refusal.map(|refusal| refusal.error_description.unwrap_or(refusal.error));
-            return Err(SignInError::Refused(shown(&text.unwrap_or_else(|_| answer.status.to_string()))));
-        }
-        answer.json().map_err(|_| SignInError::Unusable("its answer has no ID token".to_owned()))
+        request.header(CONTENT_TYPE, kind).body(Bytes::from(form.finish()))
     }
 
     /// The claims of the ID token. If its key is not known, the keys are asked once more: the provider may have a new

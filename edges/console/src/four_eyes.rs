@@ -127,9 +127,8 @@ impl FourEyes {
     pub(crate) fn holds_back(&self, mutation: Mutation, amount: Option<&Money>) -> Option<Stakes> {
         let above = amount.filter(|amount| self.is_above(amount)).map(|amount| Stakes::Moves(amount.clone()));
         match weight(mutation) {
-            Weight::Light => above,
             Weight::MovesMoney if amount.is_none() => Some(Stakes::MovesUnknown),
-            Weight::MovesMoney => above,
+            Weight::Light | Weight::MovesMoney => above,
             Weight::Final => Some(Stakes::Final),
         }
     }

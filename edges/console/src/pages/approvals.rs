@@ -163,7 +163,7 @@ fn about(request: &Request) -> Block {
     match &request.state {
         State::Waiting => {}
         State::Refused { by, at } => {
-            about.extend(facts([("Not approved by", person(by)), ("Decided", Cell::Time(*at))]))
+            about.extend(facts([("Not approved by", person(by)), ("Decided", Cell::Time(*at))]));
         }
         State::Approved { by, at, outcome } => {
             about.extend(facts([("Approved by", person(by)), ("Decided", Cell::Time(*at))]));

@@ -63,8 +63,7 @@ async fn arrive(reader: &Reader) -> Response {
         return refused(reader, "This answer belongs to no attempt to sign in from this browser. Begin again.");
     };
 
-    let query = |name: &str| reader.query.get(name).map(String::as_str);
-    let account = match provider.finish(&away.attempt, query).await {
+    let account = match provider.finish(&away.attempt, &reader.query).await {
         Ok(account) => account,
         Err(error) => {
             tracing::warn!(%error, "somebody was not signed in");
@@ -99,6 +98,7 @@ async fn entering(
 }
 
 fn refused(reader: &Reader, text: &str) -> Response {
-    let problem = Some(reader.words.t(text).to_owned());
-    sign_in::draw(reader, StatusCode::UNPROCESSABLE_ENTITY, &Posted { problem, ..Posted::default() })
+    let mut posted = Posted::default();
+    posted.problem = Some(reader.words.t(text).to_owned());
+    sign_in::draw(reader, StatusCode::UNPROCESSABLE_ENTITY, &posted)
 }
