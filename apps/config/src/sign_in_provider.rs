@@ -94,7 +94,7 @@ impl SignInProvider {
         if !scopes.split_whitespace().any(|scope| scope == "openid") {
             r.problem("CONSOLE_OIDC_SCOPES", "must have the word openid");
         }
-        if roles.is_empty() {
+        if r.text("CONSOLE_OIDC_ROLES").is_none() {
             r.problem("CONSOLE_OIDC_ROLES", "must be set: without it nobody may do anything, such as `staff=operator`");
         }
 
