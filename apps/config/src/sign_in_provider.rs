@@ -174,9 +174,9 @@ mod tests {
     #[test]
     fn roles_are_read_in_their_order() {
         let mut environment = environment();
-        environment.set("CONSOLE_OIDC_ROLES", &format!("cn=staff,a=operator-readonly, shop = tenant:{ID}"));
+        environment.set("CONSOLE_OIDC_ROLES", format!("cn=staff,a=operator-readonly, shop = tenant:{ID}"));
         assert!(Console::from_environment(&environment).is_err(), "a comma separates");
-        environment.set("CONSOLE_OIDC_ROLES", &format!("cn=staff=operator, shop = tenant:{ID}"));
+        environment.set("CONSOLE_OIDC_ROLES", format!("cn=staff=operator, shop = tenant:{ID}"));
         let provider = Console::from_environment(&environment).unwrap().provider.unwrap();
         let id = ID.parse().unwrap();
         let expected = [("cn=staff".to_owned(), GivenRole::Operator), ("shop".to_owned(), GivenRole::Tenant(id))];
