@@ -32,9 +32,9 @@ pub struct SignInProvider {
     /// `CONSOLE_URL`: the address of this console in a browser. The provider sends people back to `/sign-in/callback`
     /// below it.
     pub url: Url,
-    /// `OPERATOR_TENANT_ID` of the backend.
+    /// `OPERATOR_TENANT_ID`: the tenant that is the operator.
     pub operator_tenant_id: Uuid,
-    /// `ADMIN_API_SECRET` of the backend. People who sign in at the provider need no secret; the console signs for them.
+    /// `ADMIN_API_SECRET`: the API secret of the operator.
     pub operator_secret: Secret,
 }
 
