@@ -2,9 +2,9 @@
 //!
 //! It reads over its own connection and writes nothing. Each fault is reported once.
 
-use crate::VerifyError;
 use crate::alarm::Alarm;
 use crate::alarm_dedup::AlarmDedup;
+use crate::error::VerifyError;
 use crate::postgres::PostgresWatch;
 use crate::scan::{Findings, ScanLimits, State, scan};
 use crate::source::Source;

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use ledger::{AccountId, AccountState, Balances, Entry};
 
-use crate::VerifyError;
 use crate::alarm::{Alarm, AlarmKind};
+use crate::error::VerifyError;
 use crate::law::standing;
 use crate::movements::Movements;
 use crate::rows::{JournalRow, Rows};

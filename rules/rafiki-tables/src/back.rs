@@ -339,7 +339,12 @@ impl OldRow {
     }
 }
 
-/// An id for a row whose id ours does not have. The same for every repetition.
+/// The id of a row that has no id in our tables. A repetition gives the same id.
+fn derived_once(cause: Uuid, step: &str) -> Uuid {
+    TransferId::derived_once(cause, step).as_uuid()
+}
+
+/// The id of the `n`-th of several such rows.
 fn derived(cause: Uuid, step: &str, n: u64) -> Uuid {
     TransferId::derived(cause, step, n).as_uuid()
 }

@@ -36,6 +36,9 @@ use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
 use crate::refusal::Refusal;
 use crate::routing::Way;
 
+/// The amount of a packet that is refused before it enters the pipeline.
+const NOTHING_MOVED: u64 = 0;
+
 /// The dependencies of the connector.
 #[derive(Clone)]
 pub struct ConnectorPorts {
@@ -312,7 +315,7 @@ impl Shared {
     /// Refuses a packet before it enters the pipeline.
     fn turn_away(&self, source: &Source, refusal: &Refusal) -> Outcome {
         let outcome = self.refuse(refusal);
-        self.counts.answered(source, 0, &outcome);
+        self.counts.answered(source, NOTHING_MOVED, &outcome);
         outcome
     }
 

@@ -20,7 +20,8 @@ use rafiki_tables::refusal::Refusal;
 use rafiki_tables::table::Table;
 
 use crate::comparison::{Comparison, Line, Originals, compare};
-use crate::{Listener, MoveError};
+use crate::error::MoveError;
+use crate::listener::Listener;
 use filling::{Filling, Sink};
 pub use installation::{BackSettings, Installation};
 

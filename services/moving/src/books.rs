@@ -14,9 +14,10 @@ use rafiki_database::Transfers;
 use rafiki_tables::books::{OldAccount, OldState, OldTransfer, asset_accounts};
 use rafiki_tables::row::Row;
 
+use crate::error::MoveError;
+use crate::listener::{Listener, Step};
 use crate::source::{History, OldInstallation};
 use crate::target::Target;
-use crate::{Listener, MoveError, Step};
 
 /// How many accounts or transfers are submitted at once.
 const BATCH: usize = 4_000;

@@ -5,7 +5,7 @@ use ledger::LedgerJournal;
 use rafiki_database::Old;
 use rafiki_tables::cluster::{TransferChange, account_row, transfer_change};
 
-use crate::MoveError;
+use crate::error::MoveError;
 
 /// Takes all accounts and transfers of the cluster. It is called after the snapshot has begun, so the cluster has the
 /// money of every row in the snapshot.

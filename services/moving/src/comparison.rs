@@ -15,8 +15,9 @@ use rafiki_tables::row::Row;
 use rafiki_tables::version::Side;
 
 use crate::counts::COUNTS;
+use crate::error::MoveError;
+use crate::listener::{Listener, Step};
 use crate::target::Target;
-use crate::{Listener, MoveError, Step};
 
 /// How many accounts are read at once.
 const BATCH: usize = 4_000;

@@ -12,9 +12,10 @@ use rafiki_tables::refusal::Refusal;
 use rafiki_tables::row::Row;
 use rafiki_tables::version::Side;
 
+use crate::error::MoveError;
+use crate::listener::{Listener, Step};
 use crate::progress::Since;
 use crate::source::OldInstallation;
-use crate::{Listener, MoveError, Step};
 
 /// How many refusals are named.
 const NAMED: usize = 200;

@@ -11,10 +11,12 @@ use rafiki_tables::row::Row;
 use rafiki_tables::table::Table;
 
 use crate::comparison::{Comparison, Originals, compare};
+use crate::error::MoveError;
 use crate::examination::Plan;
+use crate::listener::{Listener, Step};
 use crate::source::OldInstallation;
 use crate::target::Target;
-use crate::{Listener, MoveError, Step, books, progress, record_work, remainders};
+use crate::{books, progress, record_work, remainders};
 
 /// How many rows are written at once.
 const BATCH: usize = 2_000;

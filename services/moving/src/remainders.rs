@@ -7,7 +7,7 @@ use database::BulkTable;
 use rafiki_tables::carry::{Source, made_ids};
 use rafiki_tables::table::Table;
 
-use crate::MoveError;
+use crate::error::MoveError;
 use crate::progress::texts_of;
 use crate::source::OldInstallation;
 use crate::target::Target;

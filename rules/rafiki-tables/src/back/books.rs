@@ -12,7 +12,7 @@ use payments_model::accounting::{AccountKind, DEPOSIT, EXPECTATION, LedgerAsset,
 use uuid::Uuid;
 
 use crate::back::pairs::{Pair, Share, Unpaired, pair};
-use crate::back::{BackChange, OldRow, OldTable, derived};
+use crate::back::{BackChange, OldRow, OldTable, derived, derived_once};
 use crate::books::{OPENING, OPENING_ACCOUNT, opening_account};
 use crate::record::{Value, object};
 use crate::refusal::{Reason, Refusal};
@@ -242,7 +242,7 @@ impl Books {
         self.transfers += 1;
         let made = self.clock.next(at);
         let values = [
-            ("id", derived(reference, "row of the transfer", 0).into()),
+            ("id", derived_once(reference, "row of the transfer").into()),
             ("transferRef", reference.into()),
             ("debitAccountId", row_of(transfer.debit_account_id).into()),
             ("creditAccountId", row_of(transfer.credit_account_id).into()),
@@ -264,7 +264,7 @@ impl Books {
 
 /// The id of the row of an account.
 fn row_of(account: AccountId) -> Uuid {
-    derived(account.as_uuid(), "row of the account", 0)
+    derived_once(account.as_uuid(), "row of the account")
 }
 
 fn refuse(transfer: &NewTransfer, reason: Reason) -> Refusal {

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::back::{
-    Back, Beside, Context, LostToken, OldRow, OldTable, clear, derived, optional_time, optional_time_of, time, time_of,
+    Back, Beside, Context, LostToken, OldRow, OldTable, clear, derived, derived_once, optional_time, optional_time_of,
+    time, time_of,
 };
 use crate::kept::KeptKind;
 use crate::record::Value;
@@ -215,7 +216,7 @@ pub(super) fn token(row: &Row<'_>, beside: &Beside, context: &Context) -> Result
     };
     let (created_at, lives) = whole_seconds(row, issued_at, expires_at)?;
     let values = [
-        ("id", derived(management, "access token", 0).into()),
+        ("id", derived_once(management, "access token").into()),
         ("value", (&value).into()),
         ("managementId", management.into()),
         ("expiresIn", lives.into()),

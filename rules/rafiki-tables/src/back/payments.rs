@@ -5,8 +5,8 @@ use clock::Timestamp;
 use sealed_text::Place;
 
 use crate::back::{
-    Back, BackChange, Context, OldRow, OldTable, TEXT_MAX, Unfinished, derived, json, json_of, opened, optional_time,
-    optional_time_of, time, time_of,
+    Back, BackChange, Context, OldRow, OldTable, TEXT_MAX, Unfinished, derived_once, json, json_of, opened,
+    optional_time, optional_time_of, time, time_of,
 };
 use crate::record::Value;
 use crate::refusal::{Reason, Refusal};
@@ -68,7 +68,7 @@ fn ilp_details(row: &Row<'_>, created_at: Timestamp) -> Result<Option<OldRow>, R
     let (min, low, high) = (ratio(row, "ilp_min_rate")?, ratio(row, "ilp_low_rate")?, ratio(row, "ilp_high_rate")?);
     let numbers: Vec<String> = [min, low, high].iter().flat_map(|(n, d)| [n.to_string(), d.to_string()]).collect();
     let values = [
-        ("id", derived(id, "details of Interledger", 0).into()),
+        ("id", derived_once(id, "details of Interledger").into()),
         ("quoteId", id.into()),
         ("maxPacketAmount", most.into()),
         ("minExchangeRateNumerator", Value::Json(&numbers[0])),
@@ -191,7 +191,7 @@ pub(super) fn card_details(row: &Row<'_>) -> Result<Back, Refusal> {
     let (payment, request) = (row.uuid("outgoing_payment_id")?, row.text("request_id")?);
     let data = json_of(row, "data")?;
     let values = [
-        ("id", derived(payment, "card details", 0).into()),
+        ("id", derived_once(payment, "card details").into()),
         ("outgoingPaymentId", payment.into()),
         ("requestId", (&request).into()),
         ("data", json(data.as_ref())),

@@ -5,7 +5,7 @@ use payments_model::peer_token::TokenDigest;
 use url::Url;
 
 use crate::back::{
-    Back, Beside, Context, LostToken, OldRow, OldTable, clear, derived, json, json_of, optional_time_of, time_of,
+    Back, Beside, Context, LostToken, OldRow, OldTable, clear, derived_once, json, json_of, optional_time_of, time_of,
 };
 use crate::kept::KeptKind;
 use crate::refusal::{Reason, Refusal};
@@ -48,7 +48,7 @@ pub(super) fn token(row: &Row<'_>, beside: &Beside, context: &Context) -> Result
     };
 
     let values = [
-        ("id", derived(peer, &format!("token {digest}"), 0).into()),
+        ("id", derived_once(peer, &format!("token {digest}")).into()),
         ("token", (&token).into()),
         ("peerId", peer.into()),
         ("createdAt", time_of(row, "created_at")?),

@@ -11,6 +11,10 @@ use uuid::Uuid;
 use crate::back::{OldRow, OldTable, derived};
 use crate::record::{Value, object};
 
+/// The number of the entry of a payment's creation, and of the entry of its end.
+const AT_CREATION: u64 = 0;
+const AT_END: u64 = 1;
+
 /// An amount of an asset.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AssetName {
@@ -124,14 +128,14 @@ pub fn log(grant: &str, spendings: &[Spending], mut totals: Totals) -> SpentLog 
     SpentLog { rows, left_out }
 }
 
-/// One when the payment was made, and another when it took something else in the end.
+/// One entry when the payment was made, and another if it spent another amount in the end.
 fn entries_of(spending: &Spending) -> Vec<LogEntry<'_>> {
     let Amounts { debit, receive } = spending.reserved;
     let begun = spending.created_at.as_millis().saturating_mul(1000);
     let mut entries = vec![LogEntry {
         spending,
         micros: begun,
-        id: derived(spending.payment, "spending", 0),
+        id: derived(spending.payment, "spending", AT_CREATION),
         state: "FUNDING",
         amounts: spending.reserved,
         change: (debit.into(), receive.into()),
@@ -140,7 +144,7 @@ fn entries_of(spending: &Spending) -> Vec<LogEntry<'_>> {
         entries.push(LogEntry {
             spending,
             micros: at.as_millis().saturating_mul(1000).max(begun + 1),
-            id: derived(spending.payment, "spending", 1),
+            id: derived(spending.payment, "spending", AT_END),
             state: &spending.state,
             amounts: actual,
             change: (i128::from(actual.debit) - i128::from(debit), i128::from(actual.receive) - i128::from(receive)),

@@ -193,7 +193,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
 
 /// The ids of the event of an end, and of its delivery.
 pub(super) fn made_ids(payment: Uuid) -> [Uuid; 2] {
-    ["end told by the move", "end delivered by the move"].map(|step| TransferId::derived(payment, step, 0).as_uuid())
+    ["end told by the move", "end delivered by the move"].map(|step| TransferId::derived_once(payment, step).as_uuid())
 }
 
 /// The event of an end that was not sent yet. Its ids are derived from the payment's id.

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use crate::back::installation::{Installation, ids_of};
 use crate::back::spendings::Spendings;
 use crate::back::{BackPlan, ExportError};
+use crate::listener::{Listener, Step};
 use crate::progress::texts_of;
-use crate::{Listener, Step};
 
 /// How many rows are read at once.
 const PAGE: u32 = 2_000;

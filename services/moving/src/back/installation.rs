@@ -17,9 +17,9 @@ use rafiki_tables::table::Table;
 use rafiki_tables::version::Side;
 use uuid::Uuid;
 
-use crate::MoveError;
 use crate::back::ExportError;
 use crate::comparison::{Ours, number};
+use crate::error::MoveError;
 use crate::progress;
 
 /// How often the ledger may have changed while the databases were opened.
