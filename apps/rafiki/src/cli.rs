@@ -196,9 +196,9 @@ fn admin_url(text: &str) -> Result<Url, String> {
 }
 
 fn tenant(text: &str) -> Result<Uuid, String> {
-    let told = "a tenant is named by its id, for example 438fa74a-fa7d-4317-9ced-dde32ece1787; the operator's is the \
+    let message = "a tenant is named by its id, for example 438fa74a-fa7d-4317-9ced-dde32ece1787; the operator's is the \
                 OPERATOR_TENANT_ID of the backend";
-    text.parse().map_err(|_| told.to_owned())
+    text.parse().map_err(|_| message.to_owned())
 }
 
 impl DevOptions {
@@ -639,15 +639,18 @@ mod tests {
 
     #[test]
     fn wrong_options_are_reported_in_the_users_words() {
-        let told = |line: &[&str]| Cli::try_parse_from(line).unwrap_err().to_string();
+        let message = |line: &[&str]| Cli::try_parse_from(line).unwrap_err().to_string();
         for ports in ["0", "65530", "-1", "many"] {
-            assert!(told(&["rafiki", "dev", &format!("--ports={ports}")]).contains("first of forty ports"), "{ports}");
+            assert!(
+                message(&["rafiki", "dev", &format!("--ports={ports}")]).contains("first of forty ports"),
+                "{ports}"
+            );
         }
-        assert!(told(&["rafiki", "dev", "--database", "sqlite:x"]).contains("postgres://user@host:port"));
+        assert!(message(&["rafiki", "dev", "--database", "sqlite:x"]).contains("postgres://user@host:port"));
         let pay = ["rafiki", "pay", "--from", "a", "--to", "b", "--send", "-5", "--secret", "s"];
         assert!(Cli::try_parse_from(pay).is_ok(), "the amount is judged where its currency is known");
         let with_tenant = [&pay[..], &["--admin-url", "http://h:3001", "--tenant", "x"]].concat();
-        assert!(told(&with_tenant).contains("OPERATOR_TENANT_ID of the backend"));
+        assert!(message(&with_tenant).contains("OPERATOR_TENANT_ID of the backend"));
     }
 
     #[test]

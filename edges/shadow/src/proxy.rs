@@ -1,4 +1,4 @@
-//! The listener: relays each request to the old one and its answer to the client.
+//! The listener: relays each request to the old installation, and the answer to the client.
 //!
 //! Nothing here waits for ours.
 
@@ -86,8 +86,8 @@ impl Place {
             Err(error) => {
                 shared.counts.unreachable();
                 tracing::warn!(request = %asked.id, %error, "the old installation did not answer");
-                let told = "the installation behind this proxy did not answer";
-                return drop(answer.send((StatusCode::BAD_GATEWAY, told).into_response()));
+                let message = "the installation behind this proxy did not answer";
+                return drop(answer.send((StatusCode::BAD_GATEWAY, message).into_response()));
             }
         };
 

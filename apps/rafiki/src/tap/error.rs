@@ -16,7 +16,7 @@ pub(crate) enum TapError {
     Currency(String),
     #[error("a PIN has 4 to 12 digits")]
     Pin,
-    #[error("declined ({code}){}", told(description))]
+    #[error("declined ({code}){}", detail(description))]
     Declined { code: String, description: String },
     #[error("the point of sale does not answer: {0}")]
     Unreachable(String),
@@ -27,7 +27,7 @@ pub(crate) enum TapError {
     Unknown { id: Uuid, reason: String },
 }
 
-fn told(description: &str) -> String {
+fn detail(description: &str) -> String {
     if description.is_empty() { String::new() } else { format!(": {description}") }
 }
 
