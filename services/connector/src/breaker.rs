@@ -12,7 +12,7 @@ use clock::Timestamp;
 /// How many exchanges in a row must fail before packets are stopped.
 const FAILURES: u32 = 5;
 
-/// The pause before the first packet that tries again. It doubles with every further failure.
+/// The pause before one packet is let through. It doubles with every further failure.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest such pause.
@@ -76,8 +76,8 @@ impl Default for Line {
 }
 
 impl Breaker {
-    /// Whether a packet may be sent `now`. If the breaker is open and its pause is over, this is the packet that tries,
-    /// and others wait for another pause.
+    /// Whether a packet may be sent `now`. If the breaker is open and its pause is over, this one packet passes, and
+    /// another pause begins.
     pub(crate) fn lets_through(&self, now: Timestamp) -> bool {
         if !self.troubled.load(Ordering::Acquire) {
             return true;
@@ -126,8 +126,8 @@ impl Breaker {
                 line.stopped += 1;
                 Turn::Turned
             }
-            // Many packets may have been under way when the peer became silent. Only one that was sent since says that
-            // it is still silent.
+            // Many packets may have been under way when the peer became silent. Only a packet that was sent later shows
+            // that it is still silent.
             State::Open { tried, .. } if began < *tried => Turn::Same,
             State::Open { tried, pause, .. } => {
                 *tried = now;

@@ -271,7 +271,7 @@ impl Shared {
         };
         self.counts.answered(source, arrived.amount, &outcome);
         if let Some(leader) = leader {
-            leader.tell(to_followers);
+            leader.publish(to_followers);
         }
         outcome
     }

@@ -27,7 +27,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a peer may take to answer whether it recognises repetitions.
 pub(crate) const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a peer that did not answer this question is not asked again, as long as no reply of it is missing.
+/// The pause before a peer that did not answer this question is asked again. It does not apply while a reply of the
+/// peer is missing.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// The next peer's decision.
@@ -45,7 +46,7 @@ pub(crate) struct Forwarder<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// How long after its expiry a reply is still awaited.
     pub(crate) grace: Duration,
-    /// Told of the first answer of a peer and of failures, and when packets to a peer are stopped or pass again.
+    /// Notified of a peer's first answer, of failures, and when packets to a peer are stopped or pass again.
     pub(crate) changes: &'a Notify,
 }
 
@@ -58,15 +59,15 @@ impl Forwarder<'_> {
         self.ask(peer, QUESTION_TIMEOUT, ASK_AGAIN_AFTER).await
     }
 
-    /// Asks for the same when a reply is missing. The outcome depends on the answer, so the peer is asked even if it
-    /// was asked in vain a moment ago.
+    /// Asks the same question when a reply is missing. The outcome depends on the answer, so the peer is asked even if
+    /// it did not answer the question a moment ago.
     pub(crate) async fn find_out(&self, peer: &PeerAccount, at_most: Duration) {
         if let Err(error) = self.ask(peer, at_most, SHORTEST_PAUSE).await {
             tracing::warn!(peer.id = %peer.id(), %error, "the peer of a packet without a reply does not answer");
         }
     }
 
-    /// Asks the peer, unless it was asked in vain less than `pause` ago.
+    /// Asks the peer, unless it left this question unanswered less than `pause` ago.
     async fn ask(&self, peer: &PeerAccount, at_most: Duration, pause: Duration) -> Result<(), UplinkError> {
         if peer.state.repeats() != Repeats::Unknown {
             return Ok(());

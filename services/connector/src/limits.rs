@@ -1,6 +1,6 @@
 //! Limits of packets from and to a peer: rate, number under way, amount, and amount per period.
 //!
-//! Own payments and quotes limit themselves. Only the packets that wait for one peer are limited for them.
+//! Own payments and quotes limit themselves. Here only their packets that wait for one peer are limited.
 
 use bytes::Bytes;
 use clock::{Clock, Timestamp};
@@ -47,7 +47,8 @@ pub(crate) fn check_amount(source: &Source, amount: u64) -> Result<(), Refusal> 
     }
 }
 
-/// Counts `amount` towards what the source may send. A packet above the whole limit is told the limit.
+/// Counts `amount` towards what the source may send. The Reject of a packet above the whole limit
+/// states the limit.
 pub(crate) fn take_in<'a>(source: &'a Source, amount: u64, clock: &'a dyn Clock) -> Result<Option<Counted<'a>>, Stop> {
     let Some(peer) = source.peer() else { return Ok(None) };
     let Some(limit) = peer.record().terms.incoming else { return Ok(None) };

@@ -154,7 +154,7 @@ impl LocalDelivery {
         };
 
         let (mut left, mut attempt) = (bound.left, 0);
-        // What is left only decreases, so this loop ends. What was refused for good stays refused.
+        // What is left only decreases, so this loop ends.
         while let Some(amount) = arrival.takes(bound.expected, left) {
             let taking = Taking { expectation: bound.expectation, amount, attempt };
             match self.balance.credit(id, from, to, Some(taking), until).await {
@@ -176,7 +176,7 @@ impl LocalDelivery {
         money: Money,
         left: u64,
     ) -> Result<Bytes, Stop> {
-        // This very packet may have taken what was left, and only its reply was lost.
+        // This packet may have taken what was left itself, and only its reply was lost.
         if self.balance.recorded(arrived).await?.is_some() {
             return Err(Stop::Repeated);
         }

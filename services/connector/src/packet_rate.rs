@@ -20,7 +20,7 @@ pub struct PacketRate {
 }
 
 impl Default for PacketRate {
-    /// More than one peer sends in practice, so only a faulty peer reaches it.
+    /// The default. It is more than a peer sends in practice, so only a faulty peer reaches it.
     fn default() -> Self {
         Self { packets: 10_000, period: Duration::from_secs(1), burst: 20_000 }
     }
@@ -41,7 +41,7 @@ impl PacketRate {
         }
     }
 
-    /// What one packet takes.
+    /// The draw of one packet.
     pub(crate) fn packet(&self) -> Draw {
         let cost = (nanos_of(self.period) / i64::from(self.packets.max(1))).max(1);
         Draw { cost, tolerance: cost.saturating_mul(i64::from(self.burst.max(1))) }

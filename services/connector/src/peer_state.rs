@@ -29,7 +29,8 @@ pub(crate) struct PeerState {
     /// answer.
     pub(crate) asked_in_vain: Mutex<Option<Timestamp>>,
     pub(crate) breaker: Breaker,
-    /// Until when the ledger is expected to refuse packets to it for lack of liquidity, in milliseconds since the epoch.
+    /// Until this time the ledger is expected to refuse packets to the peer for lack of liquidity, in milliseconds since
+    /// the epoch.
     short_until: AtomicI64,
     /// The last answer, in milliseconds since the epoch; 0 before the first.
     last_answer: AtomicI64,
@@ -81,7 +82,7 @@ impl Crowd {
     }
 }
 
-/// How long other peers are preferred after the ledger has refused a packet for lack of liquidity.
+/// After the ledger has refused a packet for lack of liquidity, other peers are preferred for this time.
 const SHORT: Duration = Duration::from_secs(1);
 
 impl PeerState {

@@ -1,6 +1,6 @@
 //! Replaces the tokens that we and a peer present to each other, without losing packets meanwhile.
 //!
-//! The token that a peer presents is kept as a digest. A token that was made here is told once, to the caller.
+//! Only a digest of a token that a peer presents is stored. A token that was generated here is returned once.
 
 use std::fmt::Write;
 use std::time::Duration;

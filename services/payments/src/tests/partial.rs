@@ -81,7 +81,7 @@ impl Scene {
     }
 
     /// The process that gets the decision: the other one, if there is one.
-    fn told(&self) -> &Payments {
+    fn deciding_process(&self) -> &Payments {
         self.other.as_ref().map_or(&self.far.payments, |process| &process.payments)
     }
 
@@ -96,7 +96,10 @@ impl Scene {
     }
 
     async fn decide(&self, question: &WebhookEvent, decision: PartialPaymentDecision) -> DecisionEffect {
-        self.told().decide_partial_payment(OPERATOR, self.incoming, partial_of(question), decision).await.unwrap()
+        self.deciding_process()
+            .decide_partial_payment(OPERATOR, self.incoming, partial_of(question), decision)
+            .await
+            .unwrap()
     }
 
     /// Sends the payment while the entity decides. Returns the question.
@@ -300,20 +303,20 @@ on_each_database! {
     async fn a_decision_about_something_that_was_not_asked_has_no_effect(database) {
         let scene = Scene::open(database, Processes::One, LONG).await;
         let (never, accept) = (Uuid::from_u128(9), PartialPaymentDecision::Accept);
-        let decided = scene.told().decide_partial_payment(OPERATOR, scene.incoming, never.into(), accept.clone()).await;
+        let decided = scene.deciding_process().decide_partial_payment(OPERATOR, scene.incoming, never.into(), accept.clone()).await;
         assert_eq!(decided.unwrap(), DecisionEffect::None);
 
         let other = scene.far.incoming(Some(10)).await;
         let entity = async {
             let question = scene.question().await;
-            let of_other = scene.told().decide_partial_payment(OPERATOR, other, partial_of(&question), accept).await;
+            let of_other = scene.deciding_process().decide_partial_payment(OPERATOR, other, partial_of(&question), accept).await;
             assert_eq!(of_other.unwrap(), DecisionEffect::None, "another payment's question");
             scene.decide(&question, no()).await
         };
         let (_, effect) = tokio::join!(scene.near.send_due(), entity);
         assert_eq!(effect, DecisionEffect::Counts);
 
-        let unknown = scene.told().decide_partial_payment(OPERATOR, never.into(), never.into(), no()).await;
+        let unknown = scene.deciding_process().decide_partial_payment(OPERATOR, never.into(), never.into(), no()).await;
         assert!(matches!(unknown, Err(DecidePartialPaymentError::UnknownPayment)));
     }
 
