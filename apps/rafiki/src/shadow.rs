@@ -38,7 +38,7 @@ pub(crate) async fn run(options: ShadowOptions) -> Result<(), Failure> {
     for Place { port, pair } in &options.pairs {
         let listener = bind("the shadow", options.listen, *port).await?;
         let address = listener.local_addr().map_err(|error| Failure::start("the shadow", error))?;
-        say(&format!("http://{address} answers as {} and asks {} the same\n", pair.old, pair.ours));
+        say(&format!("http://{address} relays {} and compares it with {}\n", pair.old, pair.ours));
         running.serve(listener, shadow.router(pair.clone()));
     }
     running.work(|stop| asker.run(stop));

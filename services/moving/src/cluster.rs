@@ -1,5 +1,5 @@
 //! Reads the money of an original that keeps it in a TigerBeetle cluster, into temporary tables of the snapshot.
-//! What the rows mean is in `rafiki-tables`; the rest of a pass does not know the difference.
+//! The meaning of the rows is in `rafiki-tables`. The rest of a pass is the same for tables and for a cluster.
 
 use ledger::LedgerJournal;
 use rafiki_database::Old;
@@ -51,5 +51,5 @@ async fn take_transfers(backend: &mut Old, cluster: &dyn LedgerJournal) -> Resul
     Ok(())
 }
 
-/// The place before every record.
+/// The position before the first record.
 const FIRST: u64 = 0;

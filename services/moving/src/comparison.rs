@@ -21,7 +21,7 @@ use crate::target::Target;
 
 /// How many accounts are read at once.
 const BATCH: usize = 4_000;
-/// How many differing accounts are named.
+/// The maximum number of differing accounts that are named.
 const NAMED: usize = 20;
 
 /// One value in the original and in ours.
@@ -79,7 +79,7 @@ impl Originals<'_> {
     }
 }
 
-/// Our databases, as they are or as they were at an instant.
+/// Our databases: their present state, or their state at an instant.
 pub(crate) trait Ours {
     /// The rows of a query.
     fn query(&mut self, side: Side, sql: &str) -> impl Future<Output = Result<Vec<QueryResult>, MoveError>> + Send;
@@ -122,8 +122,8 @@ async fn compare_tables(
         let mut there = old.of(count.side).number(count.what, count.old).await?;
         let here = number(ours, count.side, &count.ours()).await?;
 
-        // The move itself makes the events of ends that the original has not sent yet.
-        if matches!(count.what, "events told or to be told" | "deliveries") {
+        // The move makes the events of ended payments that the original has not sent yet.
+        if matches!(count.what, "events" | "deliveries") {
             there += i128::try_from(untold.len()).unwrap_or(i128::MAX);
         } else if count.what == "events: withdrawals" {
             there += untold.iter().map(|(_, amount)| amount).sum::<i128>();

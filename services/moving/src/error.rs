@@ -19,22 +19,26 @@ pub enum MoveError {
     #[error(transparent)]
     Ledger(#[from] LedgerUnavailable),
     /// Rows cannot be moved. Nothing was written.
-    #[error("{} rows of the original cannot be moved; correct them in Rafiki 2.4. Nothing was written", .0.len())]
+    #[error("{} rows of Rafiki 2.4 cannot be moved. Correct them there. Nothing was written", .0.len())]
     Refused(Vec<Refusal>),
     /// Our databases were filled from another installation.
-    #[error("our databases were filled from another installation; name empty ones. Nothing was written")]
+    #[error("the new databases were filled from another installation. Configure empty databases. Nothing was written")]
     OtherSource,
     /// Our databases have been in use since the last pass.
     #[error(
-        "a role has been started on our databases since the last pass; what it changed would be overwritten. Name empty \
-         databases, or export first. Nothing was written"
+        "a role has been started on the new databases since the last pass, and its changes would be overwritten. Configure \
+         empty databases, or export first. Nothing was written"
     )]
     InUse,
     /// Our databases contain rows that no pass has written.
-    #[error("our databases are not empty and no pass has filled them; name empty ones. Nothing was written")]
+    #[error(
+        "the new databases are not empty, and no pass has filled them. Configure empty databases. Nothing was written"
+    )]
     NotEmpty,
-    /// Our ledger has more than the original says.
-    #[error("account {0} has moved more here than in the original; name the installation that was moved before")]
+    /// An account in our ledger has larger totals than in the original.
+    #[error(
+        "account {0} has moved more money in the new ledger than in Rafiki 2.4. Name the installation that was moved before"
+    )]
     Ahead(String),
     /// Our ledger cannot be read.
     #[error("{0}")]

@@ -1,5 +1,5 @@
 //! One pass: rows, jobs, money, comparison. It may be killed at any point and repeated.
-//! How far it came is in `progress`.
+//! The progress is stored by `progress`.
 
 use std::collections::HashMap;
 

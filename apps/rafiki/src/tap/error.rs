@@ -12,7 +12,7 @@ pub(crate) enum TapError {
     NoCard(String),
     #[error("there is no virtual terminal at {0}; the playground has one for each of its seeded accounts")]
     NoTerminal(String),
-    #[error("cards do not pay in {0}")]
+    #[error("cards cannot pay in the currency {0}")]
     Currency(String),
     #[error("a PIN has 4 to 12 digits")]
     Pin,
@@ -21,8 +21,8 @@ pub(crate) enum TapError {
     #[error("the point of sale does not answer: {0}")]
     Unreachable(String),
     #[error(
-        "it is not known whether tap {id} was paid: {reason}\nAsk again with the same id; then it is paid once, or not \
-         at all: --request-id {id}"
+        "it is not known whether tap {id} was paid: {reason}\nRepeat the command with --request-id {id}: the tap is paid \
+         once or not at all"
     )]
     Unknown { id: Uuid, reason: String },
 }

@@ -23,7 +23,7 @@ use crate::progress::texts_of;
 
 /// How many rows are read at once.
 const PAGE: u32 = 2_000;
-/// How many refusals are named.
+/// The maximum number of refusals that are named.
 const NAMED: usize = 200;
 
 /// Where the rows go.
@@ -52,7 +52,7 @@ impl<'a> Filling<'a> {
         for table in Table::ALL {
             match table {
                 Table::OutgoingPaymentGrantSpendings => self.spendings().await?,
-                // They are read beside others.
+                // These tables are read together with others.
                 Table::OutgoingPaymentGrantSpent
                 | Table::GrantIdentifiers
                 | Table::KeptPeerTokens
@@ -122,7 +122,7 @@ impl<'a> Filling<'a> {
         }
     }
 
-    /// After a refusal nothing more is written: the plan goes on, to name every row.
+    /// After a refusal nothing more is written. The plan continues, to name every refused row.
     async fn write(&mut self, written: Written) -> Result<(), ExportError> {
         let Sink::Into { backend, auth } = &mut self.sink else { return Ok(()) };
         if !self.plan.refusals.is_empty() {
@@ -192,7 +192,7 @@ impl<'a> Filling<'a> {
     }
 }
 
-/// Rows that are written together, by table in the order in which they can be.
+/// Rows that are written together, grouped by table. The tables are in the order in which they can be written.
 #[derive(Default)]
 struct Written(BTreeMap<OldTable, Vec<String>>);
 

@@ -22,7 +22,7 @@ use crate::comparison::{Ours, number};
 use crate::error::MoveError;
 use crate::progress;
 
-/// How often the ledger may have changed while the databases were opened.
+/// The number of attempts to open the databases while the ledger does not change.
 const TRIES: u32 = 20;
 
 /// Settings of an export.
@@ -48,7 +48,7 @@ pub struct Installation {
     pub(crate) journal: Journal,
     pub(crate) tables: HashMap<Table, BulkTable>,
     pub(crate) context: Context,
-    /// Reservations that have run out and are still counted as pending.
+    /// Reservations that have timed out and are still counted as pending.
     pub(crate) run_out: std::collections::BTreeMap<AccountId, (u128, u128)>,
 }
 
@@ -150,7 +150,7 @@ impl Ours for Installation {
             found.into_iter().map(|state| (state.account.created.id, state)).collect();
         let account = |id: AccountId| {
             let mut account = found.get(&id)?.account;
-            // The original counts what has run out as given back.
+            // In the original, reservations that have timed out count as released.
             if let Some((debits, credits)) = self.run_out.get(&id) {
                 account.debits_pending = account.debits_pending.saturating_sub(*debits);
                 account.credits_pending = account.credits_pending.saturating_sub(*credits);
