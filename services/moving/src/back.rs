@@ -48,7 +48,7 @@ pub enum ExportError {
         "the ledger changes while the databases are opened, so they cannot be read as of one instant. Stop the backend, or \
          repeat the command at a quieter time. Nothing was written"
     )]
-    AtWork,
+    LedgerChanges,
     /// The outcome of some packets is not known.
     #[error(
         "the outcome of {0} packets is not known yet. Start the backend, wait until their payments have continued, stop \

@@ -185,7 +185,7 @@ impl Wanted {
         match transfer.state {
             OldState::Held { .. } => self == Self::Held,
             OldState::Single | OldState::Posted if deposit => self == Self::In,
-            OldState::GivenBack | OldState::Single | OldState::Posted => self == Self::Out,
+            OldState::Voided | OldState::Single | OldState::Posted => self == Self::Out,
         }
     }
 }
@@ -309,11 +309,11 @@ fn add(submitted: &mut Vec<NewTransfer>, old: &OldTransfer, here: Option<&Transf
         (OldState::Posted, Some(TransferState::Expired | TransferState::Voided)) => {
             submitted.push(NewTransfer { id: old.settling("posted after it ran out"), ..transfer });
         }
-        (OldState::GivenBack, None) => {
+        (OldState::Voided, None) => {
             submitted.push(transfer.into_pending_for_ever());
             submitted.push(NewTransfer::void(old.settling("given back by the move"), transfer.id));
         }
-        (OldState::GivenBack, Some(TransferState::Pending)) => {
+        (OldState::Voided, Some(TransferState::Pending)) => {
             submitted.push(NewTransfer::void(old.settling("given back by the move"), transfer.id));
         }
         (OldState::Held { seconds }, None) => {

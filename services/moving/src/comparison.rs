@@ -116,7 +116,7 @@ async fn compare_tables(
     ours: &mut impl Ours,
     comparison: &mut Comparison,
 ) -> Result<(), MoveError> {
-    let untold = old.backend.untold_ends().await?;
+    let unannounced = old.backend.unannounced_ends().await?;
 
     for count in COUNTS {
         let mut there = old.of(count.side).number(count.what, count.old).await?;
@@ -124,9 +124,9 @@ async fn compare_tables(
 
         // The move makes the events of ended payments that the original has not sent yet.
         if matches!(count.what, "events" | "deliveries") {
-            there += i128::try_from(untold.len()).unwrap_or(i128::MAX);
+            there += i128::try_from(unannounced.len()).unwrap_or(i128::MAX);
         } else if count.what == "events: withdrawals" {
-            there += untold.iter().map(|(_, amount)| amount).sum::<i128>();
+            there += unannounced.iter().map(|(_, amount)| amount).sum::<i128>();
         }
 
         let line = Line { what: count.what.to_owned(), old: there.to_string(), ours: here.to_string() };
@@ -232,11 +232,11 @@ async fn compare_accounts(
                 sum_here.add(here);
 
                 comparison.compared += 1;
-                if there.told() != here.told() {
+                if there.to_text() != here.to_text() {
                     comparison.differing += 1;
                     if comparison.accounts.len() < NAMED {
                         let what = format!("{} {}", title(account.kind), account.id());
-                        comparison.accounts.push(Line { what, old: there.told(), ours: here.told() });
+                        comparison.accounts.push(Line { what, old: there.to_text(), ours: here.to_text() });
                     }
                 }
             }
@@ -250,7 +250,7 @@ async fn compare_accounts(
 
     for ((ledger, kind), (there, here)) in sums {
         let what = format!("ledger {ledger} {kind}");
-        comparison.ledgers.push(Line { what, old: there.told(), ours: here.told() });
+        comparison.ledgers.push(Line { what, old: there.to_text(), ours: here.to_text() });
     }
 
     Ok(())
@@ -264,7 +264,7 @@ impl Money {
         self.held += other.held;
     }
 
-    fn told(self) -> String {
+    fn to_text(self) -> String {
         let Self { accounts, debits, credits, held } = self;
         format!("{accounts}: debits {debits}, credits {credits}, held {held}")
     }

@@ -142,7 +142,7 @@ async fn examine_books(old: &mut OldInstallation, since: Option<Timestamp>, plan
         match Row::read("ledgerTransfers", &json).and_then(|row| OldTransfer::read(&row, at)) {
             Ok(transfer) => match transfer.state {
                 OldState::Held { .. } => plan.held += 1,
-                OldState::GivenBack => *plan.changes.entry(Change::HoldGivenBack).or_default() += 1,
+                OldState::Voided => *plan.changes.entry(Change::HoldVoided).or_default() += 1,
                 OldState::Single | OldState::Posted => {}
             },
             Err(refusal) => plan.refusals.push(refusal),

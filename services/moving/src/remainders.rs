@@ -97,8 +97,8 @@ async fn remove(
 /// The events and deliveries that the move makes for ended payments whose event the original has not sent yet. They are
 /// not in the original, and must not be deleted here.
 async fn made_by_the_move(old: &mut OldInstallation) -> Result<HashSet<String>, MoveError> {
-    let untold = old.backend.untold_ends().await?;
-    Ok(untold.into_iter().flat_map(|(payment, _)| made_ids(payment)).map(|id| id.to_string()).collect())
+    let unannounced = old.backend.unannounced_ends().await?;
+    Ok(unannounced.into_iter().flat_map(|(payment, _)| made_ids(payment)).map(|id| id.to_string()).collect())
 }
 
 fn id_of(row: &str, column: &str) -> Option<String> {

@@ -46,7 +46,7 @@ pub(super) fn setting(row: &Row<'_>) -> Result<Back, Refusal> {
 pub(super) fn asset(row: &Row<'_>) -> Result<Back, Refusal> {
     let ledger = row.count("ledger")?;
     if ledger > LEDGER_MAX {
-        return Err(row.refuse(Reason::TooLargeThere { column: "ledger", found: ledger.to_string() }));
+        return Err(row.refuse(Reason::TooLargeForOriginal { column: "ledger", found: ledger.to_string() }));
     }
     let code = row.text("code")?;
     let values = [

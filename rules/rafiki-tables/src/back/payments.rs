@@ -95,7 +95,7 @@ fn ratio(row: &Row<'_>, column: &'static str) -> Result<(u128, u128), Refusal> {
 /// A ratio as a decimal number, and whether it was rounded down for that.
 fn decimal_rounded_down(row: &Row<'_>, column: &'static str) -> Result<(String, bool), Refusal> {
     let (above, below) = ratio(row, column)?;
-    let too_large = || row.refuse(Reason::TooLargeThere { column, found: format!("{above}/{below}") });
+    let too_large = || row.refuse(Reason::TooLargeForOriginal { column, found: format!("{above}/{below}") });
     let (whole, mut rest) = (above / below, above % below);
     if whole >= RATE_END {
         return Err(too_large());
@@ -208,15 +208,15 @@ mod tests {
 
     #[test]
     fn an_estimated_rate_has_ten_digits_after_the_point_and_is_rounded_down() {
-        let told = |rate: &str| {
+        let decimal = |rate: &str| {
             let json = format!(r#"{{"id":"a","estimated_rate":"{rate}"}}"#);
             decimal_rounded_down(&Row::read("quotes", &json).unwrap(), "estimated_rate")
                 .map_err(|refusal| refusal.reason)
         };
-        assert_eq!(told("9500000000/10000000000"), Ok(("0.9500000000".to_owned(), false)));
-        assert_eq!(told("2/3"), Ok(("0.6666666666".to_owned(), true)));
-        assert_eq!(told("188/10"), Ok(("18.8000000000".to_owned(), false)));
-        assert!(matches!(told("10000000000/1"), Err(Reason::TooLargeThere { .. })));
-        assert!(matches!(told("1/0"), Err(Reason::Malformed { .. })));
+        assert_eq!(decimal("9500000000/10000000000"), Ok(("0.9500000000".to_owned(), false)));
+        assert_eq!(decimal("2/3"), Ok(("0.6666666666".to_owned(), true)));
+        assert_eq!(decimal("188/10"), Ok(("18.8000000000".to_owned(), false)));
+        assert!(matches!(decimal("10000000000/1"), Err(Reason::TooLargeForOriginal { .. })));
+        assert!(matches!(decimal("1/0"), Err(Reason::Malformed { .. })));
     }
 }

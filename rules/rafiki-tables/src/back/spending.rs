@@ -1,7 +1,7 @@
 //! What payments have spent under a grant, as the log of running totals that the original keeps.
 //!
-//! The newest entry of a grant, and of each of its periods, shows the totals that are stored here. Earlier entries are
-//! what was there before, as far as the payments tell.
+//! The newest entry of a grant, and of each of its periods, shows the totals that are stored here. Earlier entries show
+//! earlier totals, which are computed from the payments.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct AssetName {
     pub scale: u8,
 }
 
-/// What a payment takes of its grant: from the payer, and for the receiver.
+/// The amounts of a payment that count towards its grant: from the payer, and for the receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amounts {
     /// From the payer.
@@ -42,9 +42,9 @@ pub struct Spending {
     pub state: String,
     /// Begin and end of its period.
     pub period: Option<(Timestamp, Timestamp)>,
-    /// What it reserved.
+    /// The reserved amounts.
     pub reserved: Amounts,
-    /// What it spent, and when that was known.
+    /// The spent amounts, and the time at which they were known.
     pub actual: Option<(Amounts, Timestamp)>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -72,7 +72,7 @@ pub const WHOLE_LIFE: Period = -1;
 /// Totals of a grant that are stored.
 pub type Totals = BTreeMap<(Period, SpentSide, AssetName), u64>;
 
-/// The log of a grant, oldest entry first, and what of the stored totals no newest entry shows, by period and side.
+/// The log of a grant, oldest entry first, and the stored totals that no newest entry shows, by period and side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpentLog {
     /// The entries.
@@ -87,7 +87,7 @@ struct LogEntry<'a> {
     id: Uuid,
     state: &'a str,
     amounts: Amounts,
-    /// What it adds to the totals.
+    /// The change of the totals.
     change: (i128, i128),
 }
 
@@ -216,7 +216,7 @@ mod tests {
             ((WHOLE_LIFE, SpentSide::Receive, asset("MXN")), 7),
         ]);
         let log = log("g", &[spending(1, 0, 100, Some(30)), spending(2, 5, 100, None)], totals);
-        let told: Vec<(i64, String)> = log
+        let entries: Vec<(i64, String)> = log
             .rows
             .iter()
             .map(|row| {
@@ -226,7 +226,7 @@ mod tests {
             })
             .collect();
         let states = |total, state: &str| (total, state.to_owned());
-        assert_eq!(told, [states(100, "FUNDING"), states(200, "FUNDING"), states(130, "FAILED")]);
+        assert_eq!(entries, [states(100, "FUNDING"), states(200, "FUNDING"), states(130, "FAILED")]);
         assert_eq!(log.left_out, BTreeMap::from([((WHOLE_LIFE, SpentSide::Receive), 7)]));
     }
 }

@@ -49,7 +49,7 @@ pub struct Installation {
     pub(crate) tables: HashMap<Table, BulkTable>,
     pub(crate) context: Context,
     /// Reservations that have timed out and are still counted as pending.
-    pub(crate) run_out: std::collections::BTreeMap<AccountId, (u128, u128)>,
+    pub(crate) timed_out: std::collections::BTreeMap<AccountId, (u128, u128)>,
 }
 
 impl Installation {
@@ -75,13 +75,13 @@ impl Installation {
             let at = clock.now();
             if journal.last().await? == Journal::open(ledger).await?.last().await? {
                 let context = context(&ours, at, settings).await?;
-                let run_out = std::collections::BTreeMap::new();
-                return Ok(Self { backend: ours, auth: grants, journal, tables, context, run_out });
+                let timed_out = std::collections::BTreeMap::new();
+                return Ok(Self { backend: ours, auth: grants, journal, tables, context, timed_out });
             }
             ours.close().await?;
             grants.close().await?;
         }
-        Err(ExportError::AtWork)
+        Err(ExportError::LedgerChanges)
     }
 
     /// The instant.
@@ -151,7 +151,7 @@ impl Ours for Installation {
         let account = |id: AccountId| {
             let mut account = found.get(&id)?.account;
             // In the original, reservations that have timed out count as released.
-            if let Some((debits, credits)) = self.run_out.get(&id) {
+            if let Some((debits, credits)) = self.timed_out.get(&id) {
                 account.debits_pending = account.debits_pending.saturating_sub(*debits);
                 account.credits_pending = account.credits_pending.saturating_sub(*credits);
             }
