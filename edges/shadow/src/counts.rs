@@ -72,9 +72,9 @@ impl fmt::Display for Counts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         write!(
             f,
-            "{} requests answered by the old one, which failed to answer {} more. Ours: {} equal, {} equal a moment \
-             later, {} different, {} without an answer in time. Not asked: {} writes, {} because too many were waiting, \
-             {} about what only the old one has, {} signed for other ids",
+            "Old installation: {} requests answered, {} not answered. New installation: {} equal, {} equal after a \
+             repetition, {} different, {} without an answer in time. Not sent: {} writes, {} because too many were waiting, \
+             {} about what only the old installation has, {} signed for other ids",
             read(&self.relayed),
             read(&self.unreachable),
             self.of(Result::Equal),
