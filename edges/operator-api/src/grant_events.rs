@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_taken_from_who_knows_the_secret_and_recorded_once() {
+    fn an_event_is_accepted_only_with_the_secret_and_recorded_once() {
         block_on(async {
             let (api, store, _database) = scene().await;
             let shown = ("authorization", "Bearer shared");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_about_a_grant_is_refused() {
+    fn a_body_that_is_no_event_about_a_grant_is_refused() {
         block_on(async {
             let (api, _store, _database) = scene().await;
             let mut nameless = handed_over(2, "grant.created");

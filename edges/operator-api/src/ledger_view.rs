@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peers_account_tells_why_the_peer_did_not_answer() {
+    fn a_peers_account_shows_why_the_peer_did_not_answer() {
         block_on(async {
             let scene = scene().await;
             let (_, all) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &json!({})).await;

@@ -240,7 +240,7 @@ async fn an_injected_rounding_change_is_reported_with_the_payment_and_both_amoun
 }
 
 #[tokio::test]
-async fn without_writes_ours_is_not_asked_for_what_only_the_old_one_made() {
+async fn without_writes_requests_about_what_only_the_old_one_made_are_not_sent_to_ours() {
     let old = Fake::new(Rounding::Down, 1_000, "2026-11-26T20:00:00.000Z").serve().await;
     let ours = Fake::new(Rounding::Up, 9_000, "2026-11-26T20:00:00.000Z");
     let made = Arc::clone(&ours.made);
@@ -258,7 +258,7 @@ async fn without_writes_ours_is_not_asked_for_what_only_the_old_one_made() {
 }
 
 #[tokio::test]
-async fn the_clients_answer_does_not_wait_for_ours_and_what_does_not_fit_is_counted() {
+async fn the_clients_answer_does_not_wait_for_ours_and_requests_that_do_not_fit_are_counted() {
     let old = Fake::new(Rounding::Down, 1_000, "2026-11-26T20:00:00.000Z").serve().await;
     let silent = serve(Router::new().fallback(any(async || std::future::pending::<()>().await))).await;
     let settings = Settings { queue: 4, patience: Duration::from_millis(20), ..with_writes() };
@@ -286,7 +286,7 @@ async fn large_answers_fill_the_queue_by_their_octets() {
 }
 
 #[tokio::test]
-async fn a_changed_request_to_the_admin_api_is_signed_anew_and_others_that_are_signed_are_left_out() {
+async fn a_changed_request_to_the_admin_api_is_signed_again_and_other_signed_requests_are_left_out() {
     let ours = serve(Router::new().route("/graphql", post(graphql)).route("/quotes", post(second_quote))).await;
     let old = serve(Router::new().route("/graphql", post(graphql)).route("/quotes", post(first_quote))).await;
     let secrets = HashMap::from([("operator".to_owned(), "shared".to_owned())]);
@@ -316,7 +316,7 @@ async fn second_quote() -> axum::Json<Value> {
 }
 
 #[tokio::test]
-async fn a_read_that_ours_catches_up_with_is_equal_a_moment_later() {
+async fn a_read_of_a_value_that_is_late_at_ours_is_equal_after_a_repetition() {
     let old = serve(Router::new().fallback(get(async || r#"{"state":"COMPLETED"}"#))).await;
     let asked = Arc::new(AtomicU64::new(0));
     let ours = serve(Router::new().fallback(get(move || {

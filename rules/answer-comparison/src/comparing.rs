@@ -605,7 +605,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_old_one_made_is_known_after_ours_refused() {
+    fn an_id_that_only_the_old_one_made_is_known_after_ours_refused() {
         let mut known = Known::new(10);
         let body = format!("{{\"id\":\"{OLD}\"}}");
         let exchange = Exchange {

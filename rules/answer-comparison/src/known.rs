@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_write_made_only_there_is_known_and_what_it_asked_for_is_not() {
+    fn ids_that_a_write_made_only_there_are_known_and_ids_in_its_request_are_not() {
         let mut known = Known::new(10);
         let (wallet, made) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let answer = format!(r#"{{"id":"{made}","walletAddressId":"{wallet}"}}"#);

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_between_begins_the_count_anew() {
+    fn an_answer_in_between_resets_the_count() {
         let breaker = Breaker::default();
         for _ in 0..20 {
             for _ in 1..FAILURES {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_pause_one_packet_tries_and_the_pauses_grow() {
+    fn after_a_pause_one_packet_is_let_through_and_the_pauses_grow() {
         let breaker = open();
         assert!(breaker.would_let_through(at(1000)));
         assert!(breaker.lets_through(at(1000)));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_tried_and_was_never_sent_does_not_block_the_next() {
+    fn a_packet_that_was_let_through_but_never_sent_does_not_block_the_next() {
         let breaker = open();
         assert!(breaker.lets_through(at(1000)));
         assert!(breaker.lets_through(at(2000)));

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_drawn_again() {
+    fn a_draw_that_is_given_back_can_be_drawn_again() {
         let bucket = Bucket::default();
         let first = bucket.admit(HALF, at(0)).unwrap();
         bucket.admit(HALF, at(0)).unwrap();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_late_does_not_count_twice() {
+    fn a_draw_that_is_given_back_late_is_not_counted_twice() {
         let bucket = Bucket::default();
         let first = bucket.admit(HALF, at(0)).unwrap();
         bucket.admit(HALF, at(0)).unwrap();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_read_a_little_earlier_does_not_pass_what_is_too_much() {
+    fn a_clock_that_is_read_a_little_earlier_does_not_admit_too_much() {
         let bucket = Bucket::default();
         for _ in 0..2 {
             bucket.admit(HALF, at(1)).unwrap();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_drawn_before_the_clock_was_set_back_is_not_given_back() {
+    fn a_draw_from_before_the_clock_was_set_back_is_not_given_back() {
         let bucket = Bucket::default();
         let before = bucket.admit(HALF, at(500_000)).unwrap();
         bucket.admit(HALF, at(500_000)).unwrap();

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_does_not_shut_the_peer_out() {
+    fn a_clock_that_is_set_back_does_not_block_the_peer() {
         let rate = PacketRate { packets: 1, period: Duration::from_secs(1), burst: 2 };
         let bucket = Bucket::default();
         assert_eq!(admitted(&bucket, &rate, at(500_000), 2), 2);

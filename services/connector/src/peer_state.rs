@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_said_last_is_remembered() {
+    fn the_last_answer_of_a_peer_about_repetitions_is_kept() {
         let state = PeerState::default();
         assert_eq!(state.repeats(), Repeats::Unknown);
         for said in [Repeats::Always, Repeats::Never] {

@@ -55,7 +55,7 @@ mod tests {
     const LIMIT: Throughput = Throughput { amount: 1000, seconds: 60 };
 
     #[test]
-    fn the_amount_of_a_period_passes_at_once_and_comes_back_evenly() {
+    fn the_amount_of_a_period_passes_at_once_and_becomes_available_again_evenly() {
         let (bucket, clock) = (Bucket::default(), ManualClock::at(Timestamp::from_millis(1_000_000)));
         let moved = |amount| Counted::count(&bucket, &clock, LIMIT, amount).map(Counted::keep).is_some();
         assert!(moved(999) && moved(1) && !moved(1));

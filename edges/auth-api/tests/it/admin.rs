@@ -217,7 +217,7 @@ on_each_database! {
         }
     }
 
-    async fn documents_that_ask_too_much_or_nothing_are_refused(database) {
+    async fn documents_that_are_too_large_or_empty_are_refused(database) {
         let server = Server::on(database).await;
         let ask = async |body: Value| {
             server.wait_millis(1);

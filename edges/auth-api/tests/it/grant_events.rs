@@ -91,7 +91,7 @@ fn events(kinds: &[&str], grant: &str) -> Vec<(String, String)> {
 }
 
 on_each_database! {
-    async fn a_grant_without_consent_is_told_at_once_and_its_end_once(database) {
+    async fn a_grant_without_consent_has_an_event_at_once_and_one_event_at_its_end(database) {
         let scene = scene(database).await;
         let grant = scene.server.incoming_grant().await;
         let id = scene.id_of(&grant["access_token"]["value"]).await;
@@ -113,7 +113,7 @@ on_each_database! {
         assert_eq!(scene.received().await, []);
     }
 
-    async fn a_grant_with_consent_is_told_when_its_owner_has_consented(database) {
+    async fn a_grant_with_consent_has_an_event_when_its_owner_has_consented(database) {
         let scene = scene(database).await;
         let server = &scene.server;
         let grant = server.request(&polled()).await.json();
@@ -137,7 +137,7 @@ on_each_database! {
         assert_eq!(scene.received().await, []);
     }
 
-    async fn the_end_by_age_is_told_with_the_beginning(database) {
+    async fn the_first_event_contains_the_end_by_age(database) {
         let (hour, half) = (Duration::from_hours(1), Duration::from_mins(30));
         let scene = scene_with(database, |settings| {
             settings.terms.lifetimes.grant = Some(hour);
@@ -156,7 +156,7 @@ on_each_database! {
         }
     }
 
-    async fn the_end_is_told_after_the_beginning_although_a_clock_is_slow(database) {
+    async fn the_last_event_is_handed_over_after_the_first_although_a_clock_is_slow(database) {
         let scene = scene(database).await;
         let server = &scene.server;
         let grant = server.incoming_grant().await;
@@ -169,7 +169,7 @@ on_each_database! {
         assert_eq!(scene.received().await, events(&["grant.created", "grant.revoked"], &id));
     }
 
-    async fn what_the_backend_does_not_take_waits_and_comes_in_order(database) {
+    async fn events_that_the_backend_refuses_wait_and_are_handed_over_in_order(database) {
         let scene = scene(database).await;
         let server = &scene.server;
         *scene.backend.refuses.lock().unwrap() = true;
@@ -188,7 +188,7 @@ on_each_database! {
         assert_eq!(scene.received().await, []);
     }
 
-    async fn a_grant_of_no_wallet_address_is_not_told(database) {
+    async fn a_grant_without_a_wallet_address_has_no_events(database) {
         let scene = scene(database).await;
         let mut quote = crate::harness::incoming();
         quote["access_token"]["access"] = json!([{"type": "quote", "actions": ["create"]}]);
@@ -196,7 +196,7 @@ on_each_database! {
         assert_eq!(scene.received().await, []);
     }
 
-    async fn nothing_is_recorded_where_nobody_takes_it(database) {
+    async fn no_event_is_recorded_if_no_backend_receives_it(database) {
         let (first, _other) = Server::two(database, |_| {}).await;
         let grant = first.incoming_grant().await;
         let token = json!({ "access_token": grant["access_token"]["value"] });

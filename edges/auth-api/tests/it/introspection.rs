@@ -24,7 +24,7 @@ on_each_database! {
         assert_eq!(bare["access"], json!([]));
     }
 
-    async fn an_unknown_token_is_inactive_and_nothing_else_is_said(database) {
+    async fn an_unknown_token_is_inactive_and_no_other_data_is_returned(database) {
         let server = Server::on(database).await;
         assert_eq!(server.introspect(&json!({"access_token": "x"})).await.json(), json!({"active": false}));
         let grant = server.outgoing_grant().await;

@@ -71,7 +71,7 @@ on_each_database! {
         assert_eq!(attempt(SECRET).await.status, 200);
     }
 
-    async fn a_page_in_a_browser_reaches_neither(database) {
+    async fn a_page_in_a_browser_can_call_neither_of_them(database) {
         // Even if no secret is required.
         let server = Server::on(database).await;
         let tenant = json!({"id": TENANT, "apiSecret": "s"}).to_string();
@@ -135,7 +135,7 @@ on_each_database! {
         assert_eq!(server.idp_from(moved, &grant, "accept", IDP_SECRET).await.status, 202);
     }
 
-    async fn a_provider_that_comes_again_within_its_month_stays_known(database) {
+    async fn a_provider_that_calls_again_within_a_month_stays_known(database) {
         let server = Server::with(database, |settings| {
             settings.provider_secrets_from_new_sources = Rate::per_minute("idp-secrets", 5);
         }).await;

@@ -41,7 +41,7 @@ on_each_database! {
         }
     }
 
-    async fn deleting_a_tenant_takes_its_grants_back(database) {
+    async fn deleting_a_tenant_revokes_its_grants(database) {
         let server = Server::on(database).await;
         report(&server, "POST", "/tenant", &json!({"id": TENANT, "apiSecret": "s"})).await;
         let path = format!("/{TENANT}");

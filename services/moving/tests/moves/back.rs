@@ -274,7 +274,7 @@ async fn new_events_stay_here(dialect: Dialect) {
 }
 
 #[test]
-fn events_that_the_original_does_not_know_stay_here_and_everything_else_goes() {
+fn events_that_the_original_does_not_know_are_left_out_and_everything_else_goes_back() {
     block_on(async {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
             new_events_stay_here(dialect).await;
@@ -283,7 +283,7 @@ fn events_that_the_original_does_not_know_stay_here_and_everything_else_goes() {
 }
 
 #[test]
-fn without_kept_values_the_tokens_that_cannot_go_back_are_named_and_everything_else_goes() {
+fn without_kept_values_the_tokens_that_cannot_go_back_are_named_and_everything_else_goes_back() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         let ours = OurPlaces::of(Dialect::Sqlite).await.unwrap();

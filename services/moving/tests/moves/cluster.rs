@@ -172,7 +172,7 @@ async fn moves_as_from_tables(institution: Institution, history: History) {
 }
 
 #[test]
-fn money_in_a_cluster_moves_as_money_in_tables_does() {
+fn money_in_a_cluster_moves_like_money_in_tables() {
     block_on(moves_as_from_tables(Institution::CloudNine, History::Totals));
 }
 

@@ -100,7 +100,7 @@ const RESTORE: &str = "DO $$ DECLARE t text; BEGIN
     END LOOP; DROP SCHEMA kept CASCADE; END $$";
 
 #[test]
-fn encrypted_texts_need_the_secret_that_opens_them() {
+fn encrypted_texts_need_the_secret_that_decrypts_them() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         let settings = moving::MoveSettings { secret: None, ..old.settings(History::Totals) };

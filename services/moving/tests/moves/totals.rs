@@ -85,7 +85,7 @@ async fn live_tokens(institution: Institution, name: &str, dialect: Dialect) -> 
 }
 
 #[test]
-fn every_token_is_answered_as_the_original_answered() {
+fn introspection_of_every_token_has_the_answer_of_the_original() {
     block_on(async {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
             let nine = live_tokens(Institution::CloudNine, "cloud-nine-auth", dialect).await;

@@ -240,7 +240,7 @@ on_each_database! {
         accepted(database, Processes::One).await;
     }
 
-    async fn money_with_data_is_accepted_after_another_process_is_told_so(database) {
+    async fn money_with_data_is_accepted_after_another_process_gets_the_decision(database) {
         accepted(database, Processes::Two).await;
     }
 
@@ -248,7 +248,7 @@ on_each_database! {
         rejected(database, Processes::One).await;
     }
 
-    async fn money_with_data_is_declined_after_another_process_is_told_so(database) {
+    async fn money_with_data_is_declined_after_another_process_gets_the_decision(database) {
         rejected(database, Processes::Two).await;
     }
 
@@ -320,7 +320,7 @@ on_each_database! {
         assert!(matches!(unknown, Err(DecidePartialPaymentError::UnknownPayment)));
     }
 
-    async fn nobody_is_asked_about_money_without_data(database) {
+    async fn money_without_data_is_accepted_without_a_question(database) {
         let scene = Scene::open(database, Processes::One, LONG).await;
         let incoming = scene.far.incoming(Some(10)).await;
         let receiver = scene.far.receiver_of(incoming).await;
@@ -363,7 +363,7 @@ on_each_database! {
         assert_eq!(scene.offer(two, DATA).await, declined, "the decision also holds for later packets");
     }
 
-    async fn a_decision_is_followed_while_as_many_packets_wait_as_may(database) {
+    async fn a_decision_is_followed_while_the_maximum_number_of_packets_waits(database) {
         let scene = Scene::open(database, Processes::One, LONG).await;
         let receivers = &scene.far.parts.receivers;
         let entity = async {
