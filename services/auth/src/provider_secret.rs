@@ -79,8 +79,8 @@ impl Auth {
             tracing::warn!(
                 tenant.id = %tenant,
                 source,
-                "audit: the identity provider's secret is tried from many addresses; new addresses wait a minute, \
-                 addresses that have shown the right secret are served"
+                "audit: the identity provider's secret is tried from many addresses; new addresses have to wait a minute, \
+                 addresses that have shown the right secret do not"
             );
         }
     }

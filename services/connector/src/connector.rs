@@ -142,7 +142,7 @@ impl Connector {
     pub async fn handle(&self, source: Source, octets: Bytes, attempt: Transmission) -> Outcome {
         match PrepareBuf::parse(octets) {
             Ok(packet) => self.handle_prepare(source, packet, attempt).await,
-            Err(error) => self.0.turn_away(&source, &Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
+            Err(error) => self.0.refuse_early(&source, &Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
         }
     }
 
@@ -154,7 +154,7 @@ impl Connector {
         if self.0.under_way.is_closed() {
             return match attempt {
                 Transmission::First => {
-                    self.0.turn_away(&source, &Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping."))
+                    self.0.refuse_early(&source, &Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping."))
                 }
                 Transmission::Again => Outcome::Unresolved,
             };
@@ -170,7 +170,7 @@ impl Connector {
         let answer = async move { shared.answer(&source, arrived, packet, attempt, leader).await };
         let answer = self.0.under_way.spawn(answer.instrument(span));
         answer.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "ALERT a packet was given up before its end");
+            tracing::error!(%error, "ALERT a packet was not handled to its end");
             Outcome::Unresolved
         })
     }
@@ -313,7 +313,7 @@ impl Shared {
     }
 
     /// Refuses a packet before it enters the pipeline.
-    fn turn_away(&self, source: &Source, refusal: &Refusal) -> Outcome {
+    fn refuse_early(&self, source: &Source, refusal: &Refusal) -> Outcome {
         let outcome = self.refuse(refusal);
         self.counts.answered(source, NOTHING_MOVED, &outcome);
         outcome

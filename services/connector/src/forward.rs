@@ -14,7 +14,7 @@ use ilp_packet::{ErrorCode, PrepareBuf, Reply, ildcp};
 use tokio::sync::Notify;
 
 use crate::accounts::PeerAccount;
-use crate::breaker::Turn;
+use crate::breaker::BreakerChange;
 use crate::outcome::{Stop, Transmission};
 use crate::peer_state::Repeats;
 use crate::ports::{Uplink, UplinkError};
@@ -72,8 +72,8 @@ impl Forwarder<'_> {
         if peer.state.repeats() != Repeats::Unknown {
             return Ok(());
         }
-        let mut asked_in_vain = peer.state.asked_in_vain.lock().await;
-        let lately = asked_in_vain.is_some_and(|at| self.clock.now().saturating_since(at) < pause);
+        let mut last_unanswered_question = peer.state.last_unanswered_question.lock().await;
+        let lately = last_unanswered_question.is_some_and(|at| self.clock.now().saturating_since(at) < pause);
         if lately || peer.state.repeats() != Repeats::Unknown {
             return Ok(());
         }
@@ -83,10 +83,10 @@ impl Forwarder<'_> {
         match self.exchange(peer, question.into(), Transmission::First, timeout).await {
             Err(error @ UplinkError::Unreachable(_)) => return Err(error),
             Err(error) => {
-                *asked_in_vain = Some(self.clock.now());
+                *last_unanswered_question = Some(self.clock.now());
                 tracing::warn!(
                     peer.id = %peer.id(), %error,
-                    "peer does not say whether it recognises repeated packets; packets go to it unrepeated"
+                    "peer does not say whether it recognises repeated packets; each packet is sent to it once"
                 );
             }
             Ok(_) => {}
@@ -187,11 +187,11 @@ impl Forwarder<'_> {
                     self.changes.notify_one();
                 }
                 let repeats = if answer.repeatable { Repeats::Always } else { Repeats::Never };
-                self.note_turn(peer, peer.state.answered(repeats, now));
+                self.note_change(peer, peer.state.answered(repeats, now));
                 Ok(answer.octets)
             }
             Err(UplinkError::Undecided) => {
-                self.note_turn(peer, peer.state.answered(Repeats::Always, now));
+                self.note_change(peer, peer.state.answered(Repeats::Always, now));
                 Err(UplinkError::Undecided)
             }
             Err(error) => {
@@ -205,7 +205,7 @@ impl Forwarder<'_> {
         let now = self.clock.now();
         peer.state.failed(now, error.to_string());
         self.changes.notify_one();
-        if error.is_failure(given) && peer.state.breaker.failed(began, now) == Turn::Turned {
+        if error.is_failure(given) && peer.state.breaker.failed(began, now) == BreakerChange::Changed {
             tracing::warn!(
                 peer.id = %peer.id(), %error,
                 "the peer does not answer; packets to it are refused at once until it answers again"
@@ -213,8 +213,8 @@ impl Forwarder<'_> {
         }
     }
 
-    fn note_turn(&self, peer: &PeerAccount, turn: Turn) {
-        if turn == Turn::Turned {
+    fn note_change(&self, peer: &PeerAccount, change: BreakerChange) {
+        if change == BreakerChange::Changed {
             tracing::info!(peer.id = %peer.id(), "the peer answers again");
             self.changes.notify_one();
         }

@@ -240,7 +240,7 @@ impl From<BalanceError> for NotCredited {
 impl From<ledger::LedgerUnavailable> for NotCredited {
     /// This is no Reject, because a repetition of the packet may still fit.
     fn from(error: ledger::LedgerUnavailable) -> Self {
-        tracing::warn!(%error, "what an account still expects was not looked up");
+        tracing::warn!(%error, "the rest of an expectation was not read");
         Self::Stopped(Stop::Unresolved)
     }
 }
