@@ -80,10 +80,10 @@ impl ConservationMonitor {
             return Ok(Scan { watched_elsewhere: true, ..Scan::default() });
         };
         self.state = state;
-        Ok(self.tell(findings))
+        Ok(self.new_findings(findings))
     }
 
-    fn tell(&mut self, findings: Findings) -> Scan {
+    fn new_findings(&mut self, findings: Findings) -> Scan {
         let Findings { alarms, new_entries, old_entries, accounts, behind } = findings;
         let (faults, alarms) = self.dedup.new_of(alarms);
         Scan { alarms, faults, new_entries, old_entries, accounts, behind, watched_elsewhere: false }

@@ -162,7 +162,7 @@ on_each_database! {
             { "id": name("test.bob"), "expiresAt": null },
         ]));
         let again = bench.mutate(TENANT, &add, new).await;
-        assert_eq!(again["authToken"], Value::Null, "a token is told once");
+        assert_eq!(again["authToken"], Value::Null, "a token is shown once");
 
         // A token is made, and the others end; none ends later than it would have.
         let added = bench.mutate(TENANT, &add, json!({ "peerId": id, "overlapSeconds": 3600 })).await;

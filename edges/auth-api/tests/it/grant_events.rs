@@ -124,14 +124,14 @@ on_each_database! {
         server.wait(5);
         let issued = server.go_on(&grant, None).await.json();
         assert_eq!(scene.id_of(&issued["access_token"]["value"]).await, received[0].1);
-        assert_eq!(scene.received().await, [], "that the client has fetched its token is no news");
+        assert_eq!(scene.received().await, [], "there is no event about the fetched token");
         let (path, token) = Server::continuation(&grant);
         assert_eq!(server.signed("DELETE", &path, Some(&token), None).await.status, 204);
         assert_eq!(scene.received().await, events(&["grant.revoked"], &received[0].1));
 
         let refused = server.request(&polled()).await.json();
         assert_eq!(server.consent(&refused, "reject").await.status, 202);
-        assert_eq!(scene.received().await, [], "a refused grant has never given anything");
+        assert_eq!(scene.received().await, [], "there is no event about a refused grant");
         let undecided = server.outgoing_grant().await;
         assert_eq!(server.idp(&undecided, "details", IDP_SECRET).await.status, 200);
         assert_eq!(scene.received().await, []);
