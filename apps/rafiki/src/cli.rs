@@ -94,7 +94,8 @@ pub(crate) enum Command {
     /// with 0 when every total is equal, 1 when not or when rows cannot be moved, 3 when the old databases cannot be
     /// read. docs/moving-in.md describes every step.
     Import(Box<ImportOptions>),
-    /// Go back to Rafiki 2.4: fill two of its databases, which are empty, from the databases that the environment configures.
+    /// Go back to Rafiki 2.4: fill two of its databases, which are empty, from the databases that the environment
+    /// configures.
     ///
     /// Shows a plan, writes everything, and compares both; nothing is kept before every total is equal. May be repeated
     /// after an interruption. Ends with 0 when every total is equal, 1 when not or when something cannot go back, 3 when
@@ -102,9 +103,9 @@ pub(crate) enum Command {
     Export(Box<ExportOptions>),
     /// Compare an imported copy with a running Rafiki 2.4: a proxy that sends each request to both.
     ///
-    /// Clients get the answers of Rafiki 2.4 and do not wait for the copy. Prints each difference (status, shape, amounts,
-    /// totals) with the request's id and without personal data, and the counts every minute. Runs until it is stopped,
-    /// and ends with 1 if there was a difference. docs/moving-in.md describes it.
+    /// Clients get the answers of Rafiki 2.4 and do not wait for the copy. Prints each difference (status, shape,
+    /// amounts, totals) with the request's id and without personal data, and the counts every minute. Runs until it is
+    /// stopped, and ends with 1 if there was a difference. docs/moving-in.md describes it.
     Shadow(ShadowOptions),
     /// Check the configuration.
     Config(ConfigOptions),

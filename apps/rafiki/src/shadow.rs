@@ -1,4 +1,5 @@
-//! `rafiki shadow`: a proxy in front of an old installation. It sends the same requests to ours and prints what differs.
+//! `rafiki shadow`: a proxy in front of an old installation. It sends the same requests to ours and prints what
+//! differs.
 //!
 //! The proxy and the comparison are in other crates.
 

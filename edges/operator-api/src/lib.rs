@@ -1,5 +1,5 @@
-//! Routes for the operator's own machines, beside the Admin API: metrics, health, ledger balances, and the route to which
-//! the authorization server hands over events about grants.
+//! Routes for the operator's own machines, beside the Admin API: metrics, health, ledger balances, and the route to
+//! which the authorization server hands over events about grants.
 //!
 //! Only the last one writes anything. The GraphQL API is `admin-graphql`.
 

@@ -57,8 +57,8 @@ async fn relay(State(place): State<Arc<Place>>, request: Request) -> Response {
     let id = request_id(&headers).unwrap_or_else(|| place.shadow.shared.entropy.uuid().to_string());
     let asked = Asked { id, method: parts.method, path, headers, body };
 
-    // A request that has begun is handled to its end even if the client disconnects, because the old installation may have
-    // carried it out already.
+    // A request that has begun is handled to its end even if the client disconnects, because the old installation may
+    // have carried it out already.
     let (answer, answered) = oneshot::channel();
     tokio::spawn(async move { place.answer(asked, answer).await });
     match answered.await {

@@ -50,7 +50,8 @@ impl Known {
         self.only_there.get(&old).is_some()
     }
 
-    /// Notes what a write has made in the old installation, if the write was not sent to ours. `answer` is the old answer.
+    /// Notes what a write has made in the old installation, if the write was not sent to ours. `answer` is the old
+    /// answer.
     pub fn made_only_there(&mut self, request: &[&[u8]], answer: &[u8]) {
         let Ok(parsed) = serde_json::from_slice::<Value>(answer) else { return };
         let mut made = Vec::new();

@@ -1,7 +1,7 @@
 //! Events about grants. Each is recorded together with the change that it reports, and handed over to the backend.
 //!
-//! The backend signs the events and sends them to tenants as webhooks. A job hands over a grant's events in their order,
-//! and tries again until the backend has recorded them. The backend recognises a repetition by the event's id.
+//! The backend signs the events and sends them to tenants as webhooks. A job hands over a grant's events in their
+//! order, and tries again until the backend has recorded them. The backend recognises a repetition by the event's id.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -29,8 +29,8 @@ pub(crate) struct PeerState {
     /// answer.
     pub(crate) last_unanswered_question: Mutex<Option<Timestamp>>,
     pub(crate) breaker: Breaker,
-    /// Until this time the ledger is expected to refuse packets to the peer for lack of liquidity, in milliseconds since
-    /// the epoch.
+    /// Until this time the ledger is expected to refuse packets to the peer for lack of liquidity, in milliseconds
+    /// since the epoch.
     illiquid_until: AtomicI64,
     /// The last answer, in milliseconds since the epoch; 0 before the first.
     last_answer: AtomicI64,

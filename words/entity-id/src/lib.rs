@@ -1,5 +1,5 @@
-//! The id types of entities. One macro declares a type that holds a UUID, so that ids of two entities cannot be confused.
-//! The entities are declared in the models.
+//! The id types of entities. One macro declares a type that holds a UUID, so that ids of two entities cannot be
+//! confused. The entities are declared in the models.
 
 pub use clock::Entropy;
 pub use serde;

@@ -140,8 +140,8 @@ impl Administration {
         Ok(peer)
     }
 
-    /// Replaces the token that is presented to a peer. During `overlap` the old token is tried if the peer does not know
-    /// the new one yet. Returns the peer and the token.
+    /// Replaces the token that is presented to a peer. During `overlap` the old token is tried if the peer does not
+    /// know the new one yet. Returns the peer and the token.
     pub async fn replace_outgoing_token(
         &self,
         caller: Caller,

@@ -1,7 +1,7 @@
 //! Money that comes with data from its sender: the account-servicing entity decides whether it is accepted.
 //!
-//! The packets wait for the answer, which may reach another process. So questions and answers are rows, and every change
-//! is made under a lock. The memory of a process only holds its waiting packets.
+//! The packets wait for the answer, which may reach another process. So questions and answers are rows, and every
+//! change is made under a lock. The memory of a process only holds its waiting packets.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -154,8 +154,8 @@ impl Asking<'_> {
         let known = self.store.tenant(offered.tenant).partial_payments(payment, now - DECISION_HOLDS_FOR).await?;
         let course = Course::of(offer, known, now);
 
-        // A stored decision needs no permit. A new question does, and gets it before the event is sent, so that a packet
-        // waits for the answer.
+        // A stored decision needs no permit. A new question does, and gets it before the event is sent, so that a
+        // packet waits for the answer.
         let _waits = match course {
             Course::Ask | Course::Wait(_) => {
                 let Some(waits) = self.partial.waiting.enter(payment) else { return Ok(Verdict::Later) };
@@ -177,8 +177,8 @@ impl Asking<'_> {
         })
     }
 
-    /// Asks the entity, unless another packet has asked meanwhile. `None` if the payment accepts no money any more, or if
-    /// there is no time for an answer. In both cases the sender may try again.
+    /// Asks the entity, unless another packet has asked meanwhile. `None` if the payment accepts no money any more, or
+    /// if there is no time for an answer. In both cases the sender may try again.
     ///
     /// The lock on the payment makes packets of all processes ask one after the other, so the bounds hold exactly.
     async fn ask(
@@ -271,7 +271,8 @@ impl Asking<'_> {
         }
     }
 
-    /// Ends the question under its lock, so that a later answer has no effect. An answer that is already stored is used.
+    /// Ends the question under its lock, so that a later answer has no effect. An answer that is already stored is
+    /// used.
     async fn stop_waiting(&self, question: PartialPayment, last: Timestamp) -> Result<Verdict, Unavailable> {
         let unit = self.store.begin().await?;
         let scope = unit.tenant(question.tenant_id);
