@@ -72,6 +72,17 @@ documents! {
     http { outgoing { endpoint } } asset { id code scale withdrawalThreshold } tenant { id publicName }
   }
 }";
+    PEER_TERMS = "query ConsolePeerTerms($id: String!) {
+  peer(id: $id) {
+    incomingTokens { id expiresAt } outgoingTokens { id expiresAt } packetsPerSecond packetBurst weight
+    incomingThroughput { amount seconds } outgoingThroughput { amount seconds }
+    health { state since lastSuccessAt lastErrorAt lastError interruptions }
+  }
+}";
+    PEERS_HEALTH = list!(
+        "ConsolePeersHealth", "peers", "", "",
+        "id health { state since lastSuccessAt lastErrorAt lastError interruptions }"
+    );
     WALLET_ADDRESSES = list!(
         "ConsoleWalletAddresses", "walletAddresses", ", $tenantId: String", ", tenantId: $tenantId",
         "id address publicName status createdAt asset { id code scale } tenant { id publicName }"
@@ -174,4 +185,13 @@ documents_of_grants! {
       receiveAmount { value assetCode assetScale } } }
   }
 }";
+}
+
+/// The text of the query of a console with this name.
+pub fn query_named(name: &str) -> Option<&'static str> {
+    let begins = |document: &&&'static str| {
+        let rest = document.strip_prefix("query ").and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.starts_with(['(', ' ']))
+    };
+    ALL.iter().chain(GRANT_DOCUMENTS).find(begins).copied()
 }

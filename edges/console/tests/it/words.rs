@@ -6,13 +6,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// These look like texts and are none: data, names of formats, and keywords that are typed as they are.
-const NO_TEXTS: [&str; 28] = [
+const NO_TEXTS: [&str; 30] = [
     "delete asset",
     "delete peer",
     "delete tenant",
     "delete endpoint",
     "revoke grant",
     "revoke key",
+    "remove token",
+    "/ {} s",
     "cancel payment",
     "attachment; filename=\"audit.jsonl\"",
     "text/csv; charset=utf-8",
