@@ -30,8 +30,8 @@ pub use mutations::Mutation;
 pub use operations::{NewPeer, PeerByUrl, PeerChange, QuoteAmount};
 pub use operator::{
     AccountView, AdditionalProperty, AssetView, Direction, FeeView, IncomingPaymentView, Jwk, KeyView, Listed,
-    OutgoingPaymentView, PaymentFilter, PaymentView, PeerView, QuoteView, Setting, TenantName, TenantView,
-    TransferView, WalletAddressView, WebhookEventView,
+    OutgoingPaymentView, PaymentFilter, PaymentState, PaymentView, PeerView, QuoteView, Setting, TenantName,
+    TenantView, TransferView, WalletAddressView, WebhookEventView,
 };
 pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS, query_named};
 pub use peers::{PeerHealthView, PeerStateView, PeerTermsView, PeerTokenView, ThroughputView};

@@ -97,15 +97,16 @@ documents! {
 }";
     PAYMENTS = list!(
         "ConsolePayments", "payments", ", $filter: PaymentFilter, $tenantId: String", ", filter: $filter, tenantId: $tenantId",
-        "id type state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+        "id type state walletAddressId metadata createdAt tenant { id publicName }"
     );
+    PAYMENT_STATES = list!("ConsolePaymentStates", "payments", "", "", "id state");
     INCOMING_PAYMENTS = list!(
         "ConsoleIncomingPayments", "incomingPayments", ", $tenantId: String", ", tenantId: $tenantId",
-        "id state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+        "id state walletAddressId metadata createdAt tenant { id publicName }"
     );
     OUTGOING_PAYMENTS = list!(
         "ConsoleOutgoingPayments", "outgoingPayments", ", $tenantId: String", ", tenantId: $tenantId",
-        "id state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+        "id state walletAddressId metadata createdAt tenant { id publicName }"
     );
     INCOMING_PAYMENT = "query ConsoleIncomingPayment($id: String!) {
   incomingPayment(id: $id) {

@@ -333,7 +333,7 @@ impl Fake {
                 let found = (0..3).map(|n| self.address(n)).find(|address| address["address"] == variables["url"]);
                 json!({"walletAddressByUrl": found})
             }
-            "ConsolePayments" => {
+            "ConsolePayments" | "ConsolePaymentStates" => {
                 let wanted = &variables["filter"]["type"]["in"];
                 let fits = |payment: &Value| wanted.as_array().is_none_or(|kinds| kinds.contains(&payment["type"]));
                 json!({"payments": self.listed((0..PAYMENTS).map(|n| self.payment(n)).filter(fits).collect(), variables)})
