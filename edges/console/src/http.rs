@@ -19,9 +19,9 @@ use crate::console::Console;
 use crate::context::{Answer, Ctx, Problem};
 use crate::files;
 use crate::pages::{
-    accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, liquidity,
-    liquidity_overview, live, new_payment, outgoing, payments, peers, preferences, provider, saved_views, search,
-    sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
+    accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, ledger_check, liquidity,
+    liquidity_overview, live, new_payment, outgoing, payments, peer_terms, peers, preferences, provider, saved_views,
+    search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
 
@@ -118,6 +118,11 @@ fn peer_pages() -> Router<Console> {
         .route("/peers/by-url", form(peers::by_url_page, peers::by_url))
         .route("/peers/{id}", form(peers::page, peers::update))
         .route("/peers/{id}/http", form(peers::page, peers::update_http))
+        .route("/peers/{id}/start", page(peer_terms::start))
+        .route("/peers/{id}/limits", form(peer_terms::limits_page, peer_terms::set_limits))
+        .route("/peers/{id}/tokens/add", form(peer_terms::add_page, peer_terms::add))
+        .route("/peers/{id}/tokens/replace", form(peer_terms::replace_page, peer_terms::replace))
+        .route("/peers/{id}/tokens/{token}/remove", form(peer_terms::remove_page, peer_terms::remove))
         .route("/peers/{id}/delete", form(peers::page, peers::delete))
         .route("/peers/{id}/deposit-liquidity", form(liquidity::peer_deposit_page, liquidity::peer_deposit))
         .route("/peers/{id}/withdraw-liquidity", form(liquidity::peer_withdraw_page, liquidity::peer_withdraw))
@@ -145,6 +150,7 @@ fn ledger_pages() -> Router<Console> {
         .route("/liquidity", page(liquidity_overview::page))
         .route("/liquidity/pending/{id}", form(liquidity::pending_page, liquidity::decide))
         .route("/ledger", page(accounts::list))
+        .route("/ledger/check", page(ledger_check::page))
         .route("/ledger/{id}", page(accounts::page))
 }
 
