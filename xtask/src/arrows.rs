@@ -18,6 +18,8 @@ const SAME_FLOOR: [(&str, &[&str]); 41] = [
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
     ("auto-peering", &["ilp-packet"]),
+    ("signature-advice", &["admin-signature", "http-signatures"]),
+    ("entity-id", &["clock"]),
     ("payments-model", &["ledger"]),
     ("jobs", &["database", "telemetry"]),
     ("payments-store", &["database", "jobs"]),

@@ -30,6 +30,7 @@ fn main() {
     black_box(auth_model());
     black_box(rafiki_tables());
     black_box(sealed_text());
+    black_box(signature_advice());
     black_box(answer_comparison());
     black_box(card());
     black_box(auto_peering());
@@ -58,6 +59,11 @@ fn auto_peering() -> impl Sized {
 fn sealed_text() -> impl Sized {
     use sealed_text::Sealer;
     linked![Sealer::fingerprint, Sealer::new, Sealer::open, Sealer::seal,]
+}
+
+fn signature_advice() -> impl Sized {
+    use signature_advice::{message, shared_secret};
+    linked![message::explain, shared_secret::explain,]
 }
 
 fn card() -> impl Sized {

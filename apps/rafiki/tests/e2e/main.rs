@@ -20,6 +20,7 @@ mod recipes;
 mod replicas;
 mod roles;
 mod shadow;
+mod signatures;
 mod starting;
 mod statements;
 mod strangers;
