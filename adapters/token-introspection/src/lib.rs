@@ -23,7 +23,7 @@ use outbound_http::{Outbound, OutboundError, Request};
 use url::Url;
 
 use crate::memory::Memory;
-pub use crate::oauth::{OAuthDemand, OAuthIntrospection, OAuthToken};
+pub use crate::oauth::{ClientProof, OAuthDemand, OAuthIntrospection, OAuthToken};
 pub use crate::protect::{Protect, Protected};
 pub use crate::refusal::Refusal;
 

@@ -6,10 +6,11 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
-use http_kit::graphql::{self, Endpoint, Introspection};
+use http_kit::graphql::{self, AllFields, Endpoint, Introspection};
 use payments::Unavailable;
 
-use crate::authenticate::authenticate;
+use crate::authenticate::{Sender, authenticate};
+use crate::rights::ScopedRights;
 use crate::schema::AdminSchema;
 use crate::{AdminApiParts, Explorer};
 
@@ -54,8 +55,13 @@ async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
         Err(error) => return error.into_response(),
     };
     let Some(body) = graphql::json(&body) else { return graphql::no_json() };
-    match authenticate(&api.parts, &head.headers, &body).await {
-        Ok(caller) => api.endpoint.answer(&head.headers, body, caller).await,
+    match authenticate(&api.parts, &head.headers, head.uri.query(), &body).await {
+        Ok(Sender { caller, principal: None }) => {
+            api.endpoint.answer(&head.headers, body, caller, &AllFields).await
+        }
+        Ok(Sender { caller, principal: Some(principal) }) => {
+            api.endpoint.answer(&head.headers, body, caller, &ScopedRights(&principal)).await
+        }
         Err(unauthenticated) => graphql::Unauthenticated::from(unauthenticated).into_response(),
     }
 }

@@ -10,6 +10,7 @@ mod grants;
 mod interact;
 mod interaction;
 mod introspection;
+mod issuer;
 mod outside;
 mod pages;
 mod routing;
@@ -20,7 +21,7 @@ mod tokens;
 
 use std::sync::Arc;
 
-use auth::Auth;
+use auth::{Auth, Issuer};
 use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn;
@@ -28,9 +29,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_kit::graphql::{self, Endpoint};
 use http_kit::{
-    CallerSecret, SourceLimit, limit_guesses, limit_requests, open_to_every_origin, refuse_browsers, require_secret,
+    Need, ServiceCallers, SourceLimit, limit_guesses, limit_requests, open_to_every_origin, refuse_browsers,
+    require_service,
 };
 use http_signatures::TargetOrigin;
+use service_auth::{Scope, Service};
 use shared_cache::{Limiter, Rate};
 
 use crate::admin::AdminSchema;
@@ -39,6 +42,11 @@ use crate::errors::{ApiError, not_found};
 pub use crate::service::ServiceOperation;
 pub use crate::session::SameSite;
 use crate::session::Sessions;
+
+/// What callers of introspection need.
+const INTROSPECTION: Need = Need { service: Service::AuthIntrospection, scopes: &[Scope::TokenIntrospect] };
+/// What callers of the service API need.
+const TENANTS: Need = Need { service: Service::AuthService, scopes: &[Scope::TenantsWrite] };
 
 /// The largest body accepted, in octets.
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
@@ -56,6 +64,8 @@ pub struct ApiSettings {
     pub admin: AdminSettings,
     /// Which programs may call introspection and the service API.
     pub services: ServiceCallers,
+    /// The built-in issuer of tokens for services, if there is one.
+    pub issuer: Option<Issuer>,
     /// Counts requests of unknown clients.
     pub limiter: Limiter,
     /// How many grants one source may request.
@@ -66,15 +76,6 @@ pub struct ApiSettings {
     pub introspections: Rate,
     /// How many wrong signatures, tokens and interactions one source may send.
     pub failures: Rate,
-}
-
-/// Which programs may call introspection and the service API.
-#[derive(Clone, Debug)]
-pub enum ServiceCallers {
-    /// Those that send the secret.
-    WithSecret(CallerSecret),
-    /// All programs that can reach the listeners.
-    Anybody,
 }
 
 /// One router per listener.
@@ -149,16 +150,16 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         let router = router.fallback(not_found).method_not_allowed_fallback(not_found).with_state(api.clone());
         routing::tolerant(router).layer(from_fn(outside::check_target_of))
     };
-    let services = |router: Router| match &settings.services {
-        ServiceCallers::WithSecret(secret) => refuse_browsers(require_secret(router, secret.clone())),
-        ServiceCallers::Anybody => refuse_browsers(router),
-    };
+    let services = |router: Router, need| refuse_browsers(require_service(router, settings.services.clone(), need));
 
     Routers {
         auth: open_to_every_origin(finish(client_facing)),
         interaction: open_to_every_origin(finish(interaction)),
-        introspection: services(finish(introspection)),
-        service: services(finish(service)),
+        introspection: services(finish(introspection), INTROSPECTION),
+        service: match settings.issuer {
+            Some(issuer) => services(finish(service), TENANTS).merge(issuer::routes(issuer)),
+            None => services(finish(service), TENANTS),
+        },
         admin: finish(admin),
     }
 }

@@ -10,10 +10,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use clock::Timestamp;
-use http_kit::{CallerSecret, RetryAfter, read_body, refuse_browsers, require_secret};
+use http_kit::{Need, RetryAfter, ServiceCallers, read_body, refuse_browsers, require_service};
 use payments_model::TenantId;
 use serde::Deserialize;
 use serde_json::Value;
+use service_auth::{Scope, Service};
 use uuid::Uuid;
 use webhooks::{GrantEvent, GrantEventError, GrantEventRecorder};
 
@@ -27,8 +28,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub struct GrantEventReceiver {
     /// Records the events.
     pub recorder: GrantEventRecorder,
-    /// What callers must show.
-    pub secret: CallerSecret,
+    /// How callers prove who they are.
+    pub callers: ServiceCallers,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +46,8 @@ impl GrantEventReceiver {
     /// The route, for the Admin listener.
     pub fn router(self) -> Router {
         let route = Router::new().route("/grant-events", post(take)).with_state(self.recorder);
-        refuse_browsers(require_secret(route, self.secret))
+        let need = Need { service: Service::BackendAdmin, scopes: &[Scope::GrantsNotify] };
+        refuse_browsers(require_service(route, self.callers, need))
     }
 }
 
@@ -87,6 +89,7 @@ mod tests {
     use axum::body::Body;
     use axum::http::Request;
     use directory::Directory;
+    use http_kit::{CallerSecret, ServiceDoor, ServiceIdentities};
     use money::Asset;
     use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, WebhookEndpoint};
     use payments_model::webhook_event::EventType;
@@ -167,9 +170,10 @@ mod tests {
         };
         let webhooks = Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(1));
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let secret = CallerSecret::new("shared", "grant-events", Limiter::new(cache, clock));
+        let secret = CallerSecret::new(["shared"], "grant-events", Limiter::new(cache, clock));
+        let callers = ServiceCallers::Proven(ServiceDoor { secret, identities: ServiceIdentities::default() });
         let recorder = GrantEventRecorder { store: store.clone(), webhooks };
-        (GrantEventReceiver { recorder, secret }.router(), store, database)
+        (GrantEventReceiver { recorder, callers }.router(), store, database)
     }
 
     fn told(id: u128, kind: &str) -> Value {

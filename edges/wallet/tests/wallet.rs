@@ -17,10 +17,12 @@ use clock::{Clock, ManualClock};
 use ledger::MemoryLedger;
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
+use service_auth::Service;
 use testkit::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::{CLOUD_NINE, Seed};
+use http_kit::ServiceIdentities;
 use wallet::{CardVerification, EventVerification, FeePolicy, NewCard, Ports, Unsigned, Wallet, WalletSettings};
 
 const SECRET: &str = "shared";
@@ -160,6 +162,8 @@ impl Bench {
             display_name: "Bank & <Sons>".to_owned(),
             open_payments_url: "https://localhost:3000".parse().unwrap(),
             webhooks: EventVerification {
+                identities: ServiceIdentities::default(),
+                service: Service::WalletHooks,
                 secrets: vec![SECRET.to_owned()],
                 version: 1,
                 tolerance: Duration::from_mins(5),

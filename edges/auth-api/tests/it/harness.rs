@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth::{Auth, AuthSettings, ClientDirectory, GrantEvents, NoSuchClient, Retention, TenantData};
-use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers, routers};
+use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, routers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use axum::Router;
@@ -17,7 +17,7 @@ use clock::{Clock, ManualClock, SeededEntropy};
 use database::Database;
 use gnap::WebUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use http_kit::ClientAddress;
+use http_kit::{CallerSecret, ClientAddress, ServiceCallers, ServiceDoor, ServiceIdentities};
 use http_kit::graphql::Introspection;
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
@@ -98,6 +98,12 @@ pub(crate) fn refused(status: u16, code: &str, description: &str) -> (u16, Strin
     (status, code.to_owned(), description.to_owned())
 }
 
+/// Callers that show this secret.
+pub(crate) fn with_secret(secret: &str, name: &'static str, limiter: &Limiter) -> ServiceCallers {
+    let secret = CallerSecret::new([secret], name, limiter.clone());
+    ServiceCallers::Proven(ServiceDoor { secret, identities: ServiceIdentities::default() })
+}
+
 impl Server {
     pub(crate) async fn on(database: TestDatabase) -> Self {
         Self::with(database, |_| {}).await
@@ -149,10 +155,12 @@ impl Server {
             admin: AdminSettings {
                 signature_version: 1,
                 signature_lifetime: Duration::from_secs(30),
+                identities: ServiceIdentities::default(),
                 cache: cache.clone(),
                 introspection: Introspection::Refused,
             },
             services: ServiceCallers::Anybody,
+            issuer: None,
             limiter: limiter.clone(),
             grant_requests: Rate::per_minute("grants", 0),
             continuations: Rate::per_minute("continuations", 0),

@@ -3,19 +3,15 @@
 
 use std::net::Ipv4Addr;
 
-use auth_api::ServiceCallers;
 use clock::Clock;
 use futures::future::join_all;
 use http::{HeaderMap, HeaderValue};
-use http_kit::CallerSecret;
 use http_kit::graphql::Introspection;
 use serde_json::{Value, json};
 use shared_cache::Rate;
 use testkit::on_each_database;
 
-use crate::harness::{
-    Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused,
-};
+use crate::harness::{Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused, with_secret};
 
 const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
 const SECRET: &str = "the service secret";
@@ -26,7 +22,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 async fn closed(database: testkit::TestDatabase) -> Server {
     Server::with_api(database, |_, api| {
-        api.services = ServiceCallers::WithSecret(CallerSecret::new(SECRET, "test", api.limiter.clone()));
+        api.services = with_secret(SECRET, "test", &api.limiter);
     })
     .await
 }
@@ -190,7 +186,7 @@ on_each_database! {
 
     async fn tokens_are_looked_up_no_more_often_than_the_limit_says(database) {
         let server = Server::with_api(database, |_, api| {
-            api.services = ServiceCallers::WithSecret(CallerSecret::new(SECRET, "test", api.limiter.clone()));
+            api.services = with_secret(SECRET, "test", &api.limiter);
             api.introspections = Rate::per_minute("introspections", 2);
         }).await;
         let ask = async |secret: &str| {

@@ -7,7 +7,7 @@ use admin_graphql::{AdminApiParts, AdminApiSettings, Explorer};
 use auto_peering_api::RequestLimit;
 use axum::Router;
 use config::Mode;
-use http_kit::{CallerSecret, ShutdownGate, welcome_page};
+use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ShutdownGate, welcome_page};
 use http_signatures::Signer;
 use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig};
@@ -123,6 +123,7 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         payments: services.payments.clone(),
         webhooks: services.webhook_administration.clone(),
         peering: services.peering.clone(),
+        identities: services.identities.accepted.clone(),
         cache: cache.clone(),
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),
@@ -144,9 +145,17 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         },
     };
     let secret = service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret);
+    let previous = config.previous_auth_service_secret.as_ref().map(config::Secret::expose);
     let grant_events = GrantEventReceiver {
         recorder: GrantEventRecorder { store: store.clone(), webhooks: services.webhooks.clone() },
-        secret: CallerSecret::new(&secret, "grant-events", limiter(cache, deps.clock.clone())),
+        callers: ServiceCallers::Proven(ServiceDoor {
+            secret: CallerSecret::new(
+                [Some(secret.as_str()), previous].into_iter().flatten(),
+                "grant-events",
+                limiter(cache, deps.clock.clone()),
+            ),
+            identities: services.identities.accepted.clone(),
+        }),
     };
     graphql.merge(view.router()).merge(grant_events.router())
 }

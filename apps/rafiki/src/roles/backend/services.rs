@@ -31,12 +31,15 @@ use super::directory_sync::DirectorySync;
 use super::stores::{Stores, failed};
 use super::timed_ledger::timed;
 use crate::failure::Failure;
+use crate::roles::identities::{Identities, identities};
 use crate::roles::service_secret::service_secret;
 use crate::roles::shared_deps::SharedDeps;
 
 /// The services of one backend. Their metrics are gathered in one place.
 pub(super) struct Services {
     pub(super) metrics: Metrics,
+    /// Who this role is for others, and the proofs of callers that it accepts.
+    pub(super) identities: Identities,
     pub(super) webhooks: Webhooks,
     /// The amounts for collectors, if there are any.
     pub(super) amounts: Option<(Amounts, Dollars)>,
@@ -61,6 +64,7 @@ impl Services {
     pub(super) async fn over(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Result<Self, Failure> {
         let Stores { store, ledger, cache, operator, .. } = stores;
         let (metrics, amounts) = collectors::metrics(config)?;
+        let identities = identities(&config.service_auth, deps)?;
         let ledger = &timed(ledger, metrics.gather(Probes::of_this_role), config);
         let targets = targets(config, *operator);
         let copies = config.webhooks.copies_to_operator.then_some(*operator);
@@ -113,6 +117,7 @@ impl Services {
 
         Ok(Self {
             metrics,
+            identities,
             amounts,
             webhooks,
             targets,
