@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 41] = [
+const SAME_FLOOR: [(&str, &[&str]); 42] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -23,10 +23,10 @@ const SAME_FLOOR: [(&str, &[&str]); 41] = [
     ("payments-store", &["database", "jobs"]),
     ("auth-store", &["database", "jobs"]),
     ("shared-cache", &["database"]),
-    ("rates", &["outbound-http"]),
+    ("rates", &["outbound-http", "service-identity"]),
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),
-    ("auth-service", &["outbound-http"]),
+    ("auth-service", &["outbound-http", "service-identity"]),
     ("service-identity", &["outbound-http", "token-introspection"]),
     ("admin-client", &["outbound-http", "service-identity"]),
     ("webhooks", &["directory"]),
@@ -45,6 +45,7 @@ const SAME_FLOOR: [(&str, &[&str]); 41] = [
     ("point-of-sale", &["http-kit"]),
     ("console", &["http-kit"]),
     ("shadow", &["http-kit"]),
+    ("rates-service", &["http-kit"]),
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),

@@ -86,8 +86,7 @@ impl AdminClient {
     ) -> Result<T, AdminError> {
         let unexpected = |what: String| AdminError::Unexpected(what);
         let body = json!({"query": document, "variables": variables});
-        let unreachable =
-            |reason: String| AdminError::Unreachable { endpoint: self.endpoint.to_string(), reason };
+        let unreachable = |reason: String| AdminError::Unreachable { endpoint: self.endpoint.to_string(), reason };
 
         let answer: GraphQlAnswer = {
             let response = match &self.tokens {

@@ -100,9 +100,9 @@ impl ClientKey {
         match &self.pair {
             Pair::Ed25519(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
             // It fails only if the system gives no random octets. The provider refuses the empty signature.
-            Pair::P256(pair) => {
-                pair.sign(&SystemRandom::new(), text.as_bytes()).map_or(Vec::new(), |signature| signature.as_ref().to_vec())
-            }
+            Pair::P256(pair) => pair
+                .sign(&SystemRandom::new(), text.as_bytes())
+                .map_or(Vec::new(), |signature| signature.as_ref().to_vec()),
         }
     }
 }

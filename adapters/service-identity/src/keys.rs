@@ -102,9 +102,8 @@ impl Keys {
     async fn fitting(&self, token: &Jws<'_>) -> Result<Vec<Arc<Key>>, ProviderError> {
         let mut cached = self.cached.lock().await;
         let now = self.clock.now();
-        let find = |cached: &Cached| -> Vec<Arc<Key>> {
-            cached.keys.iter().filter(|key| key.fits(token)).cloned().collect()
-        };
+        let find =
+            |cached: &Cached| -> Vec<Arc<Key>> { cached.keys.iter().filter(|key| key.fits(token)).cloned().collect() };
         let found = find(&cached);
         let is_fresh = cached.fetched_at.is_some_and(|at| now < at + LIFE);
         let tried_recently = cached.tried_at.is_some_and(|at| now < at + REFRESH);
@@ -130,7 +129,8 @@ impl Keys {
         }
         let document: Document = answer.json().map_err(|error| ProviderError::Unusable(error.to_string()))?;
         // Keys of other kinds are left out.
-        let keys = document.keys.into_iter().take(KEYS_MAX).filter_map(|key| Key::read(serde_json::from_value(key).ok()?));
+        let keys =
+            document.keys.into_iter().take(KEYS_MAX).filter_map(|key| Key::read(serde_json::from_value(key).ok()?));
         Ok(keys.map(Arc::new).collect())
     }
 }

@@ -12,11 +12,13 @@
 mod identity;
 mod judge;
 mod keys;
+mod proof;
 mod provider;
 mod tokens;
 
 pub use identity::{ClientIdentity, ClientKey, Credential, InvalidClientKey, SecretPlace};
 pub use judge::{JudgeSettings, Principal, TokenJudge, Validation, bearer};
+pub use proof::CallerProof;
 pub use provider::{Provider, ProviderError, ProviderSettings};
 pub use token_introspection::Refusal;
 pub use tokens::{CallError, ServiceTokens, TokenError, TokenSettings};

@@ -137,8 +137,7 @@ impl Provider {
         let mut refused = ProviderError::Unusable("it has no address".to_owned());
         for url in places(issuer) {
             let request = Request::get(url).deadline(DEADLINE).configured();
-            let answer =
-                self.http.send(request).await.map_err(|error| ProviderError::NoAnswer(error.to_string()))?;
+            let answer = self.http.send(request).await.map_err(|error| ProviderError::NoAnswer(error.to_string()))?;
             match answer.status.as_u16() {
                 200 => {
                     let metadata: Metadata =

@@ -52,7 +52,9 @@ pub enum TokenError {
     #[error("there is no token, because the provider does not answer: {0}")]
     Unavailable(String),
     /// The provider refuses this client. Somebody must change a setting.
-    #[error("the provider gives no token ({code}): {told}; check OAUTH_CLIENT_ID, its secret or key, and its scopes there")]
+    #[error(
+        "the provider gives no token ({code}): {told}; check OAUTH_CLIENT_ID, its secret or key, and its scopes there"
+    )]
     Refused {
         /// `error` of RFC 6749 section 5.2.
         code: String,
@@ -65,20 +67,14 @@ pub enum TokenError {
 }
 
 /// Why a call was not answered.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// There is no token for it.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The service did not answer.
-    #[error("{0}")]
-    Outbound(Arc<OutboundError>),
-}
-
-impl From<OutboundError> for CallError {
-    fn from(error: OutboundError) -> Self {
-        Self::Outbound(Arc::new(error))
-    }
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
 }
 
 impl From<ProviderError> for TokenError {

@@ -206,7 +206,8 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-    const DEMAND: OAuthDemand<'_> = OAuthDemand { issuer: Some("https://op.example"), audience: "auth", scope: Some("a:b") };
+    const DEMAND: OAuthDemand<'_> =
+        OAuthDemand { issuer: Some("https://op.example"), audience: "auth", scope: Some("a:b") };
 
     fn token(document: &str) -> OAuthToken {
         serde_json::from_str::<Wire>(document).unwrap().claims.read()

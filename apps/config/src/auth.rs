@@ -210,7 +210,10 @@ impl Auth {
         let clients = r.file("OAUTH_CLIENTS_FILE");
         let oauth_clients = read_clients(r, clients);
         if oauth_clients.is_some() && service_auth.issuer.is_none() {
-            r.problem("OAUTH_ISSUER", "must be set with OAUTH_CLIENTS_FILE: the URL of SERVICE_API_PORT for other roles");
+            r.problem(
+                "OAUTH_ISSUER",
+                "must be set with OAUTH_CLIENTS_FILE: the URL of SERVICE_API_PORT for other roles",
+            );
         }
 
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];

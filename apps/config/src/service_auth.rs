@@ -122,7 +122,10 @@ impl ServiceAuth {
             r.problem("OAUTH_ISSUER", "must be set if SERVICE_AUTH has token: the URL of the provider of tokens");
         }
         if self.client_id.is_none() {
-            r.problem("OAUTH_CLIENT_ID", "must be set if SERVICE_AUTH has token: the name of this role at the provider");
+            r.problem(
+                "OAUTH_CLIENT_ID",
+                "must be set if SERVICE_AUTH has token: the name of this role at the provider",
+            );
         }
         match (&self.client_secret, &self.private_key_pem) {
             (Some(_), None) | (None, Some(_)) => {}
@@ -146,7 +149,8 @@ fn read_names(r: &mut Reader<'_>, text: Option<String>, name: &str) -> Vec<(Serv
     let mut names = Vec::new();
     for part in text.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|part| !part.is_empty()) {
         let read = part.split_once('=').ok_or_else(|| format!("{part:?} is not <service>=<text>"));
-        match read.and_then(|(service, text)| Ok((service.trim().parse::<Service>().map_err(|e| e.to_string())?, text))) {
+        match read.and_then(|(service, text)| Ok((service.trim().parse::<Service>().map_err(|e| e.to_string())?, text)))
+        {
             Ok((service, text)) => names.push((service, text.trim().to_owned())),
             Err(reason) => r.problem(name, reason),
         }
@@ -182,8 +186,8 @@ pub(crate) fn read_clients(r: &mut Reader<'_>, text: Option<Secret>) -> Option<V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reader::ConfigError;
     use crate::Environment;
+    use crate::reader::ConfigError;
 
     fn read(variables: &[(&str, &str)]) -> Result<ServiceAuth, ConfigError> {
         let environment = Environment::of(variables.iter().copied());
@@ -205,10 +209,7 @@ mod tests {
             let error = read(variables).unwrap_err();
             error.problems.into_iter().map(|problem| problem.name).collect::<Vec<_>>()
         };
-        assert_eq!(
-            names(&[("SERVICE_AUTH", "token")]),
-            ["OAUTH_ISSUER", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET"]
-        );
+        assert_eq!(names(&[("SERVICE_AUTH", "token")]), ["OAUTH_ISSUER", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET"]);
         assert_eq!(names(&[("SERVICE_AUTH", "none")]), ["SERVICE_AUTH"]);
         let good = [
             ("SERVICE_AUTH", "hmac,token"),

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use admin_signature::Audience;
 use axum::http::HeaderMap;
 use http_kit::graphql;
-use service_auth::{Scope, Service};
-use service_identity::{Principal, Refusal};
 use idempotency::{NotAccepted, SignedRequests};
 use payments::administration::Caller;
 use payments_model::{Secret, TenantId};
+use service_auth::{Scope, Service};
+use service_identity::{Principal, Refusal};
 
 use crate::AdminApiParts;
 
@@ -82,7 +82,8 @@ pub(crate) async fn authenticate(
     body: &serde_json::Value,
 ) -> Result<Sender, Unauthenticated> {
     let identities = &parts.identities;
-    let principal = identities.principal(headers, query, Service::BackendAdmin).await.map_err(Unauthenticated::Token)?;
+    let principal =
+        identities.principal(headers, query, Service::BackendAdmin).await.map_err(Unauthenticated::Token)?;
     if principal.is_none() && !identities.ways.secrets() {
         return Err(Unauthenticated::Token(Refusal::Missing));
     }

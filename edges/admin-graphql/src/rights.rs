@@ -19,9 +19,7 @@ impl FieldRights for ScopedRights<'_> {
         match field {
             // A token must not give what works without it.
             "apiSecret" | "idpSecret" | "authToken" | "settings" => self.has_one_of(&[]),
-            "incomingPayments" => {
-                self.has_one_of(&[Scope::PaymentsRead, Scope::PaymentsWrite, Scope::PosReceive])
-            }
+            "incomingPayments" => self.has_one_of(&[Scope::PaymentsRead, Scope::PaymentsWrite, Scope::PosReceive]),
             "outgoingPayments" | "quotes" => self.has_one_of(&[Scope::PaymentsRead, Scope::PaymentsWrite]),
             _ => true,
         }
@@ -46,11 +44,12 @@ fn scopes_of(field: &str) -> &'static [Scope] {
             &[AssetsWrite]
         }
 
-        "walletAddress" | "walletAddressByUrl" => {
-            &[AddressesWrite, PaymentsRead, PaymentsWrite, CardsPay, PosReceive]
-        }
+        "walletAddress" | "walletAddressByUrl" => &[AddressesWrite, PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
         "walletAddresses" => &[AddressesWrite, PaymentsRead, PaymentsWrite],
-        "createWalletAddress" | "updateWalletAddress" | "createWalletAddressKey" | "revokeWalletAddressKey"
+        "createWalletAddress"
+        | "updateWalletAddress"
+        | "createWalletAddressKey"
+        | "revokeWalletAddressKey"
         | "triggerWalletAddressEvents" => &[AddressesWrite],
 
         "quote" | "outgoingPayments" | "incomingPayments" | "payments" | "webhookEvents" => {
@@ -61,17 +60,28 @@ fn scopes_of(field: &str) -> &'static [Scope] {
         "createIncomingPayment" => &[PaymentsWrite, PosReceive],
         "createReceiver" | "createOutgoingPaymentFromIncomingPayment" => &[PaymentsWrite, CardsPay, PosReceive],
         "cancelOutgoingPayment" => &[PaymentsWrite, CardsPay],
-        "completeReceiver" | "updateIncomingPayment" | "createQuote" | "createOutgoingPayment"
-        | "approveIncomingPayment" | "cancelIncomingPayment" | "confirmPartialIncomingPayment"
+        "completeReceiver"
+        | "updateIncomingPayment"
+        | "createQuote"
+        | "createOutgoingPayment"
+        | "approveIncomingPayment"
+        | "cancelIncomingPayment"
+        | "confirmPartialIncomingPayment"
         | "rejectPartialIncomingPayment" => &[PaymentsWrite],
 
         "accountingTransfers" => &[LiquidityWrite, PaymentsRead],
-        "depositAssetLiquidity" | "createAssetLiquidityWithdrawal" | "depositPeerLiquidity"
-        | "createPeerLiquidityWithdrawal" | "postLiquidityWithdrawal" | "voidLiquidityWithdrawal"
-        | "depositEventLiquidity" | "withdrawEventLiquidity" | "createIncomingPaymentWithdrawal"
-        | "createOutgoingPaymentWithdrawal" | "depositOutgoingPaymentLiquidity" | "createWalletAddressWithdrawal" => {
-            &[LiquidityWrite]
-        }
+        "depositAssetLiquidity"
+        | "createAssetLiquidityWithdrawal"
+        | "depositPeerLiquidity"
+        | "createPeerLiquidityWithdrawal"
+        | "postLiquidityWithdrawal"
+        | "voidLiquidityWithdrawal"
+        | "depositEventLiquidity"
+        | "withdrawEventLiquidity"
+        | "createIncomingPaymentWithdrawal"
+        | "createOutgoingPaymentWithdrawal"
+        | "depositOutgoingPaymentLiquidity"
+        | "createWalletAddressWithdrawal" => &[LiquidityWrite],
 
         _ => &[],
     }

@@ -2,12 +2,12 @@
 //!
 //! Callers prove their client id. The secret of the service listener does not count here.
 
-use auth::{IssuerError, Issuer, ShownClient, TokenQuestion};
+use auth::{Issuer, IssuerError, ShownClient, TokenQuestion};
+use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};

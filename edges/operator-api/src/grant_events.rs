@@ -167,6 +167,7 @@ mod tests {
             operator: OPERATOR,
             card_service: None,
             point_of_sale: None,
+            tokens: None,
         };
         let webhooks = Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(1));
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));

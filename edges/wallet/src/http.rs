@@ -8,14 +8,15 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use http_kit::ServiceCallers;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::wallet::Wallet;
 
-/// The routes of `wallet`.
-pub fn router(wallet: Wallet) -> Router {
-    let rates = rates_service::http::router(wallet.rates().clone());
+/// The routes of `wallet`. Rates are for these callers.
+pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
+    let rates = rates_service::http::router(wallet.rates().clone(), rates);
     Router::new()
         .route("/", get(page))
         .route("/webhooks", post(receive_webhook))

@@ -67,9 +67,7 @@ impl ServiceRole {
     pub const fn serves(self) -> &'static [Service] {
         match self {
             Self::Backend => &[Service::BackendAdmin],
-            Self::Auth => {
-                &[Service::AuthAdmin, Service::AuthIntrospection, Service::AuthService, Service::AuthIdp]
-            }
+            Self::Auth => &[Service::AuthAdmin, Service::AuthIntrospection, Service::AuthService, Service::AuthIdp],
             Self::Wallet => &[Service::WalletHooks, Service::Rates],
             Self::CardService => &[Service::CardHooks],
             Self::PointOfSale => &[Service::PosHooks],
@@ -102,7 +100,8 @@ mod tests {
             (ServiceRole::CardService, Wanted::CARD_PAYMENTS),
             (ServiceRole::PointOfSale, Wanted::POS_PAYMENTS),
         ] {
-            let allowed = role.access().iter().find(|(service, _)| *service == wanted.service).map(|(_, scopes)| *scopes);
+            let allowed =
+                role.access().iter().find(|(service, _)| *service == wanted.service).map(|(_, scopes)| *scopes);
             assert!(wanted.scopes.iter().all(|scope| allowed.is_some_and(|all| all.contains(scope))), "{wanted:?}");
         }
     }

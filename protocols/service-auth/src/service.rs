@@ -95,7 +95,8 @@ impl Wanted {
     /// The backend introspects tokens.
     pub const INTROSPECTION: Self = Self { service: Service::AuthIntrospection, scopes: &[Scope::TokenIntrospect] };
     /// The backend mirrors tenants.
-    pub const TENANTS: Self = Self { service: Service::AuthService, scopes: &[Scope::TenantsRead, Scope::TenantsWrite] };
+    pub const TENANTS: Self =
+        Self { service: Service::AuthService, scopes: &[Scope::TenantsRead, Scope::TenantsWrite] };
     /// The authorization server reports changes of grants.
     pub const GRANT_EVENTS: Self = Self { service: Service::BackendAdmin, scopes: &[Scope::GrantsNotify] };
     /// The card service pays.

@@ -141,6 +141,15 @@ pub enum IssuerError {
 )]
 pub struct InvalidClient(String);
 
+impl IssuerClient {
+    /// Whether its secrets can be compared.
+    pub fn check(&self) -> Result<(), InvalidClient> {
+        let readable = |hash: &String| hash.starts_with("$argon2id$") && PasswordHash::new(hash).is_ok();
+        let good = (1..=2).contains(&self.secrets.len()) && self.secrets.iter().all(readable);
+        if good { Ok(()) } else { Err(InvalidClient(self.id.clone())) }
+    }
+}
+
 impl Issuer {
     /// The issuer with these clients.
     pub fn new(
@@ -150,12 +159,7 @@ impl Issuer {
         entropy: Arc<dyn Entropy>,
         limiter: Limiter,
     ) -> Result<Self, InvalidClient> {
-        for client in &settings.clients {
-            let readable = |hash: &String| hash.starts_with("$argon2id$") && PasswordHash::new(hash).is_ok();
-            if !(1..=2).contains(&client.secrets.len()) || !client.secrets.iter().all(readable) {
-                return Err(InvalidClient(client.id.clone()));
-            }
-        }
+        settings.clients.iter().try_for_each(IssuerClient::check)?;
         let (comparisons, shown) = (Semaphore::new(COMPARISONS), Mutex::default());
         Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, limiter, comparisons, shown }) })
     }
@@ -173,7 +177,8 @@ impl Issuer {
         source: &str,
     ) -> Result<IssuedServiceToken, IssuerError> {
         let client = self.client(shown, source).await?;
-        let service: Service = question.audience.as_deref().and_then(|name| name.parse().ok()).ok_or(IssuerError::Target)?;
+        let service: Service =
+            question.audience.as_deref().and_then(|name| name.parse().ok()).ok_or(IssuerError::Target)?;
         let allowed = client.access.get(&service).ok_or(IssuerError::Target)?;
 
         let granted: Vec<Scope> = match question.scope.as_deref().map(str::trim).filter(|text| !text.is_empty()) {

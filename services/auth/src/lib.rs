@@ -34,8 +34,8 @@ pub use grant_events::{GrantEvents, HandOver, HandOverError};
 pub use interactions::{DecideError, DetailsError, FinishError, Finished, InteractionDetails, StartError, Started};
 pub use introspection::IntrospectError;
 pub use issuer::{
-    InvalidClient, IssuedServiceToken, Issuer, IssuerClient, IssuerError, IssuerSettings, KnownServiceToken, ShownClient,
-    TokenQuestion, new_client_secret,
+    InvalidClient, IssuedServiceToken, Issuer, IssuerClient, IssuerError, IssuerSettings, KnownServiceToken,
+    ShownClient, TokenQuestion, new_client_secret,
 };
 pub use request_grant::RequestGrantError;
 pub use settings::AuthSettings;

@@ -15,6 +15,8 @@ use http_kit::graphql::Introspection;
 use http_kit::{CallerSecret, ServiceCallers, ServiceDoor};
 use jobs::{Worker, WorkerSettings};
 use open_payments_client::{PublicResources, RetryPolicy};
+use service_auth::Wanted;
+use service_identity::CallerProof;
 use shared_cache::{Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
 use url::Url;
@@ -114,7 +116,8 @@ pub(crate) async fn start(
     let limiter = limiter(&cache, Arc::clone(&clock));
     let identities = identities(&config.service_auth, deps)?;
     let issuer = issuer(config, &store, &limiter, deps)?;
-    let hand_over = config.grant_events_url.clone().map(|url| hand_over(config, url, &store, &database, deps));
+    let hand_over =
+        config.grant_events_url.clone().map(|url| hand_over(config, url, &store, &database, deps, &identities));
     let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone(), limiter.clone()).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;
     let Routers { auth: public, interaction, introspection, service, admin } =
@@ -144,9 +147,17 @@ pub(crate) async fn start(
 }
 
 /// The worker that hands events about grants over to the backend.
-fn hand_over(config: &config::Auth, url: Url, store: &AuthStore, database: &Database, deps: &SharedDeps) -> Worker {
-    let secret = service_secret(config.service_secret.as_ref(), &config.admin_api.secret).into();
-    let handler = Arc::new(HandOver { store: store.clone(), http: deps.http.clone(), url, secret });
+fn hand_over(
+    config: &config::Auth,
+    url: Url,
+    store: &AuthStore,
+    database: &Database,
+    deps: &SharedDeps,
+    identities: &Identities,
+) -> Worker {
+    let secret = service_secret(config.service_secret.as_ref(), &config.admin_api.secret);
+    let proof = CallerProof::choose(identities.tokens.as_ref(), Wanted::GRANT_EVENTS, &secret);
+    let handler = Arc::new(HandOver { store: store.clone(), http: deps.http.clone(), url, proof });
     let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
     Worker::new(database.clone(), clock, entropy, GRANT_EVENTS_QUEUE, handler, WorkerSettings::default())
 }

@@ -110,11 +110,7 @@ fn settings(config: &config::CardService, deps: &SharedDeps, identities: &Identi
 }
 
 /// How events are verified, from the section that both services have.
-pub(crate) fn verification(
-    events: &config::Events,
-    identities: &Identities,
-    service: Service,
-) -> EventVerification {
+pub(crate) fn verification(events: &config::Events, identities: &Identities, service: Service) -> EventVerification {
     let secrets = [Some(&events.secret), events.previous_secret.as_ref()];
     // An empty secret is one that was not given, because only tokens are accepted.
     let secrets = secrets.into_iter().flatten().map(config::Secret::expose).filter(|secret| !secret.is_empty());

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use admin_client::AdminClient;
 use auth::{Issuer, IssuerClient, IssuerSettings};
 use auth_store::AuthStore;
+use clock::Clock;
 use config::{SecretMethod, ServiceAuth, TokenValidation};
-use http_kit::ServiceIdentities;
+use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities};
 use service_auth::Wanted;
 use service_identity::{
     ClientIdentity, ClientKey, Credential, JudgeSettings, Provider, ProviderSettings, SecretPlace, ServiceTokens,
@@ -15,6 +16,7 @@ use service_identity::{
 };
 use shared_cache::Limiter;
 
+use super::cache::memory_limiter;
 use super::shared_deps::SharedDeps;
 use crate::failure::Failure;
 
@@ -34,6 +36,15 @@ impl Identities {
             Some(tokens) => client.with_tokens(tokens.clone(), wanted),
             None => client,
         }
+    }
+
+    /// Who may read exchange rates. Rafiki 2.4 has no secret for them. So they are open, unless only tokens are accepted.
+    pub(crate) fn readers_of_rates(&self, clock: &Arc<dyn Clock>) -> ServiceCallers {
+        if self.accepted.ways.secrets() {
+            return ServiceCallers::Anybody;
+        }
+        let secret = CallerSecret::new([], "rates", memory_limiter(Arc::clone(clock)));
+        ServiceCallers::Proven(ServiceDoor { secret, identities: self.accepted.clone() })
     }
 }
 
@@ -101,9 +112,13 @@ pub(crate) fn issuer(
         secrets: client.secret_hashes.clone(),
         tenant: client.tenant.clone(),
         // Unknown names were reported when the file was read.
-        access: client.access.iter().filter_map(|(service, scopes)| {
-            Some((service.parse().ok()?, scopes.iter().filter_map(|scope| scope.parse().ok()).collect()))
-        }).collect(),
+        access: client
+            .access
+            .iter()
+            .filter_map(|(service, scopes)| {
+                Some((service.parse().ok()?, scopes.iter().filter_map(|scope| scope.parse().ok()).collect()))
+            })
+            .collect(),
         serves: client.serves.iter().filter_map(|service| service.parse().ok()).collect(),
     });
     let settings = IssuerSettings {

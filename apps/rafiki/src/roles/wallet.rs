@@ -86,10 +86,11 @@ pub(crate) async fn start(
         clock,
         entropy: Arc::clone(&deps.entropy),
     };
+    let rates = identities.readers_of_rates(&deps.clock);
     let wallet = Wallet::new(settings(config, &identities)?, seed, ports);
 
     let mut running = Running::new("wallet", serving(&config.listeners));
-    running.serve(listener, wallet::http::router(wallet.clone()));
+    running.serve(listener, wallet::http::router(wallet.clone(), rates));
     let working = wallet.clone();
     running.work(|stop| async move { working.work(stop).await });
     running.on_close(async move { database.close().await });

@@ -19,6 +19,7 @@ mod payments;
 mod recipes;
 mod replicas;
 mod roles;
+mod services;
 mod shadow;
 mod starting;
 mod statements;

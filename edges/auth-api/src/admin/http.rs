@@ -14,9 +14,7 @@ use crate::signed::UncheckedMessage;
 pub(crate) async fn execute(State(api): State<Api>, UncheckedMessage(message): UncheckedMessage) -> Response {
     let Some(body) = graphql::json(&message.body) else { return graphql::no_json() };
     match authenticate(&api.auth, &api.admin, &message.headers, &body).await {
-        Ok(Sender { scope, principal: None }) => {
-            api.endpoint.answer(&message.headers, body, scope, &AllFields).await
-        }
+        Ok(Sender { scope, principal: None }) => api.endpoint.answer(&message.headers, body, scope, &AllFields).await,
         Ok(Sender { scope, principal: Some(principal) }) => {
             api.endpoint.answer(&message.headers, body, scope, &ScopedRights(&principal)).await
         }

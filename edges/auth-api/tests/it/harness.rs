@@ -17,8 +17,8 @@ use clock::{Clock, ManualClock, SeededEntropy};
 use database::Database;
 use gnap::WebUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use http_kit::{CallerSecret, ClientAddress, ServiceCallers, ServiceDoor, ServiceIdentities};
 use http_kit::graphql::Introspection;
+use http_kit::{CallerSecret, ClientAddress, ServiceCallers, ServiceDoor, ServiceIdentities};
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
@@ -88,6 +88,10 @@ impl Answer {
         (self.status.as_u16(), text("code"), text("description"))
     }
 
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     pub(crate) fn location(&self) -> String {
         assert_eq!(self.status, StatusCode::FOUND, "{self:?}");
         self.headers["location"].to_str().unwrap().to_owned()
@@ -117,21 +121,29 @@ impl Server {
         database: TestDatabase,
         adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
     ) -> Self {
-        Self::open(Database::clone(&database), Some(database), 1, adjust).await
+        Self::open(Database::clone(&database), Some(database), 1, |settings, api, _| adjust(settings, api)).await
+    }
+
+    /// With more that needs the server's own store and clock.
+    pub(crate) async fn with_own(
+        database: TestDatabase,
+        adjust: impl FnOnce(&mut ApiSettings, (&AuthStore, &Arc<ManualClock>)),
+    ) -> Self {
+        Self::open(Database::clone(&database), Some(database), 1, |_, api, own| adjust(api, own)).await
     }
 
     /// Two processes on one database, each with a memory of its own; `adjust` is for the second.
     pub(crate) async fn two(database: TestDatabase, adjust: impl FnOnce(&mut AuthSettings)) -> (Self, Self) {
         let second = database.connect_again().await;
         let first = Self::on(database).await;
-        (first, Self::open(second, None, 2, |settings, _| adjust(settings)).await)
+        (first, Self::open(second, None, 2, |settings, _, _| adjust(settings)).await)
     }
 
     async fn open(
         database: Database,
         kept: Option<TestDatabase>,
         seed: u64,
-        adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
+        adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings, (&AuthStore, &Arc<ManualClock>)),
     ) -> Self {
         let clock = testkit::manual_clock();
         let client = Signer::new(SigningKey::from_seed(&[1; 32]), "client-key").unwrap();
@@ -168,7 +180,7 @@ impl Server {
             failures: Rate::per_minute("failures", 0),
         };
         let mut settings = settings();
-        adjust(&mut settings, &mut api);
+        adjust(&mut settings, &mut api, (&store, &clock));
         let auth = Auth::open(
             settings,
             store.clone(),

@@ -10,6 +10,7 @@ mod harness;
 mod hostile;
 mod interaction;
 mod introspection;
+mod issuer;
 mod matrix;
 mod refusals;
 mod strangers;

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use shared_cache::Rate;
 use testkit::on_each_database;
 
-use crate::harness::{Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused, with_secret};
+use crate::harness::{
+    Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused, with_secret,
+};
 
 const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
 const SECRET: &str = "the service secret";

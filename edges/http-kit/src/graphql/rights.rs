@@ -33,7 +33,10 @@ impl FieldRights for AllFields {
 /// used.
 pub(super) fn first_forbidden<'d>(document: &'d ExecutableDocument, rights: &dyn FieldRights) -> Option<&'d str> {
     let mut walk = Walk { document, rights, seen: HashSet::new() };
-    document.operations.iter().find_map(|(_, operation)| walk.forbidden(&operation.node.selection_set.node, Level::Root))
+    document
+        .operations
+        .iter()
+        .find_map(|(_, operation)| walk.forbidden(&operation.node.selection_set.node, Level::Root))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,6 +14,8 @@ use open_payments_client::{KeySets, KeySetsConfig};
 use operator_api::{GrantEventReceiver, LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
 use payments::WalletAddressLookup;
 use payments_model::{Secret, TenantId};
+use service_auth::Wanted;
+use service_identity::CallerProof;
 use shared_cache::Rate;
 use token_introspection::IntrospectionClient;
 use webhooks::GrantEventRecorder;
@@ -80,7 +82,11 @@ fn open_payments(
         look_again: config.wallet_addresses.polling_interval,
     };
     let introspection = IntrospectionClient::new(deps.http.clone(), config.auth_server_introspection_url.clone())
-        .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
+        .credential(Arc::new(CallerProof::choose(
+            services.identities.tokens.as_ref(),
+            Wanted::INTROSPECTION,
+            &service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret),
+        )));
     let client_keys = KeySets::new(services.published.clone(), KeySetsConfig::default(), deps.clock.clone());
     let guesses = WrongGuesses {
         limiter: limiter(cache, deps.clock.clone()),

@@ -21,6 +21,8 @@ use payments_model::{Secret, TenantId};
 use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
 use sealed_text::Sealer;
+use service_auth::Wanted;
+use service_identity::CallerProof;
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::{Amounts, Metrics, Probes};
 use webhooks::{Targets, WebhookAdministration, Webhooks};
@@ -66,14 +68,14 @@ impl Services {
         let (metrics, amounts) = collectors::metrics(config)?;
         let identities = identities(&config.service_auth, deps)?;
         let ledger = &timed(ledger, metrics.gather(Probes::of_this_role), config);
-        let targets = targets(config, *operator);
+        let targets = targets(config, *operator, &identities);
         let copies = config.webhooks.copies_to_operator.then_some(*operator);
         let directory = Directory::new(store.clone());
         let webhooks = Webhooks::new(&targets, copies, directory.clone(), deps.entropy.clone());
         let targets = Arc::new(targets);
         let webhook_administration = webhook_administration(stores, &directory, &targets, deps);
 
-        let rates = rates(config, deps);
+        let rates = rates(config, deps, &identities);
         let amounts = amounts.map(|amounts| (amounts, Dollars::by(config, rates.clone(), deps)));
         let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
         let payment_settings = payments_settings(config, *operator, &stream_secret);
@@ -115,6 +117,7 @@ impl Services {
             })
         });
 
+        let administration = administration(stores, config, deps, &identities);
         Ok(Self {
             metrics,
             identities,
@@ -129,7 +132,7 @@ impl Services {
             published,
             signer,
             payments,
-            administration: administration(stores, config, deps),
+            administration,
             peering: peering(stores, config, deps),
         })
     }
@@ -219,7 +222,12 @@ fn connector_ports(
     }
 }
 
-fn administration(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Administration {
+fn administration(
+    stores: &Stores,
+    config: &config::Backend,
+    deps: &SharedDeps,
+    identities: &Identities,
+) -> Administration {
     Administration::new(
         stores.store.clone(),
         stores.ledger.clone(),
@@ -236,15 +244,20 @@ fn administration(stores: &Stores, config: &config::Backend, deps: &SharedDeps) 
         Arc::new(AuthService::new(
             deps.http.clone(),
             &config.auth_service_api_url,
-            Secret::new(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret)),
+            CallerProof::choose(
+                identities.tokens.as_ref(),
+                Wanted::TENANTS,
+                &service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret),
+            ),
             stores.operator,
         )),
     )
 }
 
-fn rates(config: &config::Backend, deps: &SharedDeps) -> Rates {
+fn rates(config: &config::Backend, deps: &SharedDeps, identities: &Identities) -> Rates {
     let lifetime = config.payments.exchange_rates_lifetime;
-    let service = HttpRates::new(deps.http.clone(), config.payments.exchange_rates_url.clone());
+    let proof = identities.tokens.clone().map(|tokens| CallerProof::Token(tokens, Wanted::RATES));
+    let service = HttpRates::new(deps.http.clone(), config.payments.exchange_rates_url.clone()).with_proof(proof);
     Rates::new(Arc::new(service), deps.clock.clone(), RatesSettings { lifetime, ..RatesSettings::default() })
 }
 
@@ -279,7 +292,7 @@ fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret
     }
 }
 
-fn targets(config: &config::Backend, operator: TenantId) -> Targets {
+fn targets(config: &config::Backend, operator: TenantId, identities: &Identities) -> Targets {
     Targets {
         default_url: config.webhooks.url.clone(),
         timeout: config.webhooks.timeout,
@@ -290,6 +303,7 @@ fn targets(config: &config::Backend, operator: TenantId) -> Targets {
         operator,
         card_service: config.webhooks.card_service_url.clone(),
         point_of_sale: config.webhooks.point_of_sale_url.clone(),
+        tokens: identities.tokens.clone(),
     }
 }
 
