@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 42] = [
+const SAME_FLOOR: [(&str, &[&str]); 43] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -29,6 +29,7 @@ const SAME_FLOOR: [(&str, &[&str]); 42] = [
     ("auth-service", &["outbound-http", "service-identity"]),
     ("service-identity", &["outbound-http", "token-introspection"]),
     ("admin-client", &["outbound-http", "service-identity"]),
+    ("openid-connect", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
     ("peering", &["payments"]),

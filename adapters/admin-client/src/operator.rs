@@ -557,6 +557,11 @@ impl AdminClient {
         found(self.run(crate::documents::PEER_OUTGOING_TOKEN, json!({"id": id}), "/peer/http/outgoing/authToken").await)
     }
 
+    /// The API secret of a tenant. Only the operator may ask for it. It must never be shown on a page.
+    pub async fn tenant_secret(&self, id: Uuid) -> Result<String, AdminError> {
+        self.run(crate::documents::TENANT_SECRET, json!({"id": id}), "/tenant/apiSecret").await
+    }
+
     /// A page of the events, of the given kinds if there are any.
     pub async fn webhook_events_page(
         &self,

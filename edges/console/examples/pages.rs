@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock, SystemEntropy};
-use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
+use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, FourEyes, Lifetimes, Limit, OneClick};
 use http_kit::ShutdownGate;
 use outbound_http::{Outbound, OutboundConfig};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
@@ -46,10 +46,17 @@ async fn main() {
         cookies: Cookies::Plain,
         lifetimes: Lifetimes { idle: Duration::from_hours(12), absolute: Duration::from_hours(12) },
         audit_file: folder.path().join("audit.jsonl"),
+        four_eyes: Some(FourEyes {
+            limits: vec![Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 }],
+            lifetime: Duration::from_hours(24),
+        }),
+        approvals_file: folder.path().join("approvals.json"),
+        provider: None,
         accent: Accent::Teal,
         sign_ins: Rate::per_minute("sign-ins", 0),
         one_click: vec![
             one_click("Cloud Nine Wallet (operator)", fake::OPERATOR, fake::OPERATOR_SECRET),
+            one_click("A second operator", fake::OPERATOR, fake::OPERATOR_SECRET),
             one_click("Corner Shop, a tenant", fake::TENANT, fake::TENANT_SECRET),
         ],
         neighbours: Vec::new(),

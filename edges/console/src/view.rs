@@ -5,6 +5,7 @@
 
 use admin_client::{Amount, Mutation, TenantName};
 use clock::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A state, as a colour beside its word.
@@ -30,7 +31,7 @@ impl Tone {
 }
 
 /// An amount of an asset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Money {
     pub(crate) value: u64,
     pub(crate) code: String,

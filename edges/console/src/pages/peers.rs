@@ -2,7 +2,7 @@
 //!
 //! Tokens can be set here and are never shown.
 
-use admin_client::{Mutation, PeerView};
+use admin_client::{AssetView, Mutation, PeerView};
 use ilp_packet::Address;
 use serde_json::{Value, json};
 
@@ -10,7 +10,8 @@ use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
 use crate::pages::{assets, choices};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
+use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts};
+use crate::words::Words;
 
 const INVALID: &str = "Invalid peer ID.";
 const NOT_FOUND: &str = "Peer not found.";
@@ -143,6 +144,15 @@ fn endpoint(posted: &mut Posted) -> Option<String> {
     posted.url("outgoingEndpoint")
 }
 
+/// Notes the liquidity that a new peer gets at once.
+fn deposits(posted: &mut Posted, name: &'static str, asset: Option<&AssetView>, words: Words) {
+    if let Some(asset) = asset
+        && let Some(value) = posted.amount(name, asset.scale, words)
+    {
+        posted.moves(Money::new(value, &asset.code, asset.scale));
+    }
+}
+
 /// `POST /peers/create`
 pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
     let known = choices::assets(&ctx).await?;
@@ -176,6 +186,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if let Some(name) = posted.optional("name") {
         input["name"] = json!(name);
     }
+    deposits(&mut posted, "initialLiquidity", choices::chosen(&known, chosen), ctx.words());
     for name in ["maxPacketAmount", "liquidityThreshold", "initialLiquidity"] {
         let value = posted.amount(name, scale, ctx.words());
         if value.is_some() {
@@ -234,6 +245,7 @@ pub(crate) async fn by_url(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if let Some(name) = posted.optional("name") {
         input["name"] = json!(name);
     }
+    deposits(&mut posted, "liquidityToDeposit", choices::chosen(&known, chosen), ctx.words());
     for name in ["maxPacketAmount", "liquidityThreshold", "liquidityToDeposit"] {
         let value = posted.amount(name, scale, ctx.words());
         if value.is_some() {
@@ -261,14 +273,34 @@ fn keyword(peer: &PeerView) -> String {
 
 fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
     let at = format!("/peers/{}", peer.id);
-    let (code, scale) = (&peer.asset.code, peer.asset.scale);
-    let amount = |value: Option<u64>| value.map(|value| numbers::input(value, scale, ctx.words())).unwrap_or_default();
-    let unit = || Input::Amount(code.clone());
+    let low = assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed;
 
+    Page {
+        place: "peers",
+        kind: "Peer",
+        name: Some(peer.name.clone().unwrap_or_else(|| peer.static_ilp_address.clone())),
+        back: Some(("Peers", "/peers".to_owned())),
+        id: Some(peer.id.to_string()),
+        state: low.then(|| Cell::state("Liquidity is low", Tone::Failed)),
+        main: vec![
+            liquidity_block(peer, &at),
+            Block::Form(ctx.form(general_form(peer, &at, ctx.words()), posted)),
+            Block::Form(ctx.form(http_form(peer, &at), posted)),
+            Block::Form(ctx.form(delete_form(peer, &at), posted)),
+        ],
+        side: vec![facts_block(peer)],
+        ..Page::default()
+    }
+}
+
+fn general_form(peer: &PeerView, at: &str, words: Words) -> Form {
+    let amount =
+        |value: Option<u64>| value.map(|value| numbers::input(value, peer.asset.scale, words)).unwrap_or_default();
+    let unit = || Input::Amount(peer.asset.code.clone());
     let own = peer.static_ilp_address.as_str();
     let routes: Vec<&str> = peer.routes.iter().map(String::as_str).filter(|route| *route != own).collect();
 
-    let general = Form::new("General", at.clone(), "Save")
+    Form::new("General", at, "Save")
         .fields([
             Field::new("name", "Name", Input::Text).value(peer.name.clone().unwrap_or_default()),
             Field::new("staticIlpAddress", "Static ILP address", Input::Text).required().value(own),
@@ -278,9 +310,11 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
                 .value(routes.join(", "))
                 .help("Other ILP prefixes that are reached through this peer, separated by commas."),
         ])
-        .calls(Mutation::UpdatePeer);
+        .calls(Mutation::UpdatePeer)
+}
 
-    let http = Form::new("HTTP", format!("{at}/http"), "Save")
+fn http_form(peer: &PeerView, at: &str) -> Form {
+    Form::new("HTTP", format!("{at}/http"), "Save")
         .fields([
             Field::new("incomingAuthTokens", "Incoming auth tokens", Input::Password)
                 .help("Separate several with commas. Leave empty to keep the present ones."),
@@ -290,46 +324,37 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
                 .required()
                 .value(peer.http.outgoing.endpoint.clone()),
         ])
-        .calls(Mutation::UpdatePeer);
+        .calls(Mutation::UpdatePeer)
+}
 
-    let remove = Form::new("Delete peer", format!("{at}/delete"), "Delete peer")
+fn delete_form(peer: &PeerView, at: &str) -> Form {
+    Form::new("Delete peer", format!("{at}/delete"), "Delete peer")
         .intro("Please note that this action is not reversible.")
         .danger(keyword(peer))
-        .calls(Mutation::DeletePeer);
+        .calls(Mutation::DeletePeer)
+}
 
-    let low = assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed;
+fn liquidity_block(peer: &PeerView, at: &str) -> Block {
+    Block::Facts {
+        title: "Liquidity",
+        facts: facts([("Liquidity", Cell::money_or(peer.liquidity, &peer.asset.code, peer.asset.scale))]),
+        actions: vec![
+            Action::main(format!("{at}/deposit-liquidity"), "Deposit"),
+            Action::other(format!("{at}/withdraw-liquidity"), "Withdraw"),
+        ],
+    }
+}
+
+fn facts_block(peer: &PeerView) -> Block {
+    let asset = &peer.asset;
     let about = facts([
-        ("ILP address", Cell::code(own)),
-        ("Asset", Cell::link(format!("/assets/{}", peer.asset.id), format!("{code} / {scale}"))),
+        ("ILP address", Cell::code(peer.static_ilp_address.as_str())),
+        ("Asset", Cell::link(format!("/assets/{}", asset.id), format!("{} / {}", asset.code, asset.scale))),
         ("Created", Cell::Time(peer.created_at)),
         ("Tenant", Cell::tenant(peer.tenant.as_ref())),
         ("Account", Cell::WordLink { href: format!("/ledger/{}", peer.id), word: "Open in the ledger" }),
     ]);
-    let held = facts([("Liquidity", Cell::money_or(peer.liquidity, code, scale))]);
-
-    Page {
-        place: "peers",
-        kind: "Peer",
-        name: Some(peer.name.clone().unwrap_or_else(|| own.to_owned())),
-        back: Some(("Peers", "/peers".to_owned())),
-        id: Some(peer.id.to_string()),
-        state: low.then(|| Cell::state("Liquidity is low", Tone::Failed)),
-        main: vec![
-            Block::Facts {
-                title: "Liquidity",
-                facts: held,
-                actions: vec![
-                    Action::main(format!("{at}/deposit-liquidity"), "Deposit"),
-                    Action::other(format!("{at}/withdraw-liquidity"), "Withdraw"),
-                ],
-            },
-            Block::Form(ctx.form(general, posted)),
-            Block::Form(ctx.form(http, posted)),
-            Block::Form(ctx.form(remove, posted)),
-        ],
-        side: vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }],
-        ..Page::default()
-    }
+    Block::Facts { title: "Facts", facts: about, actions: Vec::new() }
 }
 
 /// `POST /peers/{id}`

@@ -287,6 +287,10 @@ impl Fake {
     fn query(&self, name: &str, variables: &Value, tenant: Uuid) -> Value {
         match name {
             "Whoami" => json!({"whoami": {"id": tenant, "isOperator": tenant == OPERATOR}}),
+            "TenantSecret" => {
+                let secret = self.secrets.lock().unwrap().get(variables["id"].as_str().unwrap()).cloned();
+                json!({"tenant": {"apiSecret": secret.filter(|_| tenant == OPERATOR)}})
+            }
             "ConsoleTenant" => {
                 let known = [OPERATOR, TENANT].into_iter().find(|id| variables["id"] == json!(id));
                 json!({"tenant": known.map(|id| self.tenant(id))})
