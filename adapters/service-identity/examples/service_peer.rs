@@ -37,8 +37,7 @@ async fn main() {
     let http = Outbound::new(OutboundConfig::default(), Arc::clone(&clock)).unwrap();
 
     let issuer = text("issuer").unwrap().parse().ok();
-    let provider =
-        Provider::new(ProviderSettings { issuer, ..ProviderSettings::default() }, http, Arc::clone(&clock));
+    let provider = Provider::new(ProviderSettings { issuer, ..ProviderSettings::default() }, http, Arc::clone(&clock));
     let credential = match (text("clientSecret"), text("keyPem")) {
         (Some(secret), _) => Credential::Secret(secret, SecretPlace::Header),
         (None, pem) => Credential::Key(Arc::new(ClientKey::from_pem(&pem.unwrap(), None).unwrap())),

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use http_kit::graphql::{self, AllFields, Endpoint, Introspection};
+use http_kit::{Access, Declared};
 use payments::Unavailable;
 
 use crate::authenticate::{Sender, authenticate};
@@ -27,8 +28,8 @@ pub fn router(parts: AdminApiParts) -> Router {
     let endpoint = Endpoint::new(crate::schema::schema(&parts), inputs, introspection);
     let explorer = parts.settings.explorer;
     let router = Router::new()
-        .route("/graphql", post(answer).fallback(graphql::only_post))
-        .route("/healthz", any(healthz))
+        .declare("/graphql", Access::Tenant, post(answer).fallback(graphql::only_post))
+        .declare("/healthz", Access::Health, any(healthz))
         .with_state(Api { parts, endpoint });
     let router = http_kit::open_to_every_origin(router);
     match explorer {

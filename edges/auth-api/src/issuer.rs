@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use http_kit::{ClientAddress, RetryAfter, read_body, refuse_browsers};
+use http_kit::{Access, ClientAddress, Declared, RetryAfter, read_body, refuse_browsers};
 use serde_json::{Value, json};
 use std::time::Duration;
 use url::form_urlencoded::parse;
@@ -25,10 +25,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The routes of `issuer`.
 pub(crate) fn routes(issuer: Issuer) -> Router {
     let router = Router::new()
-        .route("/.well-known/oauth-authorization-server", get(metadata))
-        .route("/oauth/token", post(token))
-        .route("/oauth/introspect", post(introspect))
-        .route("/oauth/revoke", post(revoke))
+        .declare("/.well-known/oauth-authorization-server", Access::Public, get(metadata))
+        .declare("/oauth/token", Access::IssuerClient, post(token))
+        .declare("/oauth/introspect", Access::IssuerClient, post(introspect))
+        .declare("/oauth/revoke", Access::IssuerClient, post(revoke))
         .with_state(issuer);
     refuse_browsers(router)
 }

@@ -29,8 +29,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_kit::graphql::{self, Endpoint};
 use http_kit::{
-    Need, ServiceCallers, SourceLimit, limit_guesses, limit_requests, open_to_every_origin, refuse_browsers,
-    require_service,
+    Access, Declared, Need, ServiceCallers, SourceLimit, limit_guesses, limit_requests, open_to_every_origin,
+    refuse_browsers, require_service,
 };
 use http_signatures::TargetOrigin;
 use service_auth::{Scope, Service};
@@ -124,27 +124,30 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         refuse: |refused| ApiError::from(refused).into_response(),
     };
 
-    let grant_requests = Router::new().route("/{tenant}", post(grants::request));
+    let grant_requests = Router::new().declare("/{tenant}", Access::Client, post(grants::request));
     let continuations = Router::new()
-        .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
-        .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke));
+        .declare("/continue/{id}", Access::Client, post(continuation::go_on).delete(continuation::cancel))
+        .declare("/token/{id}", Access::Client, post(tokens::rotate).delete(tokens::revoke));
     let client_facing = client_facing()
         .merge(limit_requests(grant_requests, limit(settings.grant_requests)))
         .merge(limit_requests(continuations, limit(settings.continuations)));
     let client_facing = limit_guesses(client_facing, limit(settings.failures));
 
     let interaction = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/grant/{id}/{nonce}", get(interaction::details))
-        .route("/grant/{id}/{nonce}/{choice}", post(interaction::decide));
+        .declare("/healthz", Access::Health, get(healthz))
+        .declare("/grant/{id}/{nonce}", Access::IdentityProvider, get(interaction::details))
+        .declare("/grant/{id}/{nonce}/{choice}", Access::IdentityProvider, post(interaction::decide));
     let interaction = limit_guesses(interaction, limit(settings.failures));
 
-    let introspection = Router::new().route("/", post(introspection::introspect));
-    let introspection = limit_requests(introspection, limit(settings.introspections)).route("/healthz", get(healthz));
-    let service = service::routes().route("/healthz", get(healthz));
-    let admin = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/graphql", post(admin::execute).fallback(graphql::only_post));
+    let introspection = Router::new().declare("/", Access::Service, post(introspection::introspect));
+    let introspection =
+        limit_requests(introspection, limit(settings.introspections)).declare("/healthz", Access::Health, get(healthz));
+    let service = service::routes().declare("/healthz", Access::Health, get(healthz));
+    let admin = Router::new().declare("/healthz", Access::Health, get(healthz)).declare(
+        "/graphql",
+        Access::Tenant,
+        post(admin::execute).fallback(graphql::only_post),
+    );
 
     let finish = |router: Router<Api>| {
         let router = router.fallback(not_found).method_not_allowed_fallback(not_found).with_state(api.clone());
@@ -167,10 +170,10 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
 /// What clients and browsers of owners call, except the routes with a limit for each address.
 fn client_facing() -> Router<Api> {
     Router::new()
-        .route("/healthz", get(healthz))
-        .route("/discovery", get(grants::discover))
-        .route("/interact/{id}/{nonce}", get(interact::start))
-        .route("/interact/{id}/{nonce}/finish", get(interact::finish))
+        .declare("/healthz", Access::Health, get(healthz))
+        .declare("/discovery", Access::Public, get(grants::discover))
+        .declare("/interact/{id}/{nonce}", Access::Owner, get(interact::start))
+        .declare("/interact/{id}/{nonce}/finish", Access::Owner, get(interact::finish))
 }
 
 /// `GET /healthz`

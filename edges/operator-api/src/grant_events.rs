@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use clock::Timestamp;
-use http_kit::{Need, RetryAfter, ServiceCallers, read_body, refuse_browsers, require_service};
+use http_kit::{Access, Declared, Need, RetryAfter, ServiceCallers, read_body, refuse_browsers, require_service};
 use payments_model::TenantId;
 use serde::Deserialize;
 use serde_json::Value;
@@ -45,7 +45,7 @@ struct HandedOver {
 impl GrantEventReceiver {
     /// The route, for the Admin listener.
     pub fn router(self) -> Router {
-        let route = Router::new().route("/grant-events", post(take)).with_state(self.recorder);
+        let route = Router::new().declare("/grant-events", Access::Service, post(take)).with_state(self.recorder);
         let need = Need { service: Service::BackendAdmin, scopes: &[Scope::GrantsNotify] };
         refuse_browsers(require_service(route, self.callers, need))
     }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http_kit::ServiceCallers;
+use http_kit::{Access, Declared, ServiceCallers};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -18,10 +18,10 @@ use crate::wallet::Wallet;
 pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
     let rates = rates_service::http::router(wallet.rates().clone(), rates);
     Router::new()
-        .route("/", get(page))
-        .route("/webhooks", post(receive_webhook))
-        .route("/balances", get(balances))
-        .route("/healthz", get(|| async { "OK" }))
+        .declare("/", Access::Public, get(page))
+        .declare("/webhooks", Access::Events, post(receive_webhook))
+        .declare("/balances", Access::Machine, get(balances))
+        .declare("/healthz", Access::Health, get(|| async { "OK" }))
         .with_state(wallet)
         .merge(rates)
 }

@@ -12,12 +12,12 @@ pub(super) const PAGE: &str = "docs/routes.md";
 
 const OPENING: &str = "# Routes and who may call them
 
-Every route of every listener, by the crate that serves it. What a service, a tenant and the sender of events must show is in [Service identities](service-identities.md). A route without such a declaration cannot be written, and a test of the binary calls each of these routes without a proof and with wrong ones.
+Every route of every listener, by the crate that serves it. What a service, a tenant and the sender of events must show is in [Service identities](service-identities.md). `cargo xtask lint` refuses a route without such a declaration, and a test of the binary calls each of these routes without a proof and with wrong ones.
 
 This page is made of the sources by `cargo xtask docs --routes`. Do not edit it.
 ";
 
-/// The page, made from the sources.
+/// The page, made from the sources. A route that is added without a declaration is an error.
 pub(super) fn chapter() -> Result<String, String> {
     let mut files = Vec::new();
     for pattern in ["edges/*/src/*.rs", "apps/rafiki/src/roles/*.rs"] {
@@ -65,6 +65,11 @@ fn render(files: &[(String, String)]) -> Result<String, String> {
             (_, Some(edge)) => edge,
             _ => continue,
         };
+        if let Some(bare) =
+            [".route(", ".route_service(", ".nest(", ".nest_service("].into_iter().find(|call| text.contains(call))
+        {
+            return Err(format!("{path}: a route is added with {bare}…); declare who may call it, with `declare`"));
+        }
         for (route, access) in declarations(text).map_err(|told| format!("{path}: {told}"))? {
             if !meanings.contains_key(&access) {
                 return Err(format!("{path}: {route} is declared as {access}, which is no kind of access"));

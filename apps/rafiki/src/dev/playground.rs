@@ -48,6 +48,8 @@ pub(crate) struct Playground<'a> {
     redis: Option<&'a str>,
     peering: SeededPeering,
     service_auth: Ways,
+    /// `OAUTH_ISSUER` of the caller's environment: another provider than the playground's own.
+    issuer: Option<String>,
     /// Variables of the caller's environment that apply to the playground too.
     handed_on: Vec<(&'static str, String)>,
     pub(crate) deps: SharedDeps,
@@ -91,7 +93,8 @@ impl<'a> Playground<'a> {
             HANDED_ON.iter().chain(&TO_BACKENDS).filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
         let service_auth = Ways::SharedSecret;
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, peering, service_auth, handed_on, deps })
+        let issuer = environment.get("OAUTH_ISSUER").map(str::to_owned);
+        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, peering, service_auth, issuer, handed_on, deps })
     }
 
     /// Lets the roles prove in these ways who they are.
@@ -119,6 +122,9 @@ impl<'a> Playground<'a> {
         self.hand_on(&mut environments, cluster);
         let entropy = &*self.deps.entropy;
         service_clients::hand_out(self.service_auth, institution, ports.service, &mut environments, &folder, entropy)?;
+        if let Some(issuer) = &self.issuer {
+            environments.of_services().for_each(|environment| environment.set("OAUTH_ISSUER", issuer));
+        }
         write_environments(&environments, &folder)?;
         let configs = Configs::read(&environments)?;
 

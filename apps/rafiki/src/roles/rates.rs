@@ -1,6 +1,7 @@
 //! The service of exchange rates as a role.
 //! Its routes and its file are in `edges/rates-service`.
 
+use http_kit::{Access, Declared};
 use std::path::Path;
 
 use config::Mode;
@@ -28,7 +29,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     };
     let service = service(&config.file).await?.with_unknown_base(unknown_base);
     let mut running = Running::new("rates", serving(&config.listeners));
-    let health = axum::Router::new().route("/healthz", axum::routing::get(async || "OK"));
+    let health = axum::Router::new().declare("/healthz", Access::Health, axum::routing::get(async || "OK"));
     let callers = identities(&config.service_auth, &deps)?.readers_of_rates(&deps.clock);
     running.serve(listener, http::router(service, callers).merge(health));
     tracing::info!(port = config.port, file = %config.file.display(), "rates ready");

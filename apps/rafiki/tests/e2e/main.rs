@@ -12,6 +12,7 @@ mod cards;
 mod collectors;
 mod crashes;
 mod institutions;
+mod inventory;
 mod moved;
 mod numbers;
 mod paying;
