@@ -45,7 +45,7 @@ pub struct Auth {
     pub require_service_secret: bool,
     /// How services prove who they are.
     pub service_auth: ServiceAuth,
-    /// Content of `OAUTH_CLIENTS_FILE`, JSON: the clients of the built-in issuer, which `OAUTH_ISSUER` names then. It is
+    /// `OAUTH_CLIENTS_FILE`: a JSON list of the clients of the built-in issuer, which `OAUTH_ISSUER` names then. It is
     /// served on the service listener, for installations without a provider of their own. `rafiki service-client` makes
     /// entries.
     pub oauth_clients: Option<Vec<ServiceClient>>,

@@ -158,7 +158,7 @@ fn read_names(r: &mut Reader<'_>, text: Option<String>, name: &str) -> Vec<(Serv
     names
 }
 
-/// The clients in the file of `OAUTH_CLIENTS_FILE`.
+/// The clients of the built-in issuer, from the text of their file.
 pub(crate) fn read_clients(r: &mut Reader<'_>, text: Option<Secret>) -> Option<Vec<ServiceClient>> {
     let text = text?;
     let clients: Vec<ServiceClient> = match serde_json::from_str(text.expose()) {

@@ -27,7 +27,7 @@ impl FieldRights for ScopedRights<'_> {
 }
 
 impl ScopedRights<'_> {
-    fn has_one_of(&self, scopes: &[Scope]) -> bool {
+    fn has_one_of(self, scopes: &[Scope]) -> bool {
         self.0.has(Scope::Admin) || scopes.iter().any(|scope| self.0.has(*scope))
     }
 }

@@ -18,7 +18,7 @@ pub enum Access {
     Client,
     /// The browser of an owner, by an unguessable address and a cookie.
     Owner,
-    /// The identity provider of a tenant, by its secret.
+    /// The identity provider of a tenant, by its secret, or a service that acts for it, by a token.
     IdentityProvider,
     /// A service, by the shared secret or by a token.
     Service,

@@ -37,6 +37,7 @@ pub use issuer::{
     InvalidClient, IssuedServiceToken, Issuer, IssuerClient, IssuerError, IssuerSettings, KnownServiceToken,
     ShownClient, TokenQuestion, new_client_secret,
 };
+pub use provider_secret::ProviderProof;
 pub use request_grant::RequestGrantError;
 pub use settings::AuthSettings;
 pub use tenants::TenantError;

@@ -4,6 +4,7 @@
 
 mod admin;
 mod continuation;
+mod contract;
 mod grant_events;
 mod grants;
 mod harness;
@@ -13,6 +14,7 @@ mod introspection;
 mod issuer;
 mod matrix;
 mod refusals;
+mod services;
 mod strangers;
 mod tenants;
 mod tokens;

@@ -151,7 +151,7 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         },
     };
     let secret = service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret);
-    let previous = config.previous_auth_service_secret.as_ref().map(config::Secret::expose);
+    let previous = config.previous_auth_service_secret.as_ref().map(Secret::expose);
     let grant_events = GrantEventReceiver {
         recorder: GrantEventRecorder { store: store.clone(), webhooks: services.webhooks.clone() },
         callers: ServiceCallers::Proven(ServiceDoor {
