@@ -250,15 +250,21 @@ pub struct PaymentView {
     pub state: String,
     /// The wallet address that it belongs to.
     pub wallet_address_id: Uuid,
-    /// The balance of its ledger account.
-    #[serde(default, deserialize_with = "uint64::optional")]
-    pub liquidity: Option<u64>,
     /// The metadata.
     pub metadata: Option<Value>,
     /// The time at which it was created.
     pub created_at: Timestamp,
     /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
+}
+
+/// The state of a payment, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PaymentState {
+    /// The payment.
+    pub id: Uuid,
+    /// Its state, in the words of its direction.
+    pub state: String,
 }
 
 /// The direction of a payment.
@@ -498,6 +504,17 @@ impl AdminClient {
                 self.payments_by_direction(page, filter, tenant).await
             }
             answer => answer,
+        }
+    }
+
+    /// The states of the payments of a page: all that changes about them in a list.
+    pub async fn payment_states(&self, page: &PageRequest) -> Result<Vec<PaymentState>, AdminError> {
+        match self.listed(d::PAYMENT_STATES, page, json!({}), "/payments").await {
+            Err(AdminError::Refused { .. }) => {
+                let payments = self.payments_page(page, &PaymentFilter::default(), None).await?.nodes;
+                Ok(payments.into_iter().map(|payment| PaymentState { id: payment.id, state: payment.state }).collect())
+            }
+            answer => Ok(answer?.nodes),
         }
     }
 

@@ -70,6 +70,9 @@ fn weight(mutation: Mutation) -> Weight {
         | M::CreatePeer
         | M::CreateOrUpdatePeerByUrl
         | M::UpdatePeer
+        | M::AddPeerIncomingToken
+        | M::RemovePeerIncomingToken
+        | M::ReplacePeerOutgoingToken
         | M::VoidLiquidityWithdrawal
         | M::CreateWalletAddress
         | M::UpdateWalletAddress

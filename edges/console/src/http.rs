@@ -19,9 +19,9 @@ use crate::console::Console;
 use crate::context::{Answer, Ctx, Problem};
 use crate::files;
 use crate::pages::{
-    accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, liquidity,
-    liquidity_overview, live, new_payment, outgoing, payments, peers, preferences, provider, saved_views, search,
-    sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
+    accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, ledger_check, liquidity,
+    liquidity_overview, live, new_payment, outgoing, payments, peer_terms, peers, preferences, provider, saved_views,
+    search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
 
@@ -134,6 +134,15 @@ fn peer_pages() -> Router<Console> {
         .declare("/peers/by-url", Access::Session, form(peers::by_url_page, peers::by_url))
         .declare("/peers/{id}", Access::Session, form(peers::page, peers::update))
         .declare("/peers/{id}/http", Access::Session, form(peers::page, peers::update_http))
+        .declare("/peers/{id}/start", Access::Session, page(peer_terms::start))
+        .declare("/peers/{id}/limits", Access::Session, form(peer_terms::limits_page, peer_terms::set_limits))
+        .declare("/peers/{id}/tokens/add", Access::Session, form(peer_terms::add_page, peer_terms::add))
+        .declare("/peers/{id}/tokens/replace", Access::Session, form(peer_terms::replace_page, peer_terms::replace))
+        .declare(
+            "/peers/{id}/tokens/{token}/remove",
+            Access::Session,
+            form(peer_terms::remove_page, peer_terms::remove),
+        )
         .declare("/peers/{id}/delete", Access::Session, form(peers::page, peers::delete))
         .declare(
             "/peers/{id}/deposit-liquidity",
@@ -190,6 +199,7 @@ fn ledger_pages() -> Router<Console> {
         .declare("/liquidity", Access::Session, page(liquidity_overview::page))
         .declare("/liquidity/pending/{id}", Access::Session, form(liquidity::pending_page, liquidity::decide))
         .declare("/ledger", Access::Session, page(accounts::list))
+        .declare("/ledger/check", Access::Session, page(ledger_check::page))
         .declare("/ledger/{id}", Access::Session, page(accounts::page))
 }
 

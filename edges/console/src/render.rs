@@ -147,6 +147,11 @@ fn instant(at: Timestamp) -> String {
     }
 }
 
+/// The query that reads the page.
+fn read_by(page: &Page) -> Option<&'static str> {
+    admin_client::query_named(page.reads)
+}
+
 fn is_right(column: &Column) -> bool {
     column.side == Side::Right
 }

@@ -39,6 +39,11 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "ledger",
         kind: "Ledger",
+        actions: if ctx.session.is_operator() {
+            vec![Action::other("/ledger/check", "Is it in order?")]
+        } else {
+            Vec::new()
+        },
         lead: Some("Every movement has two sides. An account has the id of the object to which it belongs."),
         main: vec![
             find,
@@ -118,6 +123,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "ledger",
         kind: "Account",
+        reads: "ConsoleAccount",
         name: Some(owner.as_ref().map_or_else(|| short(id), |owner| owner.name.clone())),
         back: Some(("Ledger", "/ledger".to_owned())),
         amount: owner.as_ref().and_then(|owner| owner.held.map(|held| crate::view::Money::new(held, code, scale))),

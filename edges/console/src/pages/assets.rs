@@ -73,6 +73,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "assets",
         kind: "Assets",
+        reads: "ConsoleAssets",
         lead: Some("The currencies of this instance, and the fees for sending them."),
         actions: vec![Action::main("/assets/create", "Add asset"), Action::other("/export/assets", "Export CSV")],
         main: vec![Block::Table { title: None, table }],
@@ -159,6 +160,7 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
     Page {
         place: "assets",
         kind: "Asset",
+        reads: "ConsoleAsset",
         name: Some(asset.code.clone()),
         back: Some(("Assets", "/assets".to_owned())),
         id: Some(asset.id.to_string()),

@@ -83,6 +83,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let mut page = Page {
         place: "grants",
         kind: "Grants",
+        reads: "ConsoleGrants",
         lead: Some("What clients may do with wallet addresses, and until when."),
         ..Page::default()
     };
@@ -158,6 +159,7 @@ async fn draw(ctx: &Ctx, grant: &GrantView, posted: Option<&Posted>) -> Result<P
     Ok(Page {
         place: "grants",
         kind: "Grant",
+        reads: "ConsoleGrant",
         name: Some(grant.client.clone().unwrap_or_else(|| crate::view::short(grant.id))),
         back: Some(("Grants", "/grants".to_owned())),
         state: Some(state(grant)),

@@ -2,13 +2,15 @@
 //!
 //! The Admin API has no counts. So figures cover the latest hundred payments, and the page says so.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use admin_client::{
     AdminError, AssetView, DeliverySelection, DeliveryState, DeliveryView, Direction, Listed, PageRequest,
-    PaymentFilter, PaymentView, PeerView, WebhookEventView,
+    PaymentFilter, PaymentView, PeerHealthView, PeerStateView, PeerView, WebhookEventView,
 };
 use clock::Timestamp;
+use uuid::Uuid;
 
 use crate::context::{Ctx, Problem};
 use crate::numbers;
@@ -27,6 +29,7 @@ pub(crate) struct Seen {
     pub(crate) latest: Vec<PaymentView>,
     pub(crate) assets: Vec<AssetView>,
     pub(crate) peers: Vec<PeerView>,
+    health: HashMap<Uuid, PeerHealthView>,
     waiting: Option<Vec<DeliveryView>>,
     alarms: Option<Vec<WebhookEventView>>,
 }
@@ -42,18 +45,20 @@ impl Seen {
         };
         let alarm = ["ledger.alarm".to_owned()];
 
-        let (latest, waiting, alarms, assets, peers) = futures::join!(
+        let (latest, waiting, alarms, assets, peers, health) = futures::join!(
             admin.payments_page(&all, &filter, None),
             admin.webhook_deliveries_page(&all, &waiting, None),
             admin.webhook_events_page(&all, &alarm, None),
             admin.assets_page(&all, None),
             admin.peers_page(&all, None),
+            admin.peers_health(&all),
         );
         Ok(Self {
             now: ctx.reader.console.now(),
             latest: latest?.nodes,
             assets: assets?.nodes,
             peers: peers?.nodes,
+            health: health?,
             waiting: or_unknown(waiting)?,
             alarms: or_unknown(alarms)?,
         })
@@ -91,6 +96,7 @@ pub(crate) fn block(seen: &Seen, words: Words) -> Block {
         on_their_way(seen, words),
         stuck(seen, words),
         low_liquidity(seen, words),
+        silent_peers(seen, words),
         webhooks(seen, words),
         alarms(seen, words),
     ])
@@ -144,6 +150,17 @@ fn low_liquidity(seen: &Seen, words: Words) -> Figure {
         note: Some(words.t("assets and peers").to_owned()),
         tone: bad_unless_zero(count),
         href: "/liquidity".to_owned(),
+    }
+}
+
+fn silent_peers(seen: &Seen, words: Words) -> Figure {
+    let count = seen.health.values().filter(|health| health.state == PeerStateView::Down).count() as u64;
+    Figure {
+        label: "Peers that do not answer",
+        value: numbers::count(count, words),
+        note: Some(words.with("of {} with exchanges", &numbers::count(seen.health.len() as u64, words))),
+        tone: bad_unless_zero(count),
+        href: "/peers".to_owned(),
     }
 }
 

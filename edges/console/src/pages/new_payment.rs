@@ -216,6 +216,7 @@ async fn quote_page(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem>
     Ok(Page {
         place: "payments",
         kind: "Quote",
+        reads: "ConsoleQuote",
         back: Some(("New payment", "/payments/create".to_owned())),
         id: Some(id.to_string()),
         main,

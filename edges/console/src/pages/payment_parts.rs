@@ -102,6 +102,10 @@ impl Sight {
         Page {
             place: "payments",
             kind: self.kind.name(),
+            reads: match self.kind {
+                Kind::Incoming => "ConsoleIncomingPayment",
+                Kind::Outgoing => "ConsoleOutgoingPayment",
+            },
             back: Some(("Payments", "/payments".to_owned())),
             state: Some(Cell::State { word: word.to_owned(), tone, next: Some(next) }),
             amount: Some(self.amount),

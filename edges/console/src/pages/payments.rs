@@ -19,6 +19,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "payments",
         kind: "Payments",
+        reads: "ConsolePayments",
         lead: Some("All incoming and outgoing payments, newest first."),
         tabs: saved_views::tabs(&ctx, "All"),
         actions: vec![

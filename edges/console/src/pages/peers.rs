@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
-use crate::pages::{assets, choices};
+use crate::pages::{assets, choices, peer_terms};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts};
 use crate::words::Words;
@@ -24,7 +24,9 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<PeerView, Problem> {
 
 /// `GET /peers`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
-    let found = ctx.admin().peers_page(&ctx.page_request()?, None).await?;
+    let (admin, request) = (ctx.admin(), ctx.page_request()?);
+    let (found, health) = futures::join!(admin.peers_page(&request, None), admin.peers_health(&request));
+    let (found, health) = (found?, health?);
     let empty = Empty {
         title: "No peers found.",
         text: "A peer is another institution with which this instance exchanges packets of money.",
@@ -42,17 +44,19 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             },
             Cell::text(format!("{} (Scale: {})", peer.asset.code, peer.asset.scale)),
             if low { Cell::Lines(vec![held, Cell::state("Low", Tone::Failed)]) } else { held },
+            peer_terms::state(health.get(&peer.id)),
             Cell::text(peer.http.outgoing.endpoint.clone()),
             Cell::tenant(peer.tenant.as_ref()),
         ]
     });
 
-    let columns = ["Name", "Asset", "Liquidity>", "Outgoing HTTP endpoint", "Tenant"];
+    let columns = ["Name", "Asset", "Liquidity>", "State", "Outgoing HTTP endpoint", "Tenant"];
     let table = Table::new("Peers", columns, empty).rows(rows).paged(ctx.paging(&found.page_info));
 
     Ok(Page {
         place: "peers",
         kind: "Peers",
+        reads: "ConsolePeers",
         lead: Some("Institutions with which this instance exchanges packets of money."),
         actions: vec![
             Action::main("/peers/create", "Create peer"),
@@ -198,7 +202,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         && let Some(done) = ctx.change(&mut posted, Mutation::CreatePeer, input, Value::Null).await?
     {
         let id = done["peer"]["id"].as_str().unwrap_or_default();
-        return Ok(ctx.done(format!("/peers/{id}"), "Peer created."));
+        return Ok(ctx.done(format!("/peers/{id}/start"), "Peer created."));
     }
     Ok(Answer::refused(create_form(&ctx, Some(&posted)).await?))
 }
@@ -256,15 +260,23 @@ pub(crate) async fn by_url(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         && let Some(done) = ctx.change(&mut posted, Mutation::CreateOrUpdatePeerByUrl, input, Value::Null).await?
     {
         let id = done["peer"]["id"].as_str().unwrap_or_default();
-        return Ok(ctx.done(format!("/peers/{id}"), "Peer created."));
+        return Ok(ctx.done(format!("/peers/{id}/start"), "Peer created."));
     }
     Ok(Answer::refused(by_url_form(&ctx, Some(&posted)).await?))
 }
 
 /// `GET /peers/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
-    let peer = load(&ctx).await?;
-    Ok(draw(&ctx, &peer, None).into())
+    let id = ctx.id(INVALID)?;
+    let admin = ctx.admin();
+    let (peer, terms) = futures::join!(admin.peer_view(id), admin.peer_terms(id));
+    let peer = peer?.ok_or(Problem::NotFound(NOT_FOUND))?;
+    let mut page = draw(&ctx, &peer, None);
+    if let Some(terms) = terms? {
+        let blocks = peer_terms::blocks(&peer, &terms);
+        page.main.splice(1..1, blocks);
+    }
+    Ok(page.into())
 }
 
 fn keyword(peer: &PeerView) -> String {
@@ -278,10 +290,12 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
     Page {
         place: "peers",
         kind: "Peer",
+        reads: "ConsolePeer",
         name: Some(peer.name.clone().unwrap_or_else(|| peer.static_ilp_address.clone())),
         back: Some(("Peers", "/peers".to_owned())),
         id: Some(peer.id.to_string()),
         state: low.then(|| Cell::state("Liquidity is low", Tone::Failed)),
+        actions: vec![Action::other(format!("{at}/start"), "First steps")],
         main: vec![
             liquidity_block(peer, &at),
             Block::Form(ctx.form(general_form(peer, &at, ctx.words()), posted)),

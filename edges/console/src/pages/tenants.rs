@@ -87,6 +87,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "tenants",
         kind: "Tenants",
+        reads: "ConsoleTenants",
         lead: Some("Institutions that share this instance."),
         actions: if operator { vec![add, Action::other("/export/tenants", "Export CSV")] } else { Vec::new() },
         main: vec![Block::Table { title: None, table }],
@@ -350,6 +351,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
     Page {
         place: "tenants",
         kind: "Tenant",
+        reads: "ConsoleTenant",
         name: Some(named(tenant)),
         back: Some(("Tenants", "/tenants".to_owned())),
         state: Some(status(ctx, tenant)),

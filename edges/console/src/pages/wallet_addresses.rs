@@ -87,6 +87,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "wallet-addresses",
         kind: "Wallet addresses",
+        reads: "ConsoleWalletAddresses",
         lead: Some("The URLs at which customers are paid."),
         actions: vec![
             Action::main("/wallet-addresses/create", "Create wallet address"),
@@ -200,6 +201,7 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
     Page {
         place: "wallet-addresses",
         kind: "Wallet address",
+        reads: "ConsoleWalletAddress",
         name: Some(name.unwrap_or_else(|| address.address.clone())),
         back: Some(("Wallet addresses", "/wallet-addresses".to_owned())),
         state: Some(status(&address.status)),

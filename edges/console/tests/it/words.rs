@@ -6,13 +6,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// These look like texts and are none: data, names of formats, and keywords that are typed as they are.
-const NO_TEXTS: [&str; 28] = [
+const NO_TEXTS: [&str; 30] = [
     "delete asset",
     "delete peer",
     "delete tenant",
     "delete endpoint",
     "revoke grant",
     "revoke key",
+    "remove token",
+    "/ {} s",
     "cancel payment",
     "attachment; filename=\"audit.jsonl\"",
     "text/csv; charset=utf-8",
@@ -94,12 +96,14 @@ fn literals(source: &str) -> Vec<String> {
 fn is_text(text: &str) -> bool {
     let is_format = text.split('{').skip(1).any(|part| !part.starts_with('}'));
     let is_constant = text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_' || c == ',');
+    let is_query = text.strip_prefix("Console").is_some_and(|rest| rest.starts_with(|c: char| c.is_uppercase()));
     let begins = text.starts_with(|c: char| c.is_uppercase());
     text.chars().any(char::is_alphabetic)
         && (begins || text.trim().contains(' '))
         && !text.starts_with(['/', '\n'])
         && !is_format
         && !is_constant
+        && !is_query
         && !NO_TEXTS.contains(&text)
 }
 
