@@ -125,7 +125,7 @@ impl Scene {
         let file = self.two.data_dir().join(format!("cloud-nine/{role}.env"));
         let text = std::fs::read_to_string(file).unwrap();
         let port = text.lines().find_map(|line| line.strip_prefix(&format!("{port}="))).unwrap();
-        format!("http://localhost:{}{path}", port.trim_matches('"')).parse().unwrap()
+        format!("http://localhost:{}{path}", port.trim_matches(['"', '\''])).parse().unwrap()
     }
 
     fn call(&self, method: &Method, url: &Url, body: Option<&Value>, token: Option<&str>) -> Response {
@@ -247,7 +247,7 @@ impl Scene {
                 "pos-hooks",
                 "hooks:send",
                 "rates:read",
-                400,
+                200,
             ),
             of(
                 ("rates-service", "/rates"),
