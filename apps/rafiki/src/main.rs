@@ -22,6 +22,8 @@ mod roles;
 mod service_client;
 mod shadow;
 mod shadow_place;
+mod shell;
+mod signatures;
 mod tap;
 mod terminal;
 mod verification;
@@ -80,6 +82,13 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Import(options) => import::run(*options).await,
         Command::Export(options) => export::run(*options).await,
         Command::Shadow(options) => shadow::run(options).await,
+        Command::Sign(options) => signatures::sign(&options),
+        Command::Verify(options) => signatures::verify(&options),
+        Command::Completions { shell } => {
+            shell::completions(shell);
+            Ok(())
+        }
+        Command::Man { folder } => shell::manual(&folder),
         Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }
