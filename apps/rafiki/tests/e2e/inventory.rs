@@ -267,7 +267,7 @@ impl Scene {
                 "rates",
                 "rates:read",
                 "hooks:send",
-                200,
+                404,
             ),
         ]
     }
