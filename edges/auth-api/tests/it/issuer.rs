@@ -67,8 +67,8 @@ fn form(authorization: Option<String>) -> HeaderMap {
     headers
 }
 
-fn basic(id: &str, secret: &str) -> Option<String> {
-    Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"))))
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
 }
 
 async fn post(api: &Router, path: &str, authorization: Option<String>, body: &str) -> Answer {
@@ -84,7 +84,7 @@ on_each_database! {
         let [(old, _), (new, _)] = secrets();
 
         // Both secrets of the client are good, in the header and in the form.
-        let first = post(api, "/oauth/token", basic("card", old), ASK).await;
+        let first = post(api, "/oauth/token", Some(basic("card", old)), ASK).await;
         assert_eq!(first.status, 200, "{}", first.text);
         let second = post(api, "/oauth/token", None, &format!("{ASK}&client_id=card&client_secret={new}")).await;
         assert_eq!((second.status.as_u16(), second.header("cache-control")), (200, Some("no-store")));
@@ -93,28 +93,28 @@ on_each_database! {
         assert_ne!(second.json()["access_token"].as_str(), Some(token.as_str()));
 
         let asked = format!("token={token}&token_type_hint=access_token");
-        let known = post(api, "/oauth/introspect", basic("back+end", old), &asked).await.json();
+        let known = post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json();
         let expected = json!({"active": true, "iss": ISSUER, "client_id": "card", "sub": "card",
             "aud": "backend-admin", "scope": "cards:pay", "token_type": "Bearer", "tenant": "tenant-1"});
         for (name, value) in expected.as_object().unwrap() {
             assert_eq!(&known[name], value, "{known}");
         }
         let nothing = json!({"active": false});
-        assert_eq!(post(api, "/oauth/introspect", basic("card", new), &asked).await.json(), nothing, "not its service");
-        assert_eq!(post(api, "/oauth/introspect", basic("back+end", old), "token=guess").await.json(), nothing);
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("card", new)), &asked).await.json(), nothing, "not its service");
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), "token=guess").await.json(), nothing);
 
         // Only its own client can revoke it.
-        assert_eq!(post(api, "/oauth/revoke", basic("back+end", old), &asked).await.status, 200);
-        assert_eq!(post(api, "/oauth/introspect", basic("back+end", old), &asked).await.json()["active"], true);
-        assert_eq!(post(api, "/oauth/revoke", basic("card", old), &asked).await.status, 200);
-        assert_eq!(post(api, "/oauth/introspect", basic("back+end", old), &asked).await.json(), nothing);
+        assert_eq!(post(api, "/oauth/revoke", Some(basic("back+end", old)), &asked).await.status, 200);
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json()["active"], true);
+        assert_eq!(post(api, "/oauth/revoke", Some(basic("card", old)), &asked).await.status, 200);
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json(), nothing);
 
         let other = second.json()["access_token"].as_str().unwrap().to_owned();
         server.wait(299);
         let asked = format!("token={other}");
-        assert_eq!(post(api, "/oauth/introspect", basic("back+end", old), &asked).await.json()["active"], true);
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json()["active"], true);
         server.wait(1);
-        assert_eq!(post(api, "/oauth/introspect", basic("back+end", old), &asked).await.json(), nothing);
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json(), nothing);
         server.auth.purge().await;
     }
 
@@ -122,14 +122,14 @@ on_each_database! {
         let server = server(database).await;
         let api = &server.routers.service;
         let [(old, _), (new, _)] = secrets();
-        let card = || basic("card", new);
+        let card = || Some(basic("card", new));
         let grant = "grant_type=client_credentials";
 
         for (authorization, body, status, code) in [
             (None, ASK.to_owned(), 401, "invalid_client"),
-            (basic("card", "wrong"), ASK.to_owned(), 401, "invalid_client"),
-            (basic("nobody", old), ASK.to_owned(), 401, "invalid_client"),
-            (basic("back+end", new), ASK.to_owned(), 401, "invalid_client"),
+            (Some(basic("card", "wrong")), ASK.to_owned(), 401, "invalid_client"),
+            (Some(basic("nobody", old)), ASK.to_owned(), 401, "invalid_client"),
+            (Some(basic("back+end", new)), ASK.to_owned(), 401, "invalid_client"),
             (Some("Bearer x".to_owned()), ASK.to_owned(), 401, "invalid_client"),
             (card(), format!("{ASK}&client_id=card&client_secret={new}"), 400, "invalid_request"),
             (card(), format!("{ASK}&scope=x"), 400, "invalid_request"),
@@ -161,14 +161,14 @@ on_each_database! {
         let api = &server.routers.service;
         let [(old, _), _] = secrets();
         for _ in 0..6 {
-            assert_eq!(post(api, "/oauth/token", basic("back+end", "guess"), ASK).await.status, 401);
+            assert_eq!(post(api, "/oauth/token", Some(basic("back+end", "guess")), ASK).await.status, 401);
         }
-        let locked = post(api, "/oauth/token", basic("back+end", old), ASK).await;
+        let locked = post(api, "/oauth/token", Some(basic("back+end", old)), ASK).await;
         assert_eq!((locked.status.as_u16(), locked.header("retry-after").is_some()), (429, true));
-        assert_eq!(post(api, "/oauth/token", basic("card", old), ASK).await.status, 200);
+        assert_eq!(post(api, "/oauth/token", Some(basic("card", old)), ASK).await.status, 200);
         server.wait(2);
         let again = "grant_type=client_credentials&audience=card-hooks";
-        assert_eq!(post(api, "/oauth/token", basic("back+end", old), again).await.status, 200);
+        assert_eq!(post(api, "/oauth/token", Some(basic("back+end", old)), again).await.status, 200);
     }
 }
 
