@@ -16,6 +16,7 @@ use url::{Host, Url};
 use crate::address::is_public;
 use crate::config::{OutboundConfig, Scheme, Strangers};
 use crate::error::{BuildError, OutboundError};
+use crate::party_tls::{PartyTls, PartyTlsError};
 use crate::request::{BeyondLimit, Destination, Request, Response};
 use crate::resolver::{NoPublicAddress, PublicOnly};
 
@@ -25,7 +26,7 @@ pub struct Outbound {
     configured: reqwest::Client,
     guarded: reqwest::Client,
     guard: Guard,
-    scheme: Scheme,
+    config: Arc<OutboundConfig>,
     clock: Arc<dyn Clock>,
 }
 
@@ -51,7 +52,22 @@ impl Outbound {
                 (guarded, Guard::On { except_hosts })
             }
         };
-        Ok(Self { configured, guarded, guard, scheme: config.scheme, clock })
+        Ok(Self { configured, guarded, guard, config: Arc::new(config), clock })
+    }
+
+    /// The same client for calls to one party, with connections of its own and these certificates.
+    pub fn with_tls(&self, tls: PartyTls<'_>) -> Result<Self, PartyTlsError> {
+        let tls = tls.read()?;
+        let unusable = |_| PartyTlsError::Identity;
+        let configured = build(&self.config, |builder| tls.applied(builder)).map_err(unusable)?;
+        let guarded = match &self.guard {
+            Guard::Off => configured.clone(),
+            Guard::On { except_hosts } => {
+                let resolver = Arc::new(PublicOnly { except_hosts: except_hosts.clone() });
+                build(&self.config, |builder| tls.applied(builder).dns_resolver(resolver.clone())).map_err(unusable)?
+            }
+        };
+        Ok(Self { configured, guarded, ..self.clone() })
     }
 
     /// Makes the call and reads the whole answer.
@@ -66,7 +82,7 @@ impl Outbound {
 
     /// The URL that is called for `url`: in development `http` replaces `https`.
     pub(crate) fn wire_url(&self, mut url: Url) -> Url {
-        if self.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
+        if self.config.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
             // Both schemes are special, so the change is always possible.
             let _ = url.set_scheme("http");
         }
@@ -147,7 +163,7 @@ impl Outbound {
         if request.destination == Destination::Configured || except_hosts.contains(&host) {
             return Ok(());
         }
-        if self.scheme == Scheme::AsWritten && url.scheme() != "https" {
+        if self.config.scheme == Scheme::AsWritten && url.scheme() != "https" {
             return Err(refused("it must be https"));
         }
 

@@ -16,6 +16,7 @@ mod packets_in_flight;
 mod paging;
 mod payments;
 mod peer_health;
+mod peer_tls;
 mod peerings_asked_for;
 mod peers;
 mod quotes;

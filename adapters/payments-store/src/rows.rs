@@ -14,6 +14,7 @@ pub(crate) mod packet_in_flight;
 pub(crate) mod peer;
 pub(crate) mod peer_health;
 pub(crate) mod peer_incoming_token;
+pub(crate) mod peer_tls;
 pub(crate) mod peering_asked_for;
 pub(crate) mod quote;
 pub(crate) mod tenant;

@@ -21,6 +21,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0007_kept_peer_tokens", sql: include_str!("0007_kept_peer_tokens.sql") },
         Step { name: "0008_peer_terms", sql: include_str!("0008_peer_terms.sql") },
         Step { name: "0009_peer_health", sql: include_str!("0009_peer_health.sql") },
+        Step { name: "0010_peer_tls", sql: include_str!("0010_peer_tls.sql") },
     ],
 };
 

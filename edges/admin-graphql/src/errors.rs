@@ -160,6 +160,10 @@ codes! {
         E::Duplicate => Duplicate,
     }
     a::RemovePeerTokenError { E::UnknownPeer | E::UnknownToken => NotFound }
+    a::SetPeerTlsError {
+        E::Unknown => NotFound,
+        E::Unusable(_) => BadUserInput,
+    }
     a::DeletePeerError {
         E::Unknown => NotFound,
         E::HoldsMoney => Conflict,

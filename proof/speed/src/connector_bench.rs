@@ -280,6 +280,7 @@ fn connector(
             max_packet_amount: None,
             liquidity_threshold: None,
             terms: PeerTerms::default(),
+            tls: None,
         })
     };
 

@@ -1,15 +1,17 @@
 //! ILP over HTTP towards peers (RFC 35): one POST per packet, its reply in the answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bounded::Bounded;
 use bytes::Bytes;
 use clock::Clock;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use outbound_http::{Outbound, OutboundError, Request, Response};
-use payments_model::TenantId;
+use outbound_http::{Outbound, OutboundError, PartyTls, Request, Response};
+use payments_model::peer_tls::PeerTls;
+use payments_model::{PeerId, TenantId};
 
 use crate::accounts::{PeerAccount, PeerRecord};
 use crate::outcome::Transmission;
@@ -34,13 +36,25 @@ pub struct HttpUplink {
     client: Outbound,
     operator: TenantId,
     clock: Arc<dyn Clock>,
+    /// Clients for peers with certificates of their own.
+    secured: Arc<Mutex<Bounded<PeerId, Secured>>>,
 }
+
+/// A client, and the certificates that it uses.
+#[derive(Clone, Debug)]
+struct Secured {
+    tls: Arc<PeerTls>,
+    client: Outbound,
+}
+
+/// How many such clients are kept in any case. At most twice as many are kept.
+const SECURED: usize = 256;
 
 impl HttpUplink {
     /// Makes an uplink over `client`. Endpoints named by the tenant `operator` are trusted. Those of other tenants, and
     /// those that a peer named itself, pass the address guard.
     pub fn new(client: Outbound, operator: TenantId, clock: Arc<dyn Clock>) -> Self {
-        Self { client, operator, clock }
+        Self { client, operator, clock, secured: Arc::new(Mutex::new(Bounded::new(SECURED))) }
     }
 }
 
@@ -86,11 +100,36 @@ impl Uplink for HttpUplink {
 }
 
 impl HttpUplink {
+    /// The client that uses these certificates. It is made again when they change.
+    fn client_with(&self, peer: PeerId, tls: &Arc<PeerTls>) -> Result<Outbound, UplinkError> {
+        let mut secured = self.secured.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = secured.get(&peer).filter(|known| Arc::ptr_eq(&known.tls, tls) || known.tls == *tls) {
+            return Ok(known.client);
+        }
+
+        let identity = tls.identity.as_ref();
+        let party = PartyTls {
+            identity: identity.map(|identity| (identity.certificate.as_str(), identity.private_key.expose())),
+            authorities: tls.authorities.as_deref(),
+        };
+        let client = self.client.with_tls(party).map_err(|error| UplinkError::Unreachable(error.to_string()))?;
+        secured.put(peer, Secured { tls: tls.clone(), client: client.clone() });
+        Ok(client)
+    }
+
     /// Sends `request` with the token of the peering. If the peer does not know the token, it has not read the packet.
     /// Then the request is sent again with the former tokens: after a new peering, one side learns of the new token a
     /// moment before the other.
     async fn present_tokens(&self, record: &PeerRecord, request: Request) -> Result<Response, UplinkError> {
-        let send = |request: Request, token: &str| self.client.send(request.authorization(&format!("Bearer {token}")));
+        let secured;
+        let client = match &record.tls {
+            None => &self.client,
+            Some(tls) => {
+                secured = self.client_with(record.id, tls)?;
+                &secured
+            }
+        };
+        let send = |request: Request, token: &str| client.send(request.authorization(&format!("Bearer {token}")));
         if record.history.former_outgoing.is_empty() {
             return send(request, &record.outgoing_token).await.map_err(failure);
         }

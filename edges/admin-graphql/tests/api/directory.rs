@@ -142,6 +142,34 @@ on_each_database! {
         }
     }
 
+    async fn the_certificates_of_a_peer_are_set_shown_without_the_key_and_removed(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, TENANT).await;
+        let id = bench.mutate(TENANT, CREATE_PEER, peer_input(&usd, "test.bob")).await["peer"]["id"].clone();
+        let set = "setPeerTls: SetPeerTlsInput { peer { tls { certificate authorities } } }";
+        let made = rcgen::generate_simple_self_signed(vec!["bank.example".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+
+        let given = json!({ "peerId": id, "certificate": certificate, "privateKey": key, "authorities": certificate });
+        let answer = bench.mutate(TENANT, set, given).await;
+        assert_eq!(answer["peer"]["tls"], json!({ "certificate": certificate, "authorities": certificate }));
+        let stored = bench.institution.parts.store.tenant(TENANT).peer_tls(id.as_str().unwrap().parse().unwrap()).await;
+        assert_eq!(stored.unwrap().unwrap().identity.unwrap().private_key.expose(), key);
+
+        let other = rcgen::generate_simple_self_signed(vec!["bank.example".to_owned()]).unwrap();
+        for (wrong, why) in [
+            (json!({ "certificate": certificate }), "give certificate and privateKey together"),
+            (json!({ "certificate": certificate, "privateKey": other.signing_key.serialize_pem() }), "certificate and privateKey must be PEM, the key without a password, and belong together"),
+            (json!({ "authorities": "none" }), "authorities must be at least one certificate in PEM"),
+        ] {
+            let mut input = wrong;
+            input["peerId"] = id.clone();
+            assert_eq!(bench.refused(TENANT, set, input).await, (why.into(), "BAD_USER_INPUT".into()));
+        }
+        let removed = bench.mutate(TENANT, set, json!({ "peerId": id })).await;
+        assert_eq!(removed["peer"]["tls"], Value::Null);
+    }
+
     async fn tokens_of_a_peer_are_replaced_with_an_overlap_and_end_when_they_say(database) {
         let bench = Bench::open(database).await;
         let usd = asset(&bench, TENANT).await;
