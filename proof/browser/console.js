@@ -52,6 +52,10 @@ export async function signedIn(browser, address, { width = 1440, height = 900, c
 const asset = 'a55e7000-0000-4000-8000-000000000001'
 const peer = '9ee70000-0000-4000-8000-000000000001'
 const wallet = 'add70000-0000-4000-8000-000000000001'
+const endpoint = 'e4d00000-0000-4000-8000-000000000001'
+const operator = '438fa74a-fa7d-4317-9ced-dde32ece1787'
+const delivery = (n) => `de110000-0000-4000-8000-00000000000${n}`
+const grant = (n) => `96a40000-0000-4000-8000-00000000000${n}`
 const payment = (n) => `0bad0000-0000-4000-8000-0000000000${n}`
 
 /** Every page, by a name for its picture. */
@@ -74,6 +78,7 @@ export const PAGES = {
   'key-new': `/wallet-addresses/${wallet}/keys/create`,
   ledger: '/ledger',
   account: `/ledger/${asset}`,
+  'account-then': `/ledger/${asset}?at=2026-11-20T09:00`,
   liquidity: '/liquidity',
   'liquidity-pending': `/liquidity/pending/${asset}`,
   peers: '/peers',
@@ -88,11 +93,26 @@ export const PAGES = {
   'fee-history': `/assets/${asset}/fee-history`,
   'webhook-events': '/webhook-events',
   'webhook-event': '/webhook-events/data?id=00000000-0000-0000-0000-0000e7e70001',
+  deliveries: '/webhooks/deliveries',
+  'deliveries-filtered': '/webhooks/deliveries?state=EXHAUSTED&type=incoming_payment.created',
+  'dead-letters': '/webhooks/deliveries?state=QUARANTINED,EXHAUSTED',
+  'delivery-given-up': `/webhooks/deliveries/${delivery(3)}`,
+  'delivery-waiting': `/webhooks/deliveries/${delivery(5)}`,
+  resend: '/webhooks/resend?state=EXHAUSTED',
+  endpoints: '/webhooks/endpoints',
+  endpoint: `/webhooks/endpoints/${operator}/${endpoint}`,
+  'endpoint-new': '/webhooks/endpoints/create',
+  grants: '/grants',
+  'grants-filtered': '/grants?state=ISSUED',
+  grant: `/grants/${grant(0)}`,
+  'grant-revoked': `/grants/${grant(2)}`,
   tenants: '/tenants',
   tenant: '/tenants/7e11a74a-fa7d-4317-9ced-dde32ece1001',
   'tenant-new': '/tenants/create',
+  'tenant-start': '/tenants/7e11a74a-fa7d-4317-9ced-dde32ece1001/start',
   audit: '/audit',
   settings: '/preferences',
+  views: '/views?list=/payments&filters=type%3DINCOMING',
   search: '/search?q=invoice',
   'search-nothing': '/search?q=nothing-like-this',
   'not-found': '/nowhere'

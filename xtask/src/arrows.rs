@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 39] = [
+const SAME_FLOOR: [(&str, &[&str]); 40] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -21,7 +21,7 @@ const SAME_FLOOR: [(&str, &[&str]); 39] = [
     ("payments-model", &["ledger"]),
     ("jobs", &["database", "telemetry"]),
     ("payments-store", &["database", "jobs"]),
-    ("auth-store", &["database"]),
+    ("auth-store", &["database", "jobs"]),
     ("shared-cache", &["database"]),
     ("rates", &["outbound-http"]),
     ("open-payments-client", &["outbound-http"]),
@@ -32,11 +32,12 @@ const SAME_FLOOR: [(&str, &[&str]); 39] = [
     ("payments", &["connector", "directory", "webhooks"]),
     ("peering", &["payments"]),
     ("moving", &["payments", "webhooks"]),
-    ("rafiki-tables", &["auth-model", "ledger", "payments-model"]),
+    ("rafiki-tables", &["auth-model", "ledger", "payments-model", "sealed-text"]),
     ("open-payments-api", &["http-kit"]),
     ("ilp-api", &["http-kit"]),
     ("auto-peering-api", &["http-kit"]),
     ("admin-graphql", &["http-kit"]),
+    ("operator-api", &["http-kit"]),
     ("auth-api", &["http-kit"]),
     ("wallet", &["http-kit", "rates-service"]),
     ("card-service", &["http-kit"]),

@@ -36,7 +36,7 @@ const USAGE: &str = "cargo xtask <verb>
   browser            the console in a real browser: every page, and the tasks of an operator by keyboard
   interop            the published packages against our crates and binary
   fuzz --short       every fuzz target for 30 seconds (--seconds N for another time)
-  bench <name>       protocols | ledger | connector | apis | payments | dev";
+  bench <name>       protocols | ledger | connector | apis | payments | move | dev";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

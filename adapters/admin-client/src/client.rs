@@ -39,6 +39,7 @@ pub struct Credentials {
 #[derive(Clone)]
 pub struct AdminClient {
     endpoint: Url,
+    audience: Audience,
     credentials: Arc<Credentials>,
     http: Outbound,
     clock: Arc<dyn Clock>,
@@ -55,7 +56,12 @@ struct GraphQlAnswer {
 impl AdminClient {
     /// A client of the API at `endpoint` (the whole URL, `…/graphql`).
     pub fn new(endpoint: Url, credentials: Credentials, http: Outbound, clock: Arc<dyn Clock>) -> Self {
-        Self { endpoint, credentials: Arc::new(credentials), http, clock }
+        Self { endpoint, audience: Audience::Backend, credentials: Arc::new(credentials), http, clock }
+    }
+
+    /// A client of the authorization server's Admin API at `endpoint`.
+    pub fn of_auth(endpoint: Url, credentials: Credentials, http: Outbound, clock: Arc<dyn Clock>) -> Self {
+        Self { audience: Audience::Auth, ..Self::new(endpoint, credentials, http, clock) }
     }
 
     /// The tenant for which this client acts.
@@ -72,7 +78,7 @@ impl AdminClient {
     ) -> Result<T, AdminError> {
         let unexpected = |what: String| AdminError::Unexpected(what);
         let body = json!({"query": document, "variables": variables});
-        let request = self.signed(&self.endpoint, body, Audience::Backend);
+        let request = self.signed(&self.endpoint, body, self.audience);
 
         let answer: GraphQlAnswer = {
             let response = self.http.send(request).await.map_err(|error| AdminError::Unreachable {

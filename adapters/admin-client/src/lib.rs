@@ -6,11 +6,13 @@ mod cards;
 mod client;
 mod documents;
 mod error;
+mod grants;
 mod mutations;
 mod operations;
 mod operator;
 mod operator_documents;
 mod types;
+mod webhooks;
 
 pub use cards::{
     CardDetails, CardFailure, CardPaymentPage, CardPaymentRecord, CreatedIncomingPayment, PageInfo, PageRequest,
@@ -18,6 +20,9 @@ pub use cards::{
 pub use client::{AdminClient, Credentials};
 pub use documents::ALL as DOCUMENTS;
 pub use error::{AdminError, ErrorCode};
+pub use grants::{
+    AccessView, GrantSelection, GrantView, LimitsView, SpendingPayment, SpentUnderGrant, SubjectName, SubjectView,
+};
 pub use mutations::Mutation;
 pub use operations::{NewPeer, PeerByUrl, PeerChange, QuoteAmount};
 pub use operator::{
@@ -25,9 +30,10 @@ pub use operator::{
     OutgoingPaymentView, PaymentFilter, PaymentView, PeerView, QuoteView, Setting, TenantName, TenantView,
     TransferView, WalletAddressView, WebhookEventView,
 };
-pub use operator_documents::ALL as OPERATOR_DOCUMENTS;
+pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS};
 pub use types::{
     AccountingTransfer, AccountingTransfers, Amount, AssetRecord, FeeRecord, IncomingPayment, IncomingPaymentState,
     Key, OutgoingPayment, OutgoingPaymentState, PeerRecord, Quote, Receiver, TransferState, TransferType,
     WalletAddressRecord, Whoami,
 };
+pub use webhooks::{AttemptView, DeliverySelection, DeliveryState, DeliveryView, EndpointView};

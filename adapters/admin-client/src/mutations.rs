@@ -1,7 +1,8 @@
-//! Every mutation of the Admin API by name, for a caller that fills its input from a form.
+//! Every mutation of the Admin APIs by name, for a caller that fills its input from a form.
 //!
 //! Other programs use the typed operations beside this file. Only a console has a form for each mutation.
 
+use admin_signature::Audience;
 use serde_json::{Value, json};
 
 use crate::AdminError;
@@ -9,7 +10,7 @@ use crate::client::AdminClient;
 
 macro_rules! mutations {
     ($($name:ident = $document:literal at $path:literal;)*) => {
-        /// A mutation of the Admin API.
+        /// A mutation of the Admin API of the backend, or of the authorization server.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Mutation {
             $(#[doc = concat!("`", $path, "`")] $name,)*
@@ -72,9 +73,24 @@ mutations! {
     CancelOutgoingPayment = "mutation CancelOutgoingPayment($input: CancelOutgoingPaymentInput!) { cancelOutgoingPayment(input: $input) { payment { id } } }" at "cancelOutgoingPayment";
     DepositOutgoingPaymentLiquidity = "mutation DepositOutgoingPaymentLiquidity($input: DepositOutgoingPaymentLiquidityInput!) { depositOutgoingPaymentLiquidity(input: $input) { success } }" at "depositOutgoingPaymentLiquidity";
     CreateOutgoingPaymentWithdrawal = "mutation CreateOutgoingPaymentWithdrawal($input: CreateOutgoingPaymentWithdrawalInput!) { createOutgoingPaymentWithdrawal(input: $input) { success } }" at "createOutgoingPaymentWithdrawal";
+    CreateWebhookEndpoint = "mutation CreateWebhookEndpoint($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) { webhookEndpoint { id } secret } }" at "createWebhookEndpoint";
+    UpdateWebhookEndpoint = "mutation UpdateWebhookEndpoint($input: UpdateWebhookEndpointInput!) { updateWebhookEndpoint(input: $input) { webhookEndpoint { id } } }" at "updateWebhookEndpoint";
+    DeleteWebhookEndpoint = "mutation DeleteWebhookEndpoint($input: DeleteWebhookEndpointInput!) { deleteWebhookEndpoint(input: $input) { success } }" at "deleteWebhookEndpoint";
+    RotateWebhookEndpointSecret = "mutation RotateWebhookEndpointSecret($input: RotateWebhookEndpointSecretInput!) { rotateWebhookEndpointSecret(input: $input) { webhookEndpoint { id } secret } }" at "rotateWebhookEndpointSecret";
+    TestWebhookEndpoint = "mutation TestWebhookEndpoint($input: TestWebhookEndpointInput!) { testWebhookEndpoint(input: $input) { attempt { number beganAt durationMs statusCode body error } } }" at "testWebhookEndpoint";
+    ResendWebhookEvents = "mutation ResendWebhookEvents($input: ResendWebhookEventsInput!) { resendWebhookEvents(input: $input) { count hasMore } }" at "resendWebhookEvents";
+    RevokeGrant = "mutation RevokeGrant($input: RevokeGrantInput!) { revokeGrant(input: $input) { id } }" at "revokeGrant";
 }
 
 impl Mutation {
+    /// The API that has it.
+    pub fn audience(self) -> Audience {
+        match self {
+            Self::RevokeGrant => Audience::Auth,
+            _ => Audience::Backend,
+        }
+    }
+
     /// The variables for an input. A member that is `null` clears a field.
     pub fn variables(self, input: Value) -> Value {
         match self {

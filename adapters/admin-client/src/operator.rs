@@ -573,7 +573,7 @@ impl AdminClient {
         self.run(d::ACCOUNT, json!({"id": account, "limit": limit}), "/accountingTransfers").await
     }
 
-    async fn listed<T: DeserializeOwned>(
+    pub(crate) async fn listed<T: DeserializeOwned>(
         &self,
         document: &str,
         page: &PageRequest,
@@ -596,7 +596,7 @@ fn page_variables(page: &PageRequest) -> Map<String, Value> {
 }
 
 /// A missing record is an answer, not a failure.
-fn found<T>(answer: Result<Option<T>, AdminError>) -> Result<Option<T>, AdminError> {
+pub(crate) fn found<T>(answer: Result<Option<T>, AdminError>) -> Result<Option<T>, AdminError> {
     match answer {
         Err(error) if error.is(&crate::ErrorCode::NotFound) => Ok(None),
         answer => answer,

@@ -10,6 +10,14 @@ macro_rules! documents {
     };
 }
 
+macro_rules! documents_of_grants {
+    ($($name:ident = $text:expr;)*) => {
+        $(pub(crate) const $name: &str = $text;)*
+        /// Every document that a console sends to the authorization server.
+        pub const GRANT_DOCUMENTS: &[&str] = &[$($name),*];
+    };
+}
+
 /// A list with the arguments that every list has.
 macro_rules! list {
     ($name:literal, $field:literal, $more:literal, $given:literal, $node:literal) => {
@@ -104,7 +112,7 @@ documents! {
     receiveAmount { value assetCode assetScale }
     sentAmount { value assetCode assetScale }
     quote {
-      id receiver expiresAt
+      id receiver createdAt expiresAt
       debitAmount { value assetCode assetScale }
       receiveAmount { value assetCode assetScale }
     }
@@ -125,6 +133,45 @@ documents! {
   accountingTransfers(id: $id, limit: $limit) {
     debits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
     credits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
+  }
+}";
+    SPENDING = list!(
+        "ConsoleSpending", "outgoingPayments", ", $filter: OutgoingPaymentFilter", ", filter: $filter",
+        "id state grantId createdAt debitAmount { value assetCode assetScale }
+      receiveAmount { value assetCode assetScale } sentAmount { value assetCode assetScale }"
+    );
+    WEBHOOK_DELIVERIES = list!(
+        "ConsoleWebhookDeliveries", "webhookDeliveries", ", $filter: WebhookDeliveryFilter, $tenantId: String",
+        ", filter: $filter, tenantId: $tenantId",
+        "id eventId recipient tenantId endpointId state attempts statusCode reason nextAttemptAt createdAt updatedAt
+      event { id type data createdAt tenant { id publicName } }"
+    );
+    WEBHOOK_DELIVERY = "query ConsoleWebhookDelivery($id: String!) {
+  webhookDelivery(id: $id) {
+    id eventId recipient tenantId endpointId state attempts statusCode reason nextAttemptAt createdAt updatedAt
+    event { id type data createdAt tenant { id publicName } }
+    history { number beganAt durationMs statusCode body error }
+  }
+}";
+    WEBHOOK_ENDPOINTS = "query ConsoleWebhookEndpoints($tenantId: String) {
+  webhookEndpoints(tenantId: $tenantId) {
+    id tenantId isDefault url eventTypes hasOwnSecret previousSecretUntil createdAt
+  }
+}";
+}
+
+documents_of_grants! {
+    GRANTS = list!(
+        "ConsoleGrants", "grants", ", $filter: GrantFilter, $tenantId: ID", ", filter: $filter, tenantId: $tenantId",
+        "id client state finalizationReason createdAt tenantId
+      access { identifier type actions limits { receiver interval debitAmount { value assetCode assetScale }
+        receiveAmount { value assetCode assetScale } } }"
+    );
+    GRANT = "query ConsoleGrant($id: ID!) {
+  grant(id: $id) {
+    id client state finalizationReason createdAt tenantId subject { sub_ids { subId } }
+    access { identifier type actions limits { receiver interval debitAmount { value assetCode assetScale }
+      receiveAmount { value assetCode assetScale } } }
   }
 }";
 }

@@ -200,6 +200,9 @@ pub struct Quote {
     pub debit_amount: Amount,
     /// The least amount that arrives.
     pub receive_amount: Amount,
+    /// The time at which it was made, if it was asked for.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
     /// The time at which it expires.
     pub expires_at: Timestamp,
 }

@@ -33,7 +33,7 @@ pub enum MirrorError {
     )]
     NotTrusted,
     /// It refuses the tenant.
-    #[error("the authorization server refuses the tenant with status {status}: {told}")]
+    #[error("the authorization server refused the tenant with status {status}: {told}")]
     Refused {
         /// The status of its answer.
         status: u16,
@@ -121,7 +121,7 @@ impl TenantMirror for AuthService {
             status if status.is_success() => Ok(()),
             status => Err(MirrorError::Refused {
                 status: status.as_u16(),
-                told: "a tenant with this id was there before and is deleted; make one with another id".to_owned(),
+                told: "a tenant with this id existed before and is deleted; choose another id".to_owned(),
             }),
         }
     }

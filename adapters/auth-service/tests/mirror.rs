@@ -1,4 +1,5 @@
 //! Tenants brought in line at a stand-in authorization server over real HTTP.
+//! The authorization server's side is tested in `auth-api`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -11,13 +11,14 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, 
 
 use crate::AuthStore;
 use crate::entity::{access_tokens, grant_identifiers, grants, tenants};
+use crate::grant_events::{self, GrantEvent};
 
 impl AuthStore {
-    /// Stores a new grant, and its token if it has one. Grants that are opened at the same time are stored with one
-    /// commit.
-    pub async fn open_grant(&self, opened: &Opened) -> Result<(), Error> {
+    /// Stores a new grant, its token if it has one, and the event that tells of it. Grants that are opened at the same
+    /// time are stored with one commit.
+    pub async fn open_grant(&self, opened: &Opened, event: Option<GrantEvent>) -> Result<(), Error> {
         let token = opened.issued.as_ref().map(|issued| issued.token.clone());
-        self.opening.ask(NewGrant { grant: opened.grant.clone(), token }).await
+        self.opening.ask(NewGrant { grant: opened.grant.clone(), token, event }).await
     }
 
     /// The grant with this id.
@@ -63,11 +64,12 @@ impl AuthStore {
     }
 }
 
-/// A grant to store, and its token if it has one.
+/// A grant to store, its token if it has one, and the event that tells of it.
 #[derive(Clone, Debug)]
 pub(crate) struct NewGrant {
     grant: Grant,
     token: Option<AccessToken>,
+    event: Option<GrantEvent>,
 }
 
 /// A token that was not revoked and whose tenant was not deleted.
@@ -82,6 +84,7 @@ pub(crate) async fn open(database: Database, opened: Vec<NewGrant>) -> Result<Ve
     let rows = opened.iter().map(|opened| grants::row_of(&opened.grant)).collect::<Result<Vec<_>, _>>()?;
     let owners: Vec<_> = opened.iter().flat_map(|opened| grant_identifiers::rows_of(&opened.grant)).collect();
     let tokens: Vec<_> = opened.iter().filter_map(|opened| opened.token.as_ref()).map(access_tokens::row_of).collect();
+    let events: Vec<_> = opened.iter().filter_map(|opened| opened.event.clone()).collect();
     let transaction = database.begin().await?;
     grants::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
     if !owners.is_empty() {
@@ -90,6 +93,7 @@ pub(crate) async fn open(database: Database, opened: Vec<NewGrant>) -> Result<Ve
     if !tokens.is_empty() {
         access_tokens::Entity::insert_many(tokens).exec_without_returning(&transaction).await?;
     }
+    grant_events::record(&transaction, &events).await?;
     transaction.commit().await?;
     Ok(vec![(); opened.len()])
 }

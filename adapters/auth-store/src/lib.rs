@@ -5,6 +5,7 @@
 
 mod cleanup;
 mod entity;
+mod grant_events;
 mod grants;
 mod listing;
 mod migrations;
@@ -20,6 +21,7 @@ use tenants::KnownTenants;
 
 pub use cleanup::{Purged, Retention};
 pub use database::{Error, Locked};
+pub use grant_events::{GRANT_EVENTS_QUEUE, GrantEvent};
 pub use listing::{FinalizationReason, GrantFilter, GrantPage, Page, Scope, SortOrder, StateName};
 pub use migrations::MIGRATIONS;
 pub use tenants::{TenantChange, TenantData};
@@ -44,9 +46,10 @@ impl AuthStore {
         Self { database, opening, presented, tenants }
     }
 
-    /// Brings the tables up to date.
+    /// Brings the tables up to date, and the table of jobs.
     pub async fn migrate(&self) -> Result<(), Error> {
-        self.database.migrate(&MIGRATIONS).await.map(drop)
+        self.database.migrate(&MIGRATIONS).await?;
+        self.database.migrate(&jobs::MIGRATIONS).await.map(drop)
     }
 
     /// Begins a unit of work that may change grants and tokens. If it is dropped without a commit, it changes nothing.

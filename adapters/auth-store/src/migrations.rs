@@ -11,5 +11,6 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0001_grants", sql: include_str!("migrations/0001_grants.sql") },
         Step { name: "0006_tenant_secrets", sql: include_str!("migrations/0006_tenant_secrets.sql") },
         Step { name: "0007_kept_secrets", sql: include_str!("migrations/0007_kept_secrets.sql") },
+        Step { name: "0008_grant_events", sql: include_str!("migrations/0008_grant_events.sql") },
     ],
 };

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auth_model::{Change, GrantState, SecretHash, Tenant, TenantId};
+use auth_model::{GrantState, SecretHash, Tenant, TenantId};
 use clock::Timestamp;
 use database::{Database, Error, Mark, Watch};
+use outside_text::FieldChange;
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -36,9 +37,9 @@ pub struct TenantChange {
     /// The secret that signs its Admin API requests.
     pub api_secret: Option<String>,
     /// Its consent page.
-    pub idp_consent_url: Change<Url>,
+    pub idp_consent_url: FieldChange<Url>,
     /// The secret its identity provider presents.
-    pub idp_secret: Change<String>,
+    pub idp_secret: FieldChange<String>,
 }
 
 impl fmt::Debug for TenantData {
@@ -165,18 +166,18 @@ impl AuthStore {
         }
 
         match change.idp_consent_url {
-            Change::Keep => {}
-            Change::Clear => row.idp_consent_url = Set(None),
-            Change::Set(url) => row.idp_consent_url = Set(Some(url.into())),
+            FieldChange::Keep => {}
+            FieldChange::Clear => row.idp_consent_url = Set(None),
+            FieldChange::Set(url) => row.idp_consent_url = Set(Some(url.into())),
         }
 
         match change.idp_secret {
-            Change::Keep => {}
-            Change::Clear => {
+            FieldChange::Keep => {}
+            FieldChange::Clear => {
                 row.idp_secret_hash = Set(None);
                 row.old_idp_secret_hash = Set(None);
             }
-            Change::Set(secret) => {
+            FieldChange::Set(secret) => {
                 let new = kept(&secret);
                 if before.idp_secret_hash.as_ref() != Some(&new) {
                     row.old_idp_secret_until = Set(before.idp_secret_hash.as_ref().map(|_| old_until.as_millis()));

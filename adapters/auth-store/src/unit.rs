@@ -9,6 +9,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::entity::{access_tokens, grants};
+use crate::grant_events::{self, GrantEvent};
 use crate::grants::insert_token;
 
 /// A unit of work. If it is dropped without [`AuthUnit::commit`], it changes nothing.
@@ -64,6 +65,11 @@ impl AuthUnit {
             .exec(&self.transaction)
             .await?;
         Ok(())
+    }
+
+    /// Records the event about a change, to be handed over after the commit.
+    pub async fn record_event(&self, event: Option<GrantEvent>) -> Result<(), Error> {
+        grant_events::record(&self.transaction, event.as_slice()).await
     }
 
     /// Commits all changes together.

@@ -1,4 +1,5 @@
 //! Opening the pools behind a `Database`, from its URL.
+//! Migrations are in `migrate`; why a server cannot be reached is in `unreachable`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,12 +7,15 @@ use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::postgres::PgPoolOptions;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use crate::contents::server_connection;
+use crate::error::is_in_the_way;
 use crate::shared::Shared;
-use crate::sqlite_line::SqliteLine;
+use crate::sqlite_line::{BetweenUnits, SqliteLine};
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
 
@@ -26,6 +30,8 @@ pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Er
 
 /// An idle connection costs a thread on SQLite and a process on Postgres.
 const IDLE: Duration = Duration::from_mins(2);
+/// The pause before a locked file is tried again.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
 /// How many statements a connection keeps prepared. Combined writes make many different statements.
 const STATEMENTS: usize = 400;
 
@@ -60,7 +66,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         let both = pool.min_connections(1).max_connections(1).connect_with(connection).await;
         let both = both.map_err(failed)?;
         // Readers need this only connection too, so it is given back whenever no transaction is open.
-        let line = SqliteLine::new(both.clone(), false);
+        let line = SqliteLine::new(both.clone(), BetweenUnits::ReleasesConnection);
         let both = DatabaseConnection::from(both);
         return Ok(database(Dialect::Sqlite, both.clone(), both, Some(line), Wakeups::local()));
     }
@@ -69,14 +75,35 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
     connection = connection.journal_mode(SqliteJournalMode::Wal);
 
     // The writer is opened first. It creates the file that the readers open read-only.
-    let writer = pool.clone().min_connections(1).max_connections(1).connect_with(connection.clone()).await;
-    let writer = writer.map_err(failed)?;
-    let line = SqliteLine::new(writer.clone(), true);
+    let alone = pool.clone().min_connections(1).max_connections(1);
+    let writer = open_when_free(&alone, &connection, options.busy_timeout).await.map_err(failed)?;
+    let line = SqliteLine::new(writer.clone(), BetweenUnits::KeepsConnection);
     let writer = DatabaseConnection::from(writer);
 
     let readers = pool.max_connections(options.sqlite_readers.max(1)).idle_timeout(IDLE);
     let reader = DatabaseConnection::from(readers.connect_lazy_with(connection.read_only(true)));
     Ok(database(Dialect::Sqlite, reader, writer, Some(line), Wakeups::local()))
+}
+
+/// Opens the file, and tries again while another process holds its lock, with pauses of `patience` in all.
+///
+/// SQLite itself does not wait here: the change to the write-ahead log turns a read into a write, and SQLite refuses
+/// that at once if another connection writes (<https://sqlite.org/c3ref/busy_handler.html>).
+async fn open_when_free(
+    pool: &SqlitePoolOptions,
+    connection: &SqliteConnectOptions,
+    patience: Duration,
+) -> Result<SqlitePool, sqlx::Error> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match pool.clone().connect_with(connection.clone()).await {
+            Err(error) if is_in_the_way(&error) && waited < patience => {
+                tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+                waited += BETWEEN_ATTEMPTS;
+            }
+            ended => return ended,
+        }
+    }
 }
 
 fn create_folder(file: &Path) -> Result<(), Error> {

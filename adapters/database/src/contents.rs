@@ -174,7 +174,7 @@ pub(crate) async fn server_connection(url: &str) -> Result<(PgConnection, PgConn
 }
 
 fn silent(options: &PgConnectOptions) -> Unreachable {
-    let reason = format!("nothing came back within {} s", ANSWER.as_secs());
+    let reason = format!("no answer within {} s", ANSWER.as_secs());
     Unreachable::Silent { server: crate::unreachable::server(options), reason }
 }
 

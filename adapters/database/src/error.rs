@@ -1,4 +1,5 @@
 //! Errors of a database, in terms that a caller can act on.
+//! Errors while connecting are in `unreachable`.
 
 use std::sync::Arc;
 
@@ -23,10 +24,10 @@ pub enum Error {
         detail: String,
     },
     /// Another transaction was in the way. Nothing was written. Repeat the whole transaction.
-    #[error("another transaction was in the way; repeat this one")]
+    #[error("another transaction locks the same rows; repeat this one")]
     Retriable(#[source] DbErr),
     /// The database does not answer, or has no free connection. Whether a commit took effect is unknown.
-    #[error("the database does not answer any more: {0}")]
+    #[error("the database no longer answers: {0}")]
     Unavailable(#[source] DbErr),
     /// The first connection could not be opened.
     #[error(transparent)]
@@ -147,7 +148,11 @@ fn kind(error: &DbErr) -> Kind {
         | DbErr::Query(RuntimeErr::SqlxError(inner)) => inner,
         _ => return Kind::Fault,
     };
-    match inner.as_ref() {
+    sqlx_kind(inner)
+}
+
+fn sqlx_kind(error: &sqlx::Error) -> Kind {
+    match error {
         sqlx::Error::Database(inner) => {
             let code = inner.code().unwrap_or_default();
             if inner.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
@@ -163,6 +168,11 @@ fn kind(error: &DbErr) -> Kind {
         | sqlx::Error::WorkerCrashed => Kind::Away,
         _ => Kind::Fault,
     }
+}
+
+/// Whether another connection holds what this one needed.
+pub(crate) fn is_in_the_way(error: &sqlx::Error) -> bool {
+    matches!(sqlx_kind(error), Kind::InTheWay)
 }
 
 /// The primary result code is the low octet: 5 is busy, 6 is locked (<https://sqlite.org/rescode.html>).

@@ -63,7 +63,7 @@ impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
         if free {
             tokio::spawn(Arc::clone(&self.0).work());
         }
-        answered.await.unwrap_or(Err(Error::OutOfRange { what: "a question that was given up" }))
+        answered.await.unwrap_or(Err(Error::OutOfRange { what: "the query was given up" }))
     }
 }
 
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_wrong_with_one_is_told_to_that_one_only() {
+    async fn a_fault_of_one_request_is_reported_to_its_caller_only() {
         let (gather, _) = doubling();
         let answers = join_all((10..20).map(|number| gather.ask(number))).await;
         for (number, answer) in (10..20).zip(answers) {

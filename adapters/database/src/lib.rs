@@ -129,7 +129,7 @@ impl Database {
     /// the lock. It shares its commit with transactions that follow at once. So it must wait for nothing but the
     /// database. On Postgres it is read-committed: rows that a decision depends on are locked when they are read.
     // The one place where a caller can wait for either database.
-    #[expect(clippy::unused_async, reason = "nothing is waited for before the first statement")]
+    #[expect(clippy::unused_async, reason = "no statement waits before the first one")]
     pub async fn begin(&self) -> Result<WriteTransaction, Error> {
         Ok(WriteTransaction::new(Arc::clone(&self.inner)))
     }
@@ -185,6 +185,11 @@ impl Database {
     /// Wakes the subscribers of `topic` after a change made by [`Database::execute`].
     pub fn wake(&self, topic: &str) {
         self.inner.wakeups.wake(topic.to_owned());
+    }
+
+    /// As [`Database::wake`], for the subscribers in this process only. It costs no statement.
+    pub fn wake_here(&self, topic: &str) {
+        self.inner.wakeups.wake_here(topic);
     }
 
     /// Waits for [`WriteTransaction::wake_on_commit`] of `topic`, in this process and, on Postgres, in others.

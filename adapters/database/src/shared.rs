@@ -1,4 +1,5 @@
 //! Values of crates above, one for each open database and type.
+//! It knows nothing about these values.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;

@@ -52,12 +52,20 @@ pub(crate) struct SqliteLine {
     waiting: AtomicUsize,
 }
 
+/// What happens to the connection when no transaction is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BetweenUnits {
+    /// It is kept, because readers have other connections.
+    KeepsConnection,
+    /// It is given back to the pool, because readers need it.
+    ReleasesConnection,
+}
+
 /// The connection, and what is open on it.
 #[derive(Debug)]
 pub(crate) struct Connected {
     pool: SqlitePool,
-    /// Whether the connection is kept when no transaction is open. It is, if readers have other connections.
-    kept: bool,
+    between_units: BetweenUnits,
     connection: Option<PoolConnection<Sqlite>>,
     /// Whether a transaction is open, with a savepoint for this unit or the next one.
     open: bool,
@@ -84,9 +92,15 @@ pub(crate) struct Turn {
 }
 
 impl SqliteLine {
-    pub(crate) fn new(pool: SqlitePool, kept: bool) -> Arc<Self> {
-        let connected =
-            Connected { pool, kept, connection: None, open: false, sending: Sending::Nothing, ended: Vec::new() };
+    pub(crate) fn new(pool: SqlitePool, between_units: BetweenUnits) -> Arc<Self> {
+        let connected = Connected {
+            pool,
+            between_units,
+            connection: None,
+            open: false,
+            sending: Sending::Nothing,
+            ended: Vec::new(),
+        };
         Arc::new(Self { at_it: Arc::new(Mutex::new(connected)), waiting: AtomicUsize::new(0) })
     }
 
@@ -106,7 +120,7 @@ impl SqliteLine {
         let mut connected = self.at_it.lock().await;
         connected.settle().await;
         if let Some(connection) = connected.connection.take()
-            && connected.kept
+            && connected.between_units == BetweenUnits::KeepsConnection
         {
             // The connection is not needed any more, so the result does not matter.
             let _ = connection.close().await;
@@ -354,7 +368,7 @@ impl Connected {
         match mem::replace(&mut self.sending, Sending::Nothing) {
             Sending::Nothing => {}
             Sending::WithinTheUnit => self.undo_unit().await,
-            Sending::BeyondTheUnit => self.undo_all("a unit of work was given up in the middle").await,
+            Sending::BeyondTheUnit => self.undo_all("a unit of work was given up before its end").await,
         }
     }
 
@@ -405,7 +419,7 @@ impl Connected {
             // A caller that no longer waits needs no answer.
             let _ = unit.send(how.clone());
         }
-        if !self.kept {
+        if self.between_units == BetweenUnits::ReleasesConnection {
             self.connection = None;
         }
     }

@@ -126,7 +126,7 @@ impl SqliteUnit {
 }
 
 fn failed() -> DbErr {
-    DbErr::Custom("a part of this transaction has failed; nothing of it happens".to_owned())
+    DbErr::Custom("a part of this transaction has failed, so all of it is undone".to_owned())
 }
 
 fn steps(writes: &VecDeque<Write>) -> Vec<Step> {

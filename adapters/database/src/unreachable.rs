@@ -20,7 +20,7 @@ pub enum Unreachable {
         reason: String,
     },
     /// No name server knows the host.
-    #[error("there is no host called {host}; correct the host in the database URL, or see to its name service")]
+    #[error("there is no host called {host}; correct the host in the database URL, or check its DNS entry")]
     UnknownHost {
         /// The host.
         host: String,
@@ -46,15 +46,15 @@ pub enum Unreachable {
         server: String,
     },
     /// All connections that the server allows are in use.
-    #[error("the Postgres server at {server} has no connection left; raise its max_connections or stop other clients")]
+    #[error("the Postgres server at {server} has no free connection; raise its max_connections or stop other clients")]
     Full {
         /// Host and port, or the socket.
         server: String,
     },
     /// The connection cannot be encrypted as the URL requires.
     #[error(
-        "no encrypted connection to {server}: {reason}; switch TLS on at the server, or set sslmode in the database \
-         URL to what it offers"
+        "no encrypted connection to {server}: {reason}; this program has no TLS to Postgres: use a private network, \
+         a Unix socket or a tunnel, and remove sslmode from the database URL"
     )]
     Tls {
         /// Host and port.
@@ -63,7 +63,7 @@ pub enum Unreachable {
         reason: String,
     },
     /// The user or the password is wrong, or the server does not accept this user from this address.
-    #[error("{server} does not let user {user} in: {reason}; correct user and password in the database URL")]
+    #[error("{server} refuses user {user}: {reason}; correct user and password in the database URL")]
     Refused {
         /// Host and port, or the socket.
         server: String,
@@ -81,7 +81,9 @@ pub enum Unreachable {
         database: String,
     },
     /// The file is not a SQLite database, or is damaged.
-    #[error("the file {file} is damaged or no SQLite database ({reason}); restore it from a backup, or name another")]
+    #[error(
+        "the file {file} is damaged, or is not a SQLite database ({reason}); restore it from a backup, or name another file"
+    )]
     Damaged {
         /// The file.
         file: String,

@@ -179,7 +179,7 @@ async fn notify(pool: PgPool, instance: String, mut inbox: mpsc::UnboundedReceiv
         for topic in topics {
             let sent = query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(format!("{instance} {topic}"));
             if let Err(error) = sent.execute(&pool).await {
-                tracing::warn!(%error, topic, "other processes were not woken; their timers will find the work");
+                tracing::warn!(%error, topic, "other processes were not notified; their timers will find the work");
             }
         }
     }
@@ -196,7 +196,7 @@ async fn listen(wakeups: Weak<Wakeups>, connection: PgConnectOptions) {
         here.heard.store(false, Ordering::SeqCst);
         drop(here);
         if let Err(error) = ended {
-            tracing::warn!(%error, "lost the wake-ups of other processes; connecting again");
+            tracing::warn!(%error, "the connection for notifications is lost; connecting again");
             tokio::time::sleep(RECONNECT).await;
         }
     }

@@ -43,7 +43,7 @@ on_each_database! {
         assert!(original.require_ledger().is_err());
     }
 
-    async fn what_was_migrated_is_told_and_what_is_missing_is_named(database) {
+    async fn migrated_steps_are_reported_and_missing_steps_are_named(database) {
         assert!(database.require_migrated(&NOTES).await.unwrap_err().to_string().contains("0001_notes"));
         assert_eq!(database.migrate(&NOTES).await.unwrap(), ["0001_notes"]);
         assert!(database.migrate(&NOTES).await.unwrap().is_empty());
@@ -99,7 +99,7 @@ fn a_damaged_file_a_folder_and_a_file_of_something_else_are_told_apart() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_told_at_once_and_may_come_up() {
+fn a_missing_server_is_reported_at_once_and_may_start_later() {
     block_on(async {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let nobody = reason(&format!("postgres://u@127.0.0.1:{port}/d")).await;

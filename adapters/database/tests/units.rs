@@ -1,4 +1,5 @@
 //! How units of work cross to the database, on both dialects.
+//! Connections and migrations are in `database`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use database::sea_orm::{ConnectionTrait, Statement, Value};
@@ -103,7 +104,7 @@ on_each_database! {
         }
     }
 
-    async fn a_failed_write_is_told_as_what_it_is_and_undoes_everything(database) {
+    async fn a_failed_write_is_reported_with_its_cause_and_undoes_everything(database) {
         let transaction = begin(&database).await;
         transaction.write(insert(&transaction, 1, "same"));
         transaction.write(insert(&transaction, 2, "same"));
@@ -160,7 +161,7 @@ on_each_database! {
         assert_eq!(notes(&database).await, kept);
     }
 
-    async fn a_caller_who_stops_waiting_in_the_middle_leaves_nothing_and_holds_nobody_up(database) {
+    async fn a_caller_that_stops_waiting_in_the_middle_leaves_nothing_and_delays_no_other(database) {
         for statements in 0..3 {
             let transaction = begin(&database).await;
             for _ in 0..statements {

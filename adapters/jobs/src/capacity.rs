@@ -1,4 +1,5 @@
 //! How many more jobs a worker may run.
+//! Which job runs next is decided in `local_queue`.
 
 use std::collections::HashMap;
 
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_places_of_lanes_that_have_jobs_are_told_and_those_of_any_other() {
+    fn the_places_of_lanes_with_jobs_and_of_other_lanes_are_reported() {
         let mut room = room();
         fill(&mut room, "a");
         room.take("");

@@ -1,4 +1,5 @@
 //! A leased job, and the ways in which it ends.
+//! How a job is found and leased is in `worker` and `queue`.
 
 use std::any::Any;
 use std::fmt;

@@ -1,4 +1,5 @@
 //! Putting jobs into a queue.
+//! Taking jobs out of it is in `worker`.
 
 use std::any::Any;
 use std::sync::Arc;

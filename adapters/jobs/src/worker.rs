@@ -241,7 +241,7 @@ impl Worker {
         {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "jobs without a place wait for their lease to end"
+                "some jobs found no slot; they run when their lease ends"
             );
         }
     }
@@ -294,7 +294,7 @@ impl Worker {
         let result = tokio::select! {
             result = self.handler.run(&job) => result,
             () = self.keep_lease(&job) => {
-                tracing::warn!("the lease was lost; stopped");
+                tracing::warn!("the lease of a job was lost; the job was stopped");
                 self.counts.lost.increment(1);
                 return Held::NotAnyMore;
             }
@@ -307,7 +307,10 @@ impl Worker {
             }
             Err(error) => {
                 self.counts.lost.increment(1);
-                tracing::warn!(error = &error as &dyn std::error::Error, "not settled; it will run again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the end of a job was not stored; the job will run again"
+                );
                 Held::UntilTheLeaseEnds
             }
         }
@@ -323,7 +326,7 @@ impl Worker {
                 Ok(()) => until = now + self.settings.lease,
                 Err(Error::Overtaken { .. }) => return,
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the lease was not renewed");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the lease of a job was not renewed");
                     if self.clock.now() + self.settings.lease / 3 > until {
                         return;
                     }
@@ -349,7 +352,7 @@ impl Worker {
             Ok(Done::RunAgain(at)) => job.run_again(&transaction, at),
             Ok(Done::Complete | Done::Settled) => {}
             Err(failure) => {
-                tracing::warn!(error = &*failure as &dyn std::error::Error, "failed; it will be tried again");
+                tracing::warn!(error = &*failure as &dyn std::error::Error, "a job failed; it will be tried again");
                 let at = self.clock.now() + self.settings.backoff.after(job.attempt);
                 job.retry(&transaction, at, &failure.to_string());
             }
@@ -379,7 +382,7 @@ impl Looking {
         match answer {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::error!(%error, "a look for jobs was stopped");
+                tracing::error!(%error, "the search for due jobs was stopped");
                 std::future::pending().await
             }
         }

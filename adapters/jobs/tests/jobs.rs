@@ -1,4 +1,5 @@
 //! What the job queue promises, on both dialects.
+//! The jobs of the services are tested there.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

@@ -1,4 +1,5 @@
-//! What a batch writes: the decided entries turned into rows.
+//! The rows that a batch writes, made from the decided entries.
+//! The decision is made in `leader`; the statements are in `sqlite` and `postgres`.
 
 use clock::Timestamp;
 use ledger::{
@@ -6,7 +7,7 @@ use ledger::{
     chain_hash,
 };
 
-/// A movement of an account at whose every such ordinal a waypoint is stored, from which its past is reached.
+/// An account gets a waypoint at every such number of movements. From a waypoint its past can be reached.
 pub(crate) const WAYPOINT_EVERY: u64 = 256;
 
 /// Where the stored journal ends.
@@ -16,20 +17,20 @@ pub(crate) struct StoredHead {
     pub(crate) hash: ChainHash,
 }
 
-/// Everything one commit stores.
+/// Everything that one commit stores.
 pub(crate) struct Changes {
     pub(crate) before: StoredHead,
     pub(crate) after: StoredHead,
     pub(crate) records: Vec<Record>,
-    /// Transfer ids used for the first time, with their entries.
+    /// Transfer ids that are used for the first time, with their entries.
     pub(crate) ids: Vec<(TransferId, u64)>,
-    /// Accounts that are new or have new totals, in id order.
+    /// Accounts that are new or have new totals, in the order of their ids.
     pub(crate) accounts: Vec<AccountState>,
-    /// Reservations decided, by entry.
+    /// Reservations that were decided, by entry.
     pub(crate) settlements: Vec<(u64, TransferState)>,
-    /// Expiries of reservations made and still undecided.
+    /// Expiries of reservations that were made and are still undecided.
     pub(crate) timeouts: Vec<(Timestamp, u64)>,
-    /// Expiries of earlier reservations now decided.
+    /// Expiries of earlier reservations that are now decided.
     pub(crate) timeouts_over: Vec<(Timestamp, u64)>,
     pub(crate) waypoints: Vec<Waypoint>,
 }
@@ -41,7 +42,7 @@ pub(crate) struct Record {
     pub(crate) octets: Vec<u8>,
 }
 
-/// A point in an account's history from which its neighbours are reached.
+/// A place in an account's history from which the entries before and after are reached.
 pub(crate) struct Waypoint {
     pub(crate) account: AccountId,
     pub(crate) ordinal: u64,
@@ -50,7 +51,7 @@ pub(crate) struct Waypoint {
 }
 
 impl Changes {
-    /// The rows for `entries`, which `set` decided on a journal that ended at `before`.
+    /// The rows for `entries`. `set` decided them on a journal that ended at `before`.
     pub(crate) fn of(before: StoredHead, set: &WorkingSet, entries: &[Entry]) -> Self {
         let mut changes = Self {
             before,
@@ -106,7 +107,8 @@ impl Changes {
         }
     }
 
-    /// `state` is the reservation's at the end of the batch, so one made and decided within it has no timeout row.
+    /// `state` is the reservation's state at the end of the batch. So a reservation that is made and decided within one
+    /// batch has no timeout row.
     fn settle(&mut self, seq: u64, state: TransferState, expires_at: Option<Timestamp>, cause: Cause) {
         let timeout = expires_at.map(|at| (at, seq));
         if cause != Cause::Made {

@@ -1,6 +1,7 @@
-//! The leader: takes what callers have submitted, decides it in one go and commits it once.
+//! The leader: it takes what callers have submitted, decides all of it together, and commits once.
 //!
-//! Callers that arrive meanwhile wait for the next round. An answer is given only after its commit.
+//! Callers that arrive meanwhile wait for the next round. A caller is answered only after the commit. The rules of the
+//! ledger are in `rules/ledger`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +19,17 @@ use crate::changes::{Changes, StoredHead, WAYPOINT_EVERY};
 use crate::request::{CallResult, Request};
 use crate::store::{Store, StoreError, entry_before, recorded};
 
-/// Events in a round after which no more submissions are taken in.
+/// After this many events a round takes in no more submissions.
 const ROUND: usize = 8190;
 /// The longest wait for callers that were just answered.
 const PATIENCE: Duration = Duration::from_millis(2);
-/// Expiries in a round, so that a long pause does not make one endless transaction.
+/// How many expiries a round handles at most, so that the first transaction after a long pause is not endless.
 const EXPIRIES: u32 = 4096;
-/// Rounds lost to other processes in a row before callers get an error.
+/// After this many rounds in a row that were lost to other processes, callers get an error.
 const ATTEMPTS: u32 = 100;
-/// Rounds that take the lock first after one was lost to another process.
+/// After a round is lost to another process, this many rounds take the lock first.
 const CONTENDED: u32 = 32;
-/// Entries from one waypoint back to the one before, both included.
+/// The number of entries from one waypoint back to the one before, both included.
 #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
 const WAYPOINT_STEPS: u32 = WAYPOINT_EVERY as u32 + 1;
 /// Accounts kept in memory, per generation of the cache.
@@ -39,13 +40,14 @@ const CACHED_RESERVATIONS: usize = 16_384;
 pub(crate) struct Leader<S> {
     store: S,
     clock: Arc<dyn Clock>,
-    accounts: Bounded<AccountId, AccountState>,
+    /// `None` for an account that is known not to exist.
+    accounts: Bounded<AccountId, Option<AccountState>>,
     reservations: Bounded<TransferId, Recorded>,
-    /// Where the journal ends and when the next reservation runs out; `None` when it must be asked.
+    /// Where the journal ends and when the next reservation times out. `None` if the database must be asked.
     remembered_end: Option<JournalEnd>,
-    /// Rounds for which the lock is still taken first.
+    /// How many more rounds take the lock first.
     contended: u32,
-    /// Callers that were answered by the last round or waited meanwhile.
+    /// How many callers the last round answered, or waited meanwhile.
     callers: usize,
 }
 
@@ -53,7 +55,7 @@ pub(crate) struct Leader<S> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum IdLookup {
     Made,
-    /// The database refuses an id that was used before.
+    /// Whether the database itself refuses an id that was used before.
     Spared,
 }
 
@@ -69,7 +71,7 @@ impl<S: Store> Leader<S> {
         Self { store, clock, accounts, reservations, remembered_end: None, contended: 0, callers: 0 }
     }
 
-    /// Serves until every sender is gone.
+    /// Serves until all senders are dropped.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         while let Some(first) = queue.recv().await {
             let mut round = vec![first];
@@ -80,8 +82,8 @@ impl<S: Store> Leader<S> {
         }
     }
 
-    /// Takes in what waits. After a slow commit, the callers it answered are given a moment to come back, so that
-    /// they share the next one with the callers that waited meanwhile.
+    /// Takes in the waiting submissions. After a slow commit it waits a moment for the callers that were just answered,
+    /// so that they share the next commit with the callers that waited meanwhile.
     fn gather(&self, round: &mut Vec<Request>, queue: &mut mpsc::Receiver<Request>) {
         let (watch, patience) = (Stopwatch::start(), self.store.patience().min(PATIENCE));
         let mut weight: usize = round.iter().map(Request::weight).sum();
@@ -100,7 +102,7 @@ impl<S: Store> Leader<S> {
     }
 
     async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<CallResult>, StoreError> {
-        // A database that refuses ids used twice spares the look-up of new ones.
+        // If the database refuses ids that were used before, new ids need no look-up.
         let mut lookup = if S::SHARED { IdLookup::Spared } else { IdLookup::Made };
         for _ in 0..ATTEMPTS {
             match self.attempt(round, lookup).await {
@@ -112,7 +114,7 @@ impl<S: Store> Leader<S> {
                 }
                 Err(error) => {
                     self.forget();
-                    // This error says more than one about giving the lock back.
+                    // This error says more than an error of giving the lock back.
                     let _ = self.store.release().await;
                     return Err(error);
                 }
@@ -122,14 +124,14 @@ impl<S: Store> Leader<S> {
         Err(StoreError::Moved)
     }
 
-    /// What is remembered may be stale.
+    /// What is kept in memory may be out of date.
     fn forget(&mut self) {
         self.remembered_end = None;
         self.accounts.clear();
         self.reservations.clear();
     }
 
-    /// Decides the round and commits it. If the lookup of ids is spared and an id turns out to be used before, the
+    /// Decides the round and commits it. If the look-up of ids was left out and an id turns out to be used before, the
     /// answer is `Repeated`.
     async fn attempt(&mut self, round: &[Request], lookup: IdLookup) -> Result<Vec<CallResult>, StoreError> {
         let mut end = self.journal_end().await?;
@@ -146,7 +148,7 @@ impl<S: Store> Leader<S> {
         }
 
         self.commit(end, set).await?;
-        // The past is read from the database, which now holds this round's entries too.
+        // The past is read from the database, which now contains this round's entries, too.
         for (request, answer) in round.iter().zip(&mut answers) {
             match request {
                 Request::History(account, from, limit, _) => {
@@ -181,7 +183,7 @@ impl<S: Store> Leader<S> {
         Ok(end)
     }
 
-    /// Lets due reservations run out, in the order in which they do.
+    /// Times out the reservations that are due, in the order of their expiries.
     async fn expire(&mut self, end: JournalEnd, now: Timestamp) -> Result<JournalEnd, StoreError> {
         let due = self.store.due(now, EXPIRIES).await?;
         let due_count = due.len();
@@ -202,7 +204,7 @@ impl<S: Store> Leader<S> {
         Ok(end)
     }
 
-    /// Fills the set from memory and, where that does not do, from the database.
+    /// Fills the set from memory, and reads from the database what is missing there.
     async fn load(&mut self, set: &mut WorkingSet, named: &Named) -> Result<(), StoreError> {
         self.store.begin().await?;
         let mut absent = Vec::new();
@@ -226,26 +228,31 @@ impl<S: Store> Leader<S> {
         let mut absent = Vec::new();
         for id in unique(&accounts.accounts) {
             match self.accounts.get(&id) {
-                Some(state) => set.load_account(state),
+                Some(Some(state)) => set.load_account(state),
+                Some(None) => {}
                 None => absent.push(id),
             }
         }
 
         if !absent.is_empty() {
-            for state in self.store.accounts(&absent).await? {
-                self.accounts.put(state.account.created.id, state);
+            let found = self.store.accounts(&absent).await?;
+            for id in absent {
+                self.accounts.put(id, None);
+            }
+            for state in found {
+                self.accounts.put(state.account.created.id, Some(state));
                 set.load_account(state);
             }
         }
         Ok(())
     }
 
-    /// Stores what the set decided and remembers it. Returns where the journal now ends.
+    /// Stores what the set decided and keeps it in memory. Returns where the journal now ends.
     async fn commit(&mut self, end: JournalEnd, mut set: WorkingSet) -> Result<StoredHead, StoreError> {
         let entries = set.take_entries();
         if entries.is_empty() {
-            // Refusals and look-ups, too, must rest on the ledger as it is.
-            let stale = S::SHARED && self.store.head().await? != end.head;
+            // Refusals and look-ups must also be based on the current state of the ledger.
+            let stale = S::SHARED && self.head_of_round().await? != end.head;
             self.store.release().await?;
             return if stale { Err(StoreError::Moved) } else { Ok(end.head) };
         }
@@ -253,7 +260,7 @@ impl<S: Store> Leader<S> {
         let changes = Changes::of(end.head, &set, &entries);
         self.store.commit(&changes).await?;
         for state in &changes.accounts {
-            self.accounts.put(state.account.created.id, *state);
+            self.accounts.put(state.account.created.id, Some(*state));
         }
 
         for entry in &entries {
@@ -276,9 +283,17 @@ impl<S: Store> Leader<S> {
 }
 
 impl<S: Store> Leader<S> {
+    /// Where the stored journal ended when this round last read from it.
+    async fn head_of_round(&mut self) -> Result<StoredHead, StoreError> {
+        match self.store.take_head_seen() {
+            Some(head) => Ok(head),
+            None => self.store.head().await,
+        }
+    }
+
     async fn stored(&mut self, account: AccountId) -> Result<Option<AccountState>, StoreError> {
         match self.accounts.get(&account) {
-            Some(state) => Ok(Some(state)),
+            Some(known) => Ok(known),
             None => Ok(self.store.accounts(&[account]).await?.pop()),
         }
     }
@@ -301,7 +316,7 @@ impl<S: Store> Leader<S> {
                         page.transfers.push(transfer);
                     }
                 }
-                // Not an entry of this account: the caller made the position up.
+                // The caller invented the position: it is not an entry of this account.
                 _ => break,
             }
         }
@@ -365,7 +380,7 @@ fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> CallResult
     }
 }
 
-/// The ids a round names.
+/// The ids that a round names.
 #[derive(Default)]
 struct Named {
     accounts: Vec<AccountId>,
@@ -373,7 +388,7 @@ struct Named {
 }
 
 impl Named {
-    /// Without the ids of new transfers if their lookup is spared.
+    /// Leaves out the ids of new transfers if they need no look-up.
     fn by(round: &[Request], lookup: IdLookup) -> Self {
         let mut named = Self::default();
         for request in round {
@@ -408,7 +423,7 @@ impl Named {
     }
 }
 
-/// The ids without repetitions and without 0, which names nothing; in order, as the database likes them.
+/// The ids in order, without repetitions and without 0, which is not an id. Databases read ordered ids faster.
 fn unique<T: Copy + Default + Ord>(ids: &[T]) -> Vec<T> {
     let mut ids: Vec<_> = ids.iter().copied().filter(|id| *id != T::default()).collect();
     ids.sort_unstable();

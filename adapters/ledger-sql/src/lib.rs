@@ -30,14 +30,14 @@ use crate::request::{Reply, Request};
 use crate::sqlite::SqliteStore;
 use crate::store::StoreError;
 
-/// How many submissions may wait before callers are held back.
+/// After this many waiting submissions, callers have to wait before they submit more.
 const QUEUE: usize = 4096;
 
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenLedgerError {
-    /// The URL is of no known database.
-    #[error("{0:?} is no ledger database; use sqlite:<file>, sqlite::memory: or postgres://…")]
+    /// The URL does not name a known kind of database.
+    #[error("{0:?} is not a ledger database; use sqlite:<file>, sqlite::memory: or postgres://…")]
     UnknownUrl(String),
     /// Another process, or another part of this one, has the SQLite file open.
     #[error("{path} is in use by another process; stop it, or keep the ledger on Postgres to share it")]
@@ -45,7 +45,7 @@ pub enum OpenLedgerError {
         /// The file that is locked.
         path: PathBuf,
     },
-    /// The file or server could not be used.
+    /// The file or the server could not be used.
     #[error("the ledger database cannot be opened: {0}")]
     Unavailable(String),
 }
@@ -64,7 +64,7 @@ enum Running {
 }
 
 impl SqlLedger {
-    /// Opens the ledger at `url`, creating its tables if there are none: `sqlite:<file>`, `sqlite::memory:` or
+    /// Opens the ledger at `url`, and creates its tables if they are missing: `sqlite:<file>`, `sqlite::memory:` or
     /// `postgres://…`.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenLedgerError> {
         if let Some(place) = url.strip_prefix("sqlite:") {
@@ -79,7 +79,7 @@ impl SqlLedger {
         }
     }
 
-    /// SQLite blocks its thread while it commits, so it gets one of its own.
+    /// SQLite blocks its thread while it commits. So the leader gets a thread of its own.
     async fn open_sqlite(url: &str, place: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenLedgerError> {
         let (requests, queue) = mpsc::channel(QUEUE);
         let (opened, when_open) = oneshot::channel();
@@ -157,7 +157,7 @@ impl LedgerQueries for SqlLedger {
 
     fn totals(&self) -> LedgerFuture<'_, Totals> {
         Box::pin(async move {
-            // A look at nothing lets run out what is due.
+            // A look-up of nothing times out the reservations that are due.
             self.accounts(Vec::new()).await?;
             Ok(totals::read(&self.url).await?)
         })
@@ -165,7 +165,7 @@ impl LedgerQueries for SqlLedger {
 }
 
 impl Drop for SqlLedger {
-    /// Of a file, waits until accepted submissions are committed and it is released.
+    /// For a file: waits until accepted submissions are committed and the file is released.
     fn drop(&mut self) {
         self.requests = None;
         if let Some(Running::Thread(thread)) = self.leader.take()

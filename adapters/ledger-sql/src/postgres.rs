@@ -1,7 +1,8 @@
 //! The ledger in Postgres, shared by any number of processes.
 //!
-//! One row has the end of the journal. A commit is one statement that moves this row, and writes everything else only
-//! if the row is as the writer expected. After losing that race a writer takes the row's lock first.
+//! One row has the end of the journal. A commit is one statement: it moves this row, and writes everything else only if
+//! the row is as the writer expected. If another process was faster, the writer takes the row's lock first for a while.
+//! One process without a lock is `sqlite`.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,11 +18,11 @@ use crate::OpenLedgerError;
 use crate::changes::{Changes, StoredHead};
 use crate::store::{Store, StoreError, decode, decode_account, entry_before, recorded, state_code};
 
-/// How long the server's answer is awaited before the connection counts as lost. The server itself gives a
-/// statement up sooner (see `SETTINGS`).
+/// How long to wait for the server's answer before the connection counts as lost. The server itself gives up a
+/// statement sooner (see `SETTINGS`).
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// The tables; the advisory lock lets processes that start together create them once.
+/// The tables. Because of the advisory lock, processes that start together create them once.
 const SCHEMA: &str = "
 BEGIN;
 SELECT pg_advisory_xact_lock(7020586423419);
@@ -42,8 +43,8 @@ INSERT INTO ledger_head VALUES (1, 0, decode(repeat('00', 32), 'hex'), 0) ON CON
 COMMIT;
 ";
 
-/// Every look-up is by key, whatever the statistics of a young table say. Commits are durable even where the
-/// server's default is otherwise.
+/// Every look-up is by key, whatever the statistics of a new table say. Commits are durable even if the server's
+/// default is different.
 const SETTINGS: &str = "
 SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;
 SET synchronous_commit = on; SET statement_timeout = '10s'; SET plan_cache_mode = force_generic_plan;
@@ -62,13 +63,17 @@ SELECT journal.seq, record, settlements.state FROM ledger_timeouts
 JOIN ledger_journal journal ON journal.seq = pending
 LEFT JOIN ledger_settlements settlements USING (pending)
 WHERE expires_at <= $1 ORDER BY expires_at, pending LIMIT $2";
-const ACCOUNTS: &str = "SELECT state FROM unnest($1::uuid[]) AS wanted (id) JOIN ledger_accounts USING (id)";
+/// The end of the journal comes with the accounts, so that a round that only reads is one statement.
+const ACCOUNTS: &str = "
+SELECT seq, hash, timestamp, state FROM ledger_head LEFT JOIN (
+    SELECT state FROM unnest($1::uuid[]) AS wanted (id) JOIN ledger_accounts USING (id)
+) AS found ON true WHERE one = 1";
 const TRANSFERS: &str = "
 SELECT journal.seq, record, settlements.state FROM unnest($1::uuid[]) AS wanted (id)
 JOIN ledger_transfer_ids USING (id) JOIN ledger_journal journal USING (seq)
 LEFT JOIN ledger_settlements settlements ON settlements.pending = journal.seq";
-/// Octets 27 to 42 of a movement's record name its debit account, 59 to 66 that account's entry before and 67 to 74
-/// the credit account's.
+/// Octets 27 to 42 of a movement's record are its debit account. Octets 59 to 66 are that account's previous entry, and
+/// 67 to 74 the credit account's.
 const HISTORY: &str = "
 WITH RECURSIVE walk (seq, record, step) AS (
     SELECT seq, record, 1 FROM ledger_journal WHERE seq = $2
@@ -109,21 +114,24 @@ SELECT count(*) FROM head";
 pub(crate) struct PostgresStore {
     options: PgConnectOptions,
     session: Option<Session>,
+    /// The end of the journal at the last read of accounts in this round.
+    head_seen: Option<StoredHead>,
 }
 
 struct Session {
     connection: PgConnection,
-    /// The server process behind it, to be stopped if it no longer answers, and when it began: numbers are used again.
+    /// The server process of the connection, to be stopped if it no longer answers, and the time when it began, because
+    /// process numbers are used again.
     backend: (i32, i64),
-    /// A transaction is open that holds the head's lock.
+    /// Whether a transaction is open that holds the lock of the journal's end.
     locked: bool,
 }
 
 /// How a statement failed.
 enum Failure {
-    /// The server refused it; it had no effect.
+    /// The server refused it. It had no effect.
     Refused(sqlx::Error),
-    /// No answer came; it may have had its effect.
+    /// No answer came. It may have had its effect.
     Lost(String),
 }
 
@@ -131,7 +139,7 @@ impl PostgresStore {
     pub(crate) async fn open(url: &str) -> Result<Self, OpenLedgerError> {
         let unavailable = |reason: &dyn std::fmt::Display| OpenLedgerError::Unavailable(reason.to_string());
         let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| unavailable(&error))?;
-        let mut store = Self { options, session: None };
+        let mut store = Self { options, session: None, head_seen: None };
         let session = store.session().await.map_err(|error| unavailable(&error))?;
         let created = answered(session.connection.execute(sqlx::raw_sql(SCHEMA))).await;
         created.map_err(|failure| unavailable(&StoreError::from(failure)))?;
@@ -161,10 +169,7 @@ impl PostgresStore {
 
     async fn read_head(&mut self, query: &'static str) -> Result<StoredHead, StoreError> {
         let rows = self.rows(sqlx::query(query)).await?;
-        let row = rows.first().ok_or_else(|| StoreError::Damaged("ledger_head is empty".to_owned()))?;
-        let (seq, timestamp): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
-        let hash = row.try_get::<&[u8], _>(1)?.try_into().unwrap_or(GENESIS);
-        Ok(StoredHead { head: Head { seq: seq.cast_unsigned(), timestamp: Timestamp::from_millis(timestamp) }, hash })
+        head_of(&rows)
     }
 
     async fn finish(&mut self, verb: &'static str) -> Result<(), Failure> {
@@ -181,21 +186,22 @@ impl PostgresStore {
         Ok(moved == 1)
     }
 
-    /// The result of a commit without an answer. The journal shows it, once its writer has ended.
+    /// The result of a commit that was not answered. The journal shows it after the server process that wrote has
+    /// ended.
     async fn fate(&mut self, changes: &Changes, reason: String) -> Result<(), StoreError> {
-        tracing::warn!(reason, "a commit was not answered; asking the journal");
+        tracing::warn!(reason, "a commit was not answered; reading its result in the journal");
         let lost = self.session.take().map(|session| session.backend);
         self.session().await?;
         if let Some((process, began)) = lost {
             self.rows(sqlx::query(STOP).bind(process).bind(began)).await?;
         }
-        // The lock waits for the lost writer to end, whichever way.
+        // The lock waits until the lost server process has ended, with or without a commit.
         let head = Store::lock(self).await?;
         let seq = changes.after.head.seq;
         let found = self.rows(sqlx::query(HOLDS).bind(seq.cast_signed())).await?;
         let hash = found.first().map(|row| row.try_get::<Vec<u8>, _>(0)).transpose()?;
         self.release().await?;
-        tracing::info!(head = head.head.seq, seq, "the journal answered");
+        tracing::info!(head = head.head.seq, seq, "the journal shows the result of the commit");
         if hash.is_some_and(|hash| hash == changes.after.hash) { Ok(()) } else { Err(StoreError::Moved) }
     }
 }
@@ -243,7 +249,7 @@ fn hash(hash: &ChainHash) -> &[u8] {
     hash
 }
 
-/// Waits for an answer, but not for ever.
+/// Waits for an answer, up to a limit.
 async fn answered<T>(statement: impl Future<Output = Result<T, sqlx::Error>> + Send) -> Result<T, Failure> {
     match tokio::time::timeout(ANSWER, statement).await {
         Ok(Ok(value)) => Ok(value),
@@ -254,7 +260,7 @@ async fn answered<T>(statement: impl Future<Output = Result<T, sqlx::Error>> + S
     }
 }
 
-/// Whether the server closes the connection over it; what it was asked to do may be done by then.
+/// Whether the server closes the connection with this error. What it was asked to do may have happened by then.
 fn ends_session(error: &dyn DatabaseError) -> bool {
     let severity = error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
     matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
@@ -265,6 +271,15 @@ impl Store for PostgresStore {
 
     async fn head(&mut self) -> Result<StoredHead, StoreError> {
         self.read_head(HEAD).await
+    }
+
+    fn take_head_seen(&mut self) -> Option<StoredHead> {
+        self.head_seen.take()
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.head_seen = None;
+        Ok(())
     }
 
     async fn lock(&mut self) -> Result<StoredHead, StoreError> {
@@ -302,7 +317,15 @@ impl Store for PostgresStore {
     async fn accounts(&mut self, ids: &[AccountId]) -> Result<Vec<AccountState>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
         let rows = self.rows(sqlx::query(ACCOUNTS).bind(ids)).await?;
-        rows.iter().map(|row| decode_account(row.try_get(0)?)).collect()
+        self.head_seen = Some(head_of(&rows)?);
+
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(state) = row.try_get::<Option<&[u8]>, _>(3)? {
+                found.push(decode_account(state)?);
+            }
+        }
+        Ok(found)
     }
 
     async fn transfers(&mut self, ids: &[TransferId]) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
@@ -353,6 +376,14 @@ impl Store for PostgresStore {
             }
         }
     }
+}
+
+/// The end of the journal, in the first three columns of every row.
+fn head_of(rows: &[PgRow]) -> Result<StoredHead, StoreError> {
+    let row = rows.first().ok_or_else(|| StoreError::Damaged("ledger_head is empty".to_owned()))?;
+    let (seq, timestamp): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
+    let hash = row.try_get::<&[u8], _>(1)?.try_into().unwrap_or(GENESIS);
+    Ok(StoredHead { head: Head { seq: seq.cast_unsigned(), timestamp: Timestamp::from_millis(timestamp) }, hash })
 }
 
 fn read_recorded(row: &PgRow) -> Result<(TransferId, Recorded), StoreError> {

@@ -1,4 +1,5 @@
-//! What callers ask of the leader, with the way back for the answer.
+//! What callers ask the leader for, with the channel for the answer.
+//! How it is decided is in `leader`.
 
 use clock::Timestamp;
 use ledger::{
@@ -7,7 +8,7 @@ use ledger::{
 };
 use tokio::sync::oneshot;
 
-/// Where an answer goes. A caller that no longer waits is no fault.
+/// Where an answer goes. It is not an error if the caller no longer waits.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, LedgerUnavailable>>;
 
 /// One call of the `Ledger` trait.
@@ -31,7 +32,7 @@ pub(crate) enum CallResult {
 }
 
 impl CallResult {
-    /// Whether every transfer of it is recorded under its id, so that an id used before cannot have gone unseen.
+    /// Whether every transfer in it is recorded under its id, so that an id that was used before would be noticed.
     pub(crate) fn spends_its_ids(&self) -> bool {
         match self {
             Self::Submit(results) => {

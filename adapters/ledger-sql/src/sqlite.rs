@@ -1,6 +1,7 @@
 //! The ledger in a SQLite file that one process owns.
 //!
-//! A write-ahead log with a full sync per commit: what is answered survives loss of power.
+//! A write-ahead log with a full sync per commit: what was answered survives a loss of power. Several processes need
+//! `postgres`.
 
 mod id_filter;
 mod ids;
@@ -33,7 +34,7 @@ CREATE TABLE IF NOT EXISTS waypoints (
 INSERT OR IGNORE INTO indexed VALUES (1, 0);
 ";
 
-/// Durability first; the cache is an upper bound, not a reservation.
+/// Durability comes first. The cache size is an upper bound and is not reserved.
 const SETTINGS: &str = "
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -46,11 +47,11 @@ PRAGMA busy_timeout = 5000;
 pub(crate) struct SqliteStore {
     connection: Connection,
     ids: IdIndex,
-    /// The open transaction wrote something that must not be committed.
+    /// The open transaction has written something that must not be committed.
     tainted: bool,
     /// How long the last commit waited for the disk.
     last_sync: Duration,
-    /// Held as long as the connection lives.
+    /// Held for as long as the connection exists.
     _lock: Option<FileLock>,
 }
 
@@ -225,7 +226,7 @@ fn write(connection: &Connection, changes: &Changes) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The file a place names, without the options that may follow.
+/// The file that a URL names, without the options that may follow.
 pub(crate) fn file_of(place: &str) -> &str {
     let path = place.strip_prefix("//").unwrap_or(place);
     path.split_once('?').map_or(path, |(path, _)| path)

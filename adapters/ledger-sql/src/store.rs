@@ -1,4 +1,5 @@
-//! What the leader needs of a database, and what can go wrong there.
+//! What the leader needs from a database, and how a database can fail.
+//! The two databases are in `sqlite` and `postgres`.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,29 +12,29 @@ use crate::changes::{Changes, StoredHead};
 /// Why the database failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
-    /// Someone else wrote to the journal; what was loaded may be stale.
-    #[error("another process keeps writing to this ledger")]
+    /// Another process wrote to the journal. What was loaded may be out of date.
+    #[error("another process keeps writing to this ledger; send the same ids again")]
     Moved,
-    /// A transfer id taken for new was used before.
+    /// A transfer id was treated as new, but it was used before.
     #[error("a transfer id was used before")]
     Repeated,
-    /// The database failed; the transaction did not happen.
+    /// The database failed. The transaction did not happen.
     #[error("{0}")]
     Unavailable(String),
-    /// The database holds what no writer of this program stores.
+    /// The database contains something that this program never stores.
     #[error("the ledger's database is damaged: {0}; run `rafiki ledger verify`")]
     Damaged(String),
 }
 
-/// One database with a journal and its tables.
+/// A database with a journal and its tables.
 pub(crate) trait Store: Send {
     /// Whether another process may write to this ledger.
     ///
-    /// If so, the database itself must answer `Repeated` to a transfer id used twice.
+    /// If it is true, the database itself must answer `Repeated` to a transfer id that is used twice.
     const SHARED: bool;
 
-    /// How long it pays to wait for callers that would otherwise need a commit of their own. The leader's thread
-    /// sleeps meanwhile, so a store whose leader shares its thread has none.
+    /// How long to wait for callers that would otherwise need a commit of their own. The leader's thread sleeps
+    /// meanwhile. A store whose leader shares its thread does not wait.
     fn patience(&self) -> Duration {
         Duration::ZERO
     }
@@ -41,21 +42,28 @@ pub(crate) trait Store: Send {
     /// Where the stored journal ends now.
     fn head(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
 
+    /// Where the journal ended at the last read of accounts since `begin`, if that read has shown it. A second call
+    /// returns `None`.
+    fn take_head_seen(&mut self) -> Option<StoredHead> {
+        None
+    }
+
     /// Where the journal ends. No other process writes to it until `commit` or `release`.
     fn lock(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
 
-    /// Begins the reads and writes of a round, which `commit` or `release` ends; nothing if they have begun.
+    /// Begins the reads and writes of a round. `commit` or `release` ends them. If they have begun already, nothing
+    /// happens.
     fn begin(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send {
         std::future::ready(Ok(()))
     }
 
-    /// Ends the round without a trace, and gives the lock back if it is held.
+    /// Ends the round without an effect, and gives the lock back if it is held.
     fn release(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The first instant at which a reservation runs out.
+    /// The first time at which a reservation times out.
     fn next_expiry(&mut self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
-    /// At most `limit` undecided reservations that run out at `now` or before, earliest first.
+    /// At most `limit` undecided reservations that time out at `now` or before, earliest first.
     fn due(
         &mut self,
         now: Timestamp,
@@ -71,8 +79,8 @@ pub(crate) trait Store: Send {
         ids: &[TransferId],
     ) -> impl Future<Output = Result<Vec<(TransferId, Recorded)>, StoreError>> + Send;
 
-    /// The entries of `account` from entry `from` backwards, at most `limit`, each with the settlement of the
-    /// reservation it may have made. Ends before the account's creation.
+    /// At most `limit` entries of `account`, from entry `from` backwards. Each comes with the settlement of the
+    /// reservation that it may have made. The list ends before the account's creation.
     fn history(
         &mut self,
         account: AccountId,
@@ -80,18 +88,19 @@ pub(crate) trait Store: Send {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<(Entry, Option<i64>)>, StoreError>> + Send;
 
-    /// The first waypoint of `account` after `at`: an entry of its.
+    /// The first waypoint of `account` after `at`. A waypoint is one of the account's entries.
     fn waypoint_after(
         &mut self,
         account: AccountId,
         at: Timestamp,
     ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
-    /// Writes the changes durably and at once, or not at all. `Moved` if the journal does not end where they begin.
+    /// Writes the changes durably and all together, or not at all. `Moved` if the journal does not end where they
+    /// begin.
     fn commit(&mut self, changes: &Changes) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// A final state as stored.
+/// The stored form of a final state.
 pub(crate) fn state_code(state: TransferState) -> i16 {
     match state {
         TransferState::Single | TransferState::Pending => 0,
@@ -124,11 +133,11 @@ pub(crate) fn recorded(entry: &Entry, settlement: Option<i64>) -> Result<(Transf
             let transfer = Transfer { created: movement.transfer, state, timestamp: entry.timestamp };
             Ok((movement.transfer.id, Recorded::Made { seq: entry.seq, transfer }))
         }
-        Event::AccountCreated(_) => Err(StoreError::Damaged(format!("entry {} is no transfer", entry.seq))),
+        Event::AccountCreated(_) => Err(StoreError::Damaged(format!("entry {} is not a transfer", entry.seq))),
     }
 }
 
-/// The account's entry before `entry`, as a walk goes back; `None` where it ends.
+/// The account's previous entry before `entry`. `None` at the first.
 pub(crate) fn entry_before(entry: &Entry, account: AccountId) -> Option<u64> {
     let Event::Moved(movement) = &entry.event else { return None };
     movement.posting_of(account).filter(|posting| posting.ordinal > 1).map(|posting| posting.previous)

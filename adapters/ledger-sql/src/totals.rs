@@ -1,6 +1,7 @@
-//! The sums over all accounts, read beside the leader on a connection of their own: commits go on meanwhile.
+//! The sums over all accounts. They are read over a connection of their own, so commits go on meanwhile.
 //!
-//! Of one instant, as one statement sees one state of the database.
+//! One statement sees one state of the database, so the sums are of one instant. What the sums must be is checked in
+//! `ledger-verify`.
 
 use futures::TryStreamExt;
 use ledger::Totals;

@@ -1,4 +1,5 @@
-//! What is particular to the SQLite file: its owner, restarts, and many callers at once.
+//! Properties of the SQLite file only: its owner, restarts, and many callers at once.
+//! What every ledger must do is in `ledger-conformance`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,13 +50,13 @@ async fn a_ledger_in_memory_holds_and_posts() {
 }
 
 #[tokio::test]
-async fn what_was_answered_is_there_after_a_restart_and_reservations_run_out_on_time() {
+async fn answered_transfers_are_there_after_a_restart_and_reservations_time_out_on_time() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
     let clock = clock();
     let ledger = SqlLedger::open(&url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
     ledger.create_accounts(vec![account(1), account(2)]).await.unwrap();
-    let first = [transfer(1, 10).into_pending(60), transfer(2, 20).into_pending(0), transfer(3, 40)];
+    let first = [transfer(1, 10).into_pending(60), transfer(2, 20).into_pending_for_ever(), transfer(3, 40)];
     assert_eq!(ledger.submit(first.to_vec()).await.unwrap(), [R::Created; 3]);
     drop(ledger);
 
@@ -87,7 +88,7 @@ async fn a_file_has_one_owner() {
 }
 
 #[tokio::test]
-async fn callers_at_once_cannot_together_overdraw_an_account() {
+async fn callers_at_the_same_time_cannot_together_overdraw_an_account() {
     let ledger = Arc::new(SqlLedger::open("sqlite::memory:", clock()).await.unwrap());
     let mut limited = account(1);
     limited.flags.debits_must_not_exceed_credits = true;

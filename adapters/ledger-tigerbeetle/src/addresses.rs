@@ -1,4 +1,5 @@
 //! Where the replicas are: names are looked up once, as the client takes numbers only.
+//! Requests to the replicas are in `cluster`.
 
 use std::net::SocketAddr;
 

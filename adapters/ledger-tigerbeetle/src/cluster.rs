@@ -114,7 +114,10 @@ impl Cluster {
         F: Future<Output = Result<T, tb::Error>> + Send + 'static,
     {
         if self.late.load(Ordering::Relaxed) >= PATIENCE {
-            return Err(unavailable("the TigerBeetle cluster is away: it has left earlier requests unanswered").into());
+            return Err(unavailable(
+                "the TigerBeetle cluster has not answered earlier requests; wait until it answers again",
+            )
+            .into());
         }
         let (reply, answer) = oneshot::channel();
         let under_way = request(&session.client);
@@ -145,10 +148,10 @@ impl Cluster {
         }
         match Session::begin(self.id, &self.addresses) {
             Ok(session) => {
-                tracing::warn!(%error, "the TigerBeetle cluster ended this session; another is begun");
+                tracing::warn!(%error, "the TigerBeetle cluster ended this session; a new one is opened");
                 *current = session;
             }
-            Err(problem) => tracing::error!(%problem, "no new session with the TigerBeetle cluster"),
+            Err(problem) => tracing::error!(%problem, "a new session with the TigerBeetle cluster could not be opened"),
         }
     }
 }
@@ -187,7 +190,7 @@ fn refused(error: tb::Error) -> LedgerUnavailable {
     unavailable(match error {
         tb::Error::ClientEvicted | tb::Error::ClientClosed => "the TigerBeetle cluster ended this session".to_owned(),
         tb::Error::ClientReleaseTooLow => {
-            "the TigerBeetle cluster no longer takes clients as old as this program's; upgrade this program".to_owned()
+            "the TigerBeetle cluster does not accept the old client in this program; upgrade this program".to_owned()
         }
         tb::Error::ClientReleaseTooHigh => {
             "the TigerBeetle cluster is older than this program's client; upgrade the cluster".to_owned()

@@ -1,4 +1,5 @@
 //! What transfers of one kind made flow through accounts of one kind.
+//! Balances of single accounts are in `queries`.
 
 use ledger::{LedgerUnavailable, TransferState};
 use tigerbeetle as tb;

@@ -33,7 +33,7 @@ const QUEUE: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     /// A replica's address cannot be used.
-    #[error("{address:?} is no address of a TigerBeetle replica ({reason}); give port, ip:port or host:port")]
+    #[error("{address:?} is not an address of a TigerBeetle replica ({reason}); give port, ip:port or host:port")]
     Address {
         /// As configured.
         address: String,
@@ -41,7 +41,7 @@ pub enum JoinError {
         reason: String,
     },
     /// The addresses together or this machine do not allow a client.
-    #[error("no TigerBeetle client for {addresses:?}: {reason}")]
+    #[error("the TigerBeetle client for {addresses:?} cannot be started: {reason}")]
     Client {
         /// As given to the client.
         addresses: String,

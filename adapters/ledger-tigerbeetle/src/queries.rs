@@ -1,4 +1,5 @@
 //! Questions for reports: an account's transfers, its past, the sums over all accounts.
+//! Sums of flows are in `flows`; writing is in `batches`.
 
 use clock::Timestamp;
 use ledger::{AccountId, Balances, LedgerFuture, LedgerQueries, PAGE_MAX, Totals, TransferPage};

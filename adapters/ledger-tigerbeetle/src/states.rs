@@ -49,7 +49,7 @@ impl TigerBeetleLedger {
 /// A post of the reservation, linked with a transfer of id 0.
 fn attempt(reservation: TransferId) -> [NewTransfer; 2] {
     let nothing = TransferId::from_u128(0);
-    let never_made = TransferId::derived(reservation.as_uuid(), "asked for its state", 0);
+    let never_made = TransferId::derived_once(reservation.as_uuid(), "asked for its state");
     [NewTransfer::post(never_made, reservation).into_linked(), NewTransfer::post(nothing, nothing)]
 }
 
@@ -61,7 +61,7 @@ fn state_told_by(result: CreateTransferResult) -> Result<TransferState, LedgerUn
         R::PendingTransferAlreadyVoided => Ok(TransferState::Voided),
         R::PendingTransferExpired => Ok(TransferState::Expired),
         other => Err(LedgerUnavailable {
-            reason: format!("the cluster gave an unexpected state of a reservation: {other:?}"),
+            reason: format!("the cluster returned an unexpected state of a reservation: {other:?}"),
         }),
     }
 }

@@ -72,7 +72,7 @@ fn transfer(n: u64) -> NewTransfer {
     NewTransfer::single(TransferId::from_u128(spread(n)), debit, credit, 1, 1, 1)
 }
 
-/// Ids as far apart as random ones are.
+/// Ids that are as far apart as random ids.
 fn spread(n: u64) -> u128 {
     u128::from(n).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835) | 1
 }

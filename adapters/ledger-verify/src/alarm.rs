@@ -85,7 +85,7 @@ impl Alarm {
             cause.push('/');
             cause.push_str(&hex::encode(octets));
         }
-        Self { id: TransferId::derived(Uuid::nil(), &cause, 0).as_uuid(), kind, reason: reason.into() }
+        Self { id: TransferId::derived_once(Uuid::nil(), &cause).as_uuid(), kind, reason: reason.into() }
     }
 
     /// The alarm for a ledger whose debits minus its credits are `posted` and `pending`.

@@ -171,7 +171,7 @@ impl Audit {
                     return Err(format!("it does not fit the reservation of entry {pending}"));
                 }
                 if reservation.expires_at.is_some_and(|at| at <= entry.timestamp) {
-                    return Err(format!("the reservation of entry {pending} had run out"));
+                    return Err(format!("the reservation of entry {pending} had timed out"));
                 }
                 Ok(Change::decided(movement.cause, transfer, reserved))
             }
@@ -181,7 +181,7 @@ impl Audit {
                     return Err(format!("it is not the reservation of entry {pending}"));
                 }
                 if reservation.expires_at.is_none_or(|at| at > entry.timestamp) {
-                    return Err(format!("the reservation of entry {pending} had not run out"));
+                    return Err(format!("the reservation of entry {pending} had not timed out"));
                 }
                 Ok(Change::decided(movement.cause, transfer, &reservation.transfer))
             }
@@ -191,7 +191,7 @@ impl Audit {
     fn decided(&mut self, pending: u64, state: i64) -> Result<Reservation, String> {
         self.expected.settlements.add((pending, state));
         let reservation = self.reservations.remove(&pending);
-        reservation.ok_or_else(|| format!("entry {pending} is no undecided reservation"))
+        reservation.ok_or_else(|| format!("entry {pending} is not an undecided reservation"))
     }
 
     /// Changes one account and compares the result with the entry.
@@ -205,10 +205,10 @@ impl Audit {
     ) -> Result<Account, String> {
         let state = self.accounts.get_mut(&id).ok_or_else(|| format!("there is no account {id}"))?;
         if state.account.created.ledger != transfer.ledger {
-            return Err(format!("account {id} is of another ledger"));
+            return Err(format!("account {id} belongs to another ledger"));
         }
         let balances = change(state.account.balances());
-        let balances = balances.ok_or_else(|| format!("the totals of account {id} leave their range"))?;
+        let balances = balances.ok_or_else(|| format!("the totals of account {id} are out of range"))?;
         set_balances(&mut state.account, balances);
         state.movements += 1;
         let previous = std::mem::replace(&mut state.last_entry, entry.seq);
@@ -284,7 +284,7 @@ impl Audit {
         }
         let ledgers = by_ledger(self.accounts.values().map(|state| &state.account));
         for totals in ledgers.iter().filter(|totals| !totals.balanced()) {
-            self.fault(format!("ledger {} does not sum to zero", totals.ledger));
+            self.fault(format!("the accounts of ledger {} do not sum to zero", totals.ledger));
         }
         Report {
             sound: self.first_bad.is_none() && self.faults.is_empty(),

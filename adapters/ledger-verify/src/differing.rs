@@ -9,17 +9,17 @@ pub(crate) fn account(stored: Option<&AccountState>, journal: Option<&AccountSta
     let (stored, journal) = match (stored, journal) {
         (None, None) => return "the row cannot be read, and no entry of the journal creates it".to_owned(),
         (None, Some(_)) => return "the row cannot be read".to_owned(),
-        (Some(_), None) => return "stored, but no entry of the journal creates it".to_owned(),
+        (Some(_), None) => return "the row is stored, but no entry of the journal creates it".to_owned(),
         (Some(stored), Some(journal)) => (stored, journal),
     };
     let mut told = balances(stored.account.balances(), journal.account.balances());
     differing(&mut told, "movements", stored.movements.into(), journal.movements.into());
     differing(&mut told, "as its last entry", stored.last_entry.into(), journal.last_entry.into());
     if stored.account.created != journal.account.created {
-        told.push("its ledger, kind or flags are not those it was created with".to_owned());
+        told.push("its ledger, kind or flags differ from those at its creation".to_owned());
     }
     if stored.account.timestamp != journal.account.timestamp {
-        told.push("the time of its creation is another".to_owned());
+        told.push("the time of its creation differs".to_owned());
     }
     told.join("; ")
 }

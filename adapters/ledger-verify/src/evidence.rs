@@ -57,7 +57,7 @@ impl Evidence {
             "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('journal', 'accounts', 'indexed')";
         let tables: u32 =
             self.connection.query_row(count, [], |row| row.get(0)).map_err(|error| unreadable(path, &error))?;
-        if tables == 3 { Ok(()) } else { Err(no_ledger(path, "it is a SQLite database without a journal")) }
+        if tables == 3 { Ok(()) } else { Err(no_ledger(path, "it is a SQLite database without a ledger's journal")) }
     }
 }
 
@@ -129,7 +129,7 @@ fn require_sqlite(file: &Path) -> Result<(), VerifyError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(no_ledger(&name, "there is no such file")),
         Err(error) => Err(VerifyError::Unavailable(format!("{name}: {error}"))),
         Ok(0) => Err(no_ledger(&name, "the file is empty")),
-        Ok(_) if head != MAGIC => Err(no_ledger(&name, "it is no SQLite database")),
+        Ok(_) if head != MAGIC => Err(no_ledger(&name, "it is not a SQLite database")),
         Ok(_) => Ok(()),
     }
 }

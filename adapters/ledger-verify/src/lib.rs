@@ -35,13 +35,13 @@ use crate::source::Source;
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The URL does not name a known database.
-    #[error("{0:?} is no ledger database; use sqlite:<file> or postgres://…")]
+    #[error("{0:?} is not a ledger database; use sqlite:<file> or postgres://…")]
     UnknownUrl(String),
     /// The ledger is in memory, so only its own process can read it.
     #[error("a ledger in memory cannot be watched; keep it in a file or on Postgres")]
     InMemory,
     /// There is no ledger at this place.
-    #[error("{place} is no ledger: {reason}")]
+    #[error("{place} is not a ledger: {reason}")]
     NoLedger {
         /// The file or database.
         place: String,

@@ -116,7 +116,8 @@ impl Journal<'_> {
             Cause::Made => Ok(Change::made(&movement.transfer)),
             Cause::Settled { pending } | Cause::Expired { pending } => {
                 let reserved = self.reservation(entry, pending);
-                let reserved = reserved.ok_or_else(|| format!("decides entry {pending}, which is no reservation"))?;
+                let reserved =
+                    reserved.ok_or_else(|| format!("decides entry {pending}, which is not a reservation"))?;
                 Ok(Change::decided(movement.cause, &movement.transfer, &reserved))
             }
         }

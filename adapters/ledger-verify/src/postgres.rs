@@ -1,4 +1,5 @@
 //! Reads a ledger in Postgres without writing to it, also while it is in use.
+//! The same for a file is in `sqlite`; what is checked is in `audit` and `scan`.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -149,7 +149,7 @@ fn anchor(seen: Stretch, known: &[JournalRow], alarms: &mut Vec<Alarm>) -> Stret
     stretch.follow(row, alarms);
     if alarms.len() == raised {
         let found: [&[u8]; 2] = [&row.hash, &row.record];
-        let reason = format!("entry {end} is another one than before, chained as if it had always been there");
+        let reason = format!("entry {end} differs from the one seen before, although its hash chain is complete");
         alarms.push(Alarm::new(AlarmKind::JournalRewritten, end, &found, reason));
     }
     stretch

@@ -1,4 +1,5 @@
 //! Reads a ledger's SQLite file without writing to it, also while it is in use.
+//! The same for a server is in `postgres`; what is checked is in `audit` and `scan`.
 
 use std::collections::{HashMap, HashSet};
 

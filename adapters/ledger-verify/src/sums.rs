@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_balance_is_told_with_its_difference_and_the_next_round_begins_empty() {
+    fn an_unbalanced_ledger_is_reported_with_its_difference_and_the_next_round_begins_empty() {
         let mut sums = Sums::default();
         sums.stored(account(1), 7, balances(10, 0));
         sums.stored(account(2), 7, balances(0, 13));

@@ -1,4 +1,5 @@
 //! Sums per ledger, and fingerprints of unordered rows.
+//! What the sums must be is decided in `audit` and `sums`.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

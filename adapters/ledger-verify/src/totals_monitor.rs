@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn money_that_appeared_is_told_once_and_what_moved_while_it_was_summed_is_not() {
+    fn money_that_appeared_is_reported_once_and_movements_during_the_sum_are_not() {
         let mut monitor = monitor();
         let moving = monitor.judge(&totals(false, 10, 13));
         assert_eq!((moving.alarms.len(), moving.faults), (0, 0));

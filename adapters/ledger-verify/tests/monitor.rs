@@ -1,4 +1,5 @@
 //! A monitor reports nothing about a correct ledger in use, and reports every falsified value once.
+//! The full replay is tested in `verify`.
 
 mod stored;
 
@@ -115,7 +116,7 @@ fn changes() -> Vec<(String, &'static [AlarmKind])> {
 }
 
 #[tokio::test]
-async fn every_single_change_in_a_file_is_told_once_and_by_the_same_name_after_a_restart() {
+async fn every_single_change_in_a_file_is_reported_once_and_with_the_same_name_after_a_restart() {
     let (_folder, path, url) = sqlite().await;
     // The index is written behind the journal; here it is brought up to date, so that it can be damaged.
     let index = "INSERT INTO transfer_ids SELECT substr(record, 11, 16), seq FROM journal
@@ -142,7 +143,7 @@ async fn every_single_change_in_a_file_is_told_once_and_by_the_same_name_after_a
 }
 
 #[tokio::test]
-async fn an_account_stored_under_another_id_is_told_as_unknown_and_as_missing() {
+async fn an_account_stored_under_another_id_is_reported_as_unknown_and_as_missing() {
     let (_folder, path, url) = sqlite().await;
     change(&path, &flip("accounts", "id", 3, "hex(id) LIKE '%02'"));
     let alarms = told(&mut monitor(&url)).await;
@@ -150,7 +151,7 @@ async fn an_account_stored_under_another_id_is_told_as_unknown_and_as_missing() 
 }
 
 #[tokio::test]
-async fn a_changed_balance_breaks_the_sum_and_two_that_cancel_out_are_told_too() {
+async fn a_changed_balance_breaks_the_sum_and_two_that_cancel_out_are_reported_too() {
     let (_folder, path, url) = sqlite().await;
     // Account 3 has 1 of pending credits and 1 of pending debits of account 2 stands against it.
     let last_octet = |id: &str, value: &str| {
@@ -194,7 +195,7 @@ async fn newest_entries_that_vanish_or_become_others_are_reported_by_a_monitor_t
 }
 
 #[tokio::test]
-async fn a_new_entry_that_makes_money_is_told_although_it_is_well_chained() {
+async fn a_new_entry_that_makes_money_is_reported_although_its_hash_chain_is_correct() {
     let (_folder, path, url) = sqlite().await;
     let mut running = monitor(&url);
     // Not yet seen when it is falsified: the last octet is the lowest of the credit account's posted credits.
@@ -221,7 +222,7 @@ fn rewrite_last(path: &str, falsify: impl Fn(&mut Vec<u8>)) {
 }
 
 #[tokio::test]
-async fn every_single_change_on_postgres_is_told_once() {
+async fn every_single_change_on_postgres_is_reported_once() {
     use AlarmKind::{AccountDiffers, EntriesMissing, EntryChanged, HeadDiffers, IndexDiffers, NotConserved};
     let flip = |column: &str, at: usize| format!("{column} = set_byte({column}, {at}, get_byte({column}, {at}) # 1)");
     let (record, hash, state) = (flip("record", 20), flip("hash", 31), flip("state", 22));

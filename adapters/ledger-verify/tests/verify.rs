@@ -1,4 +1,5 @@
 //! A sound ledger is found sound, and whatever is changed in its tables is noticed, on both databases.
+//! The monitor that runs all the time is tested in `monitor`.
 
 mod stored;
 
@@ -54,7 +55,7 @@ async fn a_sound_ledger_on_postgres_is_found_sound_and_a_changed_one_is_not() {
 
 /// Each statement changes a sound file in one place.
 #[tokio::test]
-async fn whatever_is_changed_in_a_file_is_noticed() {
+async fn every_change_in_a_file_is_noticed() {
     let (_folder, path, url) = sqlite().await;
     let sound = std::fs::read(&path).expect("the file can be read");
     let journal = [
@@ -155,17 +156,17 @@ async fn what_is_no_ledger_is_called_so() {
         let url = format!("sqlite:{}", folder.path().join(name).display());
         verify(&url).await.expect_err("it is no ledger").to_string()
     };
-    assert!(told("none.db").await.ends_with("is no ledger: there is no such file"));
+    assert!(told("none.db").await.ends_with("is not a ledger: there is no such file"));
     std::fs::write(folder.path().join("empty.db"), "").expect("a file");
-    assert!(told("empty.db").await.ends_with("is no ledger: the file is empty"));
+    assert!(told("empty.db").await.ends_with("is not a ledger: the file is empty"));
     std::fs::write(folder.path().join("letter.db"), "Dear Sir or Madam,").expect("a file");
-    assert!(told("letter.db").await.ends_with("is no ledger: it is no SQLite database"));
+    assert!(told("letter.db").await.ends_with("is not a ledger: it is not a SQLite database"));
     let other = rusqlite::Connection::open(folder.path().join("other.db")).expect("a file");
     other.execute_batch("CREATE TABLE customers (id)").expect("a table");
-    assert!(told("other.db").await.contains("without a journal"));
+    assert!(told("other.db").await.contains("without a ledger's journal"));
     assert!(!folder.path().join("none.db").exists());
     if let Some(database) = TestDatabase::postgres().await {
         let told = verify(database.url()).await.expect_err("it is no ledger").to_string();
-        assert!(told.contains("is no ledger: it has no journal"), "{told}");
+        assert!(told.contains("is not a ledger: it has no journal"), "{told}");
     }
 }

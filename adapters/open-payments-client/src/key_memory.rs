@@ -50,7 +50,8 @@ impl<T: Default> KeyMemory<T> {
             return Arc::clone(&client.value);
         }
         let value = Arc::<T>::default();
-        clients.put(client.into(), Arc::clone(&value), 0, now);
+        let no_keys = 0;
+        clients.put(client.into(), Arc::clone(&value), no_keys, now);
         clients.forget_beyond(self.octets_max);
         value
     }

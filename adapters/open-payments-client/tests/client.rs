@@ -1,4 +1,5 @@
 //! The client against a stand-in institution over real HTTP, which verifies every signature.
+//! The published clients are tested in `proof/interop`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -36,7 +36,8 @@ struct Call {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let theirs: Jwk = serde_json::from_str(&std::env::args().nth(1).ok_or("pass the JWK of the other side")?)?;
+    let theirs: Jwk =
+        serde_json::from_str(&std::env::args().nth(1).ok_or("give the JWK of the other side as argument")?)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let signer = Arc::new(Signer::new(SigningKey::random(&clock::SystemEntropy), "our-key")?);
     let outbound = Outbound::new(OutboundConfig::development(), clock.clone())?;

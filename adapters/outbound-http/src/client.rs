@@ -152,10 +152,10 @@ impl Outbound {
         let refused = |reason| OutboundError::Url { url: without_query(url), reason };
 
         if !matches!(url.scheme(), "https" | "http") {
-            return Err(refused("only https and http are spoken"));
+            return Err(refused("use https or http"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused("it carries a user name or password"));
+            return Err(refused("remove the user name and password from the URL"));
         }
 
         let Guard::On { except_hosts } = &self.guard else { return Ok(()) };

@@ -21,7 +21,7 @@ pub enum OutboundError {
         reason: &'static str,
     },
     /// A stranger's URL leads to a private address.
-    #[error("{host} is not on the public internet; allow the host explicitly if it is to be called")]
+    #[error("{host} is not on the public internet; allow the host explicitly if calls to it are intended")]
     AddressRefused {
         /// The host of the URL.
         host: String,

@@ -14,7 +14,7 @@ use crate::address::is_public;
 
 /// The name has no public address.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} leads to no public address")]
+#[error("{0} has no public address")]
 pub(crate) struct NoPublicAddress(String);
 
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 //! Calls against a real server on the loopback interface.
+//! Which addresses are public is tested beside the code.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -1,4 +1,5 @@
 //! Assets and their ledger numbers.
+//! Fees of assets are in `fees`; balances are in the ledger.
 
 use clock::Timestamp;
 use database::{Error, Locked, WriteTransaction};

@@ -1,4 +1,5 @@
 //! Conversion between values of the model and column types. Nothing is rounded or cut.
+//! Whole rows are converted in the file of their entity.
 
 use clock::Timestamp;
 use database::Error;

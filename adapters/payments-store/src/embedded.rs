@@ -1,4 +1,5 @@
 //! Rows that other rows embed. They are read with one query for a whole page.
+//! The rows that embed them are in the file of their entity.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
 //! Fees: a history for each asset and kind. The newest fee applies.
+//! How a fee is calculated is in `payments-model`.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};

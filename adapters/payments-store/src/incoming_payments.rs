@@ -1,4 +1,5 @@
 //! Incoming payments.
+//! What was received is in the ledger; the states are in `payments-model`.
 
 use clock::Timestamp;
 use database::{Error, Locked, WriteTransaction};
@@ -158,7 +159,8 @@ impl<'t> Scope<'t, WriteTransaction> {
         self.shorten(Condition::all().add(Column::WalletAddressId.eq(address.as_uuid())), latest, now).await
     }
 
-    /// Lets every open payment of this scope expire at `latest`, those that would later; gives their ids.
+    /// Shortens the expiry of every open payment of this scope to `latest`, if it is later. Returns the ids of the
+    /// changed payments.
     pub async fn shorten_every_incoming_payment(
         &self,
         latest: Timestamp,

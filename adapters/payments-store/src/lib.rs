@@ -14,6 +14,7 @@ mod incoming_payments;
 mod outgoing_payments;
 mod packets_in_flight;
 mod paging;
+mod partial_payments;
 mod payments;
 mod peer_health;
 mod peer_tls;

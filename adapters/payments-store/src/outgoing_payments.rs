@@ -1,4 +1,5 @@
 //! Outgoing payments, with their quotes.
+//! What was sent is in the ledger; the states are in `payments-model`.
 
 use std::collections::HashMap;
 

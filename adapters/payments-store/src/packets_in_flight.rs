@@ -1,4 +1,5 @@
 //! Packets of outgoing payments whose outcome is not counted yet.
+//! Sending packets is in `services/payments`.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};

@@ -1,4 +1,5 @@
 //! Pages of any table that has a creation time and an id.
+//! The filters of a list are in the file of its entity.
 
 use database::Error;
 use payments_model::page::{Page, PagePosition, PageRequest, SortOrder};

@@ -1,4 +1,5 @@
 //! Quotes. They are inserted and read, and never change.
+//! How a quote is made is in `services/payments`.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};

@@ -1,4 +1,5 @@
 //! The rows of the tables. They never leave this crate.
+//! Their conversion to values of the model is in the files of the entities.
 
 pub(crate) mod asset;
 pub(crate) mod auth_server;
@@ -11,6 +12,7 @@ pub(crate) mod outgoing_payment_grant;
 pub(crate) mod outgoing_payment_grant_spending;
 pub(crate) mod outgoing_payment_grant_spent;
 pub(crate) mod packet_in_flight;
+pub(crate) mod partial_payment;
 pub(crate) mod peer;
 pub(crate) mod peer_health;
 pub(crate) mod peer_incoming_token;

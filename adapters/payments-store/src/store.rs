@@ -1,4 +1,5 @@
 //! The open store, and its units of work. Everything in a unit happens, or nothing.
+//! The queries are in the files of the entities.
 
 use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, Subscription, Watch, WriteTransaction};
@@ -21,7 +22,8 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0007_kept_peer_tokens", sql: include_str!("0007_kept_peer_tokens.sql") },
         Step { name: "0008_peer_terms", sql: include_str!("0008_peer_terms.sql") },
         Step { name: "0009_peer_health", sql: include_str!("0009_peer_health.sql") },
-        Step { name: "0010_peer_tls", sql: include_str!("0010_peer_tls.sql") },
+        Step { name: "0010_partial_payments", sql: include_str!("0010_partial_payments.sql") },
+        Step { name: "0011_peer_tls", sql: include_str!("0011_peer_tls.sql") },
     ],
 };
 

@@ -1,4 +1,5 @@
 //! Tenants and their settings.
+//! Which values a setting may have is decided in `services/payments`.
 
 use clock::Timestamp;
 use database::{Error, Locked, WriteTransaction};

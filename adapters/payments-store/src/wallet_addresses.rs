@@ -1,4 +1,5 @@
 //! Wallet addresses, their keys and their properties.
+//! Which URLs are allowed is decided in `services/payments`.
 
 use clock::{Entropy, Timestamp};
 use database::{Error, Locked, WriteTransaction};

@@ -1,4 +1,5 @@
 //! The announced amounts of money paid straight to wallet addresses.
+//! The money itself is in the ledger.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};

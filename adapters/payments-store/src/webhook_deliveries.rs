@@ -51,6 +51,8 @@ pub struct DeliveryFilter {
     pub types: Vec<String>,
     /// Only deliveries to this endpoint. The id of a tenant's default endpoint is the tenant's id.
     pub endpoint: Option<WebhookEndpointId>,
+    /// Only deliveries of events about the object with this id.
+    pub subject: Option<Uuid>,
     /// Only deliveries recorded at this time or later.
     pub from: Option<Timestamp>,
     /// Only deliveries recorded before this time.
@@ -86,6 +88,9 @@ impl DeliveryFilter {
             condition = condition.add(Condition::any().add(Column::EndpointId.eq(id)).add(default));
         }
 
+        if let Some(subject) = self.subject {
+            condition = condition.add(Column::SubjectId.eq(subject));
+        }
         if let Some(from) = self.from {
             condition = condition.add(Column::CreatedAt.gte(from.as_millis()));
         }

@@ -149,7 +149,7 @@ impl Check {
             Kind::Once { column, .. } => Reason::Twice { column, found },
             Kind::Unknown { column, known, .. } => Reason::UnknownWord { column, found, known },
             Kind::NoAmount { column, .. } if found.starts_with('-') => Reason::Negative { column, found },
-            Kind::NoAmount { column, .. } => Reason::Malformed { column, found, wanted: "amount above zero" },
+            Kind::NoAmount { column, .. } => Reason::Malformed { column, found, wanted: "an amount above zero" },
         };
         Refusal::new(self.table, row, reason)
     }

@@ -1,4 +1,5 @@
 //! One database of the original, read as of one time.
+//! The queries are in `queries`; what the rows mean is in `rafiki-tables`.
 
 use clock::Timestamp;
 use futures::stream::BoxStream;
@@ -89,7 +90,7 @@ impl Old {
             PgConnection::connect_with(&options.disable_statement_logging()).await.map_err(unreachable)?;
         let settings = "SET TIME ZONE 'UTC'; SET statement_timeout = 0; SET work_mem = '64MB'; SET jit = off;";
         connection.execute(settings).await.map_err(unreachable)?;
-        Ok(Self { side, connection, at: Timestamp::from_millis(0) })
+        Ok(Self { side, connection, at: Timestamp::EPOCH })
     }
 
     /// Takes the time of the transaction, by the server's clock.

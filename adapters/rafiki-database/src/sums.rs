@@ -1,4 +1,5 @@
 //! The original's ledger: totals of each account, computed once for a snapshot, and its transfers.
+//! Rows of other tables are read in `queries`.
 
 use clock::Timestamp;
 use futures::stream::BoxStream;

@@ -24,7 +24,7 @@ pub enum InvalidTable {
     #[error("the answer is not of the form {{base, rates}}: {0}")]
     Malformed(#[source] serde_json::Error),
     /// It is for another base than the requested one.
-    #[error("asked for base {asked}, the answer is about {answered:?}")]
+    #[error("the request was for base {asked}, but the answer is for {answered:?}")]
     OtherBase {
         /// The requested base.
         asked: AssetCode,

@@ -1,4 +1,5 @@
 //! When the rates service is asked, and what is served meanwhile.
+//! The socket is tested in `http`.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
 //! Asking a rates service over a socket.
+//! Caching is tested in `caching`.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;

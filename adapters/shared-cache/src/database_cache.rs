@@ -127,7 +127,8 @@ impl DatabaseCache {
             now.as_millis().into(),
         ];
         let replaced = self.write(sql, values).await?;
-        self.database.wake(TOPIC);
+        // Callers in other processes read again soon. A notification for them would be one more statement per request.
+        self.database.wake_here(TOPIC);
         Ok(replaced)
     }
 
@@ -135,7 +136,7 @@ impl DatabaseCache {
         let sql = "DELETE FROM shared_values WHERE name = $1 AND value = $2 AND expires_at > $3";
         let values = [key.into(), value.to_vec().into(), self.clock.now().as_millis().into()];
         let removed = self.write(sql, values).await?;
-        self.database.wake(TOPIC);
+        self.database.wake_here(TOPIC);
         Ok(removed)
     }
 
@@ -198,7 +199,7 @@ impl DatabaseCache {
             return;
         }
         if let Err(error) = self.sweep(now).await {
-            tracing::warn!(%error, "shared values that have run out were not removed; the next turn tries again");
+            tracing::warn!(%error, "expired shared values were not removed; the next run tries again");
         }
     }
 

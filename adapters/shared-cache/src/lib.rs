@@ -51,7 +51,7 @@ pub enum CacheError {
     #[error("the shared cache is full; let entries expire, or set REDIS_URL")]
     Full,
     /// The counter's value is not an integer, or would leave the range of 64 bits with sign.
-    #[error("the counter {key} is no integer or would overflow")]
+    #[error("the counter {key} is not an integer, or would overflow")]
     NotCountable {
         /// The counter.
         key: String,

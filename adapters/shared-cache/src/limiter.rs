@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_subject_that_used_its_window_up_is_told_when_the_next_begins() {
+    async fn a_subject_that_used_its_window_up_learns_when_the_next_begins() {
         let (limiter, clock) = limiter(100);
         clock.advance(Duration::from_secs(20));
         for _ in 0..2 {

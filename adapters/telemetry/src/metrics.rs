@@ -31,37 +31,37 @@ macro_rules! metrics_table {
 // A name ends with its unit; `_total` counts events since the start of the process.
 metrics_table! {
     PACKETS_PREPARED = counter "rafiki_packets_prepared_total":
-        "ILP Prepares taken in. direction: incoming (from a peer), outgoing (of an own payment), probe (of a quote).";
+        "ILP Prepares received. direction: incoming (from a peer), outgoing (of an own payment), probe (of a quote).";
     PACKETS_FULFILLED = counter "rafiki_packets_fulfilled_total":
         "ILP packets answered with a Fulfill, by direction.";
     PACKETS_REJECTED = counter "rafiki_packets_rejected_total":
-        "ILP packets answered with a Reject, here or beyond, by direction. Probes of quotes always are.";
+        "ILP packets answered with a Reject, here or by another node, by direction. Probes of quotes always are.";
     PACKETS_UNRESOLVED = counter "rafiki_packets_unresolved_total":
-        "ILP packets left without an answer for now, their money held, by direction; they are sent again.";
+        "ILP packets that have no answer yet, by direction. Their money is held, and they are sent again.";
     OUTGOING_PAYMENTS = counter "rafiki_outgoing_payments_total":
         "Outgoing payments that ended. state: completed, failed.";
     INCOMING_PAYMENTS = counter "rafiki_incoming_payments_total":
         "Incoming payments that ended with money received. state: completed, expired.";
     WEBHOOK_DELIVERIES = counter "rafiki_webhook_deliveries_total":
-        "Attempts to deliver an event. result: delivered, failed (tried again), quarantined (set aside, tried on), exhausted (given up).";
+        "Attempts to deliver an event. result: delivered, failed (tried again), quarantined (set aside and tried more rarely), exhausted (given up).";
     JOBS = counter "rafiki_jobs_total":
-        "Jobs run, by queue. result: done, failed (tried again), lost (the lease ran out, or it could not be settled).";
+        "Jobs run, by queue. result: done, failed (tried again), lost (the lease ended first, or the end could not be stored).";
     LEDGER_ALARMS = counter "rafiki_ledger_alarms_total":
-        "Faults found in the stored ledger, each counted once a process, by kind. Anything above 0 needs a person.";
+        "Faults found in the stored ledger, by kind. Each is counted once per process. Any value above 0 needs a person.";
     LEDGER_FAULTS = gauge "rafiki_ledger_faults":
-        "Faults known in the stored ledger by this process: 0 in a sound one.";
+        "Faults in the stored ledger that this process knows: 0 if the ledger is correct.";
     LEDGER_WATCHING = gauge "rafiki_ledger_watching":
-        "1 if this process watches the ledger, 0 if another one does.";
+        "1 if this process watches the ledger, 0 if another process does.";
     LEDGER_LOOKS_FAILED = counter "rafiki_ledger_looks_failed_total":
-        "Looks at the stored ledger that failed because it could not be read.";
+        "Scans of the stored ledger that failed because it could not be read.";
     LEDGER_LAST_LOOK_SECONDS = gauge "rafiki_ledger_last_look_timestamp_seconds":
-        "When the last look at the stored ledger ended, in seconds of Unix time; time() less this is its age.";
+        "When the last scan of the stored ledger ended, in seconds of Unix time. time() minus this value is its age.";
     LEDGER_LOOK_SECONDS = gauge "rafiki_ledger_look_duration_seconds":
-        "How long the last look at the stored ledger took, in seconds.";
+        "How long the last scan of the stored ledger took, in seconds.";
     LEDGER_ENTRIES_CHECKED = counter "rafiki_ledger_entries_checked_total":
-        "Journal entries checked. part: new (written since the look before), past (read again in turns).";
+        "Journal entries checked. part: new (written since the last scan), past (read again, part by part).";
     LEDGER_ACCOUNTS_CHECKED = counter "rafiki_ledger_accounts_checked_total":
-        "Accounts held against their last journal entries and summed, in turns.";
+        "Accounts compared with their last journal entries and summed, part by part.";
 }
 
 /// The counts that Rafiki 2.4 has too, with their names there.
@@ -160,7 +160,7 @@ mod tests {
         yours.increment(1);
         let text = one.render();
         assert!(text.contains("rafiki_packets_prepared_total{direction=\"incoming\"} 3\n"), "{text}");
-        assert!(text.contains("# HELP rafiki_packets_prepared_total ILP Prepares taken in."), "{text}");
+        assert!(text.contains("# HELP rafiki_packets_prepared_total ILP Prepares received."), "{text}");
         assert!(text.contains("# TYPE rafiki_packets_prepared_total counter"), "{text}");
         assert!(other.render().contains("{direction=\"incoming\"} 1\n"));
     }

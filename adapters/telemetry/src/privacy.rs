@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_of_one_size_are_told_as_one_number() {
+    fn amounts_of_one_size_are_reported_as_one_number() {
         let told = |value| (bucket(value), rounded(value, bucket(value)));
         for (value, expected) in [
             (0, (2_500, 2_500)),

@@ -1,4 +1,5 @@
 //! What a collector is told: a stand-in that speaks OTLP over gRPC takes numbers and traces and decodes them.
+//! The numbers themselves are tested beside the code.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,7 +36,7 @@ impl Entropy for Middle {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collector_is_told_the_originals_numbers_and_of_amounts_their_size_only() {
+async fn a_collector_gets_the_originals_numbers_and_only_the_size_of_amounts() {
     let collector = Collector::listen().await;
     let collectors = |packet_times| Collectors {
         instance: "BANK".to_owned(),

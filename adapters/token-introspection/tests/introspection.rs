@@ -1,4 +1,5 @@
 //! Questions to a stand-in authorization server over real HTTP.
+//! The server's own answers are tested in `auth-api`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -1,4 +1,5 @@
 //! How requests to the Admin API are signed and repeated.
+//! Secrets of webhooks are in `events`.
 
 use std::time::Duration;
 
@@ -12,14 +13,16 @@ pub struct AdminApi {
     pub secret: Secret,
     /// `ADMIN_API_SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub signature_version: u32,
-    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how long a signature of a request is good.
+    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how long a signature of a request is valid.
     pub signature_lifetime: Duration,
-    /// `GRAPHQL_IDEMPOTENCY_KEY_TTL_MS`: how long an idempotency key is remembered.
+    /// `GRAPHQL_IDEMPOTENCY_KEY_TTL_MS`: how long an idempotency key is stored.
     pub idempotency_lifetime: Duration,
-    /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`: how long a process that died keeps others of the same key away.
+    /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`: how long requests with the same key are refused after the process of the
+    /// first one has died.
     pub idempotency_lock: Duration,
-    /// `TENANT_SECRET_OVERLAP_SECONDS`: how long a tenant's API secret or identity provider secret that was replaced is
-    /// accepted beside its successor. To be the same at `backend` and `auth`. Replacing twice ends the old one at once.
+    /// `TENANT_SECRET_OVERLAP_SECONDS`: after a tenant's API secret or identity provider secret was replaced, the old
+    /// secret is accepted for this time, too. Set it to the same value at `backend` and `auth`. If a secret is replaced
+    /// twice, the oldest is refused at once.
     pub secret_overlap: Duration,
 }
 

@@ -8,10 +8,10 @@ use url::Url;
 
 use crate::{Auth, Backend, DatabaseUrl, Secret, UnsignedWebhooks, Wallet};
 
-/// The sections of one installation, each with the name its operator knows it by.
+/// The sections of one installation, each with the name that its operator uses.
 #[derive(Clone, Debug, Default)]
 pub struct Roles {
-    /// Backends that share one database, or one.
+    /// Backends. If there are several, they share one database.
     pub backends: Vec<(String, Backend)>,
     /// Authorization servers.
     pub auths: Vec<(String, Auth)>,
@@ -19,12 +19,12 @@ pub struct Roles {
     pub wallets: Vec<(String, Wallet)>,
 }
 
-/// Two roles that do not fit together.
+/// A disagreement of two roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disagreement {
-    /// Something stands still.
+    /// Something will not work.
     Broken(String),
-    /// It may be meant, and is worth a look.
+    /// It may be intended, and should be checked.
     Doubtful(String),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Disagreement {
 }
 
 impl Roles {
-    /// Everything in which the roles do not fit together.
+    /// All disagreements of the roles.
     pub fn disagreements(&self) -> Vec<Disagreement> {
         let mut found = Findings::default();
         for pair in self.backends.windows(2) {
@@ -92,34 +92,42 @@ impl Findings {
 
     fn doubtful(&mut self, fits: bool, text: impl FnOnce() -> String) {
         if !fits {
-            self.0.push(Disagreement::Doubtful(text()));
+            self.doubt(text());
         }
+    }
+
+    fn doubt(&mut self, text: String) {
+        self.0.push(Disagreement::Doubtful(text));
     }
 
     fn replicas(&mut self, (a, one): &(String, Backend), (b, two): &(String, Backend)) {
         let mut same = |name: &str, equal: bool, why: &str| {
-            self.broken(equal, || format!("{name} is another at {a} than at {b}: {why}; make them equal"));
+            self.broken(equal, || format!("{name} differs between {a} and {b}: {why}; make them equal"));
         };
         same(
             "STREAM_SECRET",
             one.stream_secret.is_some() && one.stream_secret == two.stream_secret,
-            "one does not understand packets meant for the other",
+            "neither can decrypt packets that are meant for the other",
         );
         same(
             "PRIVATE_KEY_FILE",
             exposed(one.private_key_pem.as_ref()) == exposed(two.private_key_pem.as_ref()),
-            "other institutions refuse what one of them signs",
+            "other institutions refuse the signatures of one of them",
         );
 
-        same("KEY_ID", one.key_id == two.key_id, "other institutions refuse what one of them signs");
+        same("KEY_ID", one.key_id == two.key_id, "other institutions refuse the signatures of one of them");
         same(
             "ADMIN_API_SECRET",
             one.admin_api.secret == two.admin_api.secret,
             "each start replaces the secret of the other",
         );
-        same("SIGNATURE_SECRET", one.webhooks.secret == two.webhooks.secret, "the wallet refuses the webhooks of one");
+        same(
+            "SIGNATURE_SECRET",
+            one.webhooks.secret == two.webhooks.secret,
+            "the wallet refuses the webhooks of one of them",
+        );
         same("OPERATOR_TENANT_ID", one.operator_tenant_id == two.operator_tenant_id, "they serve two operators");
-        same("ILP_ADDRESS", one.ilp_address == two.ilp_address, "packets do not find their way");
+        same("ILP_ADDRESS", one.ilp_address == two.ilp_address, "packets do not reach the right backend");
         same(
             "OPEN_PAYMENTS_URL",
             one.open_payments_url == two.open_payments_url,
@@ -138,15 +146,15 @@ impl Findings {
         match &backend.webhooks.secret {
             Some(secret) => self.broken(*secret == wallet.webhook_secret, || {
                 format!(
-                    "SIGNATURE_SECRET of {b} is not the secret {w} checks webhooks with (WEBHOOK_SIGNATURE_SECRET, or \
-                     SIGNATURE_SECRET without it): it refuses every event with 401, and payments stand still; make \
+                    "SIGNATURE_SECRET of {b} is not the secret with which {w} checks webhooks (WEBHOOK_SIGNATURE_SECRET, or \
+                     SIGNATURE_SECRET without it): it refuses every event with 401, and payments stop; make \
                      them equal"
                 )
             }),
             None => self.broken(wallet.unsigned_webhooks == UnsignedWebhooks::Believed, || {
                 format!(
-                    "SIGNATURE_SECRET is not set at {b}, but {w} asks for signed webhooks: it refuses every event with \
-                     401, and payments stand still; set it to the secret {w} checks with"
+                    "SIGNATURE_SECRET is not set at {b}, but {w} requires signed webhooks: it refuses every event with \
+                     401, and payments stop; set it to the secret with which {w} checks webhooks"
                 )
             }),
         }
@@ -164,9 +172,7 @@ impl Findings {
                 )
             });
         } else {
-            self.doubtful(false, || {
-                format!("{w} acts as tenant {}, which is not the operator of {b}", wallet.tenant_id)
-            });
+            self.doubt(format!("{w} acts as tenant {}, which is not the operator of {b}", wallet.tenant_id));
         }
 
         self.broken(wallet.admin_signature_version == backend.admin_api.signature_version, || {
@@ -180,10 +186,12 @@ impl Findings {
 
     fn backend_and_auth(&mut self, (b, backend): &(String, Backend), (a, auth): &(String, Auth)) {
         self.broken(backend.operator_tenant_id == auth.operator_tenant_id, || {
-            format!("OPERATOR_TENANT_ID is another at {b} than at {a}: no grant is for this operator; make them equal")
+            format!(
+                "OPERATOR_TENANT_ID differs between {b} and {a}: no grant belongs to this operator; make them equal"
+            )
         });
         self.doubtful(backend.admin_api.secret == auth.admin_api.secret, || {
-            format!("ADMIN_API_SECRET is another at {b} than at {a}; the operator has one secret in the original")
+            format!("ADMIN_API_SECRET differs between {b} and {a}; the operator has one secret in the original")
         });
 
         let shown = backend.auth_service_secret.as_ref();
@@ -194,7 +202,7 @@ impl Findings {
         };
         self.broken(knows_us || !auth.require_service_secret, || {
             format!(
-                "AUTH_SERVICE_SECRET is another at {b} than at {a}: no token of a client can be looked up, and each is \
+                "AUTH_SERVICE_SECRET differs between {b} and {a}: no token of a client can be looked up, and each is \
                  answered with 503; make them equal, or leave both out where ADMIN_API_SECRET is equal"
             )
         });
@@ -213,10 +221,10 @@ impl Findings {
             ("INTROSPECTION_PORT", a, auth.ports.introspection),
         );
 
-        self.doubtful(backend.mode == auth.mode, || format!("NODE_ENV is another at {b} than at {a}"));
+        self.doubtful(backend.mode == auth.mode, || format!("NODE_ENV differs between {b} and {a}"));
     }
 
-    /// A URL on this machine must name the port of the listener it is for.
+    /// A URL on this machine must name the port of the listener that it is for.
     fn port_of(&mut self, (name, who): (&str, &str), url: &Url, (port_name, whose, port): (&str, &str, u16)) {
         let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         let fits = !here || port == 0 || url.port_or_known_default() == Some(port);
@@ -305,30 +313,35 @@ mod tests {
     }
 
     #[test]
-    fn roles_that_fit_together_are_left_in_peace() {
+    fn roles_that_agree_cause_no_report() {
         assert_eq!(told(&[], &[], &[]), Vec::<String>::new());
     }
 
-    /// What is changed at backend, authorization server and wallet, and what is printed about it.
+    /// What is changed at backend, authorization server and wallet, and the expected report.
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a str);
 
     #[test]
-    fn whatever_must_be_equal_and_is_not_is_told() {
+    fn every_disagreement_of_two_roles_is_reported() {
         let cases: [Case<'_>; 11] = [
             (
                 &[("AUTH_SERVICE_SECRET", "a service secret")],
                 &[],
                 &[],
-                "AUTH_SERVICE_SECRET is another at backend than at auth",
+                "AUTH_SERVICE_SECRET differs between backend and auth",
             ),
             (
                 &[],
                 &[("AUTH_SERVICE_SECRET", "a service secret")],
                 &[],
-                "AUTH_SERVICE_SECRET is another at backend than at auth",
+                "AUTH_SERVICE_SECRET differs between backend and auth",
             ),
             (&[("SIGNATURE_SECRET", "")], &[], &[], "SIGNATURE_SECRET is not set at backend"),
-            (&[("SIGNATURE_SECRET", "another one")], &[], &[], "SIGNATURE_SECRET of backend is not the secret wallet"),
+            (
+                &[("SIGNATURE_SECRET", "another one")],
+                &[],
+                &[],
+                "SIGNATURE_SECRET of backend is not the secret with which wallet",
+            ),
             (&[("SIGNATURE_VERSION", "2")], &[], &[], "WEBHOOK_SIGNATURE_VERSION"),
             (&[], &[], &[("SIGNATURE_SECRET", "x")], "is not the ADMIN_API_SECRET of backend"),
             (&[("ADMIN_PORT", "3101")], &[], &[], "GRAPHQL_URL of wallet"),
@@ -353,6 +366,6 @@ mod tests {
         };
         assert_eq!(told(&[]), []);
         let broken = told(&[("STREAM_SECRET", "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=")]);
-        assert!(broken[0].to_string().contains("STREAM_SECRET is another at one than at two"), "{broken:?}");
+        assert!(broken[0].to_string().contains("STREAM_SECRET differs between one and two"), "{broken:?}");
     }
 }

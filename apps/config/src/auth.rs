@@ -11,37 +11,36 @@ use uuid::Uuid;
 use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::redis::RedisSettings;
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
-/// Everything an authorization server needs to know.
+/// The settings of an authorization server.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "one switch per variable of the reference")]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each variable of the reference")]
 pub struct Auth {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Production refuses settings that are safe
     /// in development only.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
-    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    /// `TRUST_PROXY`: trust the headers `X-Forwarded-*`.
     pub trust_proxy: bool,
-    /// How signatures are judged.
+    /// How signatures of requests are checked.
     pub signatures: Signatures,
     /// What all listeners have in common.
     pub listeners: Listeners,
-    /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of clients may name although they are private or spoken to
-    /// without TLS.
+    /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of clients may name although they are private or have no TLS.
     pub outbound_allowed_hosts: Vec<String>,
-    /// `AUTH_SERVICE_SECRET`, which callers of introspection and of the service API show; by default made of
-    /// `ADMIN_API_SECRET`.
+    /// `AUTH_SERVICE_SECRET`: callers of introspection and of the service API must send it. By default it is derived
+    /// from `ADMIN_API_SECRET`.
     pub service_secret: Option<Secret>,
-    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether they have to. Without it, any program that reaches these listeners can
-    /// make tenants.
+    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether callers of introspection and of the service API must send
+    /// `AUTH_SERVICE_SECRET`. Without it, any program that reaches these listeners can create tenants.
     pub require_service_secret: bool,
-    /// How often strangers may do what costs us something.
+    /// How many requests of strangers that cost work are accepted.
     pub limits: StrangerLimits,
     /// Ports of the listeners; 0 lets the system choose.
     pub ports: AuthPorts,
@@ -49,7 +48,7 @@ pub struct Auth {
     pub database: DatabaseUrl,
     /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
     pub manual_migrations: bool,
-    /// The shared cache; in process without it.
+    /// The shared cache. Without it, values are shared through the database.
     pub redis: Option<RedisSettings>,
     /// `AUTH_SERVER_URL`: public base of continue, manage and interact URLs.
     pub server_url: Url,
@@ -67,13 +66,16 @@ pub struct Auth {
     pub cookie_same_site: Option<SameSite>,
     /// `INTERACTION_EXPIRY_SECONDS`: how long an owner may take to decide.
     pub interaction_lifetime: Duration,
-    /// `ACCESS_TOKEN_EXPIRY_SECONDS`: how long a token is good.
+    /// `ACCESS_TOKEN_EXPIRY_SECONDS`: how long a token is valid.
     pub access_token_lifetime: Duration,
     /// `GRANT_EXPIRY_SECONDS`: how old a grant becomes, from its request on; 0 for any age. Its tokens end with it, and
     /// it gives no others.
     pub grant_lifetime: Option<Duration>,
     /// `PENDING_GRANT_EXPIRY_SECONDS`: how old a grant becomes whose client has not fetched its token; 0 for any age.
     pub pending_grant_lifetime: Option<Duration>,
+    /// `GRANT_EVENTS_URL`: where events about grants are handed over, to be sent as webhooks: `/grant-events` of the
+    /// backend's Admin listener. Without it there are none.
+    pub grant_events_url: Option<Url>,
     /// `WAIT_SECONDS` between two continuations.
     pub continue_wait: Duration,
     /// `INCOMING_PAYMENT_INTERACTION`: incoming-payment grants need consent.
@@ -84,13 +86,13 @@ pub struct Auth {
     pub list_all_interaction: bool,
     /// `ACCESS_TOKEN_DELETION_DAYS`: how long expired tokens are kept.
     pub access_token_retention: Duration,
-    /// `DATABASE_CLEANUP_WORKERS`: whether this process removes what is over; 0 leaves it to others.
+    /// `DATABASE_CLEANUP_WORKERS`: whether this process removes expired rows; with 0 other processes do it.
     pub cleanup: Cleanup,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
-/// Whether a process removes what is over from the database.
+/// Whether a process removes expired rows from the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cleanup {
     /// It does.
@@ -114,12 +116,12 @@ pub struct AuthPorts {
     pub service: u16,
 }
 
-/// How often strangers may do what costs us something, in a minute; 0 for any number.
+/// How many requests of strangers that cost work are accepted in a minute; 0 for any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StrangerLimits {
     /// `GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS`: grant requests from one address in a minute; 0 for any number.
     pub grant_requests_per_address: u32,
-    /// `GRANT_REQUESTS_PER_MINUTE_PER_CLIENT`: of one client, whose signature was good.
+    /// `GRANT_REQUESTS_PER_MINUTE_PER_CLIENT`: the same for one client, counted by its valid signatures.
     pub grant_requests_per_client: u32,
     /// `CONTINUATIONS_PER_MINUTE_PER_ADDRESS`: grants continued or cancelled, tokens rotated or revoked.
     pub continuations_per_address: u32,
@@ -163,12 +165,12 @@ pub enum SameSite {
 }
 
 impl Auth {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
@@ -189,14 +191,14 @@ impl Auth {
 
         let mode = r.mode();
         if mode == Mode::Test {
-            let text = "is test: nothing is removed from the database; the Admin API asks for signatures all the same";
+            let text = "is test: nothing is removed from the database; the Admin API still requires signatures";
             r.notice("NODE_ENV", text);
         }
 
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
 
         Some(Self {
             mode,
@@ -206,19 +208,20 @@ impl Auth {
             listeners: Listeners::read(r, trust_proxy),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             service_secret: r.secret("AUTH_SERVICE_SECRET"),
-            require_service_secret: r.flag("AUTH_SERVICE_REQUIRE_SECRET", true),
+            require_service_secret: r.flag("AUTH_SERVICE_REQUIRE_SECRET", ByDefault::On),
             limits: StrangerLimits::read(r),
-            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
+            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", ByDefault::Off),
             redis: RedisSettings::read(r),
             cookie_same_site: r.one_of("INTERACTION_COOKIE_SAME_SITE", None, &same_site),
             interaction_lifetime: Duration::from_secs(r.number("INTERACTION_EXPIRY_SECONDS", 600, 1..=year)),
             access_token_lifetime: Duration::from_secs(r.number("ACCESS_TOKEN_EXPIRY_SECONDS", 600, 1..=year)),
             grant_lifetime: age(r.number("GRANT_EXPIRY_SECONDS", 0, 0..=100 * year)),
             pending_grant_lifetime: age(r.number("PENDING_GRANT_EXPIRY_SECONDS", 86_400, 0..=100 * year)),
+            grant_events_url: r.url("GRANT_EVENTS_URL"),
             continue_wait: Duration::from_secs(r.number("WAIT_SECONDS", 5, 0..=86_400)),
-            incoming_payment_interaction: r.flag("INCOMING_PAYMENT_INTERACTION", false),
-            quote_interaction: r.flag("QUOTE_INTERACTION", false),
-            list_all_interaction: r.flag("LIST_ALL_ACCESS_INTERACTION", true),
+            incoming_payment_interaction: r.flag("INCOMING_PAYMENT_INTERACTION", ByDefault::Off),
+            quote_interaction: r.flag("QUOTE_INTERACTION", ByDefault::Off),
+            list_all_interaction: r.flag("LIST_ALL_ACCESS_INTERACTION", ByDefault::On),
             access_token_retention: Duration::from_secs(retention_days * 86_400),
             cleanup: Cleanup::read(r, mode),
             notices: Vec::new(),
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_no_cleanup_has_none_and_equal_ports_are_refused() {
+    fn cleanup_can_be_switched_off_and_equal_ports_are_refused() {
         let mut environment = Environment::of(REQUIRED);
         assert_eq!(Auth::from_environment(&environment).unwrap().cleanup, Cleanup::Here);
         environment.set("DATABASE_CLEANUP_WORKERS", "0");

@@ -6,6 +6,7 @@ mod accounting;
 mod auto_peering;
 mod keys;
 mod packets;
+mod partial_payments;
 mod payments;
 mod telemetry;
 mod wallet_addresses;
@@ -24,7 +25,7 @@ use web_url::WebUrl;
 use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::redis::RedisSettings;
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
@@ -33,6 +34,7 @@ pub use self::accounting::Accounting;
 pub use self::auto_peering::AutoPeering;
 use self::keys::judge_keys;
 pub use self::packets::Packets;
+pub use self::partial_payments::PartialPayments;
 pub use self::payments::{IncomingApproval, Payments};
 pub use self::telemetry::Telemetry;
 pub use self::wallet_addresses::WalletAddresses;
@@ -40,21 +42,21 @@ pub use self::webhooks::Webhooks;
 use self::without_effect::read_without_effect;
 pub use self::workers::Workers;
 
-/// Everything a backend needs to know.
+/// The settings of a backend.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "one switch per variable of the reference")]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each variable of the reference")]
 pub struct Backend {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Production refuses settings that are safe
     /// in development only.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
-    /// `INSTANCE_NAME`: whose numbers and health these are.
+    /// `INSTANCE_NAME`: the name of the instance in numbers, health and pages.
     pub instance_name: String,
     /// `OPEN_PAYMENTS_URL`: prefix of all resource ids.
     pub open_payments_url: Url,
-    /// `AUTH_SERVER_GRANT_URL`: the authorization server announced to clients, as it is written.
+    /// `AUTH_SERVER_GRANT_URL`: the authorization server that is announced to clients, in exactly this spelling.
     pub auth_server_grant_url: String,
     /// `AUTH_SERVER_INTROSPECTION_URL`: where tokens are introspected.
     pub auth_server_introspection_url: Url,
@@ -64,17 +66,18 @@ pub struct Backend {
     pub ilp_connector_url: Url,
     /// `KEY_ID` of the instance's Open Payments client key.
     pub key_id: String,
-    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8); unset means a key for this run only.
+    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8). If it is unset, each start makes a new key.
     pub private_key_pem: Option<Secret>,
     /// `OPERATOR_TENANT_ID`: the tenant that is the operator.
     pub operator_tenant_id: Uuid,
-    /// `STREAM_SECRET`: 32 octets that key all STREAM credentials; unset means a secret for this run only.
+    /// `STREAM_SECRET`: 32 octets from which all STREAM credentials are derived. If it is unset, each start makes a new
+    /// secret.
     pub stream_secret: Option<[u8; 32]>,
     /// `CARD_SERVICE_URL`, published in wallet address documents.
     pub card_service_url: Option<Url>,
-    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    /// `TRUST_PROXY`: trust the headers `X-Forwarded-*`.
     pub trust_proxy: bool,
-    /// How signatures are judged.
+    /// How signatures of requests are checked.
     pub signatures: Signatures,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`: answer SPSP requests at wallet addresses.
     pub spsp: bool,
@@ -84,13 +87,14 @@ pub struct Backend {
     /// What all listeners have in common.
     pub listeners: Listeners,
     /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of tenants, peers and clients may name although they are private or
-    /// spoken to without TLS.
+    /// have no TLS.
     pub outbound_allowed_hosts: Vec<String>,
-    /// `AUTH_SERVICE_SECRET`, shown to the authorization server; by default made of `ADMIN_API_SECRET`.
+    /// `AUTH_SERVICE_SECRET`: it is sent to the authorization server. By default it is derived from `ADMIN_API_SECRET`.
     pub auth_service_secret: Option<Secret>,
     /// `AUTH_SERVICE_API_URL`: the service API of the authorization server, where tenants are mirrored.
     pub auth_service_api_url: Url,
-    /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: wrong tokens and signatures borne of one address; 0 for any number.
+    /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: how many wrong tokens and signatures one address may send; 0 for any
+    /// number.
     pub failed_tokens_per_minute: u32,
     /// Ports of the listeners; 0 lets the system choose.
     pub ports: BackendPorts,
@@ -98,16 +102,16 @@ pub struct Backend {
     pub database: DatabaseUrl,
     /// `LEDGER_DATABASE_URL`; by default beside the backend's own.
     pub ledger_database: DatabaseUrl,
-    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is looked at; `None` (0) means never.
+    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is scanned; `None` (0) means never.
     pub ledger_monitor_interval: Option<Duration>,
     /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
     pub manual_migrations: bool,
-    /// The shared cache; in process without it.
+    /// The shared cache. Without it, values are shared through the database.
     pub redis: Option<RedisSettings>,
     /// Which engine keeps the ledger.
     pub accounting: Accounting,
-    /// `LOCAL_CACHE_DURATION_MS`: how long what is kept in memory of tenants, assets, fees, peers and wallet addresses is
-    /// used after a change that was made past this program; its own changes end it at once.
+    /// `LOCAL_CACHE_DURATION_MS`: after another program has changed tenants, assets, fees, peers or wallet addresses in
+    /// the database, old copies in memory are used for this time at most. Changes by this program take effect at once.
     pub local_cache_lifetime: Duration,
     /// Wallet addresses.
     pub wallet_addresses: WalletAddresses,
@@ -121,11 +125,13 @@ pub struct Backend {
     pub admin_api: AdminApi,
     /// Packets from peers.
     pub packets: Packets,
-    /// What collectors are told.
+    /// Data that goes with payments.
+    pub partial_payments: PartialPayments,
+    /// The data that collectors get.
     pub telemetry: Telemetry,
-    /// Peers that come about by asking.
+    /// Peers that ask for peering.
     pub auto_peering: AutoPeering,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
@@ -143,22 +149,18 @@ pub struct BackendPorts {
 }
 
 impl Backend {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
-        let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
-        if let Some(Err(problem)) = open_payments_url.as_ref().map(WebUrl::try_from) {
-            // The URLs of all own resources begin with it and are compared.
-            r.problem("OPEN_PAYMENTS_URL", problem.to_string());
-        }
+        let open_payments_url = read_open_payments_url(r);
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
         let auth_server_grant_url = auth_server_grant_url.and_then(|_| r.text("AUTH_SERVER_GRANT_URL"));
         let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
@@ -170,41 +172,19 @@ impl Backend {
         let key_id = r.require_text("KEY_ID");
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let private_key_pem = r.private_key("PRIVATE_KEY_FILE");
-        let stream_secret = r.key32("STREAM_SECRET");
 
         let mode = r.mode();
+        let stream_secret = read_stream_secret(r, mode);
         judge_keys(r);
         read_without_effect(r, mode);
 
-        if mode == Mode::Production && stream_secret.is_none() && r.text("STREAM_SECRET").is_none() {
-            r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
-        }
-
-        let database = r.database("DATABASE_URL", "sqlite:./data/backend.db");
-        let beside = database.as_ref().map(|url| url.file().map_or_else(|| url.clone(), |_| url.sibling("ledger")));
-        let ledger_database = match r.text("LEDGER_DATABASE_URL") {
-            Some(_) => r.parsed("LEDGER_DATABASE_URL"),
-            None => beside,
-        };
-
+        let (database, ledger_database) = read_databases(r);
         let monitor_seconds = r.number("LEDGER_MONITOR_INTERVAL_SECONDS", 10, 0..=86_400);
         let accounting = Accounting::read(r);
         let redis = RedisSettings::read(r);
         let auto_peering = AutoPeering::read(r);
 
-        let ports = BackendPorts {
-            open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
-            admin: r.port("ADMIN_PORT", 3001),
-            connector: r.port("CONNECTOR_PORT", 3002),
-            auto_peering: r.port("AUTO_PEERING_SERVER_PORT", 3005),
-        };
-        r.distinct_ports(&[
-            ("OPEN_PAYMENTS_PORT", ports.open_payments),
-            ("ADMIN_PORT", ports.admin),
-            ("CONNECTOR_PORT", ports.connector),
-            // Without a listener the port is not used.
-            ("AUTO_PEERING_SERVER_PORT", if auto_peering.enabled { ports.auto_peering } else { 0 }),
-        ]);
+        let ports = BackendPorts::read(r, &auto_peering);
 
         // These are read even if other values are missing, so that every name is known.
         let wallet_addresses = WalletAddresses::read(r, open_payments_url.as_ref());
@@ -212,7 +192,7 @@ impl Backend {
         let workers = Workers::read(r, mode);
         let webhooks = Webhooks::read(r);
         let admin_api = AdminApi::read(r);
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
 
         Some(Self {
             mode,
@@ -220,14 +200,14 @@ impl Backend {
             card_service_url: r.url("CARD_SERVICE_URL"),
             trust_proxy,
             signatures: Signatures::read(r),
-            spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", true),
-            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", true),
+            spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", ByDefault::On),
+            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", ByDefault::On),
             listeners: Listeners::read(r, trust_proxy),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
             auth_service_api_url: auth_service_api_url?,
             failed_tokens_per_minute: r.number("FAILED_TOKENS_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
-            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
+            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", ByDefault::Off),
             local_cache_lifetime: r.millis("LOCAL_CACHE_DURATION_MS", 15_000),
             instance_name: instance_name?,
             open_payments_url: open_payments_url?,
@@ -253,8 +233,59 @@ impl Backend {
             packets: Packets::read(r),
             telemetry: Telemetry::read(r),
             auto_peering,
+            partial_payments: PartialPayments::read(r),
             notices: Vec::new(),
         })
+    }
+}
+
+/// The URLs of all own resources begin with it and are compared, so it must have a normal form.
+fn read_open_payments_url(r: &mut Reader<'_>) -> Option<Url> {
+    let url = r.require_url("OPEN_PAYMENTS_URL");
+    if let Some(Err(problem)) = url.as_ref().map(WebUrl::try_from) {
+        r.problem("OPEN_PAYMENTS_URL", problem.to_string());
+    }
+    url
+}
+
+fn read_stream_secret(r: &mut Reader<'_>, mode: Mode) -> Option<[u8; 32]> {
+    let secret = r.key32("STREAM_SECRET");
+    if mode == Mode::Production && secret.is_none() && r.text("STREAM_SECRET").is_none() {
+        r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
+    }
+    secret
+}
+
+/// The backend's database and the ledger's.
+fn read_databases(r: &mut Reader<'_>) -> (Option<DatabaseUrl>, Option<DatabaseUrl>) {
+    let database = r.database("DATABASE_URL", "sqlite:./data/backend.db");
+    let beside = database.as_ref().map(|url| url.file().map_or_else(|| url.clone(), |_| url.sibling("ledger")));
+    let ledger = match r.text("LEDGER_DATABASE_URL") {
+        Some(_) => r.parsed("LEDGER_DATABASE_URL"),
+        None => beside,
+    };
+    (database, ledger)
+}
+
+impl BackendPorts {
+    fn read(r: &mut Reader<'_>, auto_peering: &AutoPeering) -> Self {
+        let ports = Self {
+            open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
+            admin: r.port("ADMIN_PORT", 3001),
+            connector: r.port("CONNECTOR_PORT", 3002),
+            auto_peering: r.port("AUTO_PEERING_SERVER_PORT", 3005),
+        };
+
+        let mut used = vec![
+            ("OPEN_PAYMENTS_PORT", ports.open_payments),
+            ("ADMIN_PORT", ports.admin),
+            ("CONNECTOR_PORT", ports.connector),
+        ];
+        if auto_peering.enabled {
+            used.push(("AUTO_PEERING_SERVER_PORT", ports.auto_peering));
+        }
+        r.distinct_ports(&used);
+        ports
     }
 }
 
@@ -407,38 +438,22 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_effect_is_said_with_the_reason() {
+    fn a_variable_without_effect_is_reported_with_the_reason() {
         let set = [
             ("LIVENET", "true"),
             ("WEBHOOK_WORKER_IDLE", "200"),
             ("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", "5"),
             ("POS_SERVICE_URL", "http://localhost:3014"),
-            ("DB_ENCRYPTION_SECRET", "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8="),
-            ("ENABLE_PARTIAL_PAYMENT_DECISION", "true"),
             ("NODE_ENV", "development"),
         ];
         let told = noticed(&with(&set));
-        for (name, _) in &set[..6] {
+        for (name, _) in &set[..4] {
             assert!(told.contains(name), "{name} is not named:\n{told}");
         }
-        let untold = noticed(&with(&[("ENABLE_PARTIAL_PAYMENT_DECISION", "false")]));
-        assert!(!untold.contains("DECISION"), "{untold}");
     }
 
     #[test]
-    fn in_production_what_protects_money_or_data_is_not_ignored() {
-        let production = [
-            ("NODE_ENV", "production"),
-            ("STREAM_SECRET", "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU="),
-            ("DB_ENCRYPTION_SECRET", "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8="),
-            ("ENABLE_PARTIAL_PAYMENT_DECISION", "true"),
-        ];
-        let refused = Backend::from_environment(&with(&production)).unwrap_err();
-        assert_eq!(names(&refused), ["DB_ENCRYPTION_SECRET", "ENABLE_PARTIAL_PAYMENT_DECISION"], "{refused}");
-    }
-
-    #[test]
-    fn no_retry_is_no_attempt_and_is_told_and_in_a_test_nothing_works_by_itself() {
+    fn zero_retries_mean_no_attempt_and_are_reported_and_in_test_mode_no_worker_runs() {
         let backend = Backend::from_environment(&with(&[("WEBHOOK_MAX_RETRY", "0"), ("NODE_ENV", "test")])).unwrap();
         assert_eq!(backend.webhooks.attempts_max, Some(0));
         assert!(backend.notices.iter().any(|notice| notice.name == "WEBHOOK_MAX_RETRY"));
@@ -455,12 +470,12 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         let refused = refused.unwrap_err();
         assert_eq!(names(&refused), ["PRIVATE_KEY_FILE", "CONNECTOR_PORT"], "{refused}");
-        assert!(refused.to_string().contains("which ADMIN_PORT has as well"), "{refused}");
+        assert!(refused.to_string().contains("and so is ADMIN_PORT"), "{refused}");
         Backend::from_environment(&with(&[("ADMIN_PORT", "0"), ("CONNECTOR_PORT", "0")])).unwrap();
     }
 
     #[test]
-    fn secrets_that_others_know_or_that_are_missing_are_noticed_with_the_remedy() {
+    fn published_or_missing_secrets_are_reported_with_the_remedy() {
         let told = noticed(&with(&[]));
         assert!(told.contains("ADMIN_API_SECRET is a published example"), "{told}");
         for name in ["STREAM_SECRET", "PRIVATE_KEY_FILE", "SIGNATURE_SECRET"] {

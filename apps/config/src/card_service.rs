@@ -12,21 +12,21 @@ use uuid::Uuid;
 use crate::events::{Events, read_unsigned};
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
 
-/// Everything a card service needs to know.
+/// The settings of a card service.
 #[derive(Clone, Debug)]
 pub struct CardService {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
-    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    /// `TRUST_PROXY`: trust the headers `X-Forwarded-*`.
     pub trust_proxy: bool,
-    /// How signatures of points of sale are judged.
+    /// How signatures of points of sale are checked.
     pub signatures: Signatures,
     /// What all listeners have in common.
     pub listeners: Listeners,
@@ -48,19 +48,19 @@ pub struct CardService {
     pub events: Events,
     /// `CARD_PAYMENT_TIMEOUT_MS`: how long the account-servicing entity may take to decide.
     pub payment_timeout: Duration,
-    /// `CARD_TIMESTAMP_TOLERANCE_MS`: greatest distance of a request's `timestamp` from now.
+    /// `CARD_TIMESTAMP_TOLERANCE_MS`: the largest difference between a request's `timestamp` and now.
     pub timestamp_tolerance: Duration,
     /// `CARD_UNSIGNED_REQUESTS`: `refused` (default) or `believed`: whether a payment request is accepted that the
     /// institution of the incoming payment did not sign.
     pub unsigned_requests: UnsignedWebhooks,
-    /// `CARD_REQUESTS_PER_MINUTE_PER_ADDRESS`: payment requests of one address; 0 for any number.
+    /// `CARD_REQUESTS_PER_MINUTE_PER_ADDRESS`: how many payment requests one address may send; 0 for any number.
     pub requests_per_minute: u32,
-    /// `CARD_REQUESTS_PER_MINUTE_PER_WALLET_ADDRESS`: payment requests for one payer; 0 for any number.
+    /// `CARD_REQUESTS_PER_MINUTE_PER_WALLET_ADDRESS`: how many payment requests for one payer are accepted; 0 for any
+    /// number.
     pub requests_per_minute_per_payer: u32,
-    /// `OUTBOUND_ALLOWED_HOSTS`: hosts where keys of points of sale may be although they are private or spoken to
-    /// without TLS.
+    /// `OUTBOUND_ALLOWED_HOSTS`: hosts where keys of points of sale may be although they are private or have no TLS.
     pub outbound_allowed_hosts: Vec<String>,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
@@ -82,19 +82,19 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D
 }
 
 impl CardService {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let graphql_url = r.require_url("GRAPHQL_URL");
         let tenant_id = r.require_parsed("TENANT_ID");
         let tenant_secret = r.require_secret("TENANT_SECRET");
@@ -153,7 +153,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_missing_is_told_at_once_and_the_defaults_are_the_originals() {
+    fn missing_variables_are_reported_together_and_the_defaults_are_the_originals() {
         let error = CardService::from_environment(&Environment::default()).unwrap_err();
         assert_eq!(error.problems.len(), REQUIRED.len(), "{error}");
         let section = CardService::from_environment(&Environment::of(REQUIRED)).unwrap();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_opens_a_link_is_told_of_at_every_start() {
+    fn every_switch_that_turns_a_check_off_is_reported_at_every_start() {
         for (name, value) in [("CARD_UNSIGNED_REQUESTS", "believed"), ("UNSIGNED_WEBHOOKS", "believed")] {
             let mut environment = Environment::of(REQUIRED);
             environment.set(name, value);

@@ -10,19 +10,19 @@ use url::Url;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::{ConfigError, Environment, Mode, Secret};
 
-/// Everything a console needs to know.
+/// The settings of a console.
 #[derive(Clone, Debug)]
 pub struct Console {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Outside of `development` cookies are sent over TLS
     /// only.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
-    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    /// `TRUST_PROXY`: trust the headers `X-Forwarded-*`.
     pub trust_proxy: bool,
     /// What all listeners have in common. The console has no public one: put a proxy with TLS before it.
     pub listeners: Listeners,
@@ -32,40 +32,44 @@ pub struct Console {
     pub instance_name: String,
     /// `GRAPHQL_URL`: the backend's Admin API.
     pub graphql_url: Url,
-    /// `OPEN_PAYMENTS_URL`: what wallet addresses begin with, for tenants that have set nothing else.
+    /// `AUTH_GRAPHQL_URL`: the authorization server's Admin API, which has the grants. Without it the console shows no
+    /// grants.
+    pub auth_graphql_url: Option<Url>,
+    /// `OPEN_PAYMENTS_URL`: the beginning of wallet addresses, for tenants without their own setting.
     pub open_payments_url: Url,
     /// `SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub signature_version: u32,
-    /// `COOKIE_SECRET`: encrypts the cookies in which people are signed in; the same in every process of the console.
-    /// Must be set outside of development; there one is made at every start.
+    /// `COOKIE_SECRET`: encrypts the cookies of signed-in users. It must be equal in every process of the console.
+    /// Outside of development it must be set; in development each start makes one.
     pub cookie_secret: Option<Secret>,
-    /// `CONSOLE_IDLE_MINUTES`: after this time without a page somebody is signed out.
+    /// `CONSOLE_IDLE_MINUTES`: after this time without a request a user is signed out.
     pub idle: Duration,
-    /// `CONSOLE_SESSION_HOURS`: after this time somebody is signed out, whatever was done.
+    /// `CONSOLE_SESSION_HOURS`: after this time a user is signed out in any case.
     pub session: Duration,
-    /// `CONSOLE_AUDIT_FILE`: where everything that is changed through the console is written down. By default
+    /// `CONSOLE_AUDIT_FILE`: the file that records every change made in the console. By default
     /// `./data/console-audit.jsonl`.
     pub audit_file: PathBuf,
-    /// `CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS`: wrong attempts to sign in from one address; 0 for any number.
+    /// `CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS`: how many wrong attempts to sign in one address may make; 0 for any
+    /// number.
     pub sign_ins_per_minute: u32,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
 impl Console {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let graphql_url = r.require_url("GRAPHQL_URL");
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
 
@@ -75,10 +79,10 @@ impl Console {
         };
         r.judge_secret("COOKIE_SECRET");
         if cookie_secret.is_none() && mode == Mode::Development {
-            r.notice("COOKIE_SECRET", "is not set: everybody is signed out when the console starts again");
+            r.notice("COOKIE_SECRET", "is not set: all users are signed out when the console restarts");
         }
 
-        let why = "people sign in with the id and the API secret of a tenant";
+        let why = "users sign in with the id and the API secret of a tenant";
         r.no_effect(
             &["AUTH_ENABLED", "KRATOS_CONTAINER_PUBLIC_URL", "KRATOS_BROWSER_PUBLIC_URL", "KRATOS_ADMIN_URL"],
             why,
@@ -88,6 +92,8 @@ impl Console {
         let audit_file = r.text("CONSOLE_AUDIT_FILE").unwrap_or_else(|| "./data/console-audit.jsonl".to_owned());
         let minutes = r.number("CONSOLE_IDLE_MINUTES", 30, 1..=1440);
         let hours = r.number("CONSOLE_SESSION_HOURS", 12, 1..=168);
+
+        let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
 
         Some(Self {
             mode,
@@ -103,6 +109,7 @@ impl Console {
             audit_file: PathBuf::from(audit_file),
             sign_ins_per_minute: r.number("CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS", 10, 0..=1_000_000),
             graphql_url: graphql_url?,
+            auth_graphql_url,
             open_payments_url: open_payments_url?,
             notices: Vec::new(),
         })

@@ -12,13 +12,13 @@ use crate::dotenv;
 #[derive(Clone, Default)]
 pub struct Environment {
     values: BTreeMap<String, String>,
-    /// The names a file gave; all others are those of the process, most of which are no business of ours.
+    /// The names from a file. All others come from the process, and most of those are not for this program.
     written: BTreeSet<String>,
 }
 
 /// The file of variables cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the file of variables {path}: {source}", path = path.display())]
+#[error("cannot read the file of environment variables {path}: {source}", path = path.display())]
 pub struct EnvironmentError {
     path: PathBuf,
     source: io::Error,
@@ -42,7 +42,7 @@ impl Environment {
         Ok(Self { values, written })
     }
 
-    /// What the dotenv file at `path` says, and nothing else.
+    /// The values of the dotenv file at `path`, and no others.
     pub fn of_file(path: &Path) -> Result<Self, EnvironmentError> {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|source| EnvironmentError { path: path.to_owned(), source })?;
@@ -76,7 +76,7 @@ impl Environment {
         text
     }
 
-    /// Sets `name`, over whatever it was.
+    /// Sets `name`, and replaces an earlier value.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.values.insert(name.into(), value.into());
     }

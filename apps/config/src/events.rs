@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 use crate::{Mode, Secret, UnsignedWebhooks};
 
 /// How events are verified.
@@ -12,11 +12,12 @@ use crate::{Mode, Secret, UnsignedWebhooks};
 pub struct Events {
     /// `WEBHOOK_SIGNATURE_SECRET`: the `SIGNATURE_SECRET` of the backend.
     pub secret: Secret,
-    /// `WEBHOOK_SIGNATURE_SECRET_PREVIOUS`: the secret before it, good as well while the backend is given the new one.
+    /// `WEBHOOK_SIGNATURE_SECRET_PREVIOUS`: the previous secret. It is also accepted, while the backend is given the
+    /// new one.
     pub previous_secret: Option<Secret>,
     /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events.
     pub version: u32,
-    /// `WEBHOOK_TOLERANCE_MS`: greatest age of an event's signature.
+    /// `WEBHOOK_TOLERANCE_MS`: the greatest age of an event's signature.
     pub tolerance: Duration,
     /// `UNSIGNED_WEBHOOKS`: `refused` (default) or `believed`: whether an event without any signature is accepted.
     pub unsigned: UnsignedWebhooks,
@@ -41,17 +42,17 @@ impl Events {
     }
 }
 
-/// A switch that turns a check off. Every start logs it.
+/// Reads a switch that turns a check off. Every start reports it.
 pub(crate) fn read_unsigned(r: &mut Reader<'_>, name: &str, danger: &str) -> UnsignedWebhooks {
     let choices = [("refused", UnsignedWebhooks::Refused), ("believed", UnsignedWebhooks::Believed)];
     let unsigned = r.one_of(name, UnsignedWebhooks::Refused, &choices);
     if unsigned == UnsignedWebhooks::Believed {
-        r.notice(name, format!("is believed: {danger}; leave it out to have what is not signed refused"));
+        r.notice(name, format!("accepts unsigned requests: {danger}; remove it to refuse unsigned requests"));
     }
     unsigned
 }
 
 /// `NODE_ENV`, and whether `https` is carried over plain http although it is not development.
 pub(crate) fn plain_http(r: &mut Reader<'_>, mode: Mode) -> bool {
-    r.flag("USE_HTTP", false) || mode.carries_https_over_http()
+    r.flag("USE_HTTP", ByDefault::Off) || mode.carries_https_over_http()
 }

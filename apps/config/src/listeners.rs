@@ -10,28 +10,29 @@ use crate::reader::Reader;
 /// What the listeners of a role have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listeners {
-    /// `LISTEN_ADDRESS`: where clients, browsers and peers are heard. By default every address of the machine.
+    /// `LISTEN_ADDRESS`: the address for clients, browsers and peers. By default all addresses of the machine.
     pub public_address: IpAddr,
-    /// `PRIVATE_LISTEN_ADDRESS`: where the operator's own machines are heard. By default this machine only.
+    /// `PRIVATE_LISTEN_ADDRESS`: the address for the operator's own machines. By default only this machine is served.
     pub private_address: IpAddr,
-    /// `TRUSTED_PROXIES`: how many proxies stand in front, if `TRUST_PROXY`; each adds to `X-Forwarded-For`.
+    /// `TRUSTED_PROXIES`: the number of proxies in front, if `TRUST_PROXY` is on. Each adds to `X-Forwarded-For`.
     pub trusted_proxies: u8,
-    /// `HTTP_HEAD_TIMEOUT_MS`: from the first octet of a request to the end of its head.
+    /// `HTTP_HEAD_TIMEOUT_MS`: the time the time the time from the first octet of a request to the end of its head.
     pub head_timeout: Duration,
-    /// `HTTP_BODY_TIMEOUT_MS`: for a request's body.
+    /// `HTTP_BODY_TIMEOUT_MS`: the time for a request's body.
     pub body_timeout: Duration,
-    /// `HTTP_REQUEST_TIMEOUT_MS`: from the end of the head until the answer was handed over.
+    /// `HTTP_REQUEST_TIMEOUT_MS`: the time from the end of the head to the end of the answer.
     pub request_timeout: Duration,
-    /// `HTTP_IDLE_TIMEOUT_MS`: between two requests.
+    /// `HTTP_IDLE_TIMEOUT_MS`: the time between two requests.
     pub idle_timeout: Duration,
-    /// `HTTP_CONNECTIONS_MAX`: open connections of the role in all.
+    /// `HTTP_CONNECTIONS_MAX`: how many connections of the role may be open.
     pub connections_max: usize,
-    /// `HTTP_CONNECTIONS_MAX_PER_ADDRESS`: of them from one address. Without effect on a proxy that is trusted.
+    /// `HTTP_CONNECTIONS_MAX_PER_ADDRESS`: how many of them may come from one address. It does not apply to a trusted
+    /// proxy.
     pub connections_max_per_address: usize,
 }
 
 impl Listeners {
-    /// `behind_proxy`: what `TRUST_PROXY` says.
+    /// `behind_proxy` is the value of `TRUST_PROXY`.
     pub(crate) fn read(r: &mut Reader<'_>, behind_proxy: bool) -> Self {
         let hops = r.number("TRUSTED_PROXIES", 1, 1..=16);
         let connections_max = r.number("HTTP_CONNECTIONS_MAX", 8192, 1..=1 << 20);
@@ -59,11 +60,12 @@ fn timeout(r: &mut Reader<'_>, name: &str, default: u64) -> Duration {
 mod tests {
     use super::*;
     use crate::Environment;
+    use crate::reader::ByDefault;
 
     fn read<const N: usize>(variables: [(&str, &str); N]) -> Listeners {
         let environment = Environment::of(variables);
         let mut reader = Reader::new(&environment);
-        let behind_proxy = reader.flag("TRUST_PROXY", false);
+        let behind_proxy = reader.flag("TRUST_PROXY", ByDefault::Off);
         let listeners = Listeners::read(&mut reader, behind_proxy);
         reader.finish(Some(listeners)).unwrap()
     }

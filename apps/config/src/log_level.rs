@@ -1,4 +1,5 @@
 //! How much is logged.
+//! Where numbers and traces are sent is in `backend/telemetry`.
 
 use crate::reader::Reader;
 

@@ -11,24 +11,24 @@ use uuid::Uuid;
 use crate::events::{Events, plain_http, read_unsigned};
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
 
-/// How long an incoming payment lives at least beyond the time its tap may take: in it, the payment is closed.
+/// An incoming payment lives at least so much longer than its tap may take. In this time the payment is closed.
 const MARGIN_MIN: Duration = Duration::from_secs(30);
 
-/// Everything a point of sale needs to know.
+/// The settings of a point of sale.
 #[derive(Clone, Debug)]
 pub struct PointOfSale {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
-    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    /// `TRUST_PROXY`: trust the headers `X-Forwarded-*`.
     pub trust_proxy: bool,
-    /// How signatures of terminals are judged.
+    /// How signatures of terminals are checked.
     pub signatures: Signatures,
     /// What all listeners have in common.
     pub listeners: Listeners,
@@ -46,43 +46,44 @@ pub struct PointOfSale {
     pub tenant_signature_version: u32,
     /// How events are verified.
     pub events: Events,
-    /// `WEBHOOK_TIMEOUT_MS`: how long a tap may take in all, from its receipt until the money has arrived.
+    /// `WEBHOOK_TIMEOUT_MS`: how long a tap may take, from its receipt until the money has arrived.
     pub timeout: Duration,
     /// `INCOMING_PAYMENT_EXPIRY_MS`: how long the incoming payment of a tap lives; at least half a minute longer than
     /// the tap may take.
     pub incoming_payment_margin: Duration,
     /// `USE_HTTP`: call `https` addresses over plain http, as in development.
     pub plain_http: bool,
-    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8), the key of the backend: signs requests to card services.
+    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8), the key of the backend: it signs requests to card
+    /// services.
     pub private_key_pem: Option<Secret>,
     /// `KEY_ID`: the name under which the backend publishes that key.
     pub key_id: Option<String>,
     /// `POS_UNSIGNED_TERMINALS`: `refused` (default) or `believed`: whether a request is accepted that no registered
     /// terminal signed.
     pub unsigned_terminals: UnsignedWebhooks,
-    /// `POS_REQUESTS_PER_MINUTE_PER_ADDRESS`: taps of one address; 0 for any number.
+    /// `POS_REQUESTS_PER_MINUTE_PER_ADDRESS`: how many taps one address may send; 0 for any number.
     pub requests_per_minute: u32,
     /// `OUTBOUND_ALLOWED_HOSTS`: hosts that wallet addresses and card services may name although they are private or
-    /// spoken to without TLS.
+    /// have no TLS.
     pub outbound_allowed_hosts: Vec<String>,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
 impl PointOfSale {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
 
         let graphql_url = r.require_url("GRAPHQL_URL");
         let tenant_id = r.require_parsed("TENANT_ID");
@@ -143,7 +144,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_incoming_payment_outlives_its_tap_whatever_is_set() {
+    fn the_incoming_payment_outlives_its_tap_with_all_settings() {
         let margin = |life: &str| {
             let mut environment = Environment::of(REQUIRED);
             environment.set("INCOMING_PAYMENT_EXPIRY_MS", life);
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_at_once_and_a_key_needs_its_name() {
+    fn missing_variables_are_reported_together_and_a_key_needs_its_name() {
         let error = PointOfSale::from_environment(&Environment::default()).unwrap_err();
         assert_eq!(error.problems.len(), REQUIRED.len(), "{error}");
         let mut environment = Environment::of(REQUIRED);

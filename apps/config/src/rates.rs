@@ -7,14 +7,14 @@ use std::path::PathBuf;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::{ConfigError, Environment};
 
-/// Everything the service of rates needs to know.
+/// The settings of the service of rates.
 #[derive(Clone, Debug)]
 pub struct Rates {
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
     /// What all listeners have in common. There is no public one: only backends ask for rates.
     pub listeners: Listeners,
@@ -25,11 +25,11 @@ pub struct Rates {
     /// `RATES_UNKNOWN_BASE`: `empty` (default) answers a base that the file does not have with no rates, `not_found`
     /// with 404.
     pub unknown_base: UnknownBase,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
-/// What is answered about a base without rates.
+/// The answer for a base without rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownBase {
     /// No rates.
@@ -39,12 +39,12 @@ pub enum UnknownBase {
 }
 
 impl Rates {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
@@ -55,7 +55,7 @@ impl Rates {
         if file.is_none() {
             r.problem("RATES_FILE", "must be set, or SEED_FILE_LOCATION: the rates that are served are in that file");
         }
-        let behind_proxy = r.flag("TRUST_PROXY", false);
+        let behind_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let answers = [("empty", UnknownBase::Empty), ("not_found", UnknownBase::NotFound)];
         Some(Self {
             log_level: read_log_level(r),

@@ -15,13 +15,26 @@ use url::Url;
 
 use crate::{DatabaseUrl, Environment, Mode, Secret};
 
-/// One variable whose value can be used, but about which its operator ought to know something.
+/// A variable whose value can be used, with a notice for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The variable.
     pub name: String,
     /// What follows from its value, and what to do about it.
     pub text: String,
+}
+
+/// The value of a switch that is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ByDefault {
+    On,
+    Off,
+}
+
+impl ByDefault {
+    pub(crate) fn on_if(holds: bool) -> Self {
+        if holds { Self::On } else { Self::Off }
+    }
 }
 
 /// One variable that cannot be used, and why.
@@ -33,7 +46,7 @@ pub struct Problem {
     pub reason: String,
 }
 
-/// Everything that is wrong with a configuration.
+/// All errors of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     /// In the order of the section's variables; never empty.
@@ -65,7 +78,7 @@ const PUBLISHED: [&str; 12] = [
     "replace-me",
     "replace_me",
 ];
-/// A secret shorter than this can be found by trying.
+/// A shorter secret can be guessed.
 const SECRET_MIN: usize = 16;
 
 pub(crate) struct Reader<'a> {
@@ -76,7 +89,7 @@ pub(crate) struct Reader<'a> {
     asked: RefCell<BTreeSet<String>>,
 }
 
-/// Reads a section with `read` and reports all that is wrong with it. `with` puts in what is to be said at the start.
+/// Reads a section with `read` and reports all its errors. `with` adds the notices for the start.
 pub(crate) fn read_section<T>(
     environment: &Environment,
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
@@ -88,7 +101,7 @@ pub(crate) fn read_section<T>(
     reader.finish(section.map(|section| with(section, notices)))
 }
 
-/// Every variable that `read` asks for.
+/// Every variable that `read` reads.
 pub(crate) fn variables_read_by<T>(read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> BTreeSet<String> {
     let environment = Environment::default();
     let mut reader = Reader::new(&environment);
@@ -106,7 +119,7 @@ impl<'a> Reader<'a> {
         self.environment.get(name)
     }
 
-    /// What was noticed so far.
+    /// The notices so far.
     pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
@@ -120,7 +133,7 @@ impl<'a> Reader<'a> {
         self.notices.push(Notice { name: name.to_owned(), text: text.into() });
     }
 
-    /// Says of those variables that are set why they have no effect, in one line.
+    /// Reports in one line which of these variables are set, and why they have no effect.
     pub(crate) fn no_effect(&mut self, names: &[&str], why: &str) {
         let set: Vec<&str> = names.iter().copied().filter(|name| self.get(name).is_some()).collect();
         if !set.is_empty() {
@@ -129,29 +142,28 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Warns of a secret that others know or can find out.
+    /// Reports a secret that is published or can be guessed.
     pub(crate) fn judge_secret(&mut self, name: &str) {
         let Some(secret) = self.get(name) else { return };
         let remedy = "make one of your own with `openssl rand -base64 32`";
         if PUBLISHED.iter().any(|published| published.eq_ignore_ascii_case(secret)) {
-            self.notice(name, format!("is a published example that everybody knows; {remedy}"));
+            self.notice(name, format!("is a published example, so it is not secret; {remedy}"));
         } else if secret.len() < SECRET_MIN {
-            self.notice(name, format!("is so short that it can be found by trying; {remedy}"));
+            self.notice(name, format!("is so short that it can be guessed; {remedy}"));
         }
     }
 
-    /// Says of ports that are the same what would happen, and refuses them. 0 lets the system choose, and is never
-    /// the same.
+    /// Refuses equal ports. Port 0 lets the system choose, so it is never equal to another.
     pub(crate) fn distinct_ports(&mut self, ports: &[(&str, u16)]) {
         for (place, (name, port)) in ports.iter().enumerate() {
             let same = ports[..place].iter().find(|(_, other)| other == port && *port != 0);
             if let Some((other, _)) = same {
-                self.problem(name, format!("is port {port}, which {other} has as well; give each listener its own"));
+                self.problem(name, format!("is port {port}, and so is {other}; give each listener its own port"));
             }
         }
     }
 
-    /// The section, or all that is wrong with it.
+    /// The section, or all its errors.
     pub(crate) fn finish<T>(self, section: Option<T>) -> Result<T, ConfigError> {
         match section {
             Some(section) if self.problems.is_empty() => Ok(section),
@@ -220,8 +232,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
-        self.one_of(name, default, &[("true", true), ("false", false)])
+    pub(crate) fn flag(&mut self, name: &str, unset: ByDefault) -> bool {
+        self.one_of(name, unset == ByDefault::On, &[("true", true), ("false", false)])
     }
 
     /// One of the named choices, compared without regard to case.
@@ -252,7 +264,8 @@ impl<'a> Reader<'a> {
     {
         let number = self.read(name, |text| {
             let inside = text.parse().ok().filter(|number| range.contains(number));
-            inside.ok_or_else(|| format!("{text:?} is no whole number between {} and {}", range.start(), range.end()))
+            inside
+                .ok_or_else(|| format!("{text:?} is not a whole number between {} and {}", range.start(), range.end()))
         });
         number.unwrap_or(default)
     }
@@ -273,18 +286,20 @@ impl<'a> Reader<'a> {
 
     /// 32 octets in base64.
     pub(crate) fn key32(&mut self, name: &str) -> Option<[u8; 32]> {
-        self.read(name, |text| {
-            let octets = STANDARD.decode(text).map_err(|_| "is not base64".to_owned())?;
-            let length = octets.len();
-            octets.try_into().map_err(|_| format!("must be base64 of 32 octets, has {length}"))
-        })
+        self.read(name, read_key32)
+    }
+
+    /// Several such keys, separated by commas.
+    pub(crate) fn keys32(&mut self, name: &str) -> Vec<[u8; 32]> {
+        let keys = self.read(name, |text| text.split(',').map(|key| read_key32(key.trim())).collect());
+        keys.unwrap_or_default()
     }
 
     /// The content of the file a variable names, which must be an Ed25519 private key.
     pub(crate) fn private_key(&mut self, name: &str) -> Option<Secret> {
         let key = self.file(name)?;
         if http_signatures::SigningKey::from_text(key.expose()).is_err() {
-            self.problem(name, "names a file that holds no Ed25519 private key in PKCS #8 PEM; make one with `openssl genpkey -algorithm ed25519`");
+            self.problem(name, "names a file without an Ed25519 private key in PKCS #8 PEM; make one with `openssl genpkey -algorithm ed25519`");
         }
         Some(key)
     }
@@ -299,11 +314,17 @@ impl<'a> Reader<'a> {
 }
 
 fn http_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("{text:?} is no absolute URL ({error})"))?;
+    let url = Url::parse(text).map_err(|error| format!("{text:?} is not an absolute URL ({error})"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(format!("{text:?} is no http or https URL with a host"));
+        return Err(format!("{text:?} is not an http or https URL with a host"));
     }
     Ok(url)
+}
+
+fn read_key32(text: &str) -> Result<[u8; 32], String> {
+    let octets = STANDARD.decode(text).map_err(|_| "is not base64".to_owned())?;
+    let length = octets.len();
+    octets.try_into().map_err(|_| format!("must be base64 of 32 octets, has {length}"))
 }
 
 #[cfg(test)]
@@ -322,7 +343,7 @@ mod tests {
         for (text, expected) in [("true", Ok(true)), ("FALSE", Ok(false)), ("1", Err(())), ("yes", Err(()))] {
             let environment = Environment::of([("FLAG", text)]);
             let mut reader = Reader::new(&environment);
-            let flag = reader.flag("FLAG", false);
+            let flag = reader.flag("FLAG", ByDefault::Off);
             assert_eq!(reader.finish(Some(flag)).map_err(drop), expected, "{text}");
         }
     }

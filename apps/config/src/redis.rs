@@ -1,4 +1,5 @@
 //! Where Redis is, for the roles that share a cache.
+//! What is stored there is in `shared-cache`.
 
 use crate::Secret;
 use crate::reader::Reader;
@@ -6,7 +7,7 @@ use crate::reader::Reader;
 /// Where Redis is.
 #[derive(Clone, Debug)]
 pub struct RedisSettings {
-    /// `REDIS_URL`: `redis://…` or `rediss://…`. Unset: what processes share lies in a table of the database.
+    /// `REDIS_URL`: `redis://…` or `rediss://…`. If it is unset, processes share values in a table of the database.
     pub url: Secret,
     /// Content of `REDIS_TLS_CA_FILE_PATH`.
     pub ca_pem: Option<Secret>,
@@ -17,7 +18,7 @@ pub struct RedisSettings {
 }
 
 impl RedisSettings {
-    /// The settings when `REDIS_URL` is set; without it there is one process and nothing to share.
+    /// The settings, if `REDIS_URL` is set.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let ca_pem = reader.file("REDIS_TLS_CA_FILE_PATH");
         let key_pem = reader.file("REDIS_TLS_KEY_FILE_PATH");

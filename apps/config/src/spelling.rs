@@ -7,23 +7,23 @@ use std::collections::BTreeSet;
 use crate::reader::Notice;
 use crate::{Auth, Backend, CardService, Console, Environment, PointOfSale, Rates, Wallet};
 
-/// A name this near to one of ours is one of ours misspelt: a letter left out, doubled, changed or two exchanged,
-/// twice.
+/// How different a name may be from one of ours: at most two letters are missing, doubled, changed or exchanged.
 const NEAR: usize = 2;
 
-/// Read before and beside the sections.
+/// Names that are read before the sections, or beside them.
 const OTHERS: [&str; 2] = ["ENV_FILE", "LOG_LEVEL"];
 
-/// Which names are looked at.
+/// Which unknown names are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those that are nearly one of ours.
+    /// Names that are similar to one of ours.
     Misspelt,
-    /// These, and every other one that a file of variables names.
+    /// These, and every other name in a file of variables.
     AllOfTheFile,
 }
 
-/// The names in `environment` that no role reads. Of those of the process only such that are nearly ours.
+/// The names in `environment` that no role reads. Of the variables of the process, only names that are similar to ours
+/// are reported.
 pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
     let sections = [
         Backend::variables(),
@@ -43,9 +43,9 @@ pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
         .filter_map(|(name, written)| {
             let nearest = nearest(name, &known);
             let text = match nearest {
-                Some(nearest) => format!("is no variable of any role; is {nearest} meant?"),
+                Some(nearest) => format!("is not a variable of any role; did you mean {nearest}?"),
                 None if written && scope == Scope::AllOfTheFile => {
-                    "is no variable of any role; nothing reads it".to_owned()
+                    "is not a variable of any role, so nothing reads it".to_owned()
                 }
                 None => return None,
             };
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_name_is_told_with_the_one_that_is_meant() {
+    fn a_misspelt_name_is_reported_with_the_similar_known_name() {
         for (misspelt, meant) in [
             ("ADMIN_API_SECRT", "ADMIN_API_SECRET"),
             ("OPEN_PAYMENT_URL", "OPEN_PAYMENTS_URL"),
@@ -84,12 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn known_names_and_those_of_the_system_are_not_told() {
+    fn known_names_and_those_of_the_system_are_not_reported() {
         assert_eq!(told(&["ADMIN_API_SECRET", "COOKIE_KEY", "SEED_FILE_LOCATION", "PATH", "HOME", "ENV_FILE"]), []);
     }
 
     #[test]
-    fn whatever_a_file_names_and_nothing_reads_is_told() {
+    fn a_name_in_a_file_that_nothing_reads_is_reported() {
         let path = std::env::temp_dir().join(format!("names-{}.env", std::process::id()));
         std::fs::write(&path, "ENABLE_FEES=true\nADMIN_PORT=3001\n").unwrap();
         let environment = Environment::of_file(&path).unwrap();

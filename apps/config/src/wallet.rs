@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
-/// Everything the wallet needs to know.
+/// The settings of the wallet.
 #[derive(Clone, Debug)]
 pub struct Wallet {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`.
     pub mode: Mode,
-    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
-    /// `fatal`, `silent`.
+    /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
+    /// `silent`.
     pub log_level: String,
     /// What all listeners have in common. The wallet has no public one: no page of it is for customers yet.
     pub listeners: Listeners,
@@ -32,7 +32,7 @@ pub struct Wallet {
     pub open_payments_url: Url,
     /// `GRAPHQL_URL`: the backend's Admin API.
     pub graphql_url: Url,
-    /// `OPERATOR_TENANT_ID`: the tenant the wallet acts for.
+    /// `OPERATOR_TENANT_ID`: the tenant for which the wallet acts.
     pub tenant_id: Uuid,
     /// `SIGNATURE_SECRET`: signs Admin API requests.
     pub admin_secret: Secret,
@@ -44,7 +44,7 @@ pub struct Wallet {
     pub unsigned_webhooks: UnsignedWebhooks,
     /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events. By default that of requests.
     pub webhook_signature_version: u32,
-    /// `WEBHOOK_TOLERANCE_MS`: greatest age of a webhook's signature.
+    /// `WEBHOOK_TOLERANCE_MS`: the greatest age of a webhook's signature.
     pub webhook_tolerance: Duration,
     /// `DATABASE_URL`: `sqlite:<file>` or `postgres://…`.
     pub database: DatabaseUrl,
@@ -61,11 +61,11 @@ pub struct Wallet {
     pub card_verification: CardVerification,
     /// `LIQUIDITY_TOPUP`: what is deposited when liquidity is low; 0 for nothing.
     pub liquidity_topup: u64,
-    /// What is to be said at the start.
+    /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
 
-/// Whether a webhook without any signature is accepted. One with a wrong signature never is.
+/// Whether a webhook without any signature is accepted. A webhook with a wrong signature is always refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsignedWebhooks {
     /// It is refused.
@@ -80,7 +80,7 @@ pub enum UnsignedWebhooks {
 pub enum CardVerification {
     /// The chip's cryptogram, counter and PIN are checked.
     Chip,
-    /// Any card data are accepted, as by the original's mock.
+    /// All card data are accepted, as in the original's mock.
     Off,
 }
 
@@ -90,19 +90,19 @@ pub enum FeePolicy {
     /// The fee; unused slippage goes back to the customer.
     #[default]
     FeePlusSent,
-    /// Everything the quote named.
+    /// The whole debit amount of the quote.
     FullDebit,
-    /// Nothing, as the reference's mock; leftovers are not withdrawn.
+    /// Nothing, as in the reference's mock. Remaining money is not withdrawn.
     Compat,
 }
 
 impl Wallet {
-    /// Reads and judges the section.
+    /// Reads and checks the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
-    /// Every variable this section reads.
+    /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)
     }
@@ -117,28 +117,12 @@ impl Wallet {
         let webhook_signature_version = r.number("WEBHOOK_SIGNATURE_VERSION", admin_signature_version, 0..=u32::MAX);
 
         let mode = r.mode();
-        let unsigned_webhooks = match (mode, r.text("WEBHOOK_SIGNATURE_SECRET")) {
-            (Mode::Development, None) => UnsignedWebhooks::Believed,
-            _ => UnsignedWebhooks::Refused,
-        };
-
-        if unsigned_webhooks == UnsignedWebhooks::Believed {
-            let text = "is not set: in development a webhook without a signature is believed; set it to the instance's \
-                        SIGNATURE_SECRET to have them refused";
-            r.notice("WEBHOOK_SIGNATURE_SECRET", text);
-        }
-
+        let unsigned_webhooks = read_unsigned_webhooks(r, mode);
         for name in ["SIGNATURE_SECRET", "WEBHOOK_SIGNATURE_SECRET"] {
             r.judge_secret(name);
         }
 
-        let verifications = [("chip", CardVerification::Chip), ("off", CardVerification::Off)];
-        let card_verification = r.one_of("CARD_VERIFICATION", CardVerification::Chip, &verifications);
-        if card_verification == CardVerification::Off {
-            let told = "is off: a caller that names a customer's wallet address pays with its card; remove it to have chips checked";
-            r.notice("CARD_VERIFICATION", told);
-        }
-
+        let card_verification = read_card_verification(r);
         read_not_built(r);
         let database = r.database("DATABASE_URL", "sqlite:./data/wallet.db");
         let policies = [
@@ -146,7 +130,7 @@ impl Wallet {
             ("full_debit", FeePolicy::FullDebit),
             ("compat", FeePolicy::Compat),
         ];
-        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
 
         Some(Self {
             mode,
@@ -158,7 +142,7 @@ impl Wallet {
             seed_file: r.text("SEED_FILE_LOCATION").map(PathBuf::from),
             key_pem: r.private_key("KEY_FILE"),
             fee_policy: r.one_of("FEE_POLICY", FeePolicy::default(), &policies),
-            auto_create_address: r.flag("AUTO_CREATE_ADDRESS", true),
+            auto_create_address: r.flag("AUTO_CREATE_ADDRESS", ByDefault::On),
             card_verification,
             liquidity_topup: r.number("LIQUIDITY_TOPUP", 1_000_000, 0..=u64::MAX),
             open_payments_url: open_payments_url?,
@@ -175,6 +159,28 @@ impl Wallet {
     }
 }
 
+/// Whether webhooks without a signature are accepted.
+fn read_unsigned_webhooks(r: &mut Reader<'_>, mode: Mode) -> UnsignedWebhooks {
+    if mode != Mode::Development || r.text("WEBHOOK_SIGNATURE_SECRET").is_some() {
+        return UnsignedWebhooks::Refused;
+    }
+    let text = "is not set: in development a webhook without a signature is accepted; set it to the instance's \
+                SIGNATURE_SECRET to refuse such webhooks";
+    r.notice("WEBHOOK_SIGNATURE_SECRET", text);
+    UnsignedWebhooks::Believed
+}
+
+fn read_card_verification(r: &mut Reader<'_>) -> CardVerification {
+    let verifications = [("chip", CardVerification::Chip), ("off", CardVerification::Off)];
+    let verification = r.one_of("CARD_VERIFICATION", CardVerification::Chip, &verifications);
+    if verification == CardVerification::Off {
+        let text = "is off: any caller that names a customer's wallet address can pay with the customer's card; remove \
+                    it to check chips";
+        r.notice("CARD_VERIFICATION", text);
+    }
+    verification
+}
+
 /// Variables of the original's wallet that have no effect here, with the reason.
 fn read_not_built(r: &mut Reader<'_>) {
     let pages = [
@@ -188,9 +194,9 @@ fn read_not_built(r: &mut Reader<'_>) {
     ];
     r.no_effect(&pages, "this wallet has no consent page yet");
     r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
-    if r.flag("IS_TENANT", false) {
-        let reason = "cannot be true yet: this wallet would act as the operator instead of as a tenant; make the tenant \
-                      with createTenant, and name it with OPERATOR_TENANT_ID and SIGNATURE_SECRET";
+    if r.flag("IS_TENANT", ByDefault::Off) {
+        let reason = "cannot be true yet: this wallet would act as the operator and not as a tenant; create the \
+                      tenant with createTenant, and name it with OPERATOR_TENANT_ID and SIGNATURE_SECRET";
         r.problem("IS_TENANT", reason);
     }
 }
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn unsigned_webhooks_are_believed_in_development_only_and_only_without_a_secret_for_them() {
+    fn unsigned_webhooks_are_accepted_in_development_only_and_only_without_a_secret_for_them() {
         let mut environment = Environment::of(REQUIRED);
         let believed = |environment: &Environment| Wallet::from_environment(environment).unwrap().unsigned_webhooks;
         assert_eq!(believed(&environment), UnsignedWebhooks::Believed);

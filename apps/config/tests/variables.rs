@@ -50,7 +50,7 @@ fn with<'a>(more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Environment {
 }
 
 #[test]
-fn every_variable_of_rafiki_makes_a_difference_or_is_told_of() {
+fn every_variable_of_rafiki_has_an_effect_or_is_reported() {
     let folder = std::env::temp_dir().join(format!("rafiki-variables-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = |name: &str, content: &str| {

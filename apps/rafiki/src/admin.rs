@@ -22,7 +22,7 @@ pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
     let institution = institutions::chosen(&known, options.at.as_deref())?;
     let variables = match &options.variables {
         Some(text) => serde_json::from_str(text).map_err(|error| {
-            Failure::Check(format!("--variables is no JSON ({error}); write it as '{{\"first\": 10}}'"))
+            Failure::Check(format!("--variables is not JSON ({error}); write it as '{{\"first\": 10}}'"))
         })?,
         None => Value::Object(serde_json::Map::new()),
     };

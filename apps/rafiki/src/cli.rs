@@ -24,12 +24,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run two complete, peered institutions in this process, nothing to install.
+    /// Run two complete, peered institutions in this process. Nothing has to be installed.
     Dev(DevOptions),
     /// Send money between wallet addresses and show what moved.
     ///
     /// Ends with 0 when the payment is completed; 3 unknown receiver, 4 not enough money or liquidity, 5 an institution
-    /// does not answer, 6 amount too small, 7 not confirmed, 8 stopped while the payment goes on, 2 wrong arguments, 1
+    /// does not answer, 6 amount too small, 7 not confirmed, 8 stopped while the payment continues, 2 wrong arguments, 1
     /// any other error.
     Pay(Box<PayOptions>),
     /// Present a virtual card of the playground at a merchant's virtual terminal, and show the receipt.
@@ -46,9 +46,9 @@ pub(crate) enum Command {
     Payment(Box<PaymentOptions>),
     /// Send one signed request to the Admin API and show the answer; docs/admin-api.md has more.
     Admin(Box<AdminOptions>),
-    /// Ask another node to become a peer, or to go on as one with new tokens.
+    /// Ask another node to become a peer, or to renew the tokens of an existing peering.
     ///
-    /// Each side gives the other credit by itself, so packets flow both ways when both have done this. Ends with 0 when the
+    /// Each side decides alone how much credit it gives to the other. Packets flow both ways after both have done this. Ends with 0 when the
     /// peering is made, 1 when it is refused, 5 when the own institution does not answer.
     Peer(Box<PeerOptions>),
     /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
@@ -81,7 +81,7 @@ pub(crate) enum Command {
     ///
     /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Console,
-    /// Run the service of exchange rates: what is in a file, also after the file has changed. Configured by the
+    /// Run the service of exchange rates. It serves the rates of a file, and reads it again after a change. Configured by the
     /// environment.
     ///
     /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
@@ -90,7 +90,7 @@ pub(crate) enum Command {
     Migrate(RoleOptions),
     /// Take over a running Rafiki 2.4. Its two databases are copied into ours, as the environment configures them.
     ///
-    /// Shows a plan, moves everything, and compares both. May be repeated: a second run moves what changed since. Ends
+    /// Shows a plan, moves everything, and compares both. May be repeated: a second run moves what has changed since the first. Ends
     /// with 0 when every total is equal, 1 when not or when rows cannot be moved, 3 when the old databases cannot be
     /// read. docs/moving-in.md describes every step.
     Import(Box<ImportOptions>),
@@ -106,9 +106,9 @@ pub(crate) enum Command {
     /// every minute what was counted. No client waits for ours. Runs until it is stopped, and ends with 1 if something
     /// differed. docs/moving-in.md describes it.
     Shadow(ShadowOptions),
-    /// Look at the configuration.
+    /// Check the configuration.
     Config(ConfigOptions),
-    /// Look at a ledger.
+    /// Check a ledger.
     Ledger(LedgerOptions),
 }
 
@@ -131,11 +131,11 @@ impl Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "TRUST_PROXY, SIGNATURE_PUBLIC_URL and SIGNATURE_ANY_HOST in the environment hold for both \
+#[command(after_help = "TRUST_PROXY, SIGNATURE_PUBLIC_URL and SIGNATURE_ANY_HOST in the environment apply to both \
                         institutions, so that clients that insist on https can reach them through a proxy. So do ENABLE_TELEMETRY, \
                         ENABLE_TELEMETRY_TRACES and the collectors that go with them.")]
 pub(crate) struct DevOptions {
-    /// Where databases and keys are kept.
+    /// The folder of databases and keys.
     #[arg(long, default_value = "./data")]
     pub(crate) data_dir: PathBuf,
     /// Delete all data and start over.
@@ -144,13 +144,13 @@ pub(crate) struct DevOptions {
     /// Run one institution only. The other is expected on its own ports.
     #[arg(long, value_enum)]
     pub(crate) only: Option<InstitutionName>,
-    /// Do not make them peers: that is left to `rafiki peer`.
+    /// Do not make the two institutions peers. `rafiki peer` can do that later.
     #[arg(long)]
     pub(crate) unpeered: bool,
     /// First of forty ports to use instead of 3000… and 4000….
     #[arg(long, value_name = "BASE", value_parser = port_base)]
     pub(crate) ports: Option<u16>,
-    /// PostgreSQL server for all data, as postgres://user@host:port; databases are created.
+    /// PostgreSQL server for all data, as postgres://user@host:port. The databases are created on it.
     #[arg(long, value_name = "URL", value_parser = database_server)]
     pub(crate) database: Option<Url>,
     /// Prefix of the database names on that server.
@@ -171,13 +171,15 @@ pub(crate) struct DevOptions {
 /// Room for forty ports.
 fn port_base(text: &str) -> Result<u16, String> {
     let base = text.parse::<u16>().ok().filter(|base| (1..=u16::MAX - 40).contains(base));
-    base.ok_or_else(|| "name the first of forty ports, for example 5000; leave it out for 3000… and 4000…".to_owned())
+    base.ok_or_else(|| {
+        "give the first of forty ports, for example 5000; without it the ports are 3000… and 4000…".to_owned()
+    })
 }
 
 fn database_server(text: &str) -> Result<Url, String> {
     let server = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
     server.ok_or_else(|| {
-        "name a PostgreSQL server as postgres://user@host:port; without it everything is kept in SQLite files in \
+        "name a PostgreSQL server as postgres://user@host:port; without it all data is in SQLite files in \
          --data-dir"
             .to_owned()
     })
@@ -319,19 +321,19 @@ pub(crate) struct AdminOptions {
 pub(crate) struct PeerOptions {
     /// The peering URL of the other node, for example `https://peers.bank.example`, with `?invitation=…` if it asks for one.
     pub(crate) url: Url,
-    /// What is exchanged, for example USD/2: code and decimal places of an asset that both have.
+    /// The asset of the peering, for example USD/2: code and decimal places. Both nodes must have it.
     #[arg(long, value_name = "CODE/SCALE")]
     pub(crate) asset: String,
-    /// What the peer may owe us from now on, more than before.
+    /// How much more than before the peer may owe us.
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) liquidity: Option<String>,
-    /// What people call it; by default what it calls itself.
+    /// A name for people. By default the name that the node gives itself.
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// The largest packet, in the asset's smallest unit.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) max_packet: Option<u64>,
-    /// An event tells when its liquidity falls to this, in the asset's smallest unit.
+    /// An event is sent when its liquidity falls to this amount, in the asset's smallest unit.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threshold: Option<u64>,
     /// Which institution of the playground asks, by a part of its name: cloud, happy.
@@ -361,10 +363,10 @@ pub(crate) struct KnownOptions {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct PayAmount {
-    /// Pay exactly this, fees included, in the payer's currency.
+    /// Pay exactly this amount, fees included, in the payer's currency.
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) send: Option<String>,
-    /// Let the payee get exactly this, in the payee's currency.
+    /// Deliver exactly this amount, in the payee's currency.
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) receive: Option<String>,
 }
@@ -428,7 +430,7 @@ impl FromStr for RoleFile {
         };
         let role = RoleName::from_str(role, true).map_err(|_| {
             format!(
-                "{role:?} is no role; write backend, auth, wallet, card-service, point-of-sale, console or rates, and =FILE behind it if its variables are in a file"
+                "{role:?} is not a role; write backend, auth, wallet, card-service, point-of-sale, console or rates, and add =FILE if its variables are in a file"
             )
         })?;
         Ok(Self { role, file })
@@ -630,7 +632,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_wrongly_is_told_in_the_users_words() {
+    fn wrong_options_are_reported_in_the_users_words() {
         let told = |line: &[&str]| Cli::try_parse_from(line).unwrap_err().to_string();
         for ports in ["0", "65530", "-1", "many"] {
             assert!(told(&["rafiki", "dev", &format!("--ports={ports}")]).contains("first of forty ports"), "{ports}");

@@ -65,13 +65,13 @@ impl ClusterReport {
         // Everything else takes longer with more accounts. This only checks that the cluster answers.
         let first = tokio::time::timeout(ANSWER, ledger.accounts(vec![AccountId::from_u128(1)])).await;
         if !matches!(first, Ok(Ok(_))) {
-            let silent = "no replica of the TigerBeetle cluster answers; see that it runs, and that the addresses and the \
+            let silent = "no replica of the TigerBeetle cluster answers; check that it runs, and that the addresses and the \
                           cluster id are right";
             return Err(Failure::Unreadable(silent.to_owned()));
         }
         let totals = ledger.totals().await.map_err(|error| failed(&error))?;
         if !totals.are_balanced() && !totals.of_one_instant {
-            let busy = "the cluster is too busy to be summed at one instant; verify it again in a quieter moment";
+            let busy = "the cluster is too busy to read its sums at one instant; verify it again at a quieter time";
             return Err(Failure::Unreadable(busy.to_owned()));
         }
         let peers = ledger.flow_into(AccountKind::Peer as u16, TRANSFER).await.map_err(|error| failed(&error))?;
@@ -119,7 +119,7 @@ impl fmt::Display for ClusterReport {
                 sums.credits_pending.to_string(),
             ]);
         }
-        f.write_str(&table.render(2))
+        f.write_str(&table.render_indented())
     }
 }
 

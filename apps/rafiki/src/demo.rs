@@ -1,4 +1,5 @@
 //! `rafiki demo`: both institutions in a temporary folder, three payments, and a check that no money was made or lost.
+//! The playground that stays is in `dev`.
 
 use std::sync::Arc;
 

@@ -29,7 +29,7 @@ struct Plan {
 impl Plan {
     fn of(role: RoleName, environment: &Environment) -> Result<Self, ConfigError> {
         const BACKEND: &[Migrations] = &[payments_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
-        const AUTH: &[Migrations] = &[auth_store::MIGRATIONS, shared_cache::MIGRATIONS];
+        const AUTH: &[Migrations] = &[auth_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
         const WALLET: &[Migrations] = &[jobs::MIGRATIONS, wallet::MIGRATIONS];
         const CARD_SERVICE: &[Migrations] = &[jobs::MIGRATIONS, card_service::MIGRATIONS];
         const POINT_OF_SALE: &[Migrations] = &[jobs::MIGRATIONS, point_of_sale::MIGRATIONS];

@@ -36,8 +36,17 @@ impl Table {
         self
     }
 
-    /// The lines, each indented by `indent` spaces.
-    pub(crate) fn render(&self, indent: usize) -> String {
+    /// The lines.
+    pub(crate) fn render(&self) -> String {
+        self.lines("")
+    }
+
+    /// The lines, each indented by two spaces.
+    pub(crate) fn render_indented(&self) -> String {
+        self.lines("  ")
+    }
+
+    fn lines(&self, indent: &str) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -45,7 +54,7 @@ impl Table {
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
         for row in &self.rows {
-            let mut line = " ".repeat(indent);
+            let mut line = indent.to_owned();
             for (column, cell) in row.iter().enumerate() {
                 let width = widths[column];
                 // Writing to a string does not fail.
@@ -70,6 +79,6 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new().align_right(&[1]);
         table.row(["a", "1"]).row(["bcd", "200"]);
-        assert_eq!(table.render(2), "  a      1\n  bcd  200\n");
+        assert_eq!(table.render_indented(), "  a      1\n  bcd  200\n");
     }
 }

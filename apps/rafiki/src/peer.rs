@@ -68,7 +68,7 @@ fn refused(error: AdminError) -> Failure {
 /// `USD/2`.
 fn read_asset(text: &str) -> Result<Asset, Failure> {
     let asset = text.split_once('/').and_then(|(code, scale)| Asset::new(code, scale.parse().ok()?).ok());
-    asset.ok_or_else(|| Failure::Check(format!("{text:?} is no asset; write code and decimal places, as in USD/2")))
+    asset.ok_or_else(|| Failure::Check(format!("{text:?} is not an asset; write code and decimal places, as in USD/2")))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(crate) enum Unusable {
 }
 
 const BACKEND: &[&str] = &["payments", "jobs", "shared_cache", "moving"];
-const AUTH: &[&str] = &["auth", "shared_cache"];
+const AUTH: &[&str] = &["auth", "jobs", "shared_cache"];
 const CARD_SERVICE: &[&str] = &["card_service", "jobs"];
 const POINT_OF_SALE: &[&str] = &["point_of_sale", "jobs"];
 const WALLET: &[&str] = &["wallet", "jobs"];

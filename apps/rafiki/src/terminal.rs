@@ -48,7 +48,7 @@ async fn carry_out(database: &Database, command: TerminalCommand) -> Result<(), 
         TerminalCommand::Revoke { id } => {
             let revoked = PointOfSale::revoke_terminal(database, &id, SystemClock.now()).await.map_err(failed)?;
             if !revoked {
-                return Err(Failure::Check(format!("no terminal {id} is believed; see rafiki terminal list")));
+                return Err(Failure::Check(format!("no terminal {id} is registered; see rafiki terminal list")));
             }
             say("revoked\n");
         }
@@ -58,7 +58,7 @@ async fn carry_out(database: &Database, command: TerminalCommand) -> Result<(), 
                 let state = if terminal.is_revoked { "revoked" } else { "believed" };
                 table.row([terminal.id.as_str(), &terminal.merchant, &terminal.name, state]);
             }
-            say(&table.render(0));
+            say(&table.render());
         }
     }
 

@@ -1,4 +1,5 @@
 //! `rafiki ledger verify`, and the checks of a demonstration on both institutions' ledgers.
+//! The checks themselves are in `ledger-verify`.
 
 use std::fmt;
 
@@ -37,7 +38,7 @@ pub(crate) async fn run(options: &LedgerOptions) -> Result<(), Failure> {
             report.sound
         }
     };
-    if sound { Ok(()) } else { Err(Failure::Check("the ledger is not sound".to_owned())) }
+    if sound { Ok(()) } else { Err(Failure::Check("the ledger is damaged; see the report above".to_owned())) }
 }
 
 fn show(json: bool, document: &impl Serialize, text: &impl fmt::Display) {
@@ -82,7 +83,7 @@ impl fmt::Display for LedgerReport {
                 totals.credits_posted.to_string(),
             ]);
         }
-        f.write_str(&table.render(2))?;
+        f.write_str(&table.render_indented())?;
         if let Some(bad) = &report.first_bad {
             writeln!(f, "  entry {}: {}", bad.seq, bad.reason)?;
         }

@@ -1,4 +1,5 @@
 //! What the resolvers use: the services, the settings, and the caller.
+//! The resolvers are in `queries`, `mutations` and `types`.
 
 use std::sync::Arc;
 use std::time::Duration;

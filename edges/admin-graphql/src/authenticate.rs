@@ -16,7 +16,7 @@ use crate::AdminApiParts;
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unauthenticated {
-    #[error("the header {0} is missing, sent twice or unreadable")]
+    #[error("the header {0} is missing, was sent twice, or cannot be read")]
     Header(&'static str),
     #[error("there is no such tenant")]
     UnknownTenant,

@@ -1,4 +1,5 @@
 //! The one place where refusals become GraphQL errors: message and `extensions.code`.
+//! Errors of the transport and of the syntax are in `http-kit`.
 
 use async_graphql::{Error, ErrorExtensions};
 use payments::administration as a;
@@ -222,6 +223,10 @@ codes! {
         E::UnknownPayment => NotFound,
         E::WrongState => Conflict,
         E::AlreadyActioned => Forbidden,
+    }
+    p::DecidePartialPaymentError {
+        E::UnknownPayment => NotFound,
+        E::WrongState => BadUserInput,
     }
     p::CompleteIncomingPaymentError {
         E::UnknownPayment => NotFound,

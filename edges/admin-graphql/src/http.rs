@@ -1,4 +1,5 @@
 //! The listener: one endpoint for signed GraphQL requests, and one for the health of the process.
+//! Signatures are checked in `authenticate`; limits are in `http-kit`.
 
 use axum::Router;
 use axum::body::Body;

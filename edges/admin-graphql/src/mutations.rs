@@ -1,4 +1,5 @@
 //! The mutations, one file per subject.
+//! The queries are in `queries`.
 
 pub(crate) mod assets;
 pub(crate) mod incoming_payments;

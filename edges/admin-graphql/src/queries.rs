@@ -1,4 +1,5 @@
 //! The queries, one file per subject.
+//! The mutations are in `mutations`.
 
 pub(crate) mod directory;
 pub(crate) mod payments;

@@ -1,4 +1,5 @@
 //! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject`.
+//! Object types are in `types`.
 
 use async_graphql::{InputType, InputValueError, InputValueResult, Number, Pos, Scalar, ScalarType, Value};
 use outside_text::METADATA_MAX;

@@ -1,4 +1,5 @@
 //! The schema, assembled.
+//! Its parts are in `queries`, `mutations` and `types`.
 
 use async_graphql::{EmptySubscription, Schema, SchemaBuilder};
 

@@ -1,4 +1,5 @@
 //! The object types of the schema, one file per entity: how a value of the model is shown.
+//! How a value is found is in `queries`.
 
 pub(crate) mod accounting;
 pub(crate) mod amount;

@@ -1,4 +1,5 @@
 //! The checks of `Accept` and `Content-Type` that every route makes first.
+//! What a body must contain is checked in `gnap`.
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};

@@ -1,4 +1,5 @@
 //! `POST` and `DELETE /continue/{id}`.
+//! The rules are in `services/auth`.
 
 use axum::Json;
 use axum::extract::{Path, State};

@@ -95,7 +95,7 @@ impl From<ClientError> for ApiError {
     fn from(error: ClientError) -> Self {
         let status = match error {
             ClientError::Unknown(ref cause) => {
-                tracing::info!(reason = %cause, "a client's key could not be had");
+                tracing::info!(reason = %cause, "a client's key could not be retrieved");
                 StatusCode::BAD_REQUEST
             }
             ClientError::Unavailable => {

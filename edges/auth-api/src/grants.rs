@@ -1,4 +1,5 @@
 //! `POST /{tenant}` and `GET /discovery`.
+//! The rules are in `services/auth`.
 
 use axum::Json;
 use axum::extract::{Path, State};

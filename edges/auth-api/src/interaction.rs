@@ -1,4 +1,5 @@
 //! `/grant/{id}/{nonce}` of the interaction listener, for identity providers.
+//! The pages of the owner's browser are in `interact`.
 
 use auth::InteractionDetails;
 use auth_model::Choice;

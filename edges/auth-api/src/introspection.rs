@@ -1,4 +1,5 @@
 //! `POST /` of the introspection listener.
+//! The token's own routes are in `tokens`.
 
 use axum::Json;
 use axum::extract::State;

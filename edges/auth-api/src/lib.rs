@@ -127,13 +127,9 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     let continuations = Router::new()
         .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
         .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke));
-    let client_facing = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/discovery", get(grants::discover))
+    let client_facing = client_facing()
         .merge(limit_requests(grant_requests, limit(settings.grant_requests)))
-        .merge(limit_requests(continuations, limit(settings.continuations)))
-        .route("/interact/{id}/{nonce}", get(interact::start))
-        .route("/interact/{id}/{nonce}/finish", get(interact::finish));
+        .merge(limit_requests(continuations, limit(settings.continuations)));
     let client_facing = limit_guesses(client_facing, limit(settings.failures));
 
     let interaction = Router::new()
@@ -165,6 +161,15 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         service: services(finish(service)),
         admin: finish(admin),
     }
+}
+
+/// What clients and browsers of owners call, except the routes with a limit for each address.
+fn client_facing() -> Router<Api> {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/discovery", get(grants::discover))
+        .route("/interact/{id}/{nonce}", get(interact::start))
+        .route("/interact/{id}/{nonce}/finish", get(interact::finish))
 }
 
 /// `GET /healthz`

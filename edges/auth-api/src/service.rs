@@ -1,12 +1,14 @@
 //! `/tenant` of the service listener: the backend reports its tenants.
+//! Introspection has a listener of its own; see `introspection`.
 
 use auth::{TenantChange, TenantData};
-use auth_model::{Change, TenantId};
+use auth_model::TenantId;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{MethodRouter, patch, post};
 use clock::Timestamp;
 use http::StatusCode;
+use outside_text::FieldChange;
 use serde::Deserialize;
 use url::Url;
 
@@ -75,9 +77,9 @@ struct NewTenant {
 struct Changes {
     api_secret: Option<String>,
     #[serde(default)]
-    idp_consent_url: Change<Url>,
+    idp_consent_url: FieldChange<Url>,
     #[serde(default)]
-    idp_secret: Change<String>,
+    idp_secret: FieldChange<String>,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +117,7 @@ pub(crate) async fn update(
     if let Some(secret) = &changes.api_secret {
         require_text("apiSecret", secret)?;
     }
-    if let Change::Set(url) = &changes.idp_consent_url {
+    if let Some(url) = changes.idp_consent_url.new_value() {
         require_web_page(Some(url))?;
     }
     let Ok(id) = id.parse::<TenantId>() else { return Err(not_found().await) };

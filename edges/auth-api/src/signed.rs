@@ -1,4 +1,5 @@
 //! A request with a signature to verify: its parts as they were received.
+//! The check itself is in `services/auth`.
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;

@@ -1,4 +1,5 @@
 //! `POST` and `DELETE /token/{id}`.
+//! Looking a token up is in `introspection`.
 
 use axum::Json;
 use axum::extract::{Path, State};

@@ -1,4 +1,5 @@
 //! Two institutions that become peers over real sockets, and nodes that try to get more than they are allowed.
+//! Payments over such a peering are tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -316,7 +317,7 @@ on_each_database! {
         assert_eq!(*seen.lock().unwrap(), [None]);
     }
 
-    async fn who_may_peer_and_how_many_is_the_operators_word(database) {
+    async fn the_operator_decides_which_and_how_many_nodes_may_peer(database) {
         let offer = Offer { initial_liquidity: 0, peers_max: 1, invitation: Some(Secret::new("welcome here")) };
         let bob = Node::offering(database, "bob", offer).await;
         let alice = Node::open(TestDatabase::sqlite().await, "alice").await;
@@ -326,7 +327,7 @@ on_each_database! {
         alice.peer_by_url(&format!("{}?invitation=welcome+here", bob.url), 0).await.unwrap();
         alice.peer_by_url(&bob.url, 0).await.unwrap();
         let carol = Node::open(TestDatabase::sqlite().await, "carol").await;
-        assert!(reason(carol.peer_by_url(&format!("{}?invitation=welcome+here", bob.url), 0).await).contains("as many"));
+        assert!(reason(carol.peer_by_url(&format!("{}?invitation=welcome+here", bob.url), 0).await).contains("no room"));
         assert_eq!(bob.peers().await.len(), 1);
     }
 
@@ -343,7 +344,7 @@ on_each_database! {
         let usd = alice.institution.administration.create_asset(tenant, new).await.unwrap();
         let wanted = PeerByUrl { asset_id: usd.id, ..alice.wanted(&bob.url, 0) };
         let told = reason(peering.peer_by_url(alice.institution.operator(), wanted.clone()).await);
-        assert!(told.contains("another tenant's"), "{told}");
+        assert!(told.contains("another tenant"), "{told}");
         let homeless = peering.peer_by_url(tenant, wanted.clone()).await;
         assert!(matches!(homeless, Err(PeerByUrlError::InvalidIlpConfiguration)), "{homeless:?}");
         assert_eq!(bob.peers().await.len(), 0, "nothing was asked");
@@ -366,7 +367,7 @@ on_each_database! {
         assert_eq!(alice.liquidity().await, 40);
     }
 
-    async fn what_is_in_the_way_is_told_in_the_words_of_the_protocol(database) {
+    async fn obstacles_are_reported_in_the_words_of_the_protocol(database) {
         let bob = Node::open(database, "bob").await;
         let mut document = stranger("test.alice", "t");
         document["asset"]["scale"] = json!(9);
@@ -393,7 +394,7 @@ on_each_database! {
         assert_eq!(bob.peers().await.len(), 0);
     }
 
-    async fn who_asks_too_often_is_told_when_to_come_again(database) {
+    async fn a_caller_that_asks_too_often_learns_when_to_ask_again(database) {
         let bob = Node::open(database, "bob").await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -405,6 +406,6 @@ on_each_database! {
         tokio::spawn(http_kit::serve(listener, api(&bob.institution, 1), serving, std::future::pending()));
         let alice = Node::open(TestDatabase::sqlite().await, "alice").await;
         alice.peer_by_url(&url, 0).await.unwrap();
-        assert!(reason(alice.peer_by_url(&url, 0).await).contains("too often"));
+        assert!(reason(alice.peer_by_url(&url, 0).await).contains("too many requests"));
     }
 }

@@ -39,7 +39,7 @@ pub(crate) enum NotBelieved {
              or set CARD_UNSIGNED_REQUESTS=believed at the card service"
     )]
     Unsigned,
-    #[error("the signature names no key (keyid)")]
+    #[error("the signature does not name a key (keyid)")]
     NoKeyId,
     #[error("incomingPaymentUrl does not end in /<tenant>/incoming-payments/<id>, so no key can be found for it")]
     NoInstitution,

@@ -153,7 +153,7 @@ async fn answer_when_settled(service: &CardService, request_id: Uuid) -> Respons
 }
 
 fn unavailable(error: &database::Error) -> Response {
-    tracing::error!(error = error as &dyn std::error::Error, "a card request was not dealt with");
+    tracing::error!(error = error as &dyn std::error::Error, "a card request was not handled");
     let told = "the card service cannot reach its database; send the same request again";
     refusal(StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"), told, Retry::Later)
 }

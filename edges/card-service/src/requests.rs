@@ -100,8 +100,8 @@ impl CardService {
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
         match self.inner.store.forget(self.now().saturating_sub(KEPT)).await {
             Ok(0) => {}
-            Ok(count) => tracing::info!(count, "forgot old card requests"),
-            Err(error) => tracing::warn!(%error, "old card requests were not forgotten"),
+            Ok(count) => tracing::info!(count, "old card requests were deleted"),
+            Err(error) => tracing::warn!(%error, "old card requests were not deleted"),
         }
         self.inner.worker.clone().run(shutdown).await;
     }

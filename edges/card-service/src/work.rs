@@ -30,7 +30,7 @@ const SETTINGS: WorkerSettings = WorkerSettings {
 };
 /// How often the instance may fail to create the payment.
 const REFUSALS_MAX: u32 = 3;
-const TOO_LATE: &str = "The card service waited in vain for a decision.";
+const TOO_LATE: &str = "The card service got no decision in time.";
 
 pub(crate) fn worker(work: RequestWorker, entropy: Arc<dyn Entropy>) -> Worker {
     let (database, clock) = (work.store.database().clone(), Arc::clone(&work.clock));
@@ -113,7 +113,7 @@ impl RequestWorker {
         if admin.wallet_address_by_url(&request.sender_wallet_address).await?.is_none() {
             return Ok(Some(Outcome::declined(
                 Declined::UnknownWalletAddress,
-                format!("there is no wallet address {} here", request.sender_wallet_address),
+                format!("this institution has no wallet address {}", request.sender_wallet_address),
             )));
         }
         let receiver = match admin.receiver(&request.incoming_payment_url).await {
@@ -122,7 +122,7 @@ impl RequestWorker {
             Err(error) => return Ok(Some(Outcome::declined(Declined::InvalidReceiver, error.to_string()))),
         };
         if receiver.completed || receiver.expires_at.is_some_and(|end| end <= self.clock.now()) {
-            let told = "the incoming payment takes no more money";
+            let told = "the incoming payment accepts no more money";
             return Ok(Some(Outcome::declined(Declined::InvalidReceiver, told)));
         }
         let agrees = receiver.incoming_amount.as_ref().is_some_and(|asked| request.amount.agrees_with(asked));
@@ -134,7 +134,10 @@ impl RequestWorker {
     async fn create(&self, admin: &AdminClient, kept: &StoredRequest, attempt: u32) -> Result<Next, AdminError> {
         let request = &kept.request;
         let Some(address) = admin.wallet_address_by_url(&request.sender_wallet_address).await? else {
-            return Ok(Next::End(Outcome::declined(Declined::UnknownWalletAddress, "the wallet address is gone")));
+            return Ok(Next::End(Outcome::declined(
+                Declined::UnknownWalletAddress,
+                "the wallet address no longer exists",
+            )));
         };
         let card = CardDetails {
             request_id: request.request_id,

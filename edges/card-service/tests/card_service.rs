@@ -1,5 +1,6 @@
 //! The card service against an instance that the test plays: recorded requests in, recorded answers out, and every
 //! payment once.
+//! The real instance is tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -268,7 +269,7 @@ testkit::on_each_database! {
         assert_eq!((status, &told["error"]["code"]), (StatusCode::CONFLICT, &json!("request_id_reused")));
     }
 
-    async fn refusals_of_the_account_servicing_entity_are_told_as_recorded(database) {
+    async fn refusals_of_the_account_servicing_entity_are_answered_as_recorded(database) {
         let bench = Bench::new(database, Links::Open).await;
         bench.instance.set("CANCELLED", json!({"cardPaymentFailureReason": "invalid_signature"}));
         let expected = json!({"requestId": REQUEST,
@@ -316,7 +317,7 @@ testkit::on_each_database! {
         assert_eq!((status, &told["result"]["code"]), (StatusCode::CREATED, &json!("approved")));
     }
 
-    async fn whatever_can_be_refused_is_refused_before_a_payment_exists(database) {
+    async fn every_refusal_comes_before_a_payment_exists(database) {
         let bench = Bench::new(database, Links::Open).await;
         let case = |number: u128, change: &dyn Fn(&mut Value)| {
             let mut body = bench.recorded();
@@ -342,14 +343,14 @@ testkit::on_each_database! {
         assert_eq!(bench.instance.calls_of("PayIncomingPayment").len(), 0);
     }
 
-    async fn an_instance_that_makes_no_payment_is_told_of_with_its_reason(database) {
+    async fn an_instance_that_makes_no_payment_is_reported_with_its_reason(database) {
         let bench = Bench::new(database, Links::Open).await;
         bench.instance.errors.lock().unwrap().push(("PayIncomingPayment", "INACTIVE"));
         let (told, answer) = bench.paid(&bench.recorded()).await;
         assert_eq!((told.as_u16(), &answer["error"]["code"]), (400, &json!("inactive_wallet_address")));
     }
 
-    async fn events_are_believed_with_their_signature_only_and_nobody_need_wait_for_them(database) {
+    async fn events_are_accepted_with_their_signature_only_and_work_does_not_wait_for_them(database) {
         let bench = Bench::new(database, Links::Open).await;
         let event = |kind: &str, request: &str| json!({"id": Uuid::from_u128(5), "type": kind,
             "data": {"id": PAYMENT, "cardDetails": {"requestId": request}}});

@@ -24,7 +24,8 @@ async fn main() {
     let clock = Arc::new(SystemClock);
     let fake = fake::Fake::new(clock.now());
     let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let graphql_url = format!("http://{}/graphql", api.local_addr().unwrap()).parse().unwrap();
+    let address = api.local_addr().unwrap();
+    let graphql_url = format!("http://{address}/graphql").parse().unwrap();
     let router = fake.router();
     tokio::spawn(async move { axum::serve(api, router).await });
 
@@ -38,6 +39,7 @@ async fn main() {
     let settings = ConsoleSettings {
         institution: "Cloud Nine Wallet".to_owned(),
         graphql_url,
+        auth_graphql_url: Some(format!("http://{address}/auth/graphql").parse().unwrap()),
         signature_version: 1,
         open_payments_url: "https://cloud-nine.example".parse().unwrap(),
         cookie_secret: "of this example only".to_owned(),

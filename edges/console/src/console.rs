@@ -15,8 +15,10 @@ use uuid::Uuid;
 
 use crate::audit::{Audit, AuditError};
 use crate::files;
+use crate::following::Following;
 use crate::seal::Seal;
 use crate::session::{Lifetimes, Session};
+use crate::subject::Followed;
 
 /// Whether browsers also send cookies over plain http.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct ConsoleSettings {
     pub institution: String,
     /// The Admin API, `…/graphql`.
     pub graphql_url: Url,
+    /// The Admin API of the authorization server, which has the grants.
+    pub auth_graphql_url: Option<Url>,
     /// The version of signatures.
     pub signature_version: u32,
     /// The beginning of wallet addresses of tenants without a setting of their own.
@@ -99,6 +103,7 @@ struct ConsoleCore {
     ports: ConsolePorts,
     seal: Seal,
     audit: Audit,
+    following: Following<Followed>,
     version: String,
     suffix: String,
 }
@@ -110,7 +115,15 @@ impl Console {
         let seal = Seal::new(&settings.cookie_secret, Arc::clone(&ports.entropy));
         // Cookies do not depend on the port, so two consoles on one host need cookies with different names.
         let suffix = hex::encode(&Sha256::digest(settings.graphql_url.as_str())[..4]);
-        Ok(Self(Arc::new(ConsoleCore { settings, ports, seal, audit, version: files::version(), suffix })))
+        Ok(Self(Arc::new(ConsoleCore {
+            settings,
+            ports,
+            seal,
+            audit,
+            following: Following::default(),
+            version: files::version(),
+            suffix,
+        })))
     }
 
     pub(crate) fn settings(&self) -> &ConsoleSettings {
@@ -123,6 +136,10 @@ impl Console {
 
     pub(crate) fn audit(&self) -> &Audit {
         &self.0.audit
+    }
+
+    pub(crate) fn following(&self) -> &Following<Followed> {
+        &self.0.following
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {
@@ -159,6 +176,18 @@ impl Console {
     pub(crate) fn client(&self, credentials: Credentials) -> AdminClient {
         let (settings, ports) = (&self.0.settings, &self.0.ports);
         AdminClient::new(settings.graphql_url.clone(), credentials, ports.http.clone(), Arc::clone(&ports.clock))
+    }
+
+    /// The authorization server's Admin API in the name of a session.
+    pub(crate) fn grants_of(&self, session: &Session) -> Option<AdminClient> {
+        let (settings, ports) = (&self.0.settings, &self.0.ports);
+        let url = settings.auth_graphql_url.clone()?;
+        let credentials = Credentials {
+            tenant_id: session.tenant_id,
+            secret: session.secret.clone(),
+            signature_version: settings.signature_version,
+        };
+        Some(AdminClient::of_auth(url, credentials, ports.http.clone(), Arc::clone(&ports.clock)))
     }
 
     /// The Admin API in the name of a session.

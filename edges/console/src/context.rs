@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use admin_client::{AdminClient, AdminError, ErrorCode, Mutation, PageRequest};
+use admin_signature::Audience;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE};
@@ -21,6 +22,7 @@ use crate::posted::Posted;
 use crate::render::{self, Frame, Person};
 use crate::session::Session;
 use crate::view::{Block, Cell, Form, Page, Paging, Tone};
+use crate::views::{self, View};
 use crate::words::Words;
 
 /// A session's last use is stored again after this time.
@@ -28,6 +30,9 @@ const SEEN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 /// The most rows on a page of a list.
 const ROWS_MAX: u32 = 100;
 const ROWS: u32 = 20;
+/// The text where grants are needed and the address of the authorization server is not known.
+pub(crate) const NO_AUTH: &str =
+    "This console has no address of the authorization server. Set AUTH_GRAPHQL_URL and start it again.";
 
 /// The answer of a handler.
 pub(crate) enum Answer {
@@ -62,17 +67,27 @@ pub(crate) enum Problem {
     NotFound(&'static str),
     #[error("{0}")]
     Invalid(&'static str),
-    #[error("This form is no longer good: it is from another session or page. Open the page again.")]
+    #[error("This form is no longer valid: it belongs to another session or page. Open the page again.")]
     ForeignForm,
-    #[error("You are signed in to look only. Sign in again with the right to make changes.")]
+    #[error("You are signed in for reading only. Sign in again with the right to make changes.")]
     LooksOnly,
     #[error("The audit log cannot be written, so nothing was done: {0}")]
     Audit(#[from] AuditError),
+    #[error("The authorization server refuses this secret. Set the same secret at backend and auth.")]
+    AuthRefuses,
     #[error("{0}")]
     Api(#[from] AdminError),
 }
 
 impl Problem {
+    /// The problem of a request to the authorization server. If only that server refuses the secret, the session stays.
+    pub(crate) fn of_auth(error: AdminError) -> Self {
+        match error {
+            AdminError::Unauthorized => Self::AuthRefuses,
+            error => Self::Api(error),
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -81,7 +96,7 @@ impl Problem {
                 StatusCode::FORBIDDEN
             }
             Self::Invalid(_) | Self::Api(AdminError::Refused { .. }) => StatusCode::BAD_REQUEST,
-            Self::Api(_) => StatusCode::BAD_GATEWAY,
+            Self::AuthRefuses | Self::Api(_) => StatusCode::BAD_GATEWAY,
         }
     }
 }
@@ -96,6 +111,8 @@ pub(crate) struct Reader {
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) from: String,
     pub(crate) flash: Option<(Tone, String)>,
+    /// The saved views of this browser.
+    pub(crate) views: Vec<View>,
 }
 
 /// A request of a signed-in user.
@@ -139,6 +156,7 @@ impl FromRequestParts<Console> for Reader {
             query: query.into_owned().collect(),
             from: from.0.to_string(),
             flash,
+            views: views::read(cookie(headers, views::COOKIE)),
             console: console.clone(),
         })
     }
@@ -230,6 +248,19 @@ impl Ctx {
         self.reader.console.admin_of(&self.session)
     }
 
+    /// The authorization server's Admin API, if this console has its address.
+    pub(crate) fn grants(&self) -> Option<AdminClient> {
+        self.reader.console.grants_of(&self.session)
+    }
+
+    /// The API that has this mutation.
+    fn api_of(&self, mutation: Mutation) -> Result<AdminClient, Problem> {
+        match mutation.audience() {
+            Audience::Auth => self.grants().ok_or(Problem::NotFound(NO_AUTH)),
+            _ => Ok(self.admin()),
+        }
+    }
+
     /// An id in the address.
     pub(crate) fn id(&self, wrong: &'static str) -> Result<Uuid, Problem> {
         self.id_named("id", wrong)
@@ -297,6 +328,15 @@ impl Ctx {
         }
     }
 
+    /// The export of a list, with the filters of this page.
+    pub(crate) fn export_address(&self, list: &str) -> String {
+        let here = self.here_with(&[], &["after", "before", "first", "last"]);
+        match here.split_once('?') {
+            Some((_, query)) => format!("/export/{list}?{query}"),
+            None => format!("/export/{list}"),
+        }
+    }
+
     /// This address with some parameters replaced.
     pub(crate) fn here_with(&self, pairs: &[(&str, &str)], without: &[&str]) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -343,6 +383,7 @@ impl Ctx {
             return Err(Problem::LooksOnly);
         }
 
+        let api = self.api_of(mutation)?;
         let audit = self.reader.console.audit();
         let mut entry = self.entry(Stage::Asked, mutation.field());
         entry.key = posted.key();
@@ -350,7 +391,7 @@ impl Ctx {
         entry.before = before;
         audit.add(entry.clone()).await?;
 
-        let answer = self.admin().change(mutation, input).await;
+        let answer = api.change(mutation, input).await;
         let (stage, outcome) = match &answer {
             Ok(_) => (Stage::Done, None),
             Err(error @ (AdminError::Unreachable { .. } | AdminError::Unexpected(_))) => {
@@ -367,7 +408,10 @@ impl Ctx {
 
         match answer {
             Ok(done) => Ok(Some(done)),
-            Err(error @ AdminError::Unauthorized) => Err(error.into()),
+            Err(error @ AdminError::Unauthorized) => Err(match mutation.audience() {
+                Audience::Auth => Problem::of_auth(error),
+                _ => error.into(),
+            }),
             Err(AdminError::Refused { code: ErrorCode::Internal, message, .. }) => {
                 posted.unknown(message);
                 Ok(None)
@@ -377,9 +421,9 @@ impl Ctx {
                 Ok(None)
             }
             Err(error) => {
-                tracing::warn!(%error, "a change has no answer");
+                tracing::warn!(%error, "a change got no answer");
                 posted.unknown(
-                    "No answer came, so it is not known whether this took effect. Send the form again: it counts once."
+                    "No answer came, so it is not known whether this took effect. Send the form again; the change is made once."
                         .to_owned(),
                 );
                 Ok(None)
@@ -418,7 +462,7 @@ impl Ctx {
             Ok(Answer::Go { to, said }) => self.reader.go(&to, said),
             Ok(Answer::Raw(response)) => response,
             Err(Problem::Api(AdminError::Unauthorized)) => return self.signed_out(),
-            Err(problem) => self.draw(problem.status(), &problem_page(&problem)),
+            Err(problem) => self.draw(problem.status(), &problem_page(&problem, self.words())),
         };
         let now = self.reader.console.now();
         if !self.by_script && now.saturating_since(self.session.seen_at) > SEEN_AFTER {
@@ -452,18 +496,18 @@ impl Ctx {
 }
 
 /// A page with the reason why the requested page cannot be shown.
-pub(crate) fn problem_page(problem: &Problem) -> Page {
+pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
     let kind = match problem {
         Problem::NotFound(_) => "Not found",
         Problem::Invalid(_) => "This address is not valid",
         Problem::ForeignForm | Problem::LooksOnly => "Not allowed",
-        Problem::Audit(_) | Problem::Api(_) => "There was an issue with your request.",
+        Problem::Audit(_) | Problem::AuthRefuses | Problem::Api(_) => "There was an issue with your request.",
     };
     Page {
         kind,
         state: Some(Cell::state(problem.status().as_str(), Tone::Failed)),
         main: vec![
-            Block::Note { tone: Tone::Failed, text: problem.to_string() },
+            Block::Note { tone: Tone::Failed, text: words.t(&problem.to_string()).to_owned() },
             Block::Actions(vec![crate::view::Action::main("/", "Go to homepage")]),
         ],
         ..Page::default()
@@ -472,7 +516,7 @@ pub(crate) fn problem_page(problem: &Problem) -> Page {
 
 /// The input of a mutation without the values that must not be in a log.
 fn without_secrets(value: Value) -> Value {
-    const SECRET: [&str; 4] = ["apiSecret", "idpSecret", "authToken", "authTokens"];
+    const SECRET: [&str; 5] = ["apiSecret", "idpSecret", "authToken", "authTokens", "secret"];
     match value {
         Value::Object(members) => members
             .into_iter()

@@ -19,8 +19,9 @@ use crate::console::Console;
 use crate::context::{Answer, Ctx, Problem};
 use crate::files;
 use crate::pages::{
-    accounts, assets, audit, export, fees, home, incoming, liquidity, live, new_payment, outgoing, payments, peers,
-    preferences, search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_events,
+    accounts, assets, audit, deliveries, export, fees, grants, home, incoming, liquidity, live, new_payment, outgoing,
+    payments, peers, preferences, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys,
+    webhook_endpoints, webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
 
@@ -40,6 +41,7 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .route("/", page(home::page))
         .route("/sign-out", form(home::page, sign_in::sign_out))
         .route("/preferences", form(preferences::page, preferences::save))
+        .route("/views", form(saved_views::page, saved_views::save))
         .route("/search", page(search::page))
         .route("/audit", page(audit::page))
         .route("/audit/export", page(audit::export))
@@ -87,9 +89,21 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .route("/ledger/{id}", page(accounts::page))
         .route("/webhook-events", page(webhook_events::list))
         .route("/webhook-events/data", page(webhook_events::data))
+        .route("/webhooks/deliveries", page(deliveries::list))
+        .route("/webhooks/deliveries/{id}", form(deliveries::page, deliveries::resend_one))
+        .route("/webhooks/resend", form(deliveries::resend_page, deliveries::resend))
+        .route("/webhooks/endpoints", page(webhook_endpoints::list))
+        .route("/webhooks/endpoints/create", form(webhook_endpoints::create_page, webhook_endpoints::create))
+        .route("/webhooks/endpoints/{tenant}/{id}", form(webhook_endpoints::page, webhook_endpoints::update))
+        .route("/webhooks/endpoints/{tenant}/{id}/test", form(webhook_endpoints::page, webhook_endpoints::test))
+        .route("/webhooks/endpoints/{tenant}/{id}/secret", form(webhook_endpoints::page, webhook_endpoints::rotate))
+        .route("/webhooks/endpoints/{tenant}/{id}/delete", form(webhook_endpoints::page, webhook_endpoints::delete))
+        .route("/grants", page(grants::list))
+        .route("/grants/{id}", form(grants::page, grants::revoke))
         .route("/tenants", page(tenants::list))
         .route("/tenants/create", form(tenants::create_page, tenants::create))
         .route("/tenants/{id}", form(tenants::page, tenants::update))
+        .route("/tenants/{id}/start", page(tenants::start))
         .route("/tenants/{id}/identity-provider", form(tenants::page, tenants::update_identity_provider))
         .route("/tenants/{id}/secret", form(tenants::page, tenants::update_secret))
         .route("/tenants/{id}/settings", form(tenants::page, tenants::update_settings))

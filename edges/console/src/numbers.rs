@@ -26,6 +26,17 @@ pub(crate) fn count(value: u64, words: Words) -> String {
     decimal(value, 0, words)
 }
 
+/// How much of the second amount there is for one unit of the first, with six decimal places. Each amount is a value
+/// with its scale. `None` if there is none of the first, or if the numbers are too large.
+pub(crate) fn rate_rounded_down(one: (u64, u8), other: (u64, u8), words: Words) -> Option<String> {
+    const PLACES: u8 = 6;
+    let power = |exponent: u8| 10_u128.checked_pow(u32::from(exponent));
+    let above = u128::from(other.0).checked_mul(power(one.1.checked_add(PLACES)?)?)?;
+    let below = u128::from(one.0).checked_mul(power(other.1)?)?;
+    let rate = u64::try_from(above.checked_div(below)?).ok()?;
+    Some(decimal(rate, PLACES, words))
+}
+
 /// Hundredths of a percent as a percentage: `1.25 %`.
 pub(crate) fn basis_points(value: u16, words: Words) -> String {
     format!("{} %", decimal(u64::from(value), 2, words))
@@ -80,6 +91,15 @@ mod tests {
         assert_eq!(decimal(u64::MAX, 18, English), "18.446744073709551615");
         assert_eq!(decimal(1, 255, English).len(), 257);
         assert_eq!(input(123_456, 2, English), "1234.56");
+    }
+
+    #[test]
+    fn a_rate_is_for_whole_units_whatever_the_scales_are() {
+        assert_eq!(rate_rounded_down((10_000, 2), (9_150, 2), English).as_deref(), Some("0.915000"));
+        assert_eq!(rate_rounded_down((100, 2), (150_000_000, 8), German).as_deref(), Some("1,500000"));
+        assert_eq!(rate_rounded_down((3, 0), (1, 0), English).as_deref(), Some("0.333333"));
+        assert_eq!(rate_rounded_down((0, 2), (1, 2), English), None);
+        assert_eq!(rate_rounded_down((1, 255), (1, 0), English), None);
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Posted {
         if text.is_empty() {
             self.refuse(name, EMPTY);
         } else if text.chars().count() > 2000 || text.contains('\0') {
-            self.refuse(name, "This is too long, or holds characters that cannot be stored.");
+            self.refuse(name, "This is too long, or contains characters that cannot be stored.");
         }
         text
     }
@@ -112,7 +112,7 @@ impl Posted {
         let text = self.required(name);
         let id = Uuid::parse_str(&text).ok();
         if id.is_none() {
-            self.refuse(name, "This is no id; ids look like 438fa74a-fa7d-4317-9ced-dde32ece1787.");
+            self.refuse(name, "This is not an id; ids look like 438fa74a-fa7d-4317-9ced-dde32ece1787.");
         }
         id
     }
@@ -122,7 +122,7 @@ impl Posted {
         match Url::parse(&text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Some(text),
             _ => {
-                self.refuse(name, "This is no URL; write it with https:// and a host.");
+                self.refuse(name, "This is not a URL; write it with https:// and a host.");
                 None
             }
         }
@@ -170,10 +170,9 @@ impl Posted {
             Field { error: self.wrong.get(field.name).copied(), value, ..field }
         };
         form.fields = form.fields.into_iter().map(fill).collect();
-        form.error = self
-            .problem
-            .clone()
-            .or_else(|| (!self.wrong.is_empty()).then(|| "Correct what is marked below and send it again.".to_owned()));
+        form.error = self.problem.clone().or_else(|| {
+            (!self.wrong.is_empty()).then(|| "Correct the marked fields below and send the form again.".to_owned())
+        });
         form
     }
 }

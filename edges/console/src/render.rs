@@ -33,7 +33,7 @@ pub(crate) struct Person<'a> {
 /// An entry of the rail: place, label, address, whether it begins a group.
 type Entry = (&'static str, &'static str, &'static str, bool);
 
-const RAIL: [Entry; 11] = [
+const RAIL: [Entry; 12] = [
     ("home", "Home", "/", false),
     ("payments", "Payments", "/payments", true),
     ("wallet-addresses", "Wallet addresses", "/wallet-addresses", false),
@@ -41,7 +41,8 @@ const RAIL: [Entry; 11] = [
     ("liquidity", "Liquidity", "/liquidity", false),
     ("peers", "Peers", "/peers", true),
     ("assets", "Assets and fees", "/assets", false),
-    ("webhook-events", "Webhook events", "/webhook-events", true),
+    ("grants", "Grants", "/grants", true),
+    ("webhook-events", "Webhooks", "/webhook-events", false),
     ("tenants", "Tenants", "/tenants", true),
     ("audit", "Audit log", "/audit", false),
     ("settings", "Settings", "/preferences", false),
@@ -157,6 +158,7 @@ fn kind_of(input: &Input) -> &'static str {
         Input::Password => "password",
         Input::Email => "email",
         Input::Url => "url",
+        Input::Instant => "datetime-local",
         _ => "text",
     }
 }
@@ -186,6 +188,7 @@ fn icon(place: &str) -> &'static str {
             r#"<ellipse cx="10" cy="5.5" rx="6" ry="2.5"/><path d="M4 5.5v9C4 16 7 17 10 17s6-1 6-2.5v-9M4 10c0 1.5 3 2.5 6 2.5s6-1 6-2.5"/>"#
         }
         "webhook-events" => r#"<path d="M6 4v6a4 4 0 0 0 8 0V8M14 8l-2 2m2-2 2 2M4 16h12"/>"#,
+        "grants" => r#"<circle cx="7" cy="13" r="3.5"/><path d="m9.5 10.5 6-6M13 7l2.5 2.5"/>"#,
         "tenants" => {
             r#"<path d="M4 17V5l6-2v14M10 8l6 2v7M3 17h14M6.5 7.5h1M6.5 10.5h1M6.5 13.5h1M13 12.5h.5M13 15h.5"/>"#
         }

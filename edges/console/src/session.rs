@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_ends_after_idle_time_and_after_its_whole_time_whatever_is_done() {
+    fn a_session_ends_after_its_idle_time_and_in_any_case_after_its_whole_time() {
         let seal = Seal::new("s", Arc::new(SeededEntropy::new(1)));
         let begin = Timestamp::from_millis(1_000_000);
         let lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(8) };

@@ -72,6 +72,8 @@ pub(crate) enum Cell {
     Time(Timestamp),
     /// A chart of the console. A table beside it has its values.
     Picture(String),
+    /// A text from data, folded under a word of the console.
+    Fold { word: &'static str, text: String },
     /// Several values below each other.
     Lines(Vec<Self>),
 }
@@ -235,6 +237,10 @@ pub(crate) enum Input {
     Switch,
     /// Several lines.
     Lines,
+    /// Not shown, and sent as it is.
+    Hidden,
+    /// A date and a time.
+    Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -365,6 +371,32 @@ pub(crate) struct Sides {
     pub(crate) credit_sum: Cell,
 }
 
+/// The filters of a list: those in force, each with the address without it, and a form for others.
+#[derive(Clone, Debug)]
+pub(crate) struct Sieve {
+    /// Label, value and the address of the list without this filter.
+    pub(crate) chosen: Vec<(&'static str, String, String)>,
+    pub(crate) fields: Vec<Field>,
+    /// Parameters of the address that stay.
+    pub(crate) kept: Vec<(String, String)>,
+}
+
+/// A view of the same subject: label, address, whether it is the current one.
+#[derive(Clone, Debug)]
+pub(crate) struct Tab {
+    pub(crate) label: String,
+    pub(crate) href: String,
+    pub(crate) chosen: bool,
+}
+
+/// A limit: how much of it is used, and what is left.
+#[derive(Clone, Debug)]
+pub(crate) struct Limit {
+    pub(crate) title: &'static str,
+    pub(crate) svg: String,
+    pub(crate) facts: Vec<Fact>,
+}
+
 /// A part of a page.
 #[derive(Clone, Debug)]
 pub(crate) enum Block {
@@ -401,8 +433,20 @@ pub(crate) enum Block {
         svg: String,
         table: Table,
     },
-    /// Links that filter a list: label, address, whether chosen.
-    Filters(Vec<(&'static str, String, bool)>),
+    /// The filters of a list.
+    Sieve(Sieve),
+    /// Limits as bars.
+    Limits {
+        title: &'static str,
+        lead: Vec<Fact>,
+        limits: Vec<Limit>,
+    },
+    /// A secret that is shown once.
+    Secret {
+        title: &'static str,
+        note: &'static str,
+        secret: String,
+    },
     /// Debits left, credits right.
     Account(Box<Sides>),
     Actions(Vec<Action>),
@@ -440,6 +484,7 @@ pub(crate) struct Page {
     pub(crate) amount: Option<Money>,
     pub(crate) id: Option<String>,
     pub(crate) lead: Option<&'static str>,
+    pub(crate) tabs: Vec<Tab>,
     pub(crate) actions: Vec<Action>,
     pub(crate) main: Vec<Block>,
     pub(crate) side: Vec<Block>,

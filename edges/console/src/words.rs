@@ -7,10 +7,12 @@ use std::sync::LazyLock;
 
 static GERMAN: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| read(include_str!("../words/de.txt")));
 
-/// Lines of `English = other`. Empty lines and lines that begin with `#` are ignored.
+/// Lines of `English = other`, or `English => other` for a text with an equals sign. Empty lines and lines that begin
+/// with `#` are ignored.
 fn read(text: &'static str) -> HashMap<&'static str, &'static str> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once(" = ")).map(|(english, other)| (english.trim(), other.trim())).collect()
+    let pairs = lines.filter_map(|line| line.split_once(" => ").or_else(|| line.split_once(" = ")));
+    pairs.map(|(english, other)| (english.trim(), other.trim())).collect()
 }
 
 /// The language of a page.

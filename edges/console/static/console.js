@@ -178,8 +178,17 @@
         }
       } catch { /* The next change asks again. */ } finally { busy = false; }
     };
-    const source = new EventSource(`/live?of=${encodeURIComponent(location.pathname)}`);
-    source.addEventListener("changed", again);
-    addEventListener("pagehide", () => source.close());
+    // A page that nobody sees does not follow. It looks again when it is seen.
+    let source;
+    const follow = () => {
+      source?.close();
+      source = undefined;
+      if (document.hidden) return;
+      source = new EventSource(`/live?of=${encodeURIComponent(location.pathname)}`);
+      source.addEventListener("changed", again);
+    };
+    follow();
+    document.addEventListener("visibilitychange", () => { follow(); if (!document.hidden) again(); });
+    addEventListener("pagehide", () => source?.close());
   }
 })();

@@ -77,7 +77,7 @@ impl Open {
             self.told_at = Some(now);
             tracing::warn!(
                 %source, of_source, in_all = self.in_all, refused = self.refused, ?limits,
-                "connections are refused; raise HTTP_CONNECTIONS_MAX or HTTP_CONNECTIONS_MAX_PER_ADDRESS if they are wanted"
+                "connections are refused; if they are legitimate, raise HTTP_CONNECTIONS_MAX or HTTP_CONNECTIONS_MAX_PER_ADDRESS"
             );
         }
     }

@@ -1,4 +1,5 @@
 //! Request bodies: read completely, with limits of size and time.
+//! Parsing JSON is in `json_body`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

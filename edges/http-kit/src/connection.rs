@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower::ServiceExt;
 
 use crate::activity::{Activity, Overdue, UnderWay, Watched};
@@ -85,16 +85,9 @@ pub(crate) async fn serve_connection(
         }
 
         loop {
-            let (due, overdue) = leave_by.map_or_else(|| activity.due(&deadlines), |by| (by, Overdue::Request));
-            if due < alarm.deadline() || alarm.is_elapsed() {
-                alarm.as_mut().reset(due);
-            }
-            if alarm.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if Instant::now() < due {
-                continue;
-            }
+            let due = || leave_by.map_or_else(|| activity.due(&deadlines), |by| (by, Overdue::Request));
+            let Poll::Ready(overdue) = poll_overdue(cx, alarm.as_mut(), due) else { return Poll::Pending };
+
             if overdue != Overdue::Idle {
                 tracing::debug!(%peer, ?overdue, "a connection took too long and was closed");
                 return Poll::Ready(());
@@ -105,6 +98,26 @@ pub(crate) async fn serve_connection(
         }
     })
     .await;
+}
+
+/// Is ready when the deadline that is `due` has passed. Activity can put it off while the alarm waits.
+fn poll_overdue(
+    cx: &mut Context<'_>,
+    mut alarm: Pin<&mut Sleep>,
+    due: impl Fn() -> (Instant, Overdue),
+) -> Poll<Overdue> {
+    loop {
+        let (instant, overdue) = due();
+        if instant < alarm.deadline() || alarm.is_elapsed() {
+            alarm.as_mut().reset(instant);
+        }
+        if alarm.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if Instant::now() >= instant {
+            return Poll::Ready(overdue);
+        }
+    }
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {

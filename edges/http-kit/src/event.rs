@@ -108,7 +108,7 @@ impl EventVerification {
             (None, Unsigned::Refused) => return Err("the header Rafiki-Signature is missing".to_owned()),
             (None, Unsigned::Believed) => {
                 tracing::warn!(
-                    "an event without a signature is believed, because this is development; set SIGNATURE_SECRET at the \
+                    "an event without a signature is accepted, because this is development; set SIGNATURE_SECRET at the \
                      backend, and WEBHOOK_SIGNATURE_SECRET here, to the same value"
                 );
                 return Ok(());

@@ -1,4 +1,5 @@
 //! The shutdown gate: while the process ends, every request gets 503.
+//! While a role starts, `not_ready` answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

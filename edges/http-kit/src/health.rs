@@ -1,4 +1,5 @@
 //! The health of a process, answered within a time limit.
+//! What is asked about its health is given by the role.
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,7 +15,9 @@ pub async fn answers_in_time<E: Error + 'static>(ping: impl Future<Output = Resu
     match tokio::time::timeout(HEALTHY, ping).await {
         Ok(Ok(())) => return (StatusCode::OK, "OK").into_response(),
         Ok(Err(error)) => tracing::warn!(error = &error as &dyn Error, "not healthy"),
-        Err(_) => tracing::warn!(limit = ?HEALTHY, "not healthy: what stands behind this listener does not answer"),
+        Err(_) => {
+            tracing::warn!(limit = ?HEALTHY, "not healthy: a database, cache or ledger behind this listener does not answer");
+        }
     }
     (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()
 }

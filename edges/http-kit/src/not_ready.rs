@@ -1,4 +1,5 @@
 //! The answer of a listener whose role is not ready yet.
+//! While a role stops, `gate` answers.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};

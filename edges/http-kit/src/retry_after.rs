@@ -1,4 +1,5 @@
 //! When to send the next request (RFC 9110 section 10.2.3, RFC 6585 section 4).
+//! Who is limited is decided in `shared-cache`.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_as_long_as_told_is_never_too_early() {
+    fn a_client_that_waits_as_long_as_asked_is_never_too_early() {
         let seconds = |millis| RetryAfter(Duration::from_millis(millis)).seconds();
         assert_eq!([seconds(0), seconds(1), seconds(1000), seconds(1001)], [1, 1, 1, 2]);
     }

@@ -1,4 +1,5 @@
 //! Runs a listener: it admits and serves connections, and asks them to end when the role stops.
+//! One connection is in `connection`, their number in `admission`.
 
 use std::time::Duration;
 

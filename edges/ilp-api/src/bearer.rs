@@ -1,4 +1,5 @@
 //! The bearer token of a request.
+//! The connector decides to which peer a token belongs.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;

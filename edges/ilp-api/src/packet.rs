@@ -1,4 +1,5 @@
 //! One packet in, its reply out.
+//! What happens to the packet is decided in the connector.
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -51,7 +52,7 @@ async fn answer(connector: Connector, request: Request) -> Response {
     let packet = match PrepareBuf::parse(body) {
         Ok(packet) => packet,
         Err(error) => {
-            tracing::debug!(peer.id = %peer.id(), %error, "body is no Prepare");
+            tracing::debug!(peer.id = %peer.id(), %error, "the body is not a Prepare");
             return bad_request("the body is not an ILP Prepare packet");
         }
     };

@@ -1,4 +1,5 @@
 //! The endpoint as peers see it, and our own uplink that calls it over a socket.
+//! What happens to a packet is tested in the simulator.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
@@ -89,7 +90,7 @@ async fn the_content_type_may_name_the_protocol() {
 }
 
 #[tokio::test]
-async fn who_is_not_known_is_told_so() {
+async fn an_unknown_caller_is_refused() {
     let cases = [
         (None, "Bearer token required in Authorization header"),
         (Some("Basic x"), "Bearer token required in Authorization header"),

@@ -1,4 +1,5 @@
 //! The client of an authorized request, and the resources that it may see.
+//! The authorization itself is in `access`.
 
 use payments::PaymentGrant;
 

@@ -1,4 +1,5 @@
 //! Finds the operation of a request and runs it.
+//! The operations are in the file of their resource.
 
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
@@ -19,7 +20,7 @@ pub(crate) async fn dispatch(State(api): State<OpenPaymentsApi>, request: Reques
     match tokio::spawn(async move { answer(&api, request).await }).await {
         Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
         Err(error) => {
-            tracing::error!(%error, "an Open Payments request broke off");
+            tracing::error!(%error, "an Open Payments request ended before its answer");
             (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()
         }
     }

@@ -60,7 +60,7 @@ where
 
 /// The result of an earlier request with this key does not exist any more.
 pub(crate) fn gone() -> ApiError {
-    ApiError::fault("what was made under an idempotency key cannot be found again")
+    ApiError::fault("the result of an idempotency key cannot be found")
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {

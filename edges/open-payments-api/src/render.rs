@@ -1,4 +1,5 @@
 //! Resources of the backend in the form of the API.
+//! The form itself is in `protocols/open-payments`.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_that_is_told_of_is_the_one_that_is_done() {
+    fn every_reported_operation_is_the_one_that_is_done() {
         for operation in OPERATIONS {
             let path = operation.path.replace("{tenant}", T).replace("{id}", T).replace("{address}", "/accounts/alice");
             let route = Route::of(&operation.method.parse().unwrap(), &path).unwrap();

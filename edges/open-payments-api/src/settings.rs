@@ -1,4 +1,5 @@
 //! The settings of the listener and the services that it calls.
+//! The variables behind them are in `apps/config`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! A ledger account in JSON, for the operator.
+//! The graph of accounts is in `ledger_view`.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -98,7 +98,7 @@ async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json
         Ok(true) => {}
         Ok(false) => return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response(),
         Err(error) => {
-            tracing::error!(%error, "used signatures cannot be remembered");
+            tracing::error!(%error, "used signatures cannot be stored");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     }
@@ -155,7 +155,7 @@ impl View {
 }
 
 fn described(failure: &PeerFailure) -> String {
-    let since = if failure.answered_since { "; it has answered since" } else { "" };
+    let since = if failure.answered_since { "; it answers now" } else { "" };
     format!("{}: {}{since}", failure.at, failure.reason)
 }
 

@@ -1,13 +1,16 @@
-//! Routes for the operator's own machines, beside the Admin API: metrics, health and ledger balances.
+//! Routes for the operator's own machines, beside the Admin API: metrics, health and ledger balances, and where the
+//! authorization server hands over events about grants.
 //!
-//! They change nothing. The GraphQL API is `admin-graphql`.
+//! They change nothing but these events. The GraphQL API is `admin-graphql`.
 
 #![warn(missing_docs)]
 
 mod account_view;
+mod grant_events;
 mod health;
 mod ledger_view;
 
 pub use account_view::AccountView;
+pub use grant_events::GrantEventReceiver;
 pub use health::{Instance, LedgerHealth, Watching, health_routes};
 pub use ledger_view::{LastFailure, LedgerView, LedgerViewSettings};

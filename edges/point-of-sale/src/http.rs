@@ -130,7 +130,11 @@ async fn list(State(service): State<PointOfSale>, Query(query): Query<ListQuery>
         }
         Err(error) => {
             tracing::error!(%error, "payments by card cannot be listed");
-            refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the backend does not answer; ask again")
+            refusal(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the backend does not answer; send the request again",
+            )
         }
     }
 }

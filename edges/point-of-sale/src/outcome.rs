@@ -59,7 +59,7 @@ impl Failed {
         match self {
             Self::SenderUnreachable | Self::IssuerTimeout | Self::SettlementTimeout => "present the card again",
             Self::NoCardService | Self::CardDeclined => "pay in another way",
-            Self::UnknownReceiver | Self::InvalidRequest => "set the terminal right",
+            Self::UnknownReceiver | Self::InvalidRequest => "check the terminal's settings",
         }
     }
 }

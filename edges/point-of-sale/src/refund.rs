@@ -68,7 +68,7 @@ impl Handler for RefundWork {
                 Next::Wait => return Ok(Done::RunAgain(self.clock.now() + LOOK_EVERY)),
                 Next::End(refund) => {
                     if let Refund::Failed { reason } = &refund {
-                        tracing::error!(tap.id = %id, reason, "a refund failed; a person has to look");
+                        tracing::error!(tap.id = %id, reason, "a refund failed; a person must look into it");
                     }
                     let transaction = self.store.database().begin().await?;
                     store::settle_refund(&transaction, id, &refund, self.clock.now()).await?;
@@ -113,7 +113,9 @@ impl RefundWork {
         let received = self.received(kept).await?;
         let address = self.admin.wallet_address_by_url(&kept.request.receiver_wallet_address).await?;
         let Some(address) = address else {
-            return Ok(Next::End(Refund::Failed { reason: "the merchant's wallet address is gone".to_owned() }));
+            return Ok(Next::End(Refund::Failed {
+                reason: "the merchant's wallet address no longer exists".to_owned(),
+            }));
         };
         let asks_for_amount = self.admin.receiver(receiver).await?.incoming_amount.is_some();
         let debit = if asks_for_amount { None } else { Some(&received) };

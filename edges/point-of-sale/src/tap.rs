@@ -138,7 +138,7 @@ impl TapWorker {
     async fn meet(&self, kept: &StoredTap) -> Result<Next, NotYet> {
         let request = &kept.request;
         let Some(receiver) = self.admin.wallet_address_by_url(&request.receiver_wallet_address).await? else {
-            let told = format!("there is no wallet address {} here", request.receiver_wallet_address);
+            let told = format!("this institution has no wallet address {}", request.receiver_wallet_address);
             return Ok(Next::End(Outcome::failed(Failed::UnknownReceiver, told), Leftover::Nothing));
         };
         Ok(match self.payer_side.card_service(&request.sender_wallet_address).await {

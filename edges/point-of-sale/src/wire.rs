@@ -39,7 +39,7 @@ impl TapRequest {
         if request.amount.value == 0 || i64::try_from(request.amount.value).is_err() {
             return Err("body.amount.value must be between 1 and 9223372036854775807".to_owned());
         }
-        request.amount.asset().ok_or("body.amount names no asset")?;
+        request.amount.asset().ok_or("body.amount does not name an asset")?;
         Ok(request)
     }
 

@@ -1,5 +1,6 @@
 //! The point of sale between a backend, a wallet address and a card service that the test plays: recorded forms in both
 //! directions, and no false answer.
+//! The real services are tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -314,7 +315,7 @@ testkit::on_each_database! {
         assert_eq!((status, &told["incomingPaymentId"]), (StatusCode::OK, &json!(INCOMING)));
     }
 
-    async fn a_chip_whose_signature_does_not_hold_is_told_after_nothing_can_arrive_any_more(database) {
+    async fn a_wrong_chip_signature_is_reported_when_no_money_can_arrive_any_more(database) {
         let bench = Bench::new(database, Links::Open).await;
         bench.world.card_says(201, json!({"requestId": "x",
             "result": {"code": "invalid_signature", "description": "Invalid card signature"}}));
@@ -379,7 +380,7 @@ testkit::on_each_database! {
         assert_eq!((&told["state"], &told["refund"]["state"]), (&json!("failed"), &json!("refunded")));
     }
 
-    async fn money_that_arrived_is_approved_whatever_the_card_service_says(database) {
+    async fn money_that_arrived_is_approved_even_if_the_card_service_declines(database) {
         let bench = Bench::new(database, Links::Open).await;
         *bench.world.incoming.lock().unwrap() = ("COMPLETED", 1000);
         bench.world.card_says(504, json!("Gateway Timeout"));

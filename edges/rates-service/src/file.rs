@@ -33,7 +33,7 @@ pub enum RatesFileError {
     #[error("has no section `rates`; write `rates: {{USD: {{EUR: 0.91}}}}`")]
     NoRates,
     /// A name that is not an asset code.
-    #[error("{place}: {text:?} is no asset code")]
+    #[error("{place}: {text:?} is not an asset code")]
     NoCode {
         /// The section.
         place: String,
@@ -168,7 +168,7 @@ mod tests {
             ("rates: {USD: {EUR: -1}}\n", "above zero"),
             ("rates: {USD: {EUR: .inf}}\n", "decimal number"),
             ("rates: {USD: {EUR: 0.12345678901234567891}}\n", "at most 19 significant digits"),
-            ("rates: {USD: {'': 1}}\n", "no asset code"),
+            ("rates: {USD: {'': 1}}\n", "not an asset code"),
         ] {
             assert!(refused(text).contains(told), "{text}: {}", refused(text));
         }

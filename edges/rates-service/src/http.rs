@@ -44,7 +44,7 @@ async fn answer(service: &RatesService, tenant: Option<Uuid>, query: RatesQuery,
         Ok(Some(document)) => document,
         Ok(None) => return (StatusCode::NOT_FOUND, "there are no such rates").into_response(),
         Err(error) => {
-            tracing::error!(%error, "rates cannot be written down");
+            tracing::error!(%error, "rates cannot be serialized");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };

@@ -75,18 +75,18 @@ impl Watched {
             Ok(text) => text,
             Err(error) => {
                 let file = self.path.display();
-                tracing::error!(%error, %file, "the file of rates cannot be used; the rates before it are served");
+                tracing::error!(%error, %file, "the file of rates cannot be used; the previous rates are served");
                 return known.book.clone();
             }
         };
         let book = match RateBook::from_yaml(&text) {
             Ok(book) => {
-                tracing::info!(file = %self.path.display(), "the file of rates has changed and is served");
+                tracing::info!(file = %self.path.display(), "the file of rates has changed; the new rates are served");
                 Arc::new(book)
             }
             Err(error) => {
                 let file = self.path.display();
-                tracing::error!(%error, %file, "the file of rates cannot be used; the rates before it are served");
+                tracing::error!(%error, %file, "the file of rates cannot be used; the previous rates are served");
                 known.book.clone()
             }
         };

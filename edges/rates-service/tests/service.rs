@@ -1,4 +1,5 @@
 //! The service over a socket, called by the HTTP client of the backend, while its file changes.
+//! Single lines of the file are tested beside the code.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! How many requests were relayed, asked, found equal, or left out, and why.
+//! Single differences are printed where they are found.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

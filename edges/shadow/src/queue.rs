@@ -1,4 +1,5 @@
 //! Requests that wait for ours, bounded by their number and their octets. What does not fit is not asked.
+//! How a request is asked is in the files beside it.
 
 use std::sync::Arc;
 

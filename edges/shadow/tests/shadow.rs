@@ -1,4 +1,5 @@
 //! The proxy between a client, a fake old installation and a fake one of ours.
+//! How answers are compared is tested in `answer-comparison`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_leads_to_its_path_and_back_whatever_its_spelling() {
+    fn every_spelling_of_an_address_leads_to_its_path_and_back() {
         let addresses = Addresses::below(&"https://localhost:3000".parse().unwrap(), None);
         assert_eq!(addresses.url_of("accounts/asmith"), "https://localhost:3000/accounts/asmith");
         for spelling in ["https://LOCALHOST:3000/Accounts/ASmith/", "https://localhost:3000/accounts/%61smith"] {

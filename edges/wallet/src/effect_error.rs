@@ -20,7 +20,7 @@ pub(crate) enum EffectError {
     #[error("no account has the wallet address {0}")]
     UnknownWalletAddress(Uuid),
     /// The payment still waits for funds, which is impossible after this event.
-    #[error("payment {0} still waits for funds although its deposit was refused")]
+    #[error("payment {0} still waits for its deposit, although the deposit was refused")]
     StillFunding(Uuid),
     /// The body does not have the shape of its type.
     #[error("the event cannot be read: {0}")]

@@ -36,8 +36,8 @@ async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Resp
     match wallet.inbox().receive(event).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "webhook not written down");
-            (StatusCode::SERVICE_UNAVAILABLE, "not written down; send it again").into_response()
+            tracing::error!(error = &error as &dyn std::error::Error, "a webhook was not stored");
+            (StatusCode::SERVICE_UNAVAILABLE, "not stored; send it again").into_response()
         }
     }
 }
@@ -50,8 +50,8 @@ async fn page(State(wallet): State<Wallet>) -> Html<String> {
          <p>The account-servicing entity of an Interledger instance. It has no pages for customers yet; programs use \
          its paths:</p><ul><li><a href=\"/balances\">/balances</a>: the accounts of the playground</li>\
          <li><a href=\"/rates?base=USD\">/rates?base=USD</a>: exchange rates</li>\
-         <li><a href=\"/healthz\">/healthz</a>: whether it is well</li>\
-         <li>/webhooks: takes the events of the instance</li></ul></html>\n"
+         <li><a href=\"/healthz\">/healthz</a>: whether it works</li>\
+         <li>/webhooks: receives the events of the instance</li></ul></html>\n"
     ))
 }
 

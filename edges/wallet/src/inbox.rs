@@ -79,7 +79,7 @@ impl Inbox {
                 if error.is_temporary() && attempt < ATTEMPTS_MAX {
                     return Err(Box::new(error));
                 }
-                tracing::error!(event.id = %row.id, event.kind = row.kind, %error, "event given up; a person has to look");
+                tracing::error!(event.id = %row.id, event.kind = row.kind, %error, "an event was given up; a person must look into it");
                 Ok(EventState::Dead { error: error.to_string() })
             }
         }

@@ -86,7 +86,7 @@ impl Book {
 
     /// The starting balance of a customer, credited once.
     pub(crate) async fn credit_initial(&self, customer: &AccountRow, amount: u64) -> Result<(), BookError> {
-        let id = TransferId::derived(customer.id, "initial balance", 0);
+        let id = TransferId::derived_once(customer.id, "initial balance");
         let from = house(customer.ledger, TREASURY);
         self.submit_one(
             "the initial balance",
@@ -99,7 +99,8 @@ impl Book {
     /// Holds the most that a payment may cost.
     pub(crate) async fn hold(&self, customer: &AccountRow, payment: Uuid, amount: u64) -> Result<(), BookError> {
         let to = house(customer.ledger, SETTLEMENT);
-        let hold = transfer(hold_id(payment), customer.id.into(), to, amount, customer.ledger, PAYMENT).into_pending(0);
+        let hold = transfer(hold_id(payment), customer.id.into(), to, amount, customer.ledger, PAYMENT)
+            .into_pending_for_ever();
         self.submit_one("the hold", payment, hold).await
     }
 
@@ -108,7 +109,7 @@ impl Book {
         if self.hold_of(payment).await? == Hold::Missing {
             return Ok(());
         }
-        let void = NewTransfer::void(TransferId::derived(payment, "release", 0), hold_id(payment));
+        let void = NewTransfer::void(TransferId::derived_once(payment, "release"), hold_id(payment));
         let results = self.submit(vec![void]).await?;
         match results.as_slice() {
             [only] if only.is_ok() => Ok(()),
@@ -134,7 +135,7 @@ impl Book {
 
     /// Whether the payment was settled without a hold.
     pub(crate) async fn is_settled_without_hold(&self, payment: Uuid) -> Result<bool, BookError> {
-        let ids = [SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD].map(|step| TransferId::derived(payment, step, 0));
+        let ids = [SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD].map(|step| TransferId::derived_once(payment, step));
         Ok(self.ledger.transfers(ids.to_vec()).await?.iter().any(Option::is_some))
     }
 
@@ -145,7 +146,7 @@ impl Book {
 
     /// Credits a customer. `cause` is the incoming payment, or the event of streamed money.
     pub(crate) async fn receive(&self, customer: &AccountRow, cause: Uuid, amount: u64) -> Result<(), BookError> {
-        let id = TransferId::derived(cause, "receive", 0);
+        let id = TransferId::derived_once(cause, "receive");
         let from = house(customer.ledger, SETTLEMENT);
         self.submit_one("the receipt", cause, transfer(id, from, customer.id.into(), amount, customer.ledger, RECEIPT))
             .await
@@ -153,7 +154,7 @@ impl Book {
 
     /// Records liquidity that the wallet gave to the network.
     pub(crate) async fn give_liquidity(&self, ledger: u32, cause: Uuid, amount: u64) -> Result<(), BookError> {
-        let id = TransferId::derived(cause, "liquidity", 0);
+        let id = TransferId::derived_once(cause, "liquidity");
         let (from, to) = (house(ledger, TREASURY), house(ledger, SETTLEMENT));
         self.submit_one("the liquidity", cause, transfer(id, from, to, amount, ledger, LIQUIDITY)).await
     }
@@ -201,7 +202,7 @@ fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: H
         Hold::Missing => (SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD),
     };
 
-    let settle_id = TransferId::derived(payment, settle_step, 0);
+    let settle_id = TransferId::derived_once(payment, settle_step);
     let mut chain = Vec::with_capacity(2);
     match hold {
         Hold::Made if sent == 0 => chain.push(NewTransfer::void(settle_id, hold_id(payment))),
@@ -219,7 +220,7 @@ fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: H
         if let Some(first) = chain.last_mut() {
             first.flags.linked = true;
         }
-        let fee_id = TransferId::derived(payment, fee_step, 0);
+        let fee_id = TransferId::derived_once(payment, fee_step);
         chain.push(transfer(fee_id, customer.id.into(), house(ledger, FEE_INCOME), fee, ledger, FEE));
     }
     chain
@@ -247,7 +248,7 @@ fn balance(account: &Account) -> Balance {
 }
 
 fn hold_id(payment: Uuid) -> TransferId {
-    TransferId::derived(payment, "hold", 0)
+    TransferId::derived_once(payment, "hold")
 }
 
 /// An account of the wallet itself. Its id is derived from ledger and kind.
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_that_is_told_before_the_beginning_is_settled_without_a_hold() {
+    async fn an_end_event_before_the_first_event_is_settled_without_a_hold() {
         let (book, customer) = book_with(1_000).await;
         for _ in 0..2 {
             book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();

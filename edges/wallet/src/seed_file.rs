@@ -20,7 +20,7 @@ pub enum SeedFileError {
     #[error("{0}")]
     Unreadable(String),
     /// An invalid asset code or scale.
-    #[error("assets: {code:?} with scale {scale} is no asset")]
+    #[error("assets: {code:?} with scale {scale} is not an asset")]
     NoAsset {
         /// As written.
         code: String,
@@ -28,7 +28,7 @@ pub enum SeedFileError {
         scale: u8,
     },
     /// An asset that is not listed, or listed with several scales.
-    #[error("{place}: name one of the listed assets, {code:?} is {found} of them")]
+    #[error("{place}: name one of the listed assets; {found} of them have the code {code:?}")]
     UnknownAsset {
         /// The section.
         place: &'static str,
@@ -173,7 +173,7 @@ impl CardEntry {
 /// A number or its text. Both are read digit by digit.
 fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.replace('_', "").parse().map_err(|_| D::Error::custom(format!("{text:?} is no amount in smallest units")))
+    text.replace('_', "").parse().map_err(|_| D::Error::custom(format!("{text:?} is not an amount in smallest units")))
 }
 
 fn some_amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
@@ -303,12 +303,15 @@ tenants: [{publicName: someone}]
         };
         assert_eq!(
             refused("assetCode: USD", "assetCode: EUR"),
-            "accounts: name one of the listed assets, \"EUR\" is 0 of them"
+            "accounts: name one of the listed assets; 0 of them have the code \"EUR\""
         );
-        assert_eq!(refused("peeringAsset: USD", ""), "peers: name one of the listed assets, \"\" is 0 of them");
+        assert_eq!(
+            refused("peeringAsset: USD", ""),
+            "peers: name one of the listed assets; 0 of them have the code \"\""
+        );
         assert!(refused("EUR: 0.10", "EUR: much").contains("\"much\" for one USD in EUR cannot be a rate"));
-        assert!(refused("initialBalance: 5", "initialBalance: -5").contains("no amount in smallest units"));
-        assert!(refused("initialBalance: 5", "initialBalance: 0.5").contains("no amount in smallest units"));
+        assert!(refused("initialBalance: 5", "initialBalance: -5").contains("not an amount in smallest units"));
+        assert!(refused("initialBalance: 5", "initialBalance: 0.5").contains("not an amount in smallest units"));
         assert!(refused("scale: 2, liq", "scale: 256, liq").contains("scale"), "a scale is below 256");
     }
 }

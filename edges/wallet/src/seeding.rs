@@ -20,7 +20,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(30);
 pub(crate) async fn seed_until_done(effects: &Effects, seed: &Seed) {
     let mut pause = PAUSE_MIN;
     while let Err(error) = run(effects, seed).await {
-        tracing::warn!(%error, "seeding will be repeated");
+        tracing::warn!(%error, "seeding failed and will be repeated");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }

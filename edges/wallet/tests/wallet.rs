@@ -1,4 +1,5 @@
 //! The wallet against an instance that the test plays: the events it gets, its effects, and each only once.
+//! The real instance is tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -276,7 +277,7 @@ fn tapped(bench: &Bench, event: u128, slug: &str, chip: &Chip, counter: u16) -> 
 }
 
 testkit::on_each_database! {
-    async fn a_card_pays_once_for_each_purchase_whatever_is_repeated(database) {
+    async fn a_card_pays_once_for_each_purchase_even_if_requests_are_repeated(database) {
         let bench = Bench::on(database).await;
         bench.wallet.seed().await.unwrap();
         let tap = tapped(&bench, 1, "gfranklin", &chip(), 1);
@@ -414,7 +415,7 @@ fn seeding_a_second_time_changes_nothing() {
 }
 
 #[test]
-fn a_payment_is_held_funded_settled_and_its_leftover_withdrawn_however_often_it_is_told() {
+fn a_payment_is_held_funded_settled_and_its_leftover_withdrawn_once_although_events_are_repeated() {
     testkit::block_on(async {
         let bench = Bench::seeded().await;
         for _ in 0..3 {
@@ -431,7 +432,7 @@ fn a_payment_is_held_funded_settled_and_its_leftover_withdrawn_however_often_it_
 }
 
 #[test]
-fn a_payment_whose_end_is_told_before_its_beginning_ends_the_same() {
+fn a_payment_whose_end_event_comes_before_its_first_event_ends_the_same() {
     testkit::block_on(async {
         let bench = Bench::seeded().await;
         bench.tell(&bench.outgoing(2, "completed", "gfranklin", 617, 500)).await;

@@ -1,5 +1,6 @@
 //! Input that is damaged, besides generated values: the vectors of the protocol crates, and recorded output of real
 //! programs.
+//! Generated values are in `material`.
 
 use std::sync::LazyLock;
 

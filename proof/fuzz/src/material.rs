@@ -1,4 +1,5 @@
 //! Random values, and octets with damage that is hard for parsers: cut, extended, flipped, spliced, with wrong lengths.
+//! What is done with it is in `targets`.
 
 use clock::{Entropy, SeededEntropy};
 

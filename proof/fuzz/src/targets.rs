@@ -1,4 +1,5 @@
 //! The targets by name. A target panics if a check fails.
+//! Their input is made in `material`.
 
 mod operations;
 mod packet;

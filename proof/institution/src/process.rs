@@ -18,13 +18,16 @@ use outbound_http::Outbound;
 use payments::administration::{
     Administration, AdministrationSettings, Caller, Holder, NewAsset, NewWalletAddress, Thresholds,
 };
-use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup};
+use payments::{
+    LiveReceivers, PartialPayments, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup,
+};
 use payments_model::incoming_payment::Approval;
 use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
 use peering::{Peering, PeeringParts, PeeringSettings};
 use rates::{Rates, RatesSettings};
+use sealed_text::Sealer;
 use shared_cache::{DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, SharedCache};
 use stream::ReceiverSecret;
 use testkit::TestDatabase;
@@ -77,6 +80,11 @@ impl Institution {
     /// The process after a restart: the contents of its memory are lost, including packets under way.
     pub fn restarted(&self) -> Self {
         Self::build(self.database.clone(), self.parts.store.clone(), self.setup.clone())
+    }
+
+    /// The same, with other keys for the data that is stored encrypted.
+    pub fn restarted_with(&self, sealer: Sealer) -> Self {
+        Self::build(self.database.clone(), self.parts.store.clone(), Setup { sealer, ..self.setup.clone() })
     }
 
     fn build(database: Arc<TestDatabase>, store: Store, setup: Setup) -> Self {
@@ -229,15 +237,6 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
     let (clock, ledger) = (setup.clock.clone(), setup.ledger.clone());
     let directory = Directory::new(store.clone());
     let webhooks = Webhooks::new(&targets(setup), None, directory.clone(), entropy.clone());
-    let receivers = LiveReceivers::new(
-        store.clone(),
-        ledger.clone(),
-        webhooks.clone(),
-        clock.clone(),
-        entropy.clone(),
-        ReceiverSettings { web_monetization_delay: Some(Duration::from_mins(1)), approval: Approval::NotAsked },
-    );
-    let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
     let cache = match setup.cache {
         CacheIn::Memory => SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
         CacheIn::Database => {
@@ -245,6 +244,16 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
             SharedCache::Database(DatabaseCache::new(database, clock.clone(), DatabaseLimits::default()))
         }
     };
+    let receivers = LiveReceivers::new(
+        store.clone(),
+        ledger.clone(),
+        webhooks.clone(),
+        clock.clone(),
+        entropy.clone(),
+        ReceiverSettings { web_monetization_delay: Some(Duration::from_mins(1)), approval: Approval::NotAsked },
+        PartialPayments::new(setup.decisions, setup.sealer.clone()),
+    );
+    let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
 
     let address: ilp_packet::Address = setup.ilp_address().parse().unwrap();
     let secret = ReceiverSecret::new(&[setup.name.as_bytes()[0]; 32]);
@@ -276,6 +285,7 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
         cache,
         clock,
         entropy,
+        sealer: setup.sealer.clone(),
         settings,
     }
 }

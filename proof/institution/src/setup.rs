@@ -11,8 +11,10 @@ use database::Dialect;
 use ledger::{Ledger, MemoryLedger};
 use ledger_sql::SqlLedger;
 use outbound_http::OutboundConfig;
+use payments::DecisionTimes;
 use payments_model::TenantId;
 use peering::Offer;
+use sealed_text::Sealer;
 use testkit::TestDatabase;
 use url::Url;
 use uuid::Uuid;
@@ -63,6 +65,10 @@ pub struct Setup {
     pub http: OutboundConfig,
     /// The address for packets of its peers, if there is one.
     pub connector_url: Option<Url>,
+    /// How long packets with data wait for a decision; `None` if nobody is asked.
+    pub decisions: Option<DecisionTimes>,
+    /// Encrypts the data that is stored encrypted.
+    pub sealer: Sealer,
     /// The offer to nodes that ask for peering.
     pub offer: Offer,
     /// Whether another process uses this ledger or opens the stored one again.
@@ -83,6 +89,8 @@ impl Setup {
             cache: CacheIn::Memory,
             http: OutboundConfig::default(),
             connector_url: None,
+            decisions: None,
+            sealer: Sealer::new(Some(&[7; 32]), &[]),
             offer: Offer { peers_max: 10, ..Offer::default() },
             ledger_of: LedgerOf::All,
         }

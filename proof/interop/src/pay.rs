@@ -1,4 +1,5 @@
 //! The sending peer: query the asset, probe, quote, pay and close over HTTP, each packet in its own task.
+//! The receiving peer is in `serve`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The receiving peer: it answers packets, and gives credentials and totals to the script that checks them.
+//! The sending peer is in `pay`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
 //! Callers that hold and post, one pair after the other, and their waiting times.
+//! The engines and the table of results are in `main`.
 
 use std::sync::Arc;
 use std::time::Duration;

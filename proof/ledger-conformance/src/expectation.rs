@@ -49,7 +49,7 @@ pub async fn payers_at_once(
     assert_eq!(first.submit(vec![open.open(None, 0)]).await?, [R::Created]);
 
     let credit = |n: u128, round: u128, to: AccountId, of: Expectation| {
-        let movement = TransferId::derived(id(10_000 + n * 1000 + round), "credit", 0);
+        let movement = TransferId::derived_once(id(10_000 + n * 1000 + round), "credit");
         let source = Side { account: payer(n), asset, amount: PART };
         let made = Movement::between(movement, source, Side { account: to, asset, amount: PART }, Settling::AtOnce);
         made.map(|made| made.with_expectation(of.take(movement, 0, PART)))

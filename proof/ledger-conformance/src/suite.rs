@@ -169,10 +169,10 @@ pub async fn totals_of_two_ledgers<L: Ledger + LedgerQueries>(
     let part = NewTransfer { amount: 5, ..NewTransfer::post(id(6), id(5)) };
     let made = vec![
         transfer(1, 1, 2, 100),
-        transfer(2, 2, 3, 40).into_pending(0),
-        transfer(3, 1, 2, 7).into_pending(0),
+        transfer(2, 2, 3, 40).into_pending_for_ever(),
+        transfer(3, 1, 2, 7).into_pending_for_ever(),
         NewTransfer::void(id(4), id(3)),
-        transfer(5, 1, 3, 9).into_pending(0),
+        transfer(5, 1, 3, 9).into_pending_for_ever(),
         part,
         transfer(7, 4, 5, u128::MAX),
         transfer(8, 5, 4, u128::MAX),
@@ -222,7 +222,8 @@ pub async fn callers_at_once(engines: &[Arc<dyn Ledger>], callers: u128, base: u
         async move {
             let mut moved = 0;
             for round in 0..4 {
-                let hold = NewTransfer::single(id(caller, round * 3), account(2), account(3), 7, 1, 1).into_pending(0);
+                let hold =
+                    NewTransfer::single(id(caller, round * 3), account(2), account(3), 7, 1, 1).into_pending_for_ever();
                 if engine.submit(vec![hold]).await? != [CreateTransferResult::Created] {
                     continue;
                 }

@@ -1,4 +1,5 @@
 //! Processes are killed while they commit. Answered transfers are stored exactly once, and the journal is correct.
+//! Failing commits without a crash are in `outages`.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

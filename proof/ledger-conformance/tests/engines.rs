@@ -1,9 +1,13 @@
 //! The suite on the engines that need only this machine.
+//! A TigerBeetle cluster is in `tigerbeetle`.
 
 use std::sync::Arc;
 
 use clock::{Clock, ManualClock, Timestamp};
-use ledger::{AccountId, CreateTransferResult, Ledger, LedgerQueries, MemoryLedger, NewTransfer, TransferId};
+use ledger::{
+    AccountFlags, AccountId, CreateTransferResult, Ledger, LedgerQueries, MemoryLedger, NewAccount, NewTransfer,
+    TransferId,
+};
 use ledger_conformance::{
     Generator, Model, Scope, Step, callers_at_once, payers_at_once, same_answers, same_past, totals_of_two_ledgers,
 };
@@ -78,6 +82,27 @@ async fn callers_at_once_of_three_engines_share_one_ledger_on_postgres() {
         engines.push(Arc::new(sql(database.url(), &clock).await));
     }
     callers_at_once(&engines, 96, 1 << 64).await.expect("the ledger answers");
+}
+
+#[tokio::test]
+async fn an_account_that_was_missing_is_found_once_another_engine_has_created_it() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let clock = clock();
+    let (reader, writer) = (sql(database.url(), &clock).await, sql(database.url(), &clock).await);
+    let [debit, credit] = [1, 2].map(AccountId::from_u128);
+    let found = async |id| reader.accounts(vec![id]).await.expect("the ledger answers")[0];
+
+    assert_eq!(found(credit).await, None);
+    let flags = AccountFlags::default();
+    let account = |id| NewAccount { id, ledger: 1, code: 1, flags, user_data_128: 0, user_data_64: 0, user_data_32: 0 };
+    writer.create_accounts(vec![account(debit), account(credit)]).await.expect("the ledger answers");
+    assert_eq!(found(credit).await.expect("the account").credits_posted, 0);
+
+    for (id, sum) in [(1, 5), (2, 10), (3, 15)] {
+        let transfer = NewTransfer::single(TransferId::from_u128(id), debit, credit, 5, 1, 1);
+        writer.submit(vec![transfer]).await.expect("the ledger answers");
+        assert_eq!(found(credit).await.expect("the account").credits_posted, sum);
+    }
 }
 
 #[tokio::test]
@@ -167,14 +192,14 @@ async fn tells_the_past_like_the_ledger_in_memory(url: &str) {
 }
 
 #[tokio::test]
-async fn the_past_on_sqlite_is_told_like_in_memory_and_the_journal_is_sound() {
+async fn the_past_on_sqlite_equals_that_in_memory_and_the_journal_is_correct() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
     tells_the_past_like_the_ledger_in_memory(&url).await;
 }
 
 #[tokio::test]
-async fn the_past_on_postgres_is_told_like_in_memory_and_the_journal_is_sound() {
+async fn the_past_on_postgres_equals_that_in_memory_and_the_journal_is_correct() {
     let Some(database) = TestDatabase::postgres().await else { return };
     tells_the_past_like_the_ledger_in_memory(database.url()).await;
 }

@@ -1,4 +1,5 @@
 //! Commits that fail: every caller gets a true answer, a repetition finds out, and the ledger continues.
+//! Killed processes are in `crashes`.
 
 mod line;
 
@@ -107,7 +108,7 @@ async fn a_connection_cut_at_a_commit_is_replaced_and_the_journal_asked() {
 }
 
 #[tokio::test]
-async fn while_the_server_is_out_of_reach_nobody_is_told_that_anything_was_created() {
+async fn while_the_server_is_unreachable_no_caller_gets_a_success() {
     let Some(database) = TestDatabase::postgres().await else { return };
     let line = Line::to(database.url()).await;
     let other = open(database.url()).await;
@@ -139,7 +140,7 @@ async fn caller(ledger: Arc<SqlLedger>, number: u128, trouble: impl AsyncFn(u128
     for round in 0..ROUNDS {
         trouble(round).await;
         let id = 1000 + (number * ROUNDS + round) * 2;
-        let hold = transfer(id).into_pending(0);
+        let hold = transfer(id).into_pending_for_ever();
         let post = NewTransfer::post(TransferId::from_u128(id + 1), hold.id);
         for step in [hold, post] {
             let mut unsure = false;
@@ -204,7 +205,7 @@ const FAILURES: [(&str, &str); 3] = [
 ];
 
 #[tokio::test]
-async fn a_commit_that_fails_on_sqlite_is_told_to_every_caller_and_the_ledger_goes_on() {
+async fn every_caller_gets_the_error_of_a_failed_commit_on_sqlite_and_the_ledger_continues() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("ledger.db");
     let url = format!("sqlite:{}", path.display());

@@ -1,4 +1,5 @@
 //! The speed of one durable row per payment and nothing else. No way of storing payments can be faster.
+//! Real payments are measured in the files beside it.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,5 @@
 //! The results: a table for people, and one line of JSON for each row.
+//! Nothing is measured here.
 
 use std::process::Command;
 use std::time::Duration;

@@ -29,6 +29,7 @@ fn main() {
     black_box(payments_model());
     black_box(auth_model());
     black_box(rafiki_tables());
+    black_box(sealed_text());
     black_box(answer_comparison());
     black_box(card());
     black_box(auto_peering());
@@ -52,6 +53,11 @@ fn auto_peering() -> impl Sized {
         UnreadableRequest::refusal,
         is_endpoint,
     ]
+}
+
+fn sealed_text() -> impl Sized {
+    use sealed_text::Sealer;
+    linked![Sealer::fingerprint, Sealer::new, Sealer::open, Sealer::seal,]
 }
 
 fn card() -> impl Sized {
@@ -226,12 +232,14 @@ fn ledger() -> impl Sized {
 }
 
 fn payments_model() -> impl Sized {
+    use payments_model::partial_payment::{Course, PartialPayment};
     use payments_model::quote::{FeeTerms, QuotePlan};
     use payments_model::receiver::ReceiverLocation;
     use payments_model::{IncomingPayment, OutgoingPayment, Peer, grant_limits, local_delivery, payment_events, retry};
     use payments_model::{repeating_interval, sending};
 
     linked![
+        Course::of,
         FeeTerms::fee_ceil,
         FeeTerms::min_send_amount_ceil,
         IncomingPayment::approve,
@@ -243,6 +251,8 @@ fn payments_model() -> impl Sized {
         OutgoingPayment::cancel,
         OutgoingPayment::complete,
         OutgoingPayment::fund,
+        PartialPayment::decide,
+        PartialPayment::give_up,
         Peer::move_to,
         QuotePlan::finish,
         QuotePlan::new,

@@ -1,4 +1,5 @@
 //! Violations of purity that the check must find. They are not part of a usual build.
+//! The crates that must be pure are listed in `main`.
 
 #[cfg(feature = "offence-clock")]
 #[expect(clippy::disallowed_methods, reason = "the offence itself")]

@@ -1,4 +1,5 @@
 //! Conditions that must hold when a network is at rest.
+//! What a node stores is in `node`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! Random choices from a seed.
+//! It is not for keys; those come from `Entropy`.
 
 use std::sync::Arc;
 use std::time::Duration;

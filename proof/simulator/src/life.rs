@@ -1,4 +1,5 @@
 //! The life of a process. After its end, none of its tasks continues.
+//! What survives a process is in `node`.
 
 use tokio::sync::watch;
 

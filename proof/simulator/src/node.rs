@@ -1,4 +1,5 @@
 //! A node: its durable data, and the process that runs it.
+//! The links between nodes are in `uplink`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use clock::Clock;
 use connector::{
     AccountAsset, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LowLiquidity, Outcome, PeerRecord,
-    PeerReport, Source, TenantRecord, Transmission,
+    PeerReport, Source, TenantRecord, Transmission, Verdict,
 };
 use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
@@ -35,13 +36,15 @@ use crate::uplink::UplinkOfProcess;
 pub struct NodeSetup {
     /// Whether it announces that it recognises repetitions.
     pub repeatable: bool,
+    /// What its receivers decide about money that carries data.
+    pub verdict: Verdict,
     /// Changes the connector's configuration.
     pub configure: fn(&mut ConnectorConfig),
 }
 
 impl Default for NodeSetup {
     fn default() -> Self {
-        Self { repeatable: true, configure: |_| {} }
+        Self { repeatable: true, verdict: Verdict::Take, configure: |_| {} }
     }
 }
 
@@ -136,6 +139,7 @@ impl Node {
             tenant: self.tenant,
             receivers: self.receivers.clone(),
             ledger: self.ledger.clone(),
+            verdict: setup.verdict.clone(),
             life: life.clone(),
         };
         let uplink =

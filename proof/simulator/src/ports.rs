@@ -1,4 +1,5 @@
 //! The connector's ports in a simulation: a slow ledger that fails with its process, receivers, rates.
+//! The connector itself is the real one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use connector::{
     AccountAsset, Bound, Credit, LiquidityAlerts, LocalAccount, LocalAccountId, LocalAccounts,
-    LocalAccountsUnavailable, LocalState, LowLiquidity,
+    LocalAccountsUnavailable, LocalState, LowLiquidity, SenderData, Verdict,
 };
 use ledger::{
     Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable,
@@ -91,6 +92,7 @@ pub(crate) struct ReceiversOfProcess {
     pub(crate) tenant: TenantId,
     pub(crate) receivers: Arc<Receivers>,
     pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) verdict: Verdict,
     pub(crate) life: ProcessLife,
 }
 
@@ -125,6 +127,10 @@ impl LocalAccounts for ReceiversOfProcess {
     async fn credited(&self, _credit: Credit) -> Option<u64> {
         self.life.go_on().await;
         None
+    }
+
+    async fn judge(&self, _: SenderData<'_>) -> Verdict {
+        self.verdict.clone()
     }
 }
 

@@ -1,4 +1,5 @@
 //! The clock of a simulation: tokio's paused time. Waiting costs no real time and always takes exactly the same time.
+//! Tests without a network use `clock::ManualClock`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The network between nodes, as one process sees it.
+//! The faults of the network are chosen in `network`.
 
 use std::time::Duration;
 

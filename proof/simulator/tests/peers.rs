@@ -1,4 +1,5 @@
 //! How a node treats its peers: their rates, amounts per period, silence, and others in their place.
+//! Peers that behave well are in `pipeline`.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;

@@ -1,16 +1,18 @@
 //! The packet path through real connectors, one event at a time.
+//! Whole payments over lossy networks are in the files beside it.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
-use connector::{AccountAsset, Connector, Outcome, PacketRate, Repeats, Source, Transmission};
+use connector::{AccountAsset, Connector, Outcome, PacketRate, Repeats, Source, Transmission, Verdict};
 use ilp_packet::{AddressRef, ErrorCode, Fulfillment, Prepare, PrepareBuf, Reply};
 use ledger::AccountId;
 use payments_model::IncomingPaymentId;
+use payments_model::peer_terms::Throughput;
 use simulator::{Audit, Fate, Network, Payment, Sent, asset, asset_of_scale};
-use stream::{Credentials, Hashlock, Request, Sender};
+use stream::{Credentials, Frame, Hashlock, Request, STREAM_ID, Sender};
 
 const LIQUIDITY: u64 = 1_000_000;
 
@@ -184,12 +186,17 @@ async fn a_peer_that_sends_too_many_packets_is_told_so() {
 
 /// A packet of `amount` as Alice sends it to Bob, from credentials.
 fn paying(network: &Network, credentials: &Credentials, amount: u64) -> PrepareBuf {
+    paying_with(network, credentials, amount, &[])
+}
+
+/// The same with `frames`.
+fn paying_with(network: &Network, credentials: &Credentials, amount: u64, frames: &[Frame<'_>]) -> PrepareBuf {
     let request = Request {
         source_amount: amount,
         min_destination_amount: 0,
         hashlock: Hashlock::Fulfillable,
         expires_at: network.clock().now() + Duration::from_secs(20),
-        frames: &[],
+        frames,
     };
     let mut sender = Sender::new(credentials.address.clone(), &credentials.shared_secret);
     let packet = sender.make(&request, &*network.chance().entropy()).unwrap();
@@ -203,7 +210,7 @@ async fn from_alice(bob: &Connector, packet: &PrepareBuf, attempt: Transmission)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_over_its_rate_is_still_told_what_became_of_its_packets() {
+async fn a_peer_over_its_rate_still_gets_the_outcome_of_its_packets() {
     let s = alice_to_bob(500).await;
     let bob = s.network.node("bob");
     bob.kill();
@@ -224,6 +231,35 @@ async fn a_peer_over_its_rate_is_still_told_what_became_of_its_packets() {
     // Another process may have the first one, so a Reject would be wrong.
     assert_eq!(from_alice(&bob, &unknown, Transmission::Again).await, Outcome::Unresolved);
     assert_eq!(code(from_alice(&bob, &unknown, Transmission::First).await), Some(ErrorCode::T05RateLimited));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peers_packet_is_not_refused_by_its_repetition_while_the_next_peer_is_away() {
+    let s = alice_to_carol(500).await;
+    let (_, credentials) = s.network.node("carol").receive(&usd(), None).await;
+    s.network.node("carol").kill();
+    let packet = paying(&s.network, &credentials, 5);
+    let bob = s.network.node("bob").connector();
+    // Another process may have sent the first one.
+    assert_eq!(from_alice(&bob, &packet, Transmission::Again).await, Outcome::Unresolved);
+    assert_eq!(code(from_alice(&bob, &packet, Transmission::First).await), Some(ErrorCode::T01PeerUnreachable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_is_not_refused_by_its_repetition_while_nobody_has_decided_about_its_data() {
+    let s = alice_to_bob(500).await;
+    let bob = s.network.node("bob");
+    bob.kill();
+    bob.setup.lock().unwrap().verdict = Verdict::Later;
+    bob.start();
+    let (_, credentials) = bob.receive(&usd(), None).await;
+    let data = Frame::StreamData { stream_id: STREAM_ID, offset: 0, data: b"who pays" };
+    let packet = paying_with(&s.network, &credentials, 5, &[data]);
+    let bob = bob.connector();
+    // The first one may wait in another process, and be accepted there.
+    assert_eq!(from_alice(&bob, &packet, Transmission::Again).await, Outcome::Unresolved);
+    assert!(code(from_alice(&bob, &packet, Transmission::First).await).is_some());
+    s.assert_settled(0).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -448,6 +484,39 @@ async fn a_payment_does_not_wait_for_ever_for_a_peer_that_never_answers_again() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_payments_packet_that_was_never_held_is_refused_while_its_peer_cannot_take_it() {
+    for unreachable in [true, false] {
+        let s = alice_to_bob(500).await;
+        let (alice, bob) = (s.network.node("alice"), s.network.node("bob"));
+        // Alice's process ends after it wrote the packet, and before Bob says whether he recognises repetitions.
+        s.network.script("alice", "bob", &[Fate::LoseRequest]);
+        let attempt = tokio::time::timeout(Duration::from_secs(2), s.payment.run()).await;
+        assert!(attempt.is_err(), "the question waits for Bob's answer");
+        alice.kill();
+        if unreachable {
+            bob.kill();
+        } else {
+            let limit = Some(Throughput { amount: 499, seconds: 60 });
+            alice.change_peer("bob", |bob| bob.terms.outgoing = limit);
+        }
+        alice.start();
+        s.network.settle().await;
+        assert_eq!(s.payment.balance().await, (500, 0), "nothing was held");
+        assert!(s.payment.resume().await, "so the packet is refused, and the attempt counts");
+        assert_eq!(s.payment.balance().await, (500, 0));
+
+        if unreachable {
+            bob.start();
+        } else {
+            alice.change_peer("bob", |bob| bob.terms.outgoing = None);
+        }
+        s.payment.run().await;
+        assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 });
+        s.assert_settled(500).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_payment_does_not_wait_for_a_peer_that_was_deleted() {
     let s = alice_to_bob(500).await;
     let alice = s.network.node("alice");
@@ -539,7 +608,7 @@ async fn an_unsure_ledger_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn low_liquidity_is_told_once_when_it_gets_low() {
+async fn low_liquidity_is_reported_once_when_it_gets_low() {
     let s = alice_to_bob(500).await;
     let bob = s.network.node("bob");
     bob.change_peer("alice", |alice| alice.liquidity_threshold = Some(LIQUIDITY - 10));

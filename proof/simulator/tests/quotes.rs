@@ -186,7 +186,7 @@ impl Pair<'_> {
         let account = account_for(&node, &self.from.1, offer.debit).await;
         let source = Side { account: account.into(), asset: self.from.1.ledger, amount: offer.available };
         let destination = Side { account: incoming, asset: self.to.1.ledger, amount: offer.receive };
-        let id = TransferId::derived(account.as_uuid(), "local delivery", 0);
+        let id = TransferId::derived_once(account.as_uuid(), "local delivery");
         let movement = Movement::between(id, source, destination, Settling::AtOnce).unwrap();
         let results = node.ledger.submit(movement.legs.clone()).await.unwrap();
         movement.outcome(&results).unwrap();
@@ -194,7 +194,7 @@ impl Pair<'_> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_pair_of_the_playground_is_paid_as_quoted_or_told_the_least_amount_at_once() {
+async fn every_pair_of_the_playground_is_paid_as_quoted_or_learns_the_least_amount_at_once() {
     let network = two_institutions().await;
     let (mut paid, mut refused) = (0, 0);
     let mut least_amounts: BTreeMap<(usize, usize), u64> = BTreeMap::new();

@@ -99,7 +99,7 @@ fn run(seed: u64) {
 }
 
 #[test]
-fn whatever_goes_wrong_every_payment_is_made_once() {
+fn every_payment_is_made_once_in_spite_of_all_faults() {
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     #[expect(clippy::disallowed_methods, reason = "only a developer looking for a failure sets it")]
     let seeds = std::env::var("SIMULATOR_SEEDS").ok();

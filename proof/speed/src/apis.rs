@@ -1,4 +1,5 @@
 //! The five requests of the APIs that clients and peers of an institution send most.
+//! What is sent is in `requests`.
 
 use std::path::PathBuf;
 use std::sync::Arc;

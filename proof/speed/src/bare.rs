@@ -1,4 +1,5 @@
 //! The limit of the machine: a server that only answers, and one that only verifies a signature and answers.
+//! The servers of the binary are measured in `apis`.
 
 use std::convert::Infallible;
 use std::sync::Arc;

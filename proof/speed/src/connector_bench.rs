@@ -13,7 +13,7 @@ use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use connector::{
     AccountAsset, Bound, Connector, ConnectorConfig, ConnectorPorts, Credit, DirectorySnapshot, HttpUplink,
     LiquidityAlerts, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable, LocalState, LowLiquidity,
-    PacketRate, PeerRecord, TenantRecord,
+    PacketRate, PeerRecord, SenderData, TenantRecord, Verdict,
 };
 use http_kit::{Admission, ConnectionLimits, Deadlines, Proxies, Serving};
 use ilp_packet::{AddressRef, Fulfillment, Prepare};
@@ -382,6 +382,10 @@ impl LocalAccounts for One {
 
     async fn credited(&self, credit: Credit) -> Option<u64> {
         Some(credit.amount)
+    }
+
+    async fn judge(&self, _: SenderData<'_>) -> Verdict {
+        Verdict::Take
     }
 }
 

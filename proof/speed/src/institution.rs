@@ -1,4 +1,5 @@
 //! The playground of the binary, started for a measurement, and its processor time.
+//! The load is made in `load`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Connections that send one request after the other, and their waiting times.
+//! What is sent is in `requests`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! The requests that are measured, each as a client of the playground's first institution would send it.
+//! How often they are sent is in `load`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

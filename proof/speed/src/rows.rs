@@ -1,4 +1,5 @@
 //! Rows: a table for people, and below it a line of JSON for each, with the machine and the commit.
+//! Nothing is measured here.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
 //! New databases, removed at the end of the test.
+//! The servers are started by `cargo xtask test`.
 
 use std::ops::Deref;
 

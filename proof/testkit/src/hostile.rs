@@ -1,4 +1,5 @@
 //! Hostile input for listeners.
+//! What a listener must answer is in the tests of the listeners.
 
 /// Replacements for a part of a path or a query, each with whether it must be refused as a bad request.
 pub fn hostile_segments() -> Vec<(String, bool)> {

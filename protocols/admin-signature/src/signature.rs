@@ -23,7 +23,7 @@ pub enum SignatureError {
     #[error("the signature must be t=<milliseconds>, v<version>=<64 lower-case hex digits> and nothing else")]
     Malformed,
     /// The version is not the agreed one.
-    #[error("the signature has another version than configured")]
+    #[error("the version of the signature differs from the configured one")]
     OtherVersion,
     /// The time is too old, or too far in the future.
     #[error("the signature's time is too far from now; compare the clocks")]

@@ -27,7 +27,7 @@ pub struct PeeringReply {
 
 /// The answer cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the answer is no JSON with a usable address, endpoint and token")]
+#[error("the answer is not JSON with a usable address, endpoint and token")]
 pub struct UnusableReply;
 
 #[derive(Deserialize)]

@@ -32,7 +32,7 @@ pub struct PeeringRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableRequest {
     /// It is not JSON.
-    #[error("the body is no JSON")]
+    #[error("the body is not JSON")]
     NoJson,
     /// A member is missing or has the wrong form.
     #[error("a member of the request is missing or cannot be used")]

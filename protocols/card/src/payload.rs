@@ -68,7 +68,7 @@ pub enum InvalidPayload {
     #[error("the payload must be a template 77 of data elements")]
     NoTemplate,
     /// An element is missing, occurs twice, or is malformed.
-    #[error("the data element {0:04X} is missing, repeated or not of its form")]
+    #[error("the data element {0:04X} is missing, repeated or malformed")]
     Element(u16),
     /// The amount has more than twelve digits.
     #[error("a card signs amounts of at most twelve digits")]

@@ -66,7 +66,7 @@ pub enum Refusal {
     #[error("The card belongs to another wallet address.")]
     OtherWalletAddress,
     /// The cryptogram is wrong.
-    #[error("The card's signature does not hold.")]
+    #[error("The card's signature is not valid.")]
     Cryptogram,
     /// The purchase was presented before, or is out of order.
     #[error("The card's purchase was presented before; present the card again.")]

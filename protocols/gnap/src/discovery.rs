@@ -1,5 +1,6 @@
 //! `GET /discovery` (RFC 9635 section 9): the data that a client may request from an authorization server before its
 //! first grant request.
+//! That request is in `grant`.
 
 use serde::{Deserialize, Serialize};
 

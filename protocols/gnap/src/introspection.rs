@@ -83,7 +83,7 @@ struct IsFalse;
 impl TryFrom<bool> for IsFalse {
     type Error = &'static str;
     fn try_from(value: bool) -> Result<Self, Self::Error> {
-        if value { Err("an active token comes with its grant, access and client") } else { Ok(Self) }
+        if value { Err("an active token has a grant, access and client") } else { Ok(Self) }
     }
 }
 

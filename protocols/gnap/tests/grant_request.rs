@@ -1,4 +1,5 @@
 //! Grant requests: what is understood, and what is refused with which words.
+//! Random documents are in `properties`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its data has failed")]
 
 use gnap::{AccessType, Client, GrantRequest, InvalidBody, LimitAmount};

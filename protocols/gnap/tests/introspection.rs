@@ -1,4 +1,5 @@
 //! Which granted item answers a required one, and how the answer is written.
+//! Requests for grants are in `grant_request`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its data has failed")]
 
 use gnap::{AccessItem, IntrospectionRequest, RequiredAccess, TokenInfo};
@@ -34,7 +35,7 @@ fn an_owner_named_on_both_sides_must_be_the_same() {
 }
 
 #[test]
-fn the_most_specific_then_the_widest_item_is_chosen_whatever_the_order() {
+fn the_most_specific_then_the_widest_item_is_chosen_in_any_order() {
     let anybody = json!({"type": "incoming-payment", "actions": ["read-all"]});
     let alice = json!({"type": "incoming-payment", "actions": ["read"], "identifier": "https://w.example/alice"});
     let alice_all =

@@ -1,4 +1,5 @@
 //! The profile against values published by other implementations.
+//! Cases of our own are in the files beside it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its data has failed")]
 
 use clock::Timestamp;

@@ -1,4 +1,5 @@
 //! The signature base (RFC 9421 section 2.5): the octets that are signed.
+//! Signing is in `signer`, checking in `verify`.
 
 use http::header::AUTHORIZATION;
 

@@ -1,5 +1,6 @@
 //! Finds the absolute URI that a client called, from behind a socket and perhaps a proxy: `@target-uri` of RFC 9421
 //! section 2.2.2.
+//! Whether the signature fits is checked in `verify`.
 
 use http::HeaderMap;
 

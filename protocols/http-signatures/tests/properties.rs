@@ -1,4 +1,5 @@
 //! What holds for any request whatsoever: nothing panics, what we sign we accept, and a changed request is refused.
+//! Published messages are in `vectors`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -1,4 +1,5 @@
 //! The published JavaScript package's messages, and what this verifier must decide about each.
+//! Random requests are in `properties`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -1,4 +1,5 @@
 //! The data of an F08 Reject: the amount that arrived, and the account's maximum (RFC 27, error codes).
+//! The Reject around it is in `reject`.
 
 /// Both amounts in the unit of the account that refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

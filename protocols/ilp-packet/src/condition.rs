@@ -1,4 +1,5 @@
 //! The hash lock of a packet: a condition and the preimage that fulfils it (RFC 27).
+//! The fulfillment of a STREAM packet is derived in `stream`.
 
 use std::fmt;
 

@@ -1,9 +1,10 @@
 //! The codes of a Reject (RFC 27, error codes), and the meaning of their first letter.
+//! What a sender does after one is decided in `stream-pay`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Three octets are not an error code.
+/// The three octets are not an error code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an ILP error code is three ASCII characters")]
 pub struct InvalidErrorCode;
@@ -15,13 +16,13 @@ pub enum ErrorClass {
     Final,
     /// `T`: the same packet may succeed later.
     Temporary,
-    /// `R`: the packet may succeed with other figures (amount, expiry).
+    /// `R`: the packet may succeed with another amount or expiry.
     Relative,
     /// Any other first character.
     Unknown,
 }
 
-/// Codes outside the table; kept apart so that every known code has one representation only.
+/// Codes outside the table. They are kept apart so that every known code has only one representation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OtherCode([u8; 3]);
 
@@ -64,7 +65,7 @@ error_codes! {
     F00BadRequest = b"F00",
     /// The packet could not be decoded.
     F01InvalidPacket = b"F01",
-    /// No way to the destination.
+    /// No route to the destination.
     F02Unreachable = b"F02",
     /// The amount cannot be used.
     F03InvalidAmount = b"F03",
@@ -76,9 +77,9 @@ error_codes! {
     F06UnexpectedPayment = b"F06",
     /// The receiver cannot take this payment.
     F07CannotReceive = b"F07",
-    /// The amount is above the maximum of an account on the way; see [`crate::AmountTooLarge`].
+    /// The amount is above the maximum of an account on the path; see [`crate::AmountTooLarge`].
     F08AmountTooLarge = b"F08",
-    /// Refused by the application of the receiver.
+    /// The receiving application refused the packet.
     F99ApplicationError = b"F99",
     /// Something failed inside a connector.
     T00InternalError = b"T00",
@@ -88,11 +89,11 @@ error_codes! {
     T02PeerBusy = b"T02",
     /// The connector is overloaded.
     T03ConnectorBusy = b"T03",
-    /// An account on the way has not enough liquidity.
+    /// An account on the path has not enough liquidity.
     T04InsufficientLiquidity = b"T04",
     /// Too many packets.
     T05RateLimited = b"T05",
-    /// Refused for now by the application of the receiver.
+    /// The receiving application refused the packet temporarily.
     T99ApplicationError = b"T99",
     /// No reply before the packet expired.
     R00TransferTimedOut = b"R00",
@@ -100,12 +101,12 @@ error_codes! {
     R01InsufficientSourceAmount = b"R01",
     /// Too little time is left to forward the packet.
     R02InsufficientTimeout = b"R02",
-    /// Refused by the application of the receiver; other figures may pass.
+    /// The receiving application refused the packet. It may succeed with another amount or expiry.
     R99ApplicationError = b"R99",
 }
 
 impl ErrorCode {
-    /// What the first letter says.
+    /// The meaning of the first letter.
     pub const fn class(self) -> ErrorClass {
         match self.octets()[0] {
             b'F' => ErrorClass::Final,

@@ -1,4 +1,5 @@
 //! The expiry of a Prepare, as seventeen digits: `YYYYMMDDHHmmSSfff`, UTC (RFC 27).
+//! How long a packet may live is decided in the connector.
 
 use clock::Timestamp;
 

@@ -1,4 +1,5 @@
 //! The Fulfill packet (RFC 27).
+//! The other replies and requests are in `reject` and `prepare`.
 
 use crate::Fulfillment;
 use crate::envelope::{self, PacketType, ParseError};

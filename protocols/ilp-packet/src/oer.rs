@@ -179,7 +179,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_read_as_octets_was_in_canonical_form(input in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn octets_are_read_only_in_canonical_form(input in prop::collection::vec(any::<u8>(), 0..300)) {
             let mut reader = Reader::new(&input);
             if let Ok(octets) = reader.var_octets() {
                 let mut out = Vec::new();

@@ -1,4 +1,5 @@
 //! The Prepare packet (RFC 27): parsed in place, built, and patched for forwarding.
+//! The replies are in `fulfill` and `reject`.
 
 use bytes::{Bytes, BytesMut};
 use clock::Timestamp;

@@ -1,4 +1,5 @@
 //! The Reject packet (RFC 27).
+//! Its codes are in `error_code`.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
 //! The vectors made by the published JavaScript packages; `vectors/README.md` says how.
+//! Random octets are tested by `proof/fuzz`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

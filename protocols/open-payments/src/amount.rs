@@ -1,4 +1,5 @@
 //! Amounts on the wire: `{"value":"1000","assetCode":"USD","assetScale":2}` (Open Payments resource server API).
+//! Calculating with amounts is in `words/money`.
 
 use money::{Asset, AssetAmount, AssetCode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,4 +1,5 @@
 //! `POST /incoming-payments` (Open Payments resource server API): the request.
+//! The answer is in `incoming_payment`.
 
 use clock::Timestamp;
 use serde::Serialize;
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_are_told_in_the_words_clients_know() {
+    fn faults_have_the_texts_that_clients_know() {
         let usd = |value: Value| json!({"value": value, "assetCode": "USD", "assetScale": 2});
         for (body, message) in [
             (json!([]), "body must be object"),

@@ -1,4 +1,5 @@
 //! `POST /outgoing-payments` (Open Payments resource server API): the request.
+//! The answer is in `outgoing_payment`.
 
 use serde_json::Value;
 

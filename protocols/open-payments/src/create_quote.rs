@@ -1,4 +1,5 @@
 //! `POST /quotes` (Open Payments resource server API): the request.
+//! The answer is in `quote`.
 
 use serde_json::Value;
 
@@ -69,7 +70,7 @@ mod tests {
     const RECEIVER: &str = "https://b.example/t/incoming-payments/08394f02-7b7b-45e2-b645-51d04e7c330c";
 
     #[test]
-    fn faults_are_told_in_the_words_clients_know() {
+    fn faults_have_the_texts_that_clients_know() {
         let usd = json!({"value": "5", "assetCode": "USD", "assetScale": 2});
         for (body, message) in [
             (json!({"receiver": RECEIVER}), "body must have required property 'walletAddress'"),

@@ -1,4 +1,5 @@
 //! Error answers: `{"error":{"code":"403","description":"…","details":{}}}` (Open Payments resource server API).
+//! Errors of the authorization server are in `gnap`.
 
 use serde::{Deserialize, Serialize};
 

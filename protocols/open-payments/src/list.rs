@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_in_the_words_clients_know() {
+    fn faults_have_the_texts_that_clients_know() {
         assert_eq!(ListQuery::parse([]).unwrap_err().to_string(), "must have required property 'wallet-address'");
         let twice = parse(&[("first", "1"), ("first", "1")]);
         assert_eq!(twice, Err("first must be integer".to_owned()));

@@ -1,4 +1,5 @@
 //! `GET /outgoing-payments/{id}` and the answer to creating one (Open Payments resource server API).
+//! The request that creates one is in `create_outgoing_payment`.
 
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
 //! `GET /outgoing-payment-grant` (Open Payments resource server API): the amounts that a grant has spent.
+//! The limits of a grant are in `gnap`.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
 //! `GET /quotes/{id}` and the answer to creating one (Open Payments resource server API).
+//! The request that creates one is in `create_quote`.
 
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
 //! The answer of a wallet address to an SPSP client (RFC 9): credentials to pay directly to the address.
+//! The credentials are made in `stream`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;

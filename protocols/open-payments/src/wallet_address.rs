@@ -1,4 +1,5 @@
 //! `GET {wallet address}` (Open Payments wallet address server API): the public document of a wallet address.
+//! Its keys are in `http-signatures`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! Whatever a client sends is a request or a refusal with words, and what is written is read back.
+//! Chosen documents are tested beside the code.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

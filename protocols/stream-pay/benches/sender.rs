@@ -1,4 +1,5 @@
-//! One step of a sender: make a packet, take its reply. The receiver's share is measured in `stream`.
+//! One step of a sender: it makes a packet and takes the reply.
+//! The receiver's share is measured in `stream`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 

@@ -1,9 +1,10 @@
-//! Asking a receiver which asset it receives in, for senders that have nothing but its credentials (RFC 29, section
-//! 4.3.3).
+//! Asks a receiver for its asset, if the sender has only the receiver's credentials (RFC 29, section 4.3.3).
+//! The rate is not asked for here; see `probe`.
 //!
-//! Two packets without amount go out at once: one as for a receiver that keeps no state, and one in the form a receiver
-//! answers that waits until it knows the sender's address. No money moves. Open Payments gives the asset
-//! with the credentials and need no probe.
+//! Two packets without an amount are sent at once, because there are two kinds of receivers. One kind keeps no state
+//! and answers the first packet. The other kind waits until it knows the sender's address, and answers the second
+//! packet. No money moves. Open Payments gives the asset together with the credentials, so its payments need no such
+//! probe.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,16 +17,16 @@ use crate::control::{PACKET_LIFE, control_frames, control_request};
 use crate::error::PaymentError;
 use crate::poll::{OutgoingPrepare, Poll};
 
-/// The address of a sender that cannot be paid back.
+/// The source address that the packets state. It cannot be paid.
 const SEND_ONLY_CLIENT: &[u8] = b"private.SEND_ONLY_CLIENT";
 
-/// A question for the receiver's asset in progress.
+/// A running probe for the receiver's asset.
 #[derive(Debug)]
 pub struct AssetProbe {
     sender: Sender,
-    /// Where the packets still to be sent go, and what the sender calls its own address in them.
+    /// The packets that are still to be sent: the destination of each, and the source address that it states.
     unsent: VecDeque<(Address, &'static [u8])>,
-    /// When the packets without reply are given up.
+    /// When the packets that have no reply are given up.
     outstanding: BTreeMap<u64, Timestamp>,
     answered: bool,
     named: Option<Asset>,
@@ -48,10 +49,10 @@ impl AssetProbe {
         }
     }
 
-    /// The next step. Ends when both packets are replied to or have expired.
+    /// The next step. The probe ends when both packets have been answered or have expired.
     ///
-    /// Fails with `EstablishmentFailed` if the receiver answered neither packet, with `UnknownDestinationAsset` if it
-    /// named no asset, and with `DestinationAssetConflict` if it named two.
+    /// It fails with `EstablishmentFailed` if the receiver answered neither packet, with `UnknownDestinationAsset` if
+    /// it named no asset, and with `DestinationAssetConflict` if it named two different assets.
     pub fn poll_prepare(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Result<Asset, PaymentError>> {
         self.outstanding.retain(|_, expires_at| now < *expires_at);
         if let Some((destination, own_address)) = self.unsent.pop_front() {
@@ -66,7 +67,7 @@ impl AssetProbe {
         }
     }
 
-    /// Takes the reply to packet `sequence`. A Fulfill and a Reject are equally good, if the receiver wrote them.
+    /// Takes the reply to packet `sequence`. Both a Fulfill and a Reject count, if the receiver itself wrote them.
     pub fn handle_reply(&mut self, sequence: u64, octets: &[u8]) {
         if self.outstanding.remove(&sequence).is_none() {
             return;
@@ -109,7 +110,8 @@ impl AssetProbe {
     }
 }
 
-/// `a.b.token` as `a.b._.token`, cut to the length of an address; `None` if what is left is none.
+/// Turns `a.b.token` into `a.b._.token`, cut to the greatest length of an address. `None` if the result is not an
+/// address.
 fn with_segment_before_token(address: &Address) -> Option<Address> {
     let (base, token) = address.as_str().rsplit_once('.')?;
     let mut longer = format!("{base}._.{token}");

@@ -1,4 +1,5 @@
 //! Closes a connection: one packet tells the receiver that nothing more will come (RFC 29, section 4.6).
+//! The payment itself is not ended here; `payment` does that before.
 
 use clock::{Entropy, Timestamp};
 use stream::{CloseCode, Frame, Sender};

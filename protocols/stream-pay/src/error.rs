@@ -1,7 +1,7 @@
-//! Why a quote or payment ended, in the names the reference stores and shows, and one of our own. No RFC has them; the classes of ILP errors
-//! behind them are those of RFC 27.
+//! Why a quote or a payment failed, under the names that Rafiki 2.4 stores and shows, and one name of our own.
+//! ILP error codes are not here: they are in `ilp-packet` (RFC 27).
 
-/// The end of a quote or payment that did not succeed. The text of a variant is its name.
+/// The reason why a quote or a payment did not succeed. The text of a variant is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum PaymentError {
     /// The amount to send is not above zero, or cannot be quoted.
@@ -19,7 +19,7 @@ pub enum PaymentError {
     /// No price is known for the pair of assets.
     #[error("ExternalRateUnavailable")]
     ExternalRateUnavailable,
-    /// A node on the path refused for good.
+    /// A node on the path refused the packet with an error that is final.
     #[error("ConnectorError")]
     ConnectorError,
     /// The receiver has not answered at all.
@@ -31,29 +31,29 @@ pub enum PaymentError {
     /// The receiver named another asset than expected.
     #[error("DestinationAssetConflict")]
     DestinationAssetConflict,
-    /// The path's rate could not be found out in time.
+    /// The path's rate could not be measured in time.
     #[error("RateProbeFailed")]
     RateProbeFailed,
     /// The path delivers less than the minimum rate.
     #[error("InsufficientExchangeRate")]
     InsufficientExchangeRate,
-    /// What is left to send is worth nothing at the receiver, so the rest cannot be delivered. The reference has no such
-    /// name: it tries until its attempts are used up.
+    /// The rest of the payment is worth nothing at the receiver, so it cannot be delivered. Rafiki 2.4 has no such
+    /// name: it repeats the payment until its attempts are used up.
     #[error("RemainderWorthless")]
     RemainderWorthless,
-    /// Nothing was fulfilled for too long.
+    /// No packet was fulfilled for too long.
     #[error("IdleTimeout")]
     IdleTimeout,
     /// The receiver closed the connection or the stream.
     #[error("ClosedByReceiver")]
     ClosedByReceiver,
-    /// The receiver takes less than the payment has to deliver.
+    /// The receiver accepts less than the payment has to deliver.
     #[error("IncompatibleReceiveMax")]
     IncompatibleReceiveMax,
-    /// The receiver fulfilled but did not say, or not enough, what arrived.
+    /// The receiver fulfilled a packet and did not state what arrived, or stated too little.
     #[error("ReceiverProtocolViolation")]
     ReceiverProtocolViolation,
-    /// The connection has sent all the packets its key may encrypt.
+    /// The connection has sent as many packets as its key may encrypt.
     #[error("MaxSafeEncryptionLimit")]
     MaxSafeEncryptionLimit,
     /// The receiving application refused.

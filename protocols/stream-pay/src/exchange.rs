@@ -1,5 +1,6 @@
-//! What probe, payment and close share: packets of one connection going out, replies coming back, and what each reply
-//! says about the path (RFC 29, section 4.2; the error classes of RFC 27).
+//! What probe, payment and close share: they send the packets of one connection, take the replies, and learn from each
+//! reply about the path (RFC 29, section 4.2; the error classes of RFC 27).
+//! What to send, and when to stop, is not decided here.
 
 use std::collections::BTreeMap;
 
@@ -28,12 +29,12 @@ pub struct Destination {
     pub asset: Asset,
 }
 
-/// A packet without reply so far.
+/// A packet that has no reply yet.
 #[derive(Clone, Debug)]
 pub(crate) struct InFlight {
     pub(crate) source_amount: u64,
     pub(crate) min_destination_amount: u64,
-    /// The most it may deliver, by the bounds when it was sent.
+    /// The most that it can deliver, according to the rate bounds at the time it was sent.
     pub(crate) destination_at_most: u64,
     pub(crate) fulfillment: Option<ilp_packet::Fulfillment>,
     pub(crate) expires_at: Timestamp,
@@ -48,11 +49,11 @@ pub(crate) struct OutgoingPacket<'a> {
     pub(crate) frames: &'a [Frame<'a>],
 }
 
-/// What a reply said, the path's state being updated already.
+/// What one reply shows. The path's state has been updated with it.
 pub(crate) struct Settled {
     pub(crate) packet: InFlight,
     pub(crate) verdict: Verdict,
-    /// What arrived, if the receiver said so.
+    /// What arrived, if the receiver stated it.
     pub(crate) destination_amount: Option<u64>,
     pub(crate) authentic: bool,
     pub(crate) receive_max: Option<u64>,
@@ -70,21 +71,21 @@ pub(crate) struct Exchange {
     pub(crate) window: Window,
     pub(crate) limit: PacketLimit,
     pub(crate) rates: RateBounds,
-    /// The greatest amount the rate was learned from.
+    /// The greatest amount from which the rate was learned.
     rate_from: u64,
-    /// The most a much smaller packet has arrived short of the rate, in the destination's units: what the roundings of
-    /// the whole path cost a packet, as far as packets have shown.
+    /// The largest loss of a much smaller packet against the rate, in the destination's units. So this is the loss that
+    /// the roundings of the whole path can cause, as far as packets have shown.
     rounding: u64,
 }
 
 impl Settled {
-    /// What arrived, or would have, with a different minimum: nothing where a node says that the amount is worth
-    /// nothing.
+    /// What arrived, or what would have arrived with a lower minimum. It is 0 if a node reports that the amount is
+    /// worth nothing.
     pub(crate) fn arrived(&self) -> Option<u64> {
         self.is_worthless().then_some(0).or(self.destination_amount)
     }
 
-    /// A node says that the amount is worth nothing at its next account.
+    /// A node reports that the amount is worth nothing in its next account's asset.
     pub(crate) fn is_worthless(&self) -> bool {
         matches!(self.verdict, Verdict::Rejected { code: ErrorCode::R01InsufficientSourceAmount, .. })
     }
@@ -116,28 +117,29 @@ impl Exchange {
         self.established
     }
 
-    /// Packets that still count as outstanding.
+    /// How many packets still count as outstanding.
     pub(crate) fn outstanding(&self) -> usize {
         self.in_flight.values().filter(|packet| !packet.timed_out).count()
     }
 
-    /// What `source` units arrive as at least, by what packets have shown so far.
+    /// The least that can arrive of `source` units, as far as packets have shown.
     pub(crate) fn destination_at_least(&self, source: u64) -> u64 {
         self.rates.destination_at_least(source).saturating_sub(self.rounding)
     }
 
-    /// Source units that arrive as `destination` by what packets have shown so far; `None` while no rate is known.
+    /// How many source units are enough for `destination` to arrive, as far as packets have shown. `None` while no rate
+    /// is known.
     pub(crate) fn source_enough_for(&self, destination: u64) -> Option<u64> {
         self.rates.source_enough_for(destination.saturating_add(self.rounding))
     }
 
-    /// What a packet may arrive short of the rate and still have kept it: one unit, or what roundings were seen to
-    /// cost.
+    /// How much less than the rate says a packet may deliver without breaking the rate: one unit, or the largest loss
+    /// to rounding that was seen.
     pub(crate) fn rounding_at_most(&self) -> u64 {
         self.rounding.saturating_add(1)
     }
 
-    /// Whether what is outstanding may arrive as more than one amount.
+    /// Whether the outstanding packets can deliver different amounts, as far as is known.
     pub(crate) fn is_uncertain(&self) -> bool {
         let uncertain =
             |packet: &InFlight| self.destination_at_least(packet.source_amount) < packet.destination_at_most;
@@ -154,7 +156,7 @@ impl Exchange {
         self.in_flight.values().filter(|packet| !packet.timed_out).map(|packet| packet.expires_at).min()
     }
 
-    /// Numbers, encrypts and remembers a packet. Until the receiver has answered, each opens the connection.
+    /// Numbers, encrypts and stores a packet. Every packet opens the connection until the receiver has answered one.
     pub(crate) fn send(
         &mut self,
         attempt: &OutgoingPacket<'_>,
@@ -191,7 +193,7 @@ impl Exchange {
         Ok(OutgoingPrepare { sequence: packet.sequence, packet: packet.prepare, expires_at })
     }
 
-    /// Gives up packets whose time is over; they stay known, should their Fulfill arrive all the same.
+    /// Gives up the packets whose time is over. They are kept, because their Fulfill may still arrive.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<InFlight> {
         let overdue = self.in_flight.values_mut().filter(|packet| !packet.timed_out && packet.expires_at <= now);
         let mut given_up = Vec::new();
@@ -202,7 +204,8 @@ impl Exchange {
         given_up
     }
 
-    /// Reads the reply to an outstanding packet. `None` for a packet that is not, such as one already replied to.
+    /// Reads the reply to an outstanding packet. `None` if the packet is not outstanding, for example because it has
+    /// been answered already.
     pub(crate) fn settle(&mut self, now: Timestamp, sequence: u64, octets: &[u8]) -> Option<Settled> {
         let packet = self.in_flight.remove(&sequence)?;
         let reading = self.sender.read(sequence, packet.fulfillment, octets);
@@ -248,10 +251,11 @@ impl Exchange {
         Some(settled)
     }
 
-    /// A packet of `source` arrived as `arrived`.
+    /// Learns from a packet of `source` that arrived as `arrived`.
     ///
-    /// Every node rounds down, so a small packet may arrive as much less than the rate says, or as nothing, while the
-    /// rate is as it was. A small packet shows the roundings; a large one shows the rate.
+    /// Every node rounds down. So a small packet may arrive as much less than the rate says, or as nothing, although
+    /// the rate has not changed. A small packet therefore shows the loss to rounding, and a large packet shows the
+    /// rate.
     fn learn_rate(&mut self, source: u64, arrived: u64) {
         let short = self.rates.destination_at_least(source).saturating_sub(arrived);
         if short > 0 && (arrived == 0 || source < self.rate_from / 2) {
@@ -266,10 +270,11 @@ impl Exchange {
         self.asset.code.as_str().as_bytes() == code && self.asset.scale == scale
     }
 
-    /// Gives whether the limit has changed.
+    /// Returns whether the limit has changed.
     fn learn_limit(&mut self, settled: &Settled) -> Result<bool, PaymentError> {
         let sent = settled.packet.source_amount;
-        // A probe that is worth nothing somewhere was not too large on the way there, and goes no further.
+        // If a probe was worth nothing at a node, its amount was not too large for the nodes before. Nothing is known
+        // about the nodes after.
         let is_probe = settled.packet.fulfillment.is_none();
         if settled.authentic || (is_probe && settled.is_worthless()) {
             self.limit.acknowledged(sent);
@@ -289,9 +294,9 @@ impl Exchange {
                 self.window.congested(sequence, next, now);
             }
             Verdict::Fulfilled => self.window.succeeded(),
-            // An unfulfillable packet that reached the receiver did what it was sent for.
+            // An unfulfillable packet that reached the receiver has served its purpose.
             _ if settled.authentic && settled.packet.fulfillment.is_none() => self.window.succeeded(),
-            // A refusal of an amount as worth nothing also shows the rate.
+            // A refusal that calls an amount worth nothing also shows the rate.
             Verdict::Rejected { code: ErrorCode::R01InsufficientSourceAmount, .. }
                 if settled.packet.fulfillment.is_none() => {}
             _ if limit_changed => {}
@@ -300,7 +305,7 @@ impl Exchange {
     }
 }
 
-/// Whether the reply ends everything, and why.
+/// Whether the reply ends the quote or payment, and why.
 fn failure(reading: &Reading, closed: bool) -> Option<PaymentError> {
     let application_error = Verdict::Rejected { code: ErrorCode::F99ApplicationError, too_large: None };
     if closed {
@@ -309,7 +314,7 @@ fn failure(reading: &Reading, closed: bool) -> Option<PaymentError> {
     }
     match reading.verdict {
         Verdict::Fulfilled => None,
-        // A next hop that sends a wrong fulfillment, or no packet at all, is not to be tried again.
+        // After a wrong fulfillment, or a reply that is not a packet, the next hop must not be tried again.
         Verdict::WrongFulfillment | Verdict::Undecodable => Some(PaymentError::ConnectorError),
         Verdict::Rejected { code, .. } => {
             let tolerated = code.class() == ErrorClass::Temporary

@@ -1,12 +1,14 @@
-//! Paying over STREAM (RFC 29, section 4.4.2): probe the path, quote, and send within the limits of the quote.
+//! Pays over STREAM (RFC 29, section 4.4.2): it probes the path, makes a quote, and sends within the limits of the
+//! quote.
+//! Frames, encryption and the receiver are in `stream`; sockets and clocks are the caller's.
 //!
-//! State machines without input or output of their own. Each is driven the same way:
+//! The state machines do no input or output themselves. All are driven in the same way:
 //!
-//! * `poll_prepare(now, entropy)` gives the next packet to send, the instant to wait for, or the result;
+//! * `poll_prepare(now, entropy)` returns the next packet to send, the time to wait for, or the result;
 //! * `handle_reply(now, sequence, octets)` takes the reply to a packet.
 //!
-//! Polling again after each reply and at each announced instant is all a driver has to do; packets may be sent and
-//! replies handed in concurrently and in any order.
+//! The driver polls again after each reply, and at each time that a poll has returned. It may send packets and hand in
+//! replies concurrently and in any order.
 
 #![warn(missing_docs)]
 

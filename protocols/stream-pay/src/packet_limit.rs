@@ -1,21 +1,23 @@
 //! What replies show about the largest packet that a path takes (F08 of RFC 27 and its data).
+//! The rate is in `rate_bounds`, the number of packets under way in `window`.
 
 use ilp_packet::AmountTooLarge;
 use money::Ratio;
 
-/// The greatest amount sent when no maximum is found; a path that takes it is treated as without maximum.
+/// The greatest amount that is sent if no maximum is found. A path that takes it is treated as a path without a
+/// maximum.
 pub(crate) const PROBE_MAX: u64 = 1_000_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Maximum {
     Unknown,
-    /// TooLargeReply by a node on the path.
+    /// Reported by a node on the path.
     Precise(u64),
-    /// Concluded from a refusal without this data.
+    /// Concluded from a refusal that has no such data.
     Imprecise(u64),
 }
 
-/// The maximum as far as known, and the greatest amount the receiver has acknowledged below it.
+/// The maximum as far as it is known, and the greatest amount below it that the receiver has acknowledged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PacketLimit {
     maximum: Maximum,
@@ -23,7 +25,7 @@ pub(crate) struct PacketLimit {
     told: Option<TooLargeReply>,
 }
 
-/// What a node replied, and the first amount to which it replied so.
+/// The data of a node's refusal, and the first amount that it refused with this data.
 #[derive(Clone, Copy, Debug)]
 struct TooLargeReply {
     detail: AmountTooLarge,
@@ -43,27 +45,29 @@ impl PacketLimit {
         Self { maximum: Maximum::Precise(maximum), verified: 0, told: None }
     }
 
-    /// The receiver has seen a packet of this amount.
+    /// The receiver has acknowledged a packet of this amount.
     pub(crate) fn acknowledged(&mut self, amount: u64) {
         let bounded = self.maximum().map_or(amount, |maximum| amount.min(maximum));
         self.verified = self.verified.max(bounded);
         self.settle();
     }
 
-    /// A node refused `sent` as too large. Gives whether the limit has changed.
+    /// A node refused `sent` as too large. Returns whether the limit has changed.
     pub(crate) fn refused(&mut self, sent: u64, detail: Option<AmountTooLarge>) -> Result<bool, NothingPasses> {
         let maximum = match detail {
             None => Maximum::Imprecise(sent.saturating_sub(1)),
             Some(detail @ AmountTooLarge { received, maximum }) if received > maximum => {
                 // maximum / received < 1, so the product is below `sent`.
                 let share = Ratio::new(maximum.into(), received.into()).map_err(|_| NothingPasses)?;
-                // The share may be of a coarse unit and round down to nothing where one unit of the source passes.
+                // The node's unit may be coarse. Then the product rounds down to zero although one unit of the source
+                // passes.
                 let least = u64::from(sent > 1 && maximum > 0);
                 let by_share = share.checked_mul_floor(sent).unwrap_or(sent).max(least);
                 Maximum::Precise(self.below_coarse_unit(sent, detail, by_share))
             }
             Some(_) => return Ok(false),
         };
+
         let (Maximum::Precise(amount) | Maximum::Imprecise(amount)) = maximum else { return Ok(false) };
         if amount == 0 {
             return Err(NothingPasses);
@@ -71,22 +75,24 @@ impl PacketLimit {
         if self.maximum().is_some_and(|known| known <= amount) {
             return Ok(false);
         }
+
         self.maximum = maximum;
         self.verified = self.verified.min(amount);
         self.settle();
         Ok(true)
     }
 
-    /// The maximum by the share a node gave, or less where the same node received the same of a greater amount before.
+    /// The maximum according to the share that a node reported. It is less if the same node reported the same for a
+    /// greater amount before.
     ///
-    /// Then a coarse unit before that node hides the difference, and all amounts between the two are too large. The
-    /// next step down is as long as what is known of that unit. So it is left after a few steps, and the unit below
-    /// is met.
+    /// In that case a coarse unit before that node hides the difference, and all amounts between the two are too large.
+    /// Each step down is as large as the part of that unit that is known so far. So the search leaves that unit after a
+    /// few steps and finds the unit below.
     fn below_coarse_unit(&mut self, sent: u64, detail: AmountTooLarge, by_share: u64) -> u64 {
         let told = self.told.filter(|told| told.detail == detail && sent <= told.first_sent);
         let first_sent = told.map_or(sent, |told| told.first_sent);
         self.told = Some(TooLargeReply { detail, first_sent });
-        // What has been acknowledged is not too large, unless the share says so.
+        // An acknowledged amount is not too large, unless the share shows that it is.
         let at_least = self.verified.max(1).min(by_share);
         sent.saturating_sub(first_sent - sent).clamp(at_least, by_share)
     }
@@ -106,7 +112,8 @@ impl PacketLimit {
         }
     }
 
-    /// The amount to send next: the maximum, or halfway up to one that was only concluded.
+    /// The amount to send next: the maximum. If the maximum was only concluded, the middle between it and the largest
+    /// acknowledged amount.
     pub(crate) fn next(&self) -> Option<u64> {
         match self.maximum {
             Maximum::Unknown => None,
@@ -120,7 +127,7 @@ impl PacketLimit {
         self.verified
     }
 
-    /// Whether a node gave the maximum.
+    /// Whether a node reported the maximum.
     pub(crate) fn is_precise(&self) -> bool {
         matches!(self.maximum, Maximum::Precise(_))
     }
@@ -129,7 +136,7 @@ impl PacketLimit {
         self.maximum == Maximum::Unknown
     }
 
-    /// Whether a packet of the maximum, or of the greatest probe, has arrived.
+    /// Whether a packet of the maximum has arrived, or a packet of the greatest amount that probes try.
     pub(crate) fn is_verified(&self) -> bool {
         match self.maximum {
             Maximum::Precise(maximum) => self.verified == maximum,
@@ -138,7 +145,7 @@ impl PacketLimit {
         }
     }
 
-    /// Takes what has been verified for the maximum, for paths that lack liquidity rather than have a maximum.
+    /// Uses the acknowledged amount as the maximum. This is for paths that lack liquidity and have no real maximum.
     pub(crate) fn settle_for_verified(&mut self) {
         self.maximum = Maximum::Precise(self.verified);
     }
@@ -149,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_told_maximum_is_converted_to_source_units_rounding_down() {
+    fn a_reported_maximum_is_converted_to_source_units_rounding_down() {
         let mut limit = PacketLimit::unknown();
         let detail = AmountTooLarge { received: 900_000_000_000, maximum: 5000 };
         assert!(limit.refused(PROBE_MAX, Some(detail)).unwrap());
@@ -159,10 +166,9 @@ mod tests {
         assert!(limit.is_verified());
     }
 
-    /// A unit of 10^6 source units is worth 1000 at the node with the maximum, which is a little less than 5 such
-    /// units.
+    /// 10^6 source units are worth 1000 at the node with the maximum. The maximum is a little less than 5 such units.
     #[test]
-    fn a_told_maximum_behind_a_coarse_unit_is_met_in_a_few_steps_and_not_missed_by_a_unit() {
+    fn a_reported_maximum_behind_a_coarse_unit_is_found_in_a_few_steps_and_not_missed_by_a_unit() {
         let (mut limit, mut refusals) = (PacketLimit::unknown(), 0);
         let mut sent = 5_999_999;
         while sent / 1_000_000 * 1000 > 4999 {
@@ -184,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_maximum_that_was_not_told_is_approached_by_halving() {
+    fn a_maximum_that_was_not_reported_is_approached_by_halving() {
         let mut limit = PacketLimit::precise(1000);
         for (sent, next) in [(1000, 500), (500, 250)] {
             limit.refused(sent, None).unwrap();
@@ -195,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_ignored_and_zero_ends_it() {
+    fn impossible_data_is_ignored_and_a_maximum_of_zero_ends_the_search() {
         let mut limit = PacketLimit::precise(10);
         assert!(!limit.refused(5, Some(AmountTooLarge { received: 5, maximum: 7 })).unwrap());
         assert_eq!(limit.next(), Some(10));
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_that_rounds_to_nothing_leaves_the_smallest_packet_to_be_tried() {
+    fn a_share_that_rounds_to_zero_still_lets_the_smallest_packet_be_tried() {
         let mut limit = PacketLimit::unknown();
         assert!(limit.refused(36, Some(AmountTooLarge { received: 45, maximum: 1 })).unwrap());
         assert_eq!(limit.next(), Some(1));

@@ -1,9 +1,10 @@
-//! Sending a quoted payment (RFC 29, section 4.4.2): never more than its maximum leaves, and never less arrives than
-//! its minimum rate.
+//! Sends a quoted payment (RFC 29, section 4.4.2). It never sends more than the quote's maximum, and never delivers
+//! less than the quote's minimum rate.
+//! The quote is not made here; see `quoting`.
 //!
-//! Every packet states the least amount that the receiver may accept, so the rate is enforced packet by packet. For
-//! rounding, one source unit of the whole payment is conceded, and what the quote has conceded beyond it. Errors do not
-//! undo what was sent: the outcome shows both.
+//! Every packet states the least amount that the receiver may accept, so the rate is enforced packet by packet.
+//! Rounding may cost the whole payment one source unit, and in addition the allowance that the quote contains. An error
+//! does not undo what was sent: the outcome shows both.
 //!
 //! Every node rounds down, so a packet may deliver less than the rate says. The sender learns from packets how much
 //! less. The last packet states all that is missing as its minimum. If a node reports that the last packet would
@@ -23,10 +24,10 @@ use crate::poll::{OutgoingPrepare, Poll};
 use crate::quote::{Quote, Target};
 
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Refusals for want of liquidity after which smaller packets are tried.
+/// After this many refusals for lack of liquidity, smaller packets are tried.
 const LIQUIDITY_REFUSALS_MAX: u32 = 3;
-/// After this many refusals of the same amount as worth nothing, the amount counts as worth nothing. With the pauses of
-/// the window between them this takes less than a second.
+/// After this many refusals that call the same amount worth nothing, the payment accepts that it is worth nothing. With
+/// the pauses of the window between them this takes less than a second.
 const WORTHLESS_REFUSALS_MAX: u32 = 5;
 
 /// The quote cannot be paid: an amount is zero.
@@ -41,11 +42,11 @@ pub struct Outcome {
     pub error: Option<PaymentError>,
     /// What left the sender.
     pub amount_sent: u64,
-    /// What reached the receiver; never overstated while the receiver is honest, and never below the minimum rate.
+    /// What reached the receiver. It is never too high if the receiver is honest, and never below the minimum rate.
     pub amount_delivered: u64,
-    /// The receipt with the greatest total, if the receiver gave any.
+    /// The receipt with the greatest total, if the receiver gave receipts.
     pub receipt: Option<Vec<u8>>,
-    /// What the receiving application said when it refused ([`PaymentError::ApplicationError`]).
+    /// The message of the receiving application when it refused ([`PaymentError::ApplicationError`]).
     pub application_data: Option<Vec<u8>>,
 }
 
@@ -60,9 +61,9 @@ pub struct Payment {
     data: Option<Vec<u8>>,
     idle_deadline: Option<Timestamp>,
     totals: Totals,
-    /// What the quote leaves to roundings beyond the unit conceded, in units of the destination.
+    /// What roundings may cost beyond the one source unit, according to the quote, in units of the destination.
     allowance: u64,
-    /// The packet that concedes the rounding, while it is outstanding or has been fulfilled.
+    /// The packet that uses up the one source unit for rounding, while it is outstanding or after it was fulfilled.
     conceded: Option<u64>,
     last: LastPacket,
     worthless: Worthless,
@@ -73,7 +74,7 @@ pub struct Payment {
     application_data: Option<Vec<u8>>,
 }
 
-/// Amounts fulfilled and outstanding.
+/// Amounts that are fulfilled or outstanding.
 #[derive(Debug, Default)]
 struct Totals {
     sent: u64,
@@ -82,60 +83,61 @@ struct Totals {
     destination_in_flight: u64,
 }
 
-/// Smaller packets for a path that lacks liquidity.
+/// Smaller packets, for a path that lacks liquidity.
 #[derive(Debug, Default)]
 struct Liquidity {
     refusals: u32,
     cap: Option<u64>,
 }
 
-/// The packet that is to deliver all that is missing.
+/// The packet that has to deliver all that is missing.
 #[derive(Debug, Default)]
 struct LastPacket {
     outstanding: Option<u64>,
     short: Option<Short>,
 }
 
-/// The last packet would have arrived as less than was missing.
+/// The last packet would have delivered less than was missing.
 #[derive(Clone, Copy, Debug)]
 struct Short {
     missing: u64,
     source: u64,
-    /// How much more the next one takes.
+    /// How much more the next packet sends.
     raise: u64,
 }
 
-/// The greatest amount that a node has called worth nothing since the last packet arrived, and how often.
+/// The greatest amount that a node has called worth nothing since the last packet arrived, and the number of such
+/// refusals.
 #[derive(Debug, Default)]
 struct Worthless {
     amount: u64,
     refusals: u32,
 }
 
-/// Amounts of the next packet.
+/// The amounts of the next packet.
 struct Plan {
     source: u64,
     min_destination: u64,
     concedes: bool,
-    /// Whether it is to deliver all that is missing.
+    /// Whether it has to deliver all that is missing.
     is_last: bool,
 }
 
-/// What a packet is to do.
+/// The purpose of a packet.
 enum Purpose {
-    /// Take this much of what is to be sent.
+    /// Send this part of the amount that is left.
     Part(u64),
-    /// Take this much, and with it the payment is sent.
+    /// Send this amount, which is all that is left.
     AllThatIsLeft(u64),
-    /// Take this much to deliver all that is missing.
+    /// Send this amount in order to deliver all that is missing.
     AllThatIsMissing { source: u64, missing: u64 },
 }
 
 impl Payment {
     /// A payment within the limits of `quote`.
     ///
-    /// `data` goes to the receiving application with every packet until the receiver has answered one. For a payment
-    /// that is resumed, the amounts of the quote are what remains.
+    /// `data` is for the receiving application. Every packet carries it until the receiver has answered one. If a
+    /// payment is resumed, the amounts of the quote are those that remain.
     pub fn new(destination: &Destination, quote: &Quote, data: Option<Vec<u8>>) -> Result<Self, InvalidQuote> {
         if quote.max_source_amount == 0 || quote.max_packet_amount == 0 {
             return Err(InvalidQuote);
@@ -171,7 +173,7 @@ impl Payment {
         self.totals.delivered
     }
 
-    /// What is outstanding, in the source asset.
+    /// The outstanding amount, in the source asset.
     pub fn source_in_flight(&self) -> u64 {
         self.totals.source_in_flight
     }
@@ -180,7 +182,7 @@ impl Payment {
     pub fn poll_prepare(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Outcome> {
         for packet in self.exchange.expire(now) {
             self.release(&packet);
-            // Its outcome is not known, so nothing more is sent.
+            // The outcome of a packet is unknown, so nothing more is sent.
             self.error = self.error.or(Some(PaymentError::ConnectorError));
         }
         if self.error.is_none() && !self.is_complete() {
@@ -226,7 +228,7 @@ impl Payment {
         self.keep_receipt(settled.receipt);
     }
 
-    /// Ends the connection politely, once the payment is done.
+    /// Closes the connection after the payment has ended.
     pub fn close(self) -> Closer {
         Closer::new(self.exchange.into_sender())
     }
@@ -275,7 +277,7 @@ impl Payment {
     }
 
     fn next_packet(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Result<Step, PaymentError> {
-        // With application data one packet goes ahead, so that the application is asked once.
+        // If there is application data, one packet is sent alone first, so that the application is asked once.
         let asks_first = self.data.is_some() && !self.exchange.is_established();
         if asks_first && self.exchange.outstanding() > 0 {
             return Ok(Step::AwaitReplies);
@@ -293,13 +295,13 @@ impl Payment {
         self.send(&plan, asks_first, now, entropy).map(Step::Send)
     }
 
-    /// The amounts of the next packet; `None` if everything needed is outstanding.
+    /// The amounts of the next packet. `None` if outstanding packets cover everything that is needed.
     fn plan(&self) -> Result<Option<Plan>, PaymentError> {
         let reserved = self.totals.sent.saturating_add(self.totals.source_in_flight);
         let available = self.max_source_amount.saturating_sub(reserved);
         let nothing_outstanding = self.exchange.outstanding() == 0;
         if available == 0 {
-            // Everything was sent, nothing is outstanding, and yet too little has been delivered.
+            // Everything was sent, nothing is outstanding, and too little has been delivered.
             return if nothing_outstanding { Err(PaymentError::InsufficientExchangeRate) } else { Ok(None) };
         }
         let limit = self.exchange.limit.next().unwrap_or(u64::MAX);
@@ -323,15 +325,15 @@ impl Payment {
         if rest == 0 {
             return Purpose::AllThatIsLeft(available);
         }
-        // A rest that would arrive as nothing goes half and half with the packet before it, unless the halves lose
-        // more.
+        // If the rest alone would arrive as nothing, it shares its amount equally with the packet before it. It does
+        // not if the two halves would lose more.
         let (half, arrives) = (available.div_ceil(2), |source| self.exchange.destination_at_least(source));
         let halves = arrives(half).saturating_add(arrives(available - half));
         let is_halved = rest < limit && arrives(rest) == 0 && halves >= arrives(limit);
         Purpose::Part(if is_halved { half } else { limit })
     }
 
-    /// `None` if what is outstanding has to be answered first.
+    /// `None` if outstanding packets must be answered first.
     fn next_of_fixed_delivery(&self, available: u64, limit: u64) -> Result<Option<Purpose>, PaymentError> {
         let expected = self.totals.delivered.saturating_add(self.totals.destination_in_flight);
         let missing = self.min_delivery_amount.saturating_sub(expected);
@@ -342,7 +344,8 @@ impl Payment {
         let by_rate = self.exchange.source_enough_for(missing).ok_or(PaymentError::InsufficientExchangeRate)?;
         let short = self.last.short.filter(|short| short.missing <= missing);
         let need = match short {
-            // A small packet makes the rate look worse than it is, so a step is taken from its amount instead.
+            // A small packet makes the rate look worse than it is. So the next amount is a step above the refused one,
+            // and is not computed from the rate.
             Some(short) if short.missing == missing => short.source.saturating_add(short.raise),
             Some(short) => short.source.saturating_add(short.raise).max(by_rate),
             None => by_rate,
@@ -357,14 +360,15 @@ impl Payment {
 
         let source = need.min(available);
         if short.is_some_and(|short| short.source >= source) && !self.worthless.covers(source) {
-            // All that is left was tried and does not deliver what is missing.
+            // The whole rest was tried, and it does not deliver what is missing.
             let outstanding = self.exchange.outstanding() > 0;
             return if outstanding { Ok(None) } else { Err(PaymentError::InsufficientExchangeRate) };
         }
         Ok(Some(Purpose::AllThatIsMissing { source, missing }))
     }
 
-    /// The least the packet has to arrive as; `None` if it may arrive as less than the payment can do with.
+    /// Adds the least amount that the packet has to deliver. `None` if the packet might deliver less than the payment
+    /// needs.
     fn with_minimum(&self, purpose: &Purpose) -> Result<Option<Plan>, PaymentError> {
         let source = purpose.source();
         let concedes = !matches!(purpose, Purpose::Part(_)) && self.conceded.is_none();
@@ -372,7 +376,7 @@ impl Payment {
         let by_rate = self.min_rate.checked_mul_ceil(enforced).ok_or(PaymentError::InsufficientExchangeRate)?;
         let least = self.least_for_the_whole(purpose, concedes);
         if let Purpose::AllThatIsMissing { missing, .. } = purpose {
-            // It arrives as all that is missing, or not at all.
+            // The receiver accepts it only if it delivers all that is missing.
             let acceptable = *missing >= by_rate || least.is_some_and(|least| *missing >= least);
             return Ok(acceptable.then_some(Plan { source, min_destination: *missing, concedes, is_last: true }));
         }
@@ -383,25 +387,25 @@ impl Payment {
             return Ok(Some(plan));
         }
         let roundings = self.exchange.rounding_at_most().saturating_add(self.allowance);
-        // For the last packet, only the payment as a whole shows whether the rate is kept.
+        // Only the payment as a whole shows whether the last packet keeps the rate.
         let keeps_rate = matches!(purpose, Purpose::AllThatIsLeft(_)) || by_rate - expected <= roundings;
         let Some(least) = least.filter(|_| keeps_rate) else { return Ok(None) };
         if plan.min_destination >= least {
             return Ok(Some(plan));
         }
-        // Other amounts have lost other fractions to roundings, so this one may arrive as more than they let expect.
+        // Other amounts lost other fractions to rounding, so this packet may deliver more than they suggest.
         let may_arrive = matches!(purpose, Purpose::AllThatIsLeft(_)) && !self.is_known_to_fall_short(source, least);
         let asks = may_arrive && self.exchange.outstanding() == 0;
         Ok(asks.then_some(Plan { min_destination: least, is_last: true, ..plan }))
     }
 
-    /// Whether a packet of `source` or more was refused because it would have arrived as less than `wanted`.
+    /// Whether a packet of `source` or more was refused because it would have delivered less than `wanted`.
     fn is_known_to_fall_short(&self, source: u64, wanted: u64) -> bool {
         let short = self.last.short.is_some_and(|short| short.source >= source && short.missing <= wanted);
         short && !self.worthless.covers(source)
     }
 
-    /// What a refused packet says about the amounts: that the last one needs more, or that an amount is worth nothing.
+    /// Learns from a refused packet that the last packet needs more, or that an amount is worth nothing.
     fn learn_shortage(&mut self, sequence: u64, settled: &Settled) {
         let source = settled.packet.source_amount;
         if settled.is_worthless() {
@@ -414,7 +418,8 @@ impl Payment {
         let missing = settled.packet.min_destination_amount;
         let Some(arrived) = settled.arrived().filter(|arrived| *arrived < missing) else { return };
         let before = self.last.short.filter(|short| short.source < source).map_or(0, |short| short.raise);
-        // By little at first, so that no more is taken than is needed; then by twice as much each time.
+        // The first step is small, so that the payer does not pay more than needed. Each further step is twice as
+        // large.
         let more = self.exchange.rates.source_at_least_for(missing - arrived).max(1);
         self.last.short = Some(Short { missing, source, raise: more.max(before.saturating_mul(2)) });
         if source < self.max_source_amount.saturating_sub(self.totals.sent) {
@@ -422,11 +427,12 @@ impl Payment {
         }
     }
 
-    /// What the packet has to arrive as for the payment as a whole to keep its minimum rate, one source unit and the
-    /// allowance of the quote conceded; `None` if no packet can.
+    /// What the packet has to deliver so that the payment as a whole keeps its minimum rate. One source unit and the
+    /// quote's allowance may be lost to rounding. `None` if no packet can achieve it.
     ///
-    /// Small packets lose up to one unit to rounding, which may be more than the rate allows them; what earlier packets
-    /// delivered beyond their minimum may cover it. Outstanding packets count only where they take from the surplus.
+    /// A small packet may lose up to one unit to rounding, which can be more than the rate allows for it. Earlier
+    /// packets may have delivered more than their minimum, and this surplus can cover the loss. An outstanding packet
+    /// counts only if it uses part of the surplus.
     fn least_for_the_whole(&self, purpose: &Purpose, concedes: bool) -> Option<u64> {
         let takes = |packet: &&InFlight| {
             let full = self.min_rate.checked_mul_ceil(packet.source_amount);
@@ -437,12 +443,12 @@ impl Payment {
             sent = sent.saturating_add(packet.source_amount);
             delivered = delivered.saturating_add(packet.min_destination_amount);
         }
-        // The unit conceded may be given away once: by this packet, or by one that has been fulfilled. While another
-        // packet may still be refused and concede it anew, it is not counted on.
+        // The one source unit may be used once: by this packet, or by a packet that was fulfilled. Another packet that
+        // is outstanding may be refused and use the unit later, so this packet does not rely on it meanwhile.
         let given = self.conceded.is_some_and(|sequence| !self.exchange.in_flight.contains_key(&sequence));
         let enforced = sent.saturating_add(purpose.source()).saturating_sub(u64::from(concedes || given));
         let needed = self.min_rate.checked_mul_ceil(enforced)?;
-        // Full packets may lose more to roundings than the payment as a whole, whose rest may lose less.
+        // Full packets may lose more to rounding than the payment as a whole, because the rest may lose less.
         let is_part = matches!(purpose, Purpose::Part(_));
         let allowance = if is_part { self.allowance.saturating_mul(2) } else { self.allowance };
         Some(needed.saturating_sub(delivered).saturating_sub(allowance))
@@ -514,7 +520,7 @@ enum Step {
 impl Liquidity {
     fn fulfilled(&mut self, amount: u64) {
         self.refusals = 0;
-        // What passes may double from here until the cap is of no consequence.
+        // The amount may double from here on. It needs no exact value before it reaches the cap.
         self.cap = self.cap.and_then(|cap| cap.max(amount).checked_mul(2));
     }
 

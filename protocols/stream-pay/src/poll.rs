@@ -1,4 +1,5 @@
-//! The next step that a state machine wants from its driver. No RFC describes it.
+//! The next step that a state machine asks its driver for. No RFC describes it.
+//! What is sent is decided in `probe`, `payment` and `close`.
 
 use clock::Timestamp;
 
@@ -9,14 +10,14 @@ pub enum Poll<T> {
     Send(OutgoingPrepare),
     /// Poll again after the next reply, or at this instant if no reply arrives before.
     WaitUntil(Timestamp),
-    /// It has finished. Later replies change nothing.
+    /// It has ended. Later replies change nothing.
     Done(T),
 }
 
 /// A packet to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingPrepare {
-    /// The number with which the reply is handed back.
+    /// The number of the packet. The driver hands in the reply with this number.
     pub sequence: u64,
     /// The octets of the Prepare.
     pub packet: Vec<u8>,

@@ -1,10 +1,12 @@
-//! Finding out what a path delivers and how large its packets may be, without moving money: unfulfillable packets
-//! (RFC 29, section 6), answered with what arrived.
+//! Measures what a path delivers and how large its packets may be, without moving money. It sends unfulfillable
+//! packets, and the receiver answers with what arrived (RFC 29, section 6).
+//! The exact amounts of a payment are probed by `quoting`.
 //!
-//! One packet of 10^12 units settles it on a path without maximum. A maximum given by a node is probed next, together
-//! with the greatest power of ten below it, whose rate shows most digits. Without either, smaller powers of ten are
-//! tried at once and the maximum is approached by halving. Where 10^12 units are worth nothing or next to nothing, the
-//! greatest amount a payment may have shows more of the rate.
+//! On a path without a maximum, one packet of 10^12 units is enough. If a node reports a maximum, that maximum is
+//! probed next, together with the greatest power of ten below it, whose result shows the rate with most digits. If no
+//! node reports a maximum, smaller powers of ten are tried at once, and the maximum is approached by halving. If 10^12
+//! units are worth nothing or almost nothing, the probe tries the greatest amount that a payment may have, because it
+//! shows the rate better.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -20,34 +22,34 @@ use crate::poll::{OutgoingPrepare, Poll};
 use crate::rate_bounds::RateBounds;
 
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The smallest amount tried before the maximum is approached by halving.
+/// The smallest amount that is tried before the maximum is approached by halving.
 const PROBE_MIN: u64 = 1000;
-/// Rounds without any news after which a path that only lacks liquidity is taken as it is.
+/// After this many rounds without news, a path that only lacks liquidity is used as it is.
 const BARREN_ROUNDS_MAX: u32 = 3;
 
-/// The greatest amount of a payment: stores count in signed 64-bit integers.
+/// The greatest amount of a payment, because the stores use signed 64-bit integers.
 pub(crate) const LARGEST: u64 = i64::MAX.unsigned_abs();
-/// What the greatest probe has to arrive as for a rate that is exact to one part in ten thousand.
+/// The greatest probe has to arrive as this amount or more, so that the rate is exact to one part in ten thousand.
 const ARRIVAL_MIN: u64 = 10_000;
 
-/// What a path was found to do.
+/// What the probe has measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathEstimate {
-    /// Destination per source unit.
+    /// The rate: destination units per source unit.
     pub rates: RateBounds,
-    /// The most one packet carries; 2^64−1 if no maximum is known.
+    /// The most that one packet carries; 2^64−1 if no maximum is known.
     pub max_packet_amount: u64,
 }
 
-/// A probe in progress.
+/// A running probe.
 #[derive(Debug)]
 pub struct RateProbe {
     pub(crate) exchange: Exchange,
     pub(crate) deadline: Option<Timestamp>,
     queue: VecDeque<u64>,
-    /// What each amount arrived as.
+    /// For each amount, what it arrived as.
     pub(crate) arrivals: BTreeMap<u64, u64>,
-    /// Limit and verified amount when the present round began.
+    /// The limit and the acknowledged amount when the current round began.
     before: (Option<u64>, u64),
     rounds: u32,
     barren_rounds: u32,
@@ -71,7 +73,7 @@ impl RateProbe {
         }
     }
 
-    /// The same probe asking in its first round also what this amount arrives as.
+    /// The same probe. Its first round also tries this amount.
     pub(crate) fn asking_for(mut self, amount: u64) -> Self {
         self.queue.push_back(PROBE_MAX);
         if amount != PROBE_MAX {
@@ -92,7 +94,7 @@ impl RateProbe {
         if self.exchange.outstanding() == 0 && self.queue.is_empty() && !self.is_done() {
             self.plan_round();
         }
-        // A path without maximum needs no other answer than the one to the greatest probe.
+        // On a path without a maximum, the answer to the greatest probe is enough.
         let answered = self.queue.is_empty() && (!self.tried_largest || self.exchange.outstanding() == 0);
         let is_enough = self.exchange.limit.is_unknown() && !self.tried_largest;
         if self.is_done() && (answered || is_enough) {
@@ -125,13 +127,13 @@ impl RateProbe {
             self.arrivals.insert(settled.packet.source_amount, arrived);
         }
         if self.exchange.limit.next() != limit_before {
-            // What is queued above the new limit would only be refused again.
+            // Queued amounts above the new limit would be refused, too.
             let limit = self.exchange.limit;
             self.queue.retain(|amount| limit.next().is_none_or(|next| !limit.is_precise() || *amount <= next));
         }
     }
 
-    /// Ends the connection politely, once the probe is done.
+    /// Closes the connection after the probe has ended.
     pub fn close(self) -> Closer {
         Closer::new(self.exchange.into_sender())
     }
@@ -151,18 +153,18 @@ impl RateProbe {
         self.exchange.send(&attempt, now, entropy)
     }
 
-    /// Whether the maximum is known and the rate shows enough digits, as far as the path lets it.
+    /// Whether the maximum is known and the rate has enough digits, as far as the path allows.
     fn is_done(&self) -> bool {
         self.exchange.limit.is_verified() && !self.shows_too_little()
     }
 
-    /// Whether 10^12 units arrived as next to nothing, and more of them have not been tried.
+    /// Whether 10^12 units arrived as almost nothing, and a greater amount was not tried yet.
     fn shows_too_little(&self) -> bool {
         let little = self.arrivals.get(&PROBE_MAX).is_some_and(|arrived| *arrived < ARRIVAL_MIN);
         little && self.exchange.limit.is_unknown() && !self.tried_largest
     }
 
-    /// Fills the queue from what is known; everything sent so far has been answered.
+    /// Fills the queue according to what is known. All packets sent so far have been answered.
     fn plan_round(&mut self) {
         if self.shows_too_little() {
             self.tried_largest = true;
@@ -190,12 +192,12 @@ impl RateProbe {
                 self.queue.push_back(maximum);
             }
             Some(halfway) if self.rounds > 2 => self.queue.push_back(halfway),
-            // Also when nothing at all has arrived: the window pauses longer and longer between these rounds.
+            // This also holds if nothing has arrived at all. The window's pauses between these rounds grow longer.
             Some(_) | None => self.queue.extend(powers_of_ten().skip(usize::from(self.rounds == 2))),
         }
     }
 
-    /// What is known of the path now.
+    /// What is known about the path now.
     pub(crate) fn estimate(&self) -> PathEstimate {
         PathEstimate { rates: self.exchange.rates, max_packet_amount: self.exchange.limit.next().unwrap_or(u64::MAX) }
     }

@@ -1,8 +1,9 @@
-//! What a payment may cost and has to deliver, from the probed path and the rate the sender insists on. No RFC says how;
-//! the published senders do.
+//! The most a payment may cost and the least it has to deliver, from the measured path and the rate on which the sender
+//! insists. No RFC defines this; the published senders do.
+//! What roundings cost is not computed here: `quoting` measures it.
 //!
-//! Exact arithmetic throughout: one source unit is conceded to rounding, and nothing else. Not what the roundings of a
-//! longer path cost: that is asked of the path, by `quoting`.
+//! The arithmetic is exact. One source unit may be lost to rounding, and nothing else. On a longer path roundings cost
+//! more; `quoting` measures this.
 
 use std::str::FromStr;
 
@@ -12,7 +13,7 @@ use crate::error::PaymentError;
 use crate::probe::PathEstimate;
 use crate::rate_bounds::RateBounds;
 
-/// What is fixed: the amount to leave the sender, or the amount to reach the receiver.
+/// The fixed amount: what leaves the sender, or what reaches the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Send this much of the source asset.
@@ -21,7 +22,7 @@ pub enum Target {
     Deliver(u64),
 }
 
-/// The share of the external rate the path may keep, from nothing to all.
+/// The share of the external rate that the path may keep, from nothing to everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slippage {
     /// One minus the slippage.
@@ -34,7 +35,7 @@ pub struct Slippage {
 pub struct InvalidSlippage;
 
 impl Slippage {
-    /// Nothing: the path has to deliver the full external rate.
+    /// No slippage: the path has to deliver the full external rate.
     pub const NONE: Self = Self { kept: Ratio::ONE };
 
     /// One minus the slippage.
@@ -57,16 +58,16 @@ impl FromStr for Slippage {
     }
 }
 
-/// What is asked of a quote, checked before anything is sent.
+/// The terms of a quote. They are checked before anything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuoteTerms {
     target: Target,
     min_rate: Ratio,
 }
 
-/// The least the smallest unit of `source` has to arrive as, in the smallest unit of `destination`.
+/// The least that the smallest unit of `source` has to deliver, in the smallest unit of `destination`.
 ///
-/// `external_rate` is in major units, destination per source, and is not needed between assets of one code.
+/// `external_rate` is in major units, destination per source. Assets with the same code do not need it.
 pub fn minimum_rate(
     source: &Asset,
     destination: &Asset,
@@ -85,7 +86,7 @@ pub fn minimum_rate(
 }
 
 impl QuoteTerms {
-    /// Checks target and rate; see [`minimum_rate`].
+    /// Checks the target and the rate; see [`minimum_rate`].
     pub fn new(
         target: Target,
         source: &Asset,
@@ -110,7 +111,7 @@ impl QuoteTerms {
         self.min_rate
     }
 
-    /// What the payment takes at most, by the rate alone.
+    /// The most that the payment sends, according to the rate alone.
     pub(crate) fn max_source_amount(&self) -> Result<u64, PaymentError> {
         match self.target {
             Target::Send(amount) => Ok(amount),
@@ -122,7 +123,8 @@ impl QuoteTerms {
         }
     }
 
-    /// What is promised where nothing is left of the promise once a unit is conceded to rounding: one unit or more.
+    /// The least that a quote may promise. If subtracting one unit for rounding leaves nothing, the promise is one
+    /// unit.
     pub(crate) fn least_promise(&self) -> u64 {
         match self.target {
             Target::Send(1) => self.min_rate.checked_mul_floor(1).unwrap_or(0).max(1),
@@ -130,7 +132,7 @@ impl QuoteTerms {
         }
     }
 
-    /// The quote for a probed path, by its rate alone.
+    /// The quote for a measured path, according to its rate alone.
     pub fn quote(&self, path: &PathEstimate) -> Result<Quote, PaymentError> {
         let min = self.min_rate;
         if path.rates.low() < min {
@@ -159,33 +161,34 @@ impl QuoteTerms {
 /// The limits within which a payment is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote {
-    /// What was asked. Decides how the payment ends: when all is sent, or when enough is delivered.
+    /// The requested target. It decides when the payment ends: after everything is sent, or after enough is delivered.
     pub target: Target,
     /// The most that leaves the sender.
     pub max_source_amount: u64,
     /// The least that reaches the receiver.
     pub min_delivery_amount: u64,
-    /// The most one packet carries; 2^64−1 if no maximum is known.
+    /// The most that one packet carries; 2^64−1 if no maximum is known.
     pub max_packet_amount: u64,
-    /// The least each source unit has to arrive as.
+    /// The least that each source unit has to deliver.
     pub min_exchange_rate: Ratio,
-    /// What the path was found to deliver.
+    /// What the path delivers, as measured.
     pub rates: RateBounds,
-    /// What the roundings of the path may take beyond the minimum rate, in units of the destination; see
+    /// What the roundings of the path may cost beyond the minimum rate, in units of the destination; see
     /// [`rounding_allowance`].
     pub rounding_allowance: u64,
 }
 
-/// How far the promise of a quote lies below what its minimum rate asks for, one source unit being conceded.
+/// How much less the quote promises than its minimum rate requires, after one source unit for rounding.
 ///
-/// Above zero only for amounts so small that the roundings of the path are more than the rate leaves them.
+/// It is above zero only for small amounts, if the path's roundings cost more than the rate allows.
 pub fn rounding_allowance(max_source_amount: u64, min_delivery_amount: u64, min_exchange_rate: Ratio) -> u64 {
     let by_rate = min_exchange_rate.checked_mul_ceil(max_source_amount.saturating_sub(1));
     by_rate.map_or(0, |by_rate| by_rate.saturating_sub(min_delivery_amount))
 }
 
 impl Quote {
-    /// The same with other amounts; what they lie below the rate is left to roundings.
+    /// The same quote with other amounts. If they are below the minimum rate, the difference becomes the rounding
+    /// allowance.
     pub(crate) fn with_amounts(self, max_source_amount: u64, min_delivery_amount: u64) -> Self {
         let rounding_allowance = rounding_allowance(max_source_amount, min_delivery_amount, self.min_exchange_rate);
         Self { max_source_amount, min_delivery_amount, rounding_allowance, ..self }
@@ -197,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slippage_is_read_exactly_and_stays_between_nothing_and_all() {
+    fn a_slippage_is_parsed_exactly_and_is_between_zero_and_one() {
         let kept = |text: &str| text.parse::<Slippage>().map(|slippage| slippage.kept());
         assert_eq!(kept("0.01"), Ok(Ratio::new(99, 100).unwrap()));
         assert_eq!(kept("0"), Ok(Ratio::ONE));

@@ -1,9 +1,10 @@
-//! A quote that can be kept: probes show what the exact amounts of the payment arrive as (RFC 29, section 6: an
-//! unfulfillable packet is answered with what arrived).
+//! Makes a quote that can be kept: unfulfillable packets show what the exact amounts of the payment arrive as (RFC 29,
+//! section 6).
+//! The rate itself is measured by `probe`.
 //!
-//! Every node rounds down, and a rate does not show what this costs a small packet. If the amounts by the rate alone
-//! would not arrive, a fixed send promises what does arrive, and a fixed delivery takes the least that is enough. The
-//! rate itself is found by `probe`.
+//! Every node rounds down, and the rate does not show what this costs a small packet. If the amounts according to the
+//! rate alone would not arrive, a fixed send promises what does arrive, and a fixed delivery sends the least amount
+//! that is enough.
 
 use clock::{Entropy, Timestamp};
 use money::Ratio;
@@ -16,38 +17,38 @@ use crate::probe::{LARGEST, PathEstimate, RateProbe};
 use crate::quote::{Quote, QuoteTerms, Target};
 use crate::rate_bounds::RateBounds;
 
-/// Amounts probed at the same time.
+/// How many amounts are probed at the same time.
 const AT_ONCE: u64 = 15;
-/// Rounds in which nothing is learned, after which the quote by the rate alone is given.
+/// After this many rounds without news, the quote is made from the rate alone.
 const BARREN_ROUNDS_MAX: u32 = 3;
 
 /// Why there is no quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoQuote {
-    /// The path cannot be paid over, or the amount not be quoted.
+    /// The path cannot be used, or the amount cannot be quoted.
     #[error(transparent)]
     Path(#[from] PaymentError),
     /// Nothing would arrive.
     #[error("nothing would be delivered")]
     TooSmall {
-        /// The least of which something arrives; `None` if no amount is known.
+        /// The least amount that delivers something; `None` if no such amount is known.
         min_send_amount: Option<u64>,
     },
 }
 
-/// A quote in the making.
+/// A quote that is being made.
 #[derive(Debug)]
 pub struct Quoting {
     probe: RateProbe,
     terms: QuoteTerms,
     path_known: bool,
     to_ask: Vec<u64>,
-    /// How many arrivals were known, and which maximum, when the present round began.
+    /// The number of known arrivals and the maximum when the current round began.
     known_before: (usize, u64),
     barren_rounds: u32,
 }
 
-/// Why there is no quote yet, or none at all.
+/// Why there is no quote yet, or why there will be none.
 enum Unquoted {
     /// These amounts must be probed first.
     Probe(Vec<u64>),
@@ -68,7 +69,7 @@ impl From<PaymentError> for Unquoted {
 }
 
 impl Quoting {
-    /// A quote on these terms over the path to `destination`.
+    /// Starts a quote with these terms over the path to `destination`.
     pub fn new(destination: &Destination, terms: QuoteTerms) -> Self {
         let probe = RateProbe::new(destination);
         let probe = match terms.max_source_amount() {
@@ -115,7 +116,7 @@ impl Quoting {
         self.probe.handle_reply(now, sequence, octets);
     }
 
-    /// Ends the connection politely, once the quote is made.
+    /// Closes the connection after the quote has been made.
     pub fn close(self) -> Closer {
         self.probe.close()
     }
@@ -140,7 +141,7 @@ impl Quoting {
         self.probe.send(amount, now, entropy)
     }
 
-    /// Whether round after round a node refuses for now what is asked.
+    /// Whether several rounds in a row brought only temporary refusals.
     fn is_barren(&mut self) -> bool {
         let known = (self.probe.arrivals.len(), self.probe.estimate().max_packet_amount);
         self.barren_rounds = if known == self.known_before { self.barren_rounds + 1 } else { 0 };
@@ -160,7 +161,7 @@ impl Quoting {
         }
     }
 
-    /// What the roundings of the whole path leave of `amount`, and not more.
+    /// Promises what arrives of `amount` after the roundings of the whole path.
     fn fixed_send(&self, amount: u64, by_rate: Quote, path: &PathEstimate) -> Result<Quote, Unquoted> {
         let largest = path.max_packet_amount;
         let (packets, rest) = (amount / largest, amount % largest);
@@ -175,7 +176,8 @@ impl Quoting {
         Ok(by_rate.with_amounts(amount, min_delivery_amount))
     }
 
-    /// What is enough to deliver `amount`: by the rate, or more where the roundings of the whole path need it.
+    /// Finds the amount that is enough to deliver `amount`: the one according to the rate, or more if the roundings of
+    /// the whole path require it.
     fn fixed_delivery(&self, amount: u64, by_rate: Quote, path: &PathEstimate) -> Result<Quote, Unquoted> {
         let too_large = || Unquoted::from(PaymentError::InvalidDestinationAmount);
         let largest = path.max_packet_amount;
@@ -198,7 +200,8 @@ impl Quoting {
         Ok(by_rate.with_amounts(max_source_amount.max(by_rate.max_source_amount), amount))
     }
 
-    /// The rate of a path with coarse units shows best at the least amount that arrives as much as the largest packet.
+    /// On a path with coarse units, the rate shows best at the least amount that delivers as much as the largest
+    /// packet.
     fn look_for_better_rate(&self, path: &PathEstimate) -> Result<(), Unquoted> {
         let arrived = self.arrival(path.max_packet_amount.min(LARGEST))?;
         if arrived > 0 {
@@ -207,7 +210,7 @@ impl Quoting {
         Ok(())
     }
 
-    /// What is known of the path, its rate as the best amount shows it: roundings only make it look worse.
+    /// What is known about the path. The rate is the best one seen, because roundings only make a rate look worse.
     fn path(&self) -> PathEstimate {
         let estimate = self.probe.estimate();
         let rate = |(amount, arrived): (&u64, &u64)| {
@@ -225,14 +228,15 @@ impl Quoting {
         PathEstimate { rates, ..estimate }
     }
 
-    /// What a packet of `amount` arrives as.
+    /// What a packet of `amount` delivers.
     fn arrival(&self, amount: u64) -> Result<u64, Unquoted> {
         self.probe.arrivals.get(&amount).copied().ok_or_else(|| Unquoted::Probe(vec![amount]))
     }
 
-    /// The least packet that arrives as `wanted` or more; `None` if the largest does not.
+    /// The smallest packet that delivers `wanted` or more; `None` if the largest packet does not.
     ///
-    /// More source never arrives as less. So two amounts bound it, and what lies between is cut into parts.
+    /// A larger packet never delivers less. So the search has a lower and an upper bound, and divides the amounts
+    /// between them into parts.
     fn least_for(&self, wanted: u64, path: &PathEstimate) -> Result<Option<u64>, Unquoted> {
         let largest = path.max_packet_amount.min(LARGEST);
         let known = || self.probe.arrivals.range(..=largest);
@@ -251,12 +255,12 @@ impl Quoting {
     }
 }
 
-/// Source units that arrive as `wanted` by the rate alone.
+/// How many source units deliver `wanted`, according to the rate alone.
 fn first_guess(wanted: u64, path: &PathEstimate) -> u64 {
     path.rates.low().checked_div_ceil(wanted).unwrap_or(LARGEST)
 }
 
-/// Amounts that cut what lies between two others into equal parts.
+/// Amounts that divide the range between two others into equal parts.
 fn between(low: u64, high: u64) -> Vec<u64> {
     let width = u128::from(high - low);
     let parts = u128::from(AT_ONCE) + 1;
@@ -266,7 +270,7 @@ fn between(low: u64, high: u64) -> Vec<u64> {
     amounts
 }
 
-/// The amount before the guess, the guess, and amounts above it in steps that double.
+/// The amount below the guess, the guess, and amounts above it. Each step up is twice as large as the one before.
 fn upwards(guess: u64, too_little: u64, unit: u64, largest: u64) -> Vec<u64> {
     let start = guess.max(too_little.saturating_add(1));
     let step = unit.max(too_little.saturating_sub(guess));

@@ -1,5 +1,6 @@
-//! What replies show about the rate of a path: a lower and an upper bound of destination per source unit (the prepare
-//! amount of RFC 29, section 5.2).
+//! What replies show about the rate of a path: a lower and an upper bound in destination units per source unit (the
+//! prepare amount of RFC 29, section 5.2).
+//! The size of packets is in `packet_limit`.
 
 use money::Ratio;
 
@@ -11,12 +12,12 @@ pub struct RateBounds {
 }
 
 impl RateBounds {
-    /// Nothing known: 0 ≤ rate < 2^64−1.
+    /// Nothing is known: 0 ≤ rate < 2^64−1.
     pub fn unknown() -> Self {
         Self { low: Ratio::ZERO, high: Ratio::from(u64::MAX) }
     }
 
-    /// Bounds found earlier.
+    /// Bounds that were found earlier.
     pub fn new(low: Ratio, high: Ratio) -> Self {
         Self { low, high }
     }
@@ -31,8 +32,8 @@ impl RateBounds {
         self.high
     }
 
-    /// A packet of `source` arrived as `destination`. Bounds only tighten, unless the reply contradicts them: then the
-    /// rate has moved and the old bounds are forgotten.
+    /// Learns from a packet of `source` that arrived as `destination`. The bounds only become narrower. If a reply
+    /// contradicts them, the rate has changed, and the old bounds are dropped.
     pub(crate) fn observe(&mut self, source: u64, destination: u64) {
         let (source, destination) = (u128::from(source), u128::from(destination));
         let (Ok(low), Ok(high)) = (Ratio::new(destination, source), Ratio::new(destination + 1, source)) else {
@@ -46,17 +47,17 @@ impl RateBounds {
         self.high = self.high.min(high);
     }
 
-    /// The least `source` units arrive as, rounded down.
+    /// The least that can arrive of `source` units, rounded down.
     pub(crate) fn destination_at_least(&self, source: u64) -> u64 {
         self.low.checked_mul_floor(source).unwrap_or(u64::MAX)
     }
 
-    /// The most `source` units arrive as.
+    /// The most that can arrive of `source` units.
     pub(crate) fn destination_at_most(&self, source: u64) -> u64 {
         self.high.checked_mul_ceil(source).unwrap_or(u64::MAX).saturating_sub(1)
     }
 
-    /// Source units that certainly arrive as `destination`; `None` while the lower bound is zero.
+    /// How many source units certainly deliver `destination`; `None` while the lower bound is zero.
     pub(crate) fn source_enough_for(&self, destination: u64) -> Option<u64> {
         if self.low.is_zero() {
             return None;
@@ -64,7 +65,7 @@ impl RateBounds {
         Some(self.low.checked_div_ceil(destination).unwrap_or(u64::MAX))
     }
 
-    /// Source units of which fewer certainly do not arrive as `destination`.
+    /// With fewer source units than this, `destination` certainly does not arrive.
     pub(crate) fn source_at_least_for(&self, destination: u64) -> u64 {
         self.high.checked_div_ceil(destination).unwrap_or(u64::MAX)
     }

@@ -1,8 +1,9 @@
-//! How many packets may be outstanding, and how long to pause after refusals of the temporary class (RFC 27).
+//! How many packets may be outstanding, and how long to pause after temporary refusals (RFC 27).
+//! The size of packets is in `packet_limit`.
 //!
-//! Packets are not spaced in time while replies are good: the window alone limits them, so a payment of a few packets
-//! takes one round trip. The published senders start at 40 packets per second with 20 outstanding; the window starts at
-//! the same 20, grows with each fulfilled packet, and shrinks on temporary refusals, once per round trip.
+//! While replies are good, packets are not spaced in time. Only the window limits them, so a payment of a few packets
+//! takes one round trip. The published senders send 40 packets per second at first, with 20 outstanding. The window
+//! also starts at 20. It grows with each fulfilled packet, and shrinks on temporary refusals, once per round trip.
 
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     size: u32,
-    /// Above this the window grows by one per round trip instead of one per packet.
+    /// Above this size the window grows by one per round trip and no longer by one per packet.
     threshold: u32,
     grown: u32,
-    /// Packets before this one were sent before the last pause; their refusals are no further news.
+    /// Packets before this one were sent before the last pause, so their refusals are not news.
     news_from: u64,
     pause: Duration,
     not_before: Timestamp,
@@ -43,7 +44,7 @@ impl Window {
         open.then_some(self.not_before)
     }
 
-    /// A packet did what it was sent for.
+    /// A packet has served its purpose.
     pub(crate) fn succeeded(&mut self) {
         self.pause = PAUSE_MIN;
         self.grown += 1;
@@ -53,7 +54,7 @@ impl Window {
         }
     }
 
-    /// The path refused for now: fewer packets, after a pause that doubles while nothing succeeds.
+    /// The path refused temporarily. Fewer packets are sent, after a pause that doubles while nothing succeeds.
     pub(crate) fn congested(&mut self, sequence: u64, next_sequence: u64, now: Timestamp) {
         if sequence < self.news_from {
             return;
@@ -64,13 +65,13 @@ impl Window {
         self.unproductive(sequence, next_sequence, now);
     }
 
-    /// The refusal taught what to do differently, so there is nothing to wait for.
+    /// The refusal showed what to change, so no pause is needed.
     pub(crate) fn go_on(&mut self) {
         self.pause = PAUSE_MIN;
         self.not_before = Timestamp::from_millis(i64::MIN);
     }
 
-    /// A packet achieved nothing and repeating it at once would not either.
+    /// A packet achieved nothing, and repeating it at once would achieve nothing either.
     pub(crate) fn unproductive(&mut self, sequence: u64, next_sequence: u64, now: Timestamp) {
         if sequence < self.news_from {
             return;

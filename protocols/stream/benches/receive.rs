@@ -1,4 +1,5 @@
-//! The receive path of one STREAM packet: decrypt, decide, reply encrypted. Goal: ≤ 6 µs, address token included.
+//! The receive path of one STREAM packet: decrypt, decide, encrypt the reply. Goal: ≤ 6 µs, address token included.
+//! The sender's part is measured in `stream-pay`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 

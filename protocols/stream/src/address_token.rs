@@ -1,5 +1,5 @@
-//! Stateless receiver credentials: everything the receiver has to know is encrypted into the last segment of the
-//! address, which RFC 29, section 4.1, leaves to the receiver.
+//! Stateless receiver credentials. Everything that the receiver has to know is encrypted into the last segment of the
+//! address. RFC 29, section 4.1, leaves the form of that segment to the receiver.
 //!
 //! ```text
 //! token         = IV(12) ‖ tag(16) ‖ AES-256-GCM(token key, plaintext)
@@ -120,7 +120,7 @@ impl ReceiverSecret {
         Self(Arc::new(DerivedKeys { token, generator }))
     }
 
-    /// Makes new credentials below `base`. Each call makes others, and all of them stay valid.
+    /// Makes new credentials below `base`. Each call makes different ones, and all of them stay valid.
     pub(crate) fn issue(
         &self,
         base: &Address,
@@ -150,7 +150,7 @@ impl ReceiverSecret {
     }
 }
 
-/// base64url as the reference reads it: `~`, the one further character an address may have, is skipped.
+/// Reads base64url in the same way as the reference. It skips `~`, the one further character that an address may have.
 fn decode_base64(segment: &str) -> Option<Vec<u8>> {
     const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
@@ -186,7 +186,7 @@ impl ConnectionDetails {
         Ok(())
     }
 
-    /// Octets after the known fields, and unknown flags, are ignored.
+    /// Octets after the known fields are ignored, and so are unknown flags.
     fn parse(plaintext: &[u8]) -> Result<Self, OerError> {
         let mut reader = Reader::new(plaintext);
         let flags = reader.u8()?;

@@ -1,6 +1,6 @@
 //! Keys derived from a shared secret, and the encryption envelope `IV ‖ tag ‖ ciphertext` (RFC 29, sections 4.1 and 5.1).
 //!
-//! There is no HKDF in STREAM: each key is one HMAC of the shared secret.
+//! STREAM does not use HKDF: each key is one HMAC of the shared secret. Receiver credentials are in `address_token`.
 
 use std::fmt;
 
@@ -14,25 +14,25 @@ use ilp_packet::Fulfillment;
 use sha2::Sha256;
 use zeroize::Zeroize;
 
-/// The random octets an envelope starts with. Never used twice with one key.
+/// The random octets at the start of an envelope. They are never used twice with one key.
 pub type Iv = [u8; IV_LENGTH];
 
 const IV_LENGTH: usize = 12;
 const TAG_LENGTH: usize = 16;
-/// Octets an envelope adds to what it carries.
+/// How many octets an envelope adds to its contents.
 pub const ENVELOPE_OVERHEAD: usize = IV_LENGTH + TAG_LENGTH;
 
-/// The data is not an envelope sealed with this key.
+/// The data is not an envelope that was encrypted with this key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the data was not encrypted with the key of this connection")]
 pub struct Unreadable;
 
 /// The text is not a shared secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a shared secret is 32 octets in base64 or base64url")]
+#[error("a shared secret is 32 octets in base64 or base64url; copy it whole from the payment method")]
 pub struct InvalidSharedSecret;
 
-/// The secret both ends of a connection know.
+/// The secret that both ends of a connection know.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SharedSecret([u8; 32]);
 
@@ -43,7 +43,7 @@ impl Drop for SharedSecret {
 }
 
 impl SharedSecret {
-    /// A secret of these octets.
+    /// A secret with these octets.
     pub const fn new(octets: [u8; 32]) -> Self {
         Self(octets)
     }
@@ -64,7 +64,7 @@ impl SharedSecret {
         octets.ok().and_then(|octets| octets.try_into().ok()).map(Self).ok_or(InvalidSharedSecret)
     }
 
-    /// base64url without padding, as Open Payments and SPSP write it.
+    /// base64url without padding, the form of Open Payments and SPSP.
     pub fn to_base64url(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
@@ -99,7 +99,7 @@ impl ConnectionKeys {
 
     /// Encrypts in place: `envelope` holds [`ENVELOPE_OVERHEAD`] octets of any value, then the plaintext.
     ///
-    /// Without room for the overhead nothing useful can come out; the buffer is then extended by it first.
+    /// A shorter buffer is first extended by the overhead.
     pub fn seal(&self, iv: Iv, envelope: &mut Vec<u8>) {
         self.envelope.seal(iv, envelope);
     }
@@ -109,7 +109,7 @@ impl ConnectionKeys {
         self.envelope.open(data)
     }
 
-    /// The only fulfillment the holder of the shared secret makes for `data`.
+    /// The fulfillment for `data`. Only the holder of the shared secret can make it.
     pub fn fulfillment(&self, data: &[u8]) -> Fulfillment {
         Fulfillment::new(tag(&self.fulfillment, &[data]))
     }
@@ -121,7 +121,7 @@ impl fmt::Debug for ConnectionKeys {
     }
 }
 
-/// An expanded AES-256-GCM key; also used for address tokens, which have the same envelope.
+/// An expanded AES-256-GCM key. Address tokens have the same envelope and use it, too.
 #[derive(Clone)]
 pub(crate) struct EnvelopeKey(Aes256Gcm);
 
@@ -137,7 +137,7 @@ impl EnvelopeKey {
             return self.seal(iv, envelope);
         };
         head[..IV_LENGTH].copy_from_slice(&iv);
-        // AES-GCM refuses only plaintexts of 64 GiB and more, which no packet is.
+        // AES-GCM refuses only plaintexts of 64 GiB and more, and no packet is so large.
         if let Ok(tag) = self.0.encrypt_inout_detached((&iv).into(), b"", plaintext.into()) {
             head[IV_LENGTH..].copy_from_slice(&tag);
         }
@@ -154,7 +154,7 @@ impl EnvelopeKey {
     }
 }
 
-/// HMAC-SHA-256 with its key already absorbed; cloned for each use.
+/// HMAC-SHA-256 that has its key already. It is cloned for each use.
 pub(crate) fn hmac(key: &[u8]) -> Hmac<Sha256> {
     #[expect(
         clippy::expect_used,
@@ -177,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_shared_secret_is_read_in_every_common_base64() {
+    fn a_shared_secret_is_read_in_all_common_forms_of_base64() {
         let secret = SharedSecret::new([0xfb; 32]);
         let url = secret.to_base64url();
         let standard = url.replace('-', "+").replace('_', "/");
@@ -198,7 +198,8 @@ mod tests {
         hex::decode(value.as_str().unwrap_or_default()).unwrap()
     }
 
-    /// This receiver keeps no state and has no use for them, but a different derivation of any value would show here.
+    /// This receiver keeps no state and does not use these ids. But if any value were derived differently, it would
+    /// show here.
     #[test]
     fn ids_of_packets_are_one_hmac_of_the_secret_too() {
         let mut checked = 0;
@@ -229,13 +230,13 @@ mod tests {
                 assert_eq!(opened, Ok(plaintext), "{case}");
                 checked += 1;
             } else if case["op"] == "decrypt" {
-                // An empty plaintext is authentic, but no packet.
+                // An empty plaintext is authentic, but it is not a packet.
                 let is_packet = opened.is_ok_and(|plaintext| !plaintext.is_empty());
                 assert_eq!(is_packet, case["reference"] == "accept", "{case}");
                 checked += 1;
             }
         }
-        // Two packets of the vectors are too long to be given in full; the packet's own test digests them.
+        // Two packets of the vectors are too long to be given in full. The tests of `packet` compare their digests.
         assert_eq!(checked, 85 - 2 + 12);
     }
 

@@ -1,4 +1,5 @@
-//! The frames a STREAM packet carries (RFC 29, section 5.3).
+//! The frames that a STREAM packet carries (RFC 29, section 5.3).
+//! The packet around them is in `packet`; what the frames mean for a payment is in `receiver` and `stream-pay`.
 
 use ilp_packet::oer::{self, OerError, Reader};
 
@@ -21,7 +22,7 @@ macro_rules! close_codes {
                 }
             }
 
-            /// The code of an octet.
+            /// The code that an octet stands for.
             pub const fn from_octet(octet: u8) -> Self {
                 match octet {
                     $($octet => Self::$name,)*
@@ -39,11 +40,11 @@ close_codes! {
     InternalError = 2,
     /// The endpoint is overloaded.
     EndpointBusy = 3,
-    /// More than was allowed.
+    /// The peer sent more than was allowed.
     FlowControlError = 4,
-    /// A stream of an impossible number.
+    /// A stream has an impossible number.
     StreamIdError = 5,
-    /// A frame for a stream in another state.
+    /// A frame is for a stream in a wrong state.
     StreamStateError = 6,
     /// A malformed frame.
     FrameFormatError = 7,
@@ -53,19 +54,19 @@ close_codes! {
     ApplicationError = 9,
 }
 
-/// One frame, borrowed from the packet it came in. Texts are octets: UTF-8 by convention, not checked.
+/// One frame, borrowed from its packet. Texts are octets. By convention they are UTF-8, but this is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// 0x01, RFC 29 section 5.3.1: the connection ends.
     ConnectionClose {
         /// Why.
         code: CloseCode,
-        /// For people, may be empty.
+        /// For people; may be empty.
         message: &'a [u8],
     },
     /// 0x02, RFC 29 section 5.3.2: the address of the peer, or empty.
     ConnectionNewAddress {
-        /// The ILP address the sender can be reached at; not checked.
+        /// The ILP address of the sender. It is not checked.
         source_account: &'a [u8],
     },
     /// 0x03, RFC 29 section 5.3.3: how much data the peer may send on all streams.
@@ -73,9 +74,9 @@ pub enum Frame<'a> {
         /// Octets on all streams together.
         max_offset: u64,
     },
-    /// 0x04, RFC 29 section 5.3.4: the peer would send more data.
+    /// 0x04, RFC 29 section 5.3.4: the peer has more data to send.
     ConnectionDataBlocked {
-        /// Octets it would send on all streams together.
+        /// How many octets it wants to send on all streams together.
         max_offset: u64,
     },
     /// 0x05, RFC 29 section 5.3.5: the highest stream the peer may open.
@@ -83,9 +84,9 @@ pub enum Frame<'a> {
         /// The highest id.
         max_stream_id: u64,
     },
-    /// 0x06, RFC 29 section 5.3.6: the peer would open more streams.
+    /// 0x06, RFC 29 section 5.3.6: the peer wants to open more streams.
     ConnectionStreamIdBlocked {
-        /// The highest id it may open.
+        /// The highest id that it may open.
         max_stream_id: u64,
     },
     /// 0x07, RFC 29 section 5.3.14: the asset of the sender of this frame.
@@ -101,7 +102,7 @@ pub enum Frame<'a> {
         stream_id: u64,
         /// Why.
         code: CloseCode,
-        /// For people, may be empty.
+        /// For people; may be empty.
         message: &'a [u8],
     },
     /// 0x11, RFC 29 section 5.3.8: the share of the packet's amount that goes to a stream.
@@ -111,20 +112,20 @@ pub enum Frame<'a> {
         /// Its part in the sum of the shares of all StreamMoney frames of the packet.
         shares: u64,
     },
-    /// 0x12, RFC 29 section 5.3.9: how much a stream takes in total, and how much it took.
+    /// 0x12, RFC 29 section 5.3.9: how much a stream accepts in total, and how much it has received.
     StreamMaxMoney {
         /// The stream.
         stream_id: u64,
-        /// The most it takes in all; numbers above 64 bits are read as 2^64−1.
+        /// The most that it accepts in total. Numbers above 64 bits are read as 2^64−1.
         receive_max: u64,
-        /// What it has taken.
+        /// What it has received.
         total_received: u64,
     },
-    /// 0x13, RFC 29 section 5.3.10: how much the peer would send, and how much it sent.
+    /// 0x13, RFC 29 section 5.3.10: how much the peer wants to send, and how much it has sent.
     StreamMoneyBlocked {
         /// The stream.
         stream_id: u64,
-        /// What the peer would send in all; numbers above 64 bits are read as 2^64−1.
+        /// What the peer wants to send in total. Numbers above 64 bits are read as 2^64−1.
         send_max: u64,
         /// What it has sent.
         total_sent: u64,
@@ -133,7 +134,7 @@ pub enum Frame<'a> {
     StreamData {
         /// The stream.
         stream_id: u64,
-        /// Where the octets stand in the stream.
+        /// The position of the octets in the stream.
         offset: u64,
         /// The octets.
         data: &'a [u8],
@@ -145,11 +146,11 @@ pub enum Frame<'a> {
         /// Octets on this stream.
         max_offset: u64,
     },
-    /// 0x16, RFC 29 section 5.3.13: the peer would send more data on a stream.
+    /// 0x16, RFC 29 section 5.3.13: the peer has more data to send on a stream.
     StreamDataBlocked {
         /// The stream.
         stream_id: u64,
-        /// Octets it would send on this stream.
+        /// How many octets it wants to send on this stream.
         max_offset: u64,
     },
     /// 0x17, RFC 29 section 5.3.15: a receipt for a stream; see [`crate::Receipt`].
@@ -162,7 +163,7 @@ pub enum Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Parses the contents of a frame of type `kind`; `None` for a type this version does not know.
+    /// Parses the contents of a frame of type `kind`. `None` for a type that this version does not know.
     pub(crate) fn parse(kind: u8, contents: &'a [u8]) -> Result<Option<Self>, OerError> {
         let mut reader = Reader::new(contents);
         let r = &mut reader;
@@ -231,7 +232,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The contents in order; frames have three fields at most, missing ones are empty.
+    /// The contents in order. Frames have three fields at most; missing ones are empty.
     fn fields(&self) -> [Field<'a>; 3] {
         use Field::{Int, None, Octet, Octets};
         match *self {

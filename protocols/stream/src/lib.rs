@@ -25,5 +25,5 @@ pub use receiver::{
 };
 pub use sender::{Hashlock, OutgoingPacket, Reading, Request, SendError, Sender, Verdict};
 
-/// The one stream every payment uses.
+/// The stream that every payment uses. Published senders use no other.
 pub const STREAM_ID: u64 = 1;

@@ -1,4 +1,5 @@
-//! The STREAM packet inside the envelope (RFC 29, section 5.2).
+//! The STREAM packet inside the encrypted envelope (RFC 29, section 5.2).
+//! The envelope is in `crypto`; what a packet means is in `receiver` and `sender`.
 
 use ilp_packet::PacketType;
 use ilp_packet::oer::{self, OerError, Reader};
@@ -13,7 +14,7 @@ const FRAME_COUNT_OCTETS_MAX: usize = 6;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// The version is not 1.
-    #[error("STREAM version {0} is not spoken here")]
+    #[error("STREAM version {0} is not supported; version 1 is")]
     Version(u8),
     /// The number of frames has no octets, or more than six.
     #[error("the number of frames has 1 to 6 octets")]
@@ -28,7 +29,7 @@ pub enum ParseError {
 pub struct StreamPacket<'a> {
     /// Chosen by the sender of the Prepare, repeated in the reply.
     pub sequence: u64,
-    /// The type of the ILP packet that should carry this one; any octet, the user of the packet checks it.
+    /// The type of the ILP packet that should carry this one. It may be any octet; the user of the packet checks it.
     pub ilp_packet_type: u8,
     /// In a Prepare, the least amount that the receiver should accept. In a reply, the amount that arrived.
     pub prepare_amount: u64,
@@ -56,7 +57,7 @@ impl<'a> FrameReader<'a> {
 }
 
 impl<'a> StreamPacket<'a> {
-    /// Parses a plaintext; every frame is checked. Octets after the last frame are ignored.
+    /// Parses a plaintext and checks every frame. Octets after the last frame are ignored.
     pub fn parse(plaintext: &'a [u8]) -> Result<Self, ParseError> {
         let mut reader = Reader::new(plaintext);
         let version = reader.u8()?;
@@ -72,7 +73,7 @@ impl<'a> StreamPacket<'a> {
         }
         let remaining = count.iter().fold(0, |value, octet| value << 8 | u64::from(*octet));
         let frames = Frames { remaining, reader: FrameReader(reader.rest()) };
-        // A count beyond the input ends at the first missing frame, so this is bounded by the input.
+        // If the count is larger than the input, the loop ends at the first missing frame. So the input bounds it.
         let mut check = frames.reader.clone();
         for _ in 0..remaining {
             check.next()?;
@@ -92,7 +93,7 @@ impl<'a> Iterator for Frames<'a> {
     fn next(&mut self) -> Option<Frame<'a>> {
         while self.remaining > 0 {
             self.remaining -= 1;
-            // Parsing has succeeded once already.
+            // The same octets were parsed successfully before.
             if let Some(frame) = self.reader.next().ok()? {
                 return Some(frame);
             }
@@ -101,7 +102,7 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
-/// A packet to write, without its frames.
+/// A packet to be written, without its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Chosen by the sender of the Prepare, repeated in the reply.
@@ -122,7 +123,7 @@ impl Header {
 
     /// The encrypted packet, ready to be the data of an ILP packet.
     pub fn seal(&self, frames: &[Frame<'_>], keys: &ConnectionKeys, iv: Iv) -> Vec<u8> {
-        // Room for the usual frames, so that a packet is written without growing its buffer.
+        // There is room for the usual frames, so the buffer does not grow while a packet is written.
         let mut out = Vec::with_capacity(ENVELOPE_OVERHEAD + 128);
         out.resize(ENVELOPE_OVERHEAD, 0);
         self.put(&mut out, frames);
@@ -150,7 +151,7 @@ mod tests {
 
     type Seed = (u8, u64, u64, u64, Vec<u8>);
 
-    /// A frame of each kind from plain values, so that the values can own what the frame borrows.
+    /// A frame of each kind. The plain values own what the frame borrows.
     fn frame((kind, a, b, c, octets): &Seed) -> Frame<'_> {
         let (a, b, c, octet) = (*a, *b, *c, a.to_le_bytes()[0]);
         let code = CloseCode::from_octet(octet);

@@ -1,4 +1,5 @@
-//! STREAM receipts (RFC 39): the receiver's proof, towards a third party, of what it has received.
+//! STREAM receipts (RFC 39): with them a receiver proves to a third party what it has received.
+//! When a receipt is issued is decided in `receiver`.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -17,21 +18,21 @@ pub enum ReceiptError {
     #[error("a receipt has 58 octets")]
     Length,
     /// The version is not 1.
-    #[error("receipt version {0} is not known")]
+    #[error("receipt version {0} is not supported; version 1 is")]
     Version(u8),
     /// Not made with this secret.
     #[error("the receipt was not made with this secret")]
     Mac,
 }
 
-/// What a receipt says.
+/// The contents of a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Chosen by the verifier.
     pub nonce: [u8; 16],
-    /// The stream it is about.
+    /// The stream that it is about.
     pub stream_id: u8,
-    /// All the stream has received so far.
+    /// The total that the stream has received so far.
     pub total_received: u64,
 }
 

@@ -1,8 +1,8 @@
-//! The receiving end (RFC 29, sections 4.2 and 6): credentials out, and for each Prepare either the reply or the
-//! question whether to take the money.
+//! The receiving end (RFC 29, sections 4.2 and 6). It issues credentials. For each Prepare it gives the reply, or asks
+//! the caller whether to take the money.
 //!
-//! Stateless. Nothing is counted and no expiry is kept here: what has been received, and what may still be received, is
-//! known to the ledger, and the caller says it where it matters.
+//! It is stateless: it counts nothing and keeps no expiry. The ledger knows what has been received and how much more
+//! may be received. The caller passes these amounts in.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use crate::frame::{CloseCode, Frame};
 use crate::packet::{Header, StreamPacket};
 use crate::receipt::Receipt;
 
-/// How a packet is refused that cannot be fulfilled or carries less than its sender wants.
+/// How a packet is refused if it cannot be fulfilled, or if it carries less than its sender wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RejectStyle {
-    /// F05 and F04, as Rafiki 2.4 does. Most published senders read no amounts in them and give up.
+    /// F05 and F04, as in Rafiki 2.4. Most published senders read no amounts in them and give up.
     Specific,
-    /// F99 in both cases, whose data every published sender reads.
+    /// F99 in both cases. Every published sender reads its data.
     #[default]
     ApplicationError,
 }
@@ -39,14 +39,14 @@ pub struct StreamReceiver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoConnection {
     /// The destination is not below the receiver's address.
-    #[error("the destination is not below the address of this receiver")]
+    #[error("the destination does not begin with the address of this receiver")]
     Elsewhere,
-    /// It is, but the segment that follows was not issued by this receiver.
+    /// It is below, but this receiver did not issue the segment that follows.
     #[error("the destination was not issued by this receiver")]
     UnknownToken,
 }
 
-/// The connection a destination stands for, its keys derived. Cheap to clone and worth keeping while packets arrive.
+/// The connection of a destination, with its keys derived. A clone is cheap. It is worth keeping while packets arrive.
 #[derive(Clone, Debug)]
 pub struct Connection(Arc<ConnectionState>);
 
@@ -58,11 +58,11 @@ struct ConnectionState {
     style: RejectStyle,
 }
 
-/// The digest of a complete destination; packets of one connection share it.
+/// The digest of a complete destination. All packets of one connection have the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId([u8; 32]);
 
-/// What is to be done with a Prepare.
+/// What to do with a Prepare.
 #[derive(Debug)]
 pub enum Decision {
     /// Send this reply; no money moves.
@@ -71,7 +71,7 @@ pub enum Decision {
     Money(Money),
 }
 
-/// Money that may be taken by fulfilling, or declined.
+/// Money that the caller takes by fulfilling, or declines.
 #[derive(Debug)]
 #[must_use = "the sender waits for a reply"]
 pub struct Money {
@@ -83,12 +83,12 @@ pub struct Money {
     receive_max: Option<ReceiveLimit>,
 }
 
-/// What a payment takes in all, and what it has taken so far, amounts being posted included.
+/// What a payment accepts in total, and what it has received. Amounts that are being posted count as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiveLimit {
-    /// The most the payment takes in all.
+    /// The most that the payment accepts in total.
     pub maximum: u64,
-    /// What it has taken so far.
+    /// What it has received so far.
     pub total_received: u64,
 }
 
@@ -107,22 +107,22 @@ impl StreamReceiver {
         Self { secret, address, style: RejectStyle::default() }
     }
 
-    /// The same receiver refusing in another style.
+    /// The same receiver, with another style of refusals.
     pub fn with_reject_style(self, style: RejectStyle) -> Self {
         Self { style, ..self }
     }
 
-    /// The address all credentials are below.
+    /// The address below which all credentials are.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// New credentials. Each call gives others; all of them stay valid.
+    /// New credentials. Each call makes different ones, and all of them stay valid.
     pub fn issue(&self, details: &ConnectionDetails, entropy: &dyn Entropy) -> Result<Credentials, CredentialsError> {
         self.secret.issue(&self.address, details, entropy)
     }
 
-    /// What was put into the credentials of this destination, if they were issued here.
+    /// The details in the credentials of this destination, if this receiver issued them.
     pub fn decode_tag(&self, destination: AddressRef<'_>) -> Option<ConnectionDetails> {
         self.restore(destination).ok().map(|(details, _)| details)
     }
@@ -134,7 +134,7 @@ impl StreamReceiver {
         Ok(Connection(Arc::new(ConnectionState { details, keys, receiver: self.address.clone(), style: self.style })))
     }
 
-    /// Restores the connection of a Prepare and evaluates it; see [`Connection::evaluate`].
+    /// Finds the connection of a Prepare and evaluates it; see [`Connection::evaluate`].
     pub fn evaluate(&self, prepare: &Prepare<'_>, now: Timestamp, entropy: &dyn Entropy) -> Decision {
         let code = match self.connection(prepare.destination) {
             Ok(connection) => return connection.evaluate(prepare, now, entropy),
@@ -152,20 +152,20 @@ impl StreamReceiver {
 }
 
 impl Connection {
-    /// What was put into the credentials.
+    /// The details in the credentials.
     pub fn details(&self) -> &ConnectionDetails {
         &self.0.details
     }
 
-    /// What the money is for, for example an incoming payment.
+    /// The purpose of the money, for example the id of an incoming payment.
     pub fn payment_tag(&self) -> Option<&str> {
         self.0.details.payment_tag.as_deref()
     }
 
-    /// Decides about a Prepare to this connection, its amount already in the receiver's asset.
+    /// Decides about a Prepare to this connection. Its amount is in the receiver's asset already.
     ///
-    /// The checks and their order are those of the published receivers, with one more at the end: money whose packet
-    /// has expired is refused (R00), because the previous node would not pay for it.
+    /// The checks and their order are those of the published receivers. One check is added at the end: money of an
+    /// expired packet is refused (R00), because the previous node would not pay for it.
     pub fn evaluate(&self, prepare: &Prepare<'_>, now: Timestamp, entropy: &dyn Entropy) -> Decision {
         let state = &*self.0;
         let bare = |code| Decision::Reply(Reject::new(code, state.receiver.as_ref()).encode());
@@ -259,29 +259,30 @@ impl Money {
         self.amount
     }
 
-    /// The least the sender wants to arrive of the packet; never above what did.
+    /// The least amount of this packet that the sender wants to arrive. It is never above the amount that arrived.
     pub fn minimum(&self) -> u64 {
         self.minimum
     }
 
-    /// What the money is for, for example an incoming payment.
+    /// The purpose of the money, for example the id of an incoming payment.
     pub fn payment_tag(&self) -> Option<&str> {
         self.reply.connection.payment_tag()
     }
 
-    /// The contents of the StreamData frames, each with its stream, in order.
+    /// The contents of the StreamData frames in order, each with its stream.
     pub fn stream_data(&self) -> &[(u64, Vec<u8>)] {
         &self.stream_data
     }
 
     /// Puts the limit into the reply (StreamMaxMoney).
     ///
-    /// Published senders end a payment whose target is above the maximum, so announce only what is really meant.
+    /// Published senders end a payment if its target is above the maximum. So announce only a maximum that is meant to
+    /// last.
     pub fn announcing(self, limit: ReceiveLimit) -> Self {
         Self { receive_max: Some(limit), ..self }
     }
 
-    /// The Fulfill. Send it only after the money is posted.
+    /// The Fulfill. Send it only after the transfer is posted.
     ///
     /// `total_received` is what the connection has received, including this packet. It becomes a receipt if the sender
     /// requested receipts with its credentials, and has no effect otherwise.
@@ -332,7 +333,7 @@ impl ReplyContext {
         Reject::new(code, self.connection.0.receiver.as_ref()).with_data(&data).encode()
     }
 
-    /// The answer to a close; it closes and says nothing else.
+    /// The answer to a close. It closes the connection and contains nothing else.
     fn reject_closing(self) -> Vec<u8> {
         Self { announces_asset: false, ..self }.reject(ErrorCode::F99ApplicationError, &[Some(CLOSE)])
     }
@@ -349,7 +350,7 @@ impl ReplyContext {
 }
 
 impl ConnectionId {
-    /// The id of the connection of a destination. Extra segments make another id.
+    /// The id of the connection of a destination. Additional segments give another id.
     pub fn of(destination: AddressRef<'_>) -> Self {
         Self(Sha256::digest(destination.as_str()).into())
     }

@@ -1,4 +1,5 @@
-//! The sending half of a connection (RFC 29, sections 5 and 6): numbered, encrypted requests out, replies read and judged.
+//! The sending end of a connection (RFC 29, sections 5 and 6). It makes numbered, encrypted requests, and reads and
+//! checks replies.
 //!
 //! It does not decide how much to send or when: `stream-pay` does.
 
@@ -9,7 +10,7 @@ use crate::crypto::{ConnectionKeys, SharedSecret};
 use crate::frame::Frame;
 use crate::packet::{Header, StreamPacket};
 
-/// Packets one key may encrypt (RFC 29, section 4.1).
+/// How many packets one key may encrypt (RFC 29, section 4.1).
 const SEQUENCE_MAX: u64 = 1 << 31;
 
 /// Makes the requests of one connection.
@@ -55,11 +56,11 @@ pub struct OutgoingPacket {
     pub fulfillment: Option<Fulfillment>,
 }
 
-/// No packet can be made.
+/// Why no packet can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The key must not encrypt any more packets.
-    #[error("the connection has sent 2^31 packets, the most its key may encrypt")]
+    #[error("the connection has sent 2^31 packets, the most that its key may encrypt; open a new connection")]
     SequenceExhausted,
 }
 
@@ -107,7 +108,7 @@ impl Sender {
         self.make_to(destination.as_ref(), request, entropy)
     }
 
-    /// The same to another address of the receiver than the one this sender was made with.
+    /// The same, to another address of the receiver than this sender was created with.
     pub fn make_to(
         &mut self,
         destination: AddressRef<'_>,
@@ -142,7 +143,8 @@ impl Sender {
 
     /// Checks the reply to packet `sequence`, whose fulfillment is `expected`.
     ///
-    /// An unfulfillable packet cannot have been fulfilled, so a Fulfill for one is a wrong fulfillment.
+    /// The receiver cannot make the fulfillment of an unfulfillable packet. So a Fulfill for one is a wrong
+    /// fulfillment.
     pub fn read(&self, sequence: u64, expected: Option<Fulfillment>, octets: &[u8]) -> Reading {
         let Ok(reply) = Reply::parse(octets) else {
             return Reading { verdict: Verdict::Undecodable, sequence, plaintext: None };
@@ -165,10 +167,10 @@ impl Sender {
 }
 
 impl Reading {
-    /// The STREAM reply, if the receiver itself wrote it as the reply to this very packet.
+    /// The STREAM reply, if the receiver itself wrote it as the reply to this packet.
     ///
-    /// A reply made for a Fulfill is also accepted inside a Reject, but not the other way round, because it could make
-    /// a rejected packet look delivered.
+    /// A reply that was made for a Fulfill is also accepted inside a Reject. The opposite is not accepted, because it
+    /// could make a rejected packet look delivered.
     pub fn stream(&self) -> Option<StreamPacket<'_>> {
         let packet = StreamPacket::parse(self.plaintext.as_deref()?).ok()?;
         let is_reply = match PacketType::from_octet(packet.ilp_packet_type) {
@@ -179,7 +181,8 @@ impl Reading {
         (is_reply && packet.sequence == self.sequence).then_some(packet)
     }
 
-    /// Whether the receiver has seen the packet: always for a Fulfill, otherwise only if it answered itself.
+    /// Whether the receiver has seen the packet. This is certain after a Fulfill. After a Reject it is certain only if
+    /// the receiver itself answered.
     pub fn is_authentic(&self) -> bool {
         self.verdict == Verdict::Fulfilled || self.stream().is_some()
     }

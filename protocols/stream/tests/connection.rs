@@ -1,4 +1,5 @@
 //! Sender and receiver of one connection: limits, expiry, old senders, and replies that are not accepted.
+//! Octets are compared with published ones in `vectors`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -62,7 +63,7 @@ impl Ends {
 }
 
 #[test]
-fn money_is_declined_for_now_once_the_maximum_is_reached_and_the_limit_is_told() {
+fn money_is_declined_temporarily_at_the_maximum_and_the_reply_states_the_limit() {
     let mut ends = Ends::new();
     let packet = ends.request(10, 10, Hashlock::Fulfillable);
     let below = ReceiveLimit { maximum: 100, total_received: 99 };
@@ -98,7 +99,7 @@ fn senders_are_refused_with_the_one_code_that_all_of_them_read_unless_told_other
 }
 
 #[test]
-fn a_fulfill_is_believed_only_with_the_reply_to_this_packet() {
+fn a_fulfill_counts_only_with_the_receivers_reply_to_this_packet() {
     let mut ends = Ends::new();
     let packet = ends.request(10, 10, Hashlock::Fulfillable);
     let fulfillment = packet.fulfillment.unwrap();
@@ -122,7 +123,7 @@ fn a_fulfill_is_believed_only_with_the_reply_to_this_packet() {
 
 proptest! {
     #[test]
-    fn whatever_arrives_is_answered_and_only_sealed_packets_bring_money(
+    fn every_packet_is_answered_and_only_encrypted_packets_bring_money(
         token in prop::option::of("[A-Za-z0-9_~.-]{1,120}"), data in prop::collection::vec(any::<u8>(), 0..120),
         amount in any::<u64>(), condition in any::<[u8; 32]>(), seal in any::<bool>(),
     ) {

@@ -1,4 +1,5 @@
 //! The vectors made by the published JavaScript packages; `vectors/README.md` says how.
+//! Whole connections are tested in `connection`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +14,7 @@ use stream::{
     ReceiptSetup, ReceiverSecret, SharedSecret, StreamPacket, StreamReceiver,
 };
 
-/// The cases of a file, of which there are `count`, so that none is lost unnoticed.
+/// The cases of a file. The number is checked, so that a lost case is noticed.
 fn cases(file: &str, count: usize) -> Vec<Value> {
     let path = format!("{}/tests/vectors/{file}.json", env!("CARGO_MANIFEST_DIR"));
     let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -41,7 +42,7 @@ fn number(value: &Value, key: &str) -> u64 {
     }
 }
 
-/// Gives out the octets the vector was made with.
+/// Gives the random octets with which the vector was made.
 #[derive(Debug)]
 struct Pinned(Mutex<Vec<u8>>);
 
@@ -94,7 +95,7 @@ fn keys_and_receipts_agree_with_the_reference() {
                 let verified = Receipt::verify(&octets(&case, "receipt"), &array(&case, "secret"));
                 assert_eq!(verified.is_ok(), case["reference"] == "accept", "{case}");
             }
-            // The types of a receipt's fields refuse what the reference refuses to create.
+            // The reference refuses to create these receipts. Here the types of the fields exclude them.
             "receiptCreate" => {
                 let expressible = octets(&case, "nonce").len() == 16
                     && octets(&case, "secret").len() == 32
@@ -102,7 +103,7 @@ fn keys_and_receipts_agree_with_the_reference() {
                     && number_or_string_fits(&case, "totalReceived", u64::MAX);
                 assert!(!expressible, "{case}");
             }
-            // Tested beside the private functions they are about.
+            // The tests are beside the private functions.
             "sharedSecretFromToken" | "incomingPacketId" => {}
             other => panic!("unknown kind {other}"),
         }
@@ -114,7 +115,7 @@ fn number_or_string_fits(value: &Value, key: &str, most: u64) -> bool {
     digits.parse::<u64>().is_ok_and(|number| number <= most)
 }
 
-/// A packet as the vectors write it; owns what its frames borrow.
+/// A packet in the form of the vectors. It owns what its frames borrow.
 struct OwnedFrames {
     header: Header,
     frames: Vec<(Value, Vec<u8>)>,
@@ -200,14 +201,14 @@ fn assert_packet(plaintext: &[u8], expected: &Value, case: &Value) {
     let owned = OwnedFrames::of(expected);
     let frames: Vec<_> = packet.frames().collect();
     if let [Frame::ConnectionNewAddress { source_account }] = frames[..] {
-        // Text that is not UTF-8 is written with replacement characters in the vectors.
+        // The vectors contain replacement characters for text that is not UTF-8.
         assert_eq!(String::from_utf8_lossy(source_account), text(&expected["frames"][0], "sourceAccount"));
     } else {
         assert_eq!(frames, owned.frames(), "{case}");
     }
 }
 
-/// Octets that may be given in full or, when long, by their head, length and digest.
+/// Octets that are given in full or, if they are long, by their head, length and digest.
 fn assert_octets(octets: &[u8], expected: &Value, case_id: &str) {
     if let Some(expected) = expected["hex"].as_str() {
         assert_eq!(hex::encode(octets), expected, "{case_id}");
@@ -237,7 +238,7 @@ fn packets_and_frames_agree_with_the_reference() {
                     assert!(StreamPacket::parse(&plaintext).is_err(), "{case}");
                 }
             }
-            // The envelope is tested where its key can be given, beside its code.
+            // The envelope is tested beside its code, where the key can be given.
             "decrypt" => {}
             other => panic!("unknown operation {other}"),
         }
@@ -250,7 +251,7 @@ fn receiver(case: &Value) -> Option<StreamReceiver> {
     Some(receiver.with_reject_style(stream::RejectStyle::Specific))
 }
 
-/// `None` where a field cannot even be expressed.
+/// `None` if the types cannot hold a field.
 fn details(options: &Value) -> Option<ConnectionDetails> {
     let receipts = match options.get("receiptSetup") {
         None => None,

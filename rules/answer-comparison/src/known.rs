@@ -52,7 +52,10 @@ impl Known {
 
     /// Notes the answer of the old installation to a write that ours was not asked. What it made is only there.
     pub fn made_only_there(&mut self, request: &[&[u8]], answer: &[u8]) {
-        for (_, id) in ids(answer) {
+        let Ok(parsed) = serde_json::from_slice::<Value>(answer) else { return };
+        let mut made = Vec::new();
+        collect_made(&parsed, &mut made);
+        for id in made {
             let was_asked_for = request.iter().any(|part| ids(part).any(|(_, asked)| asked == id));
             if !was_asked_for && self.ours_of.get(&id).is_none() {
                 self.only_there.put(id, ());
@@ -108,6 +111,45 @@ impl Known {
     }
 }
 
+/// The ids of what an answer says that a write made. Other ids name what was there before: a tenant, an asset.
+fn collect_made(value: &Value, made: &mut Vec<Uuid>) {
+    match value {
+        Value::Array(entries) => {
+            for entry in entries {
+                collect_made(entry, made);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                made.extend(member.as_str().and_then(|text| made_by(name, text)));
+            }
+            // A thing contains others, as a peer contains its asset. They may be older.
+            if !matches!(members.get("id"), Some(Value::String(_))) {
+                for member in members.values() {
+                    collect_made(member, made);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The id that a member gives to a new thing. An id before a slash is that of a tenant.
+fn made_by(member: &str, text: &str) -> Option<Uuid> {
+    match member {
+        "id" | "manage" | "uri" => {
+            let (place, id) = ids(text.as_bytes()).last()?;
+            (text.as_bytes().get(place.end) != Some(&b'/')).then_some(id)
+        }
+        // An interaction: its nonce follows.
+        "redirect" => {
+            let mut all = ids(text.as_bytes());
+            all.find(|(place, _)| text[..place.start].ends_with("/interact/")).map(|(_, id)| id)
+        }
+        _ => None,
+    }
+}
+
 /// Whether the member occurs. Only then JSON is parsed.
 fn has_token(json: &[u8]) -> bool {
     json.windows(12).any(|part| part == b"access_token")
@@ -119,6 +161,8 @@ fn digest(token: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -141,6 +185,51 @@ mod tests {
         assert!(!known.names_only_there(wallet.to_string().as_bytes()));
         known.learn(made, Uuid::from_u128(3));
         assert!(!known.names_only_there(made.to_string().as_bytes()), "ours has it now");
+    }
+
+    #[test]
+    fn a_write_makes_no_tenant_and_nothing_that_its_answer_only_mentions() {
+        let mut known = Known::new(10);
+        let id = Uuid::from_u128;
+        let (tenant, asset, wallet, grant) = (id(1), id(2), id(3), id(4));
+        for (path, answer, made) in [
+            (
+                "/incoming-payments",
+                json!({
+                    "id": format!("https://bank.example/{tenant}/incoming-payments/{}", id(11)),
+                    "walletAddress": format!("https://bank.example/{wallet}"), "metadata": {"id": grant.to_string()}
+                }),
+                vec![id(11)],
+            ),
+            (
+                "/graphql",
+                json!({"data": {"createPeer": {"peer": {
+                    "id": id(12).to_string(), "tenantId": tenant.to_string(), "walletAddressId": wallet.to_string(),
+                    "assetId": asset.to_string(), "asset": {"id": asset.to_string()}, "tenant": {"id": tenant.to_string()}
+                }}}}),
+                vec![id(12)],
+            ),
+            (
+                "/",
+                json!({
+                    "interact": {"redirect": format!("https://auth.example/interact/{}/A1?clientUri=https://x/{wallet}", id(13))},
+                    "continue": {"uri": format!("https://auth.example/continue/{}", id(14))},
+                    "access_token": {"manage": format!("https://auth.example/token/{}", id(15)), "grant": grant.to_string()}
+                }),
+                vec![id(13), id(14), id(15)],
+            ),
+            ("/", json!({"id": format!("https://bank.example/{tenant}/")}), Vec::new()),
+        ] {
+            known.made_only_there(&[path.as_bytes(), b"{}"], answer.to_string().as_bytes());
+            for made in made {
+                assert!(known.is_only_there(made), "{made} of {answer}");
+            }
+            for older in [tenant, asset, wallet, grant] {
+                assert!(!known.is_only_there(older), "{older} of {answer}");
+            }
+        }
+        assert!(known.names_only_there(format!("/{tenant}/incoming-payments/{}", id(11)).as_bytes()));
+        assert!(!known.names_only_there(format!("/{tenant}/incoming-payments/{}", id(21)).as_bytes()));
     }
 
     #[test]

@@ -20,10 +20,17 @@ impl Purpose {
         match method {
             "GET" | "HEAD" | "OPTIONS" => Self::Read,
             "POST" if path.trim_end_matches('/').ends_with("/introspect") => Self::Read,
+            "POST" if path == "/" && asks_about_a_token(body) => Self::Read,
             "POST" if reads_by_graphql(body) => Self::Read,
             _ => Self::Write,
         }
     }
+}
+
+/// Introspection names a token. A request for a grant has there an object that describes one.
+fn asks_about_a_token(body: &[u8]) -> bool {
+    let Ok(Value::Object(body)) = serde_json::from_slice(body) else { return false };
+    matches!(body.get("access_token"), Some(Value::String(_)))
 }
 
 fn reads_by_graphql(body: &[u8]) -> bool {
@@ -134,5 +141,20 @@ mod tests {
             assert_eq!(Purpose::of(method, path, b"{}"), purpose, "{method} {path}");
         }
         assert_eq!(Purpose::of("POST", "/graphql", b"[{\"query\":\"{a}\"}]"), Purpose::Write);
+    }
+
+    #[test]
+    fn a_question_about_a_token_reads_and_a_request_for_a_grant_writes() {
+        for (method, path, body, purpose) in [
+            ("POST", "/", r#"{"access_token":"7D1B"}"#, Purpose::Read),
+            ("POST", "/?x", r#"{"access_token":"7D1B","access":[]}"#, Purpose::Read),
+            ("POST", "/", r#"{"access_token":{"access":[]},"client":"https://c.example"}"#, Purpose::Write),
+            ("POST", "/", r#"[{"access_token":"7D1B"}]"#, Purpose::Write),
+            ("POST", "/", "access_token=7D1B", Purpose::Write),
+            ("POST", "/quotes", r#"{"access_token":"7D1B"}"#, Purpose::Write),
+            ("DELETE", "/", r#"{"access_token":"7D1B"}"#, Purpose::Write),
+        ] {
+            assert_eq!(Purpose::of(method, path, body.as_bytes()), purpose, "{method} {path} {body}");
+        }
     }
 }

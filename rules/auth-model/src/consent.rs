@@ -1,4 +1,5 @@
 //! Which rights need the owner's consent.
+//! How the owner is asked is in `interaction`.
 
 use gnap::{AccessItem, AccessType, Action};
 

@@ -10,7 +10,7 @@ use gnap::{AccessItem, Client, ContinueStep, Subject, TokenValue};
 
 use crate::ids::{ContinueId, GrantId, InteractRef, InteractionId, TenantId};
 use crate::interaction::{Choice, ChoiceRefusal, ClientDisplay, Finish, FinishOutcome, Interaction};
-use crate::lifetime::Lifetimes;
+use crate::lifetime::{GrantStep, Lifetimes};
 use crate::secret::{SecretHash, hex, mint};
 use crate::token::{AccessToken, Issued, RotateRefusal};
 
@@ -316,9 +316,27 @@ impl Grant {
         Ok(self.new_token(terms, now, entropy))
     }
 
+    /// Whether its age has ended it.
+    pub fn is_too_old(&self, lifetimes: &Lifetimes, now: Timestamp) -> bool {
+        self.ends_at(lifetimes).is_some_and(|end| end < now)
+    }
+
+    /// The last instant at which it is valid, if its age ends it.
+    fn ends_at(&self, lifetimes: &Lifetimes) -> Option<Timestamp> {
+        let waits = self.interaction.is_some() && matches!(self.state, GrantState::Pending | GrantState::Approved);
+        lifetimes.end_of(self.created_at, if waits { GrantStep::Unissued } else { GrantStep::Other })
+    }
+
+    /// The last instant at which it can give rights, if its age ends it. It ends sooner if its client never fetches its
+    /// token.
+    pub fn ends_at_latest(&self, lifetimes: &Lifetimes) -> Option<Timestamp> {
+        lifetimes.end_of(self.created_at, GrantStep::Other)
+    }
+
     /// A token ends with its grant at the latest.
     fn new_token(&self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Issued {
-        let lifetime = terms.lifetimes.within(self, terms.token_lifetime, now);
+        let left = self.ends_at(&terms.lifetimes).map(|end| end.saturating_since(now));
+        let lifetime = left.map_or(terms.token_lifetime, |left| left.min(terms.token_lifetime));
         AccessToken::issue(self.id, lifetime, now, entropy)
     }
 }

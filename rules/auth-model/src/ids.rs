@@ -1,4 +1,5 @@
 //! Identifiers of the authorization server's entities, one type each.
+//! Secrets are no ids; they are in `secret`.
 
 use std::fmt;
 use std::str::FromStr;

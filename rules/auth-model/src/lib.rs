@@ -4,6 +4,7 @@
 //! signatures and HTTP are elsewhere.
 
 mod consent;
+mod event;
 mod finish;
 mod grant;
 mod ids;
@@ -15,6 +16,7 @@ mod tenant;
 mod token;
 
 pub use consent::ConsentPolicy;
+pub use event::GrantNews;
 pub use finish::{FinishUri, FinishUriPolicy, InvalidFinishUri};
 pub use grant::{Continuation, ContinueRefusal, Grant, GrantState, Opened, Progress, Terms};
 pub use ids::{ContinueId, GrantId, InteractRef, InteractionId, ManagementId, TenantId};
@@ -22,5 +24,5 @@ pub use interaction::{Choice, ChoiceRefusal, ClientDisplay, Finish, FinishOutcom
 pub use lifetime::Lifetimes;
 pub use request::{Question, RequestRefusal, examine};
 pub use secret::SecretHash;
-pub use tenant::{Change, IdentityProvider, Rotated, Tenant};
+pub use tenant::{IdentityProvider, Rotated, Tenant};
 pub use token::{AccessToken, Issued, RotateRefusal};

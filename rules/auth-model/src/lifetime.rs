@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use clock::Timestamp;
 
-use crate::grant::{Grant, GrantState};
-
 /// How old grants become, from the request on. `None` means that age does not end them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -18,26 +16,25 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// The last instant at which the grant is valid, if its age ends it.
-    pub fn end_of(&self, grant: &Grant) -> Option<Timestamp> {
-        let waits = grant.interaction.is_some() && matches!(grant.state, GrantState::Pending | GrantState::Approved);
-        let unissued = if waits { self.unissued } else { None };
+    /// The last instant at which a grant is valid, if its age ends it.
+    pub(crate) fn end_of(&self, created_at: Timestamp, step: GrantStep) -> Option<Timestamp> {
+        let unissued = match step {
+            GrantStep::Unissued => self.unissued,
+            GrantStep::Other => None,
+        };
         let lifetime = match (self.grant, unissued) {
             (Some(any), Some(unissued)) => Some(any.min(unissued)),
             (any, unissued) => any.or(unissued),
         };
-        lifetime.map(|lifetime| grant.created_at + lifetime)
-    }
-
-    /// `wanted`, or the time that the grant has left if that is shorter.
-    pub(crate) fn within(&self, grant: &Grant, wanted: Duration, now: Timestamp) -> Duration {
-        self.end_of(grant).map_or(wanted, |end| wanted.min(end.saturating_since(now)))
+        lifetime.map(|lifetime| created_at + lifetime)
     }
 }
 
-impl Grant {
-    /// Whether its age has ended it.
-    pub fn is_too_old(&self, lifetimes: &Lifetimes, now: Timestamp) -> bool {
-        lifetimes.end_of(self).is_some_and(|end| end < now)
-    }
+/// How far a grant is, as its age sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrantStep {
+    /// It has an interaction, and its client has not fetched its token.
+    Unissued,
+    /// Every other grant.
+    Other,
 }

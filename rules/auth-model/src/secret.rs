@@ -1,4 +1,5 @@
 //! Secrets as they are stored: only their hash, which is compared in constant time.
+//! They are generated in `services/auth`.
 
 use clock::Entropy;
 use gnap::TokenValue;

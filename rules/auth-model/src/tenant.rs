@@ -1,9 +1,9 @@
 //! Tenants as the authorization server knows them. They are mirrored from the backend, and never created here.
+//! How they are mirrored is in `services/auth`.
 
 use std::fmt;
 
 use clock::Timestamp;
-use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::ids::TenantId;
@@ -58,22 +58,4 @@ pub struct IdentityProvider {
     pub consent_url: Url,
     /// The hash of the secret that the provider presents in `x-idp-secret`.
     pub secret: Rotated<SecretHash>,
-}
-
-/// The change of a property that may be absent. In JSON, a missing member keeps it and `null` clears it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Change<T> {
-    /// Keeps the value.
-    #[default]
-    Keep,
-    /// Removes the value.
-    Clear,
-    /// Replaces the value.
-    Set(T),
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::<T>::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
-    }
 }

@@ -1,4 +1,5 @@
 //! Access tokens. They are valid until they expire, are revoked, or are replaced by rotation.
+//! The rights behind them are in `grant`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Every state of a grant, everything that may happen to it, and what follows.
+//! The same over a real listener is in `auth-api`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use std::time::Duration;
@@ -176,6 +177,8 @@ fn a_grant_gives_nothing_after_its_greatest_age_and_its_tokens_end_with_it() {
     assert!(!grant.is_too_old(&terms.lifetimes, end) && grant.is_too_old(&terms.lifetimes, over));
     assert_eq!(grant.rotate(&terms, over, &entropy()).unwrap_err(), RotateRefusal::GrantOver);
     assert_eq!(grant.rotate(&TERMS, over, &entropy()).unwrap().token.expires_at, over + TERMS.token_lifetime);
+    assert_eq!(grant.ends_at_latest(&terms.lifetimes), Some(end));
+    assert_eq!(grant.ends_at_latest(&TERMS.lifetimes), None);
 }
 
 #[test]
@@ -194,6 +197,7 @@ fn a_grant_whose_token_was_not_fetched_in_time_gives_none() {
     // What was fetched is not ended by this age.
     let issued = grant(GrantState::Issued, Choice::Approved, true);
     assert!(issued.rotate(&terms, START + day * 9, &entropy()).is_ok());
+    assert_eq!(grant(GrantState::Approved, Choice::Approved, true).ends_at_latest(&terms.lifetimes), None);
     // The owner has no more time than the grant.
     let terms = Terms { lifetimes: Lifetimes { grant: None, unissued: Some(Duration::from_mins(1)) }, ..TERMS };
     let display = ClientDisplay { name: "Client".to_owned(), uri: "https://client.example".to_owned() };
@@ -202,7 +206,7 @@ fn a_grant_whose_token_was_not_fetched_in_time_gives_none() {
 }
 
 #[test]
-fn nothing_printed_for_a_log_tells_a_secret() {
+fn no_log_text_contains_a_secret() {
     let opened = Grant::approve_at_once(tenant(), client(), access(), &TERMS, START, &entropy());
     let printed = format!("{opened:?}");
     assert!(!printed.contains(opened.continue_token.expose()));

@@ -13,7 +13,7 @@ use crate::{
 /// A future of the ledger. It is boxed, because every call does I/O.
 pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerUnavailable>> + Send + 'a>>;
 
-/// The engine could not answer. It is unknown whether the request took effect: repeat it with the same ids.
+/// The engine could not answer, so it is unknown whether the request took effect. Repeat it with the same ids.
 #[derive(Debug, thiserror::Error)]
 #[error("the ledger did not answer ({reason}); repeat the request with the same ids")]
 pub struct LedgerUnavailable {
@@ -35,7 +35,7 @@ pub trait Ledger: Send + Sync {
     /// The transfers with these ids; `None` for an unknown id.
     fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>>;
 
-    /// The newest transfers of an account, the newest first, at most `limit`. Posts and voids are not listed: they show
-    /// in the state of the transfer that they settled.
+    /// The newest transfers of an account, newest first, at most `limit`. Posts and voids are not listed. They show in
+    /// the state of the transfer that they settled.
     fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>>;
 }

@@ -31,7 +31,12 @@ macro_rules! ledger_id {
                 Uuid::from_u128(self.0)
             }
 
-            /// An id derived from `cause` and the name of a `step`, the same for every repetition.
+            /// The id of a step that `cause` makes once, the same for every repetition.
+            pub fn derived_once(cause: Uuid, step: &str) -> Self {
+                Self::derived(cause, step, 0)
+            }
+
+            /// The id of a step that `cause` makes several times, the same for every repetition of this `attempt`.
             ///
             /// The first 16 octets of SHA-256 over cause, step and attempt, marked as a version 8 UUID.
             pub fn derived(cause: Uuid, step: &str, attempt: u64) -> Self {

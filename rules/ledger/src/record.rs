@@ -44,7 +44,7 @@ pub fn chain_hash(previous: &ChainHash, seq: u64, record: &[u8]) -> ChainHash {
 
 /// The octets are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("octets that are no journal record")]
+#[error("the octets are not a journal record")]
 pub struct MalformedRecord;
 
 impl Entry {

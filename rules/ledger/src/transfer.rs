@@ -70,7 +70,12 @@ impl NewTransfer {
         }
     }
 
-    /// The same transfer as a reservation that expires after `timeout_seconds` (0: never).
+    /// The same transfer as a reservation that never expires.
+    pub fn into_pending_for_ever(self) -> Self {
+        self.into_pending(0)
+    }
+
+    /// The same transfer as a reservation that expires after `timeout_seconds`, or never if that is 0.
     pub fn into_pending(mut self, timeout_seconds: u32) -> Self {
         self.flags.pending = true;
         self.timeout_seconds = timeout_seconds;
@@ -104,7 +109,7 @@ impl NewTransfer {
 
 /// An instant is too large for a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the transfer would expire later than a timestamp can say")]
+#[error("the transfer would expire after the last possible timestamp")]
 pub(crate) struct ExpiryOverflow;
 
 impl NewTransfer {

@@ -93,7 +93,7 @@ fn every_refusal_comes_in_its_order() {
 }
 
 #[test]
-fn a_repetition_is_told_what_differs() {
+fn a_repetition_learns_what_differs() {
     let original = {
         let mut transfer = t(1, 1, 2, 10).into_pending(60);
         (transfer.user_data_128, transfer.user_data_64, transfer.user_data_32) = (7, 8, 9);
@@ -161,7 +161,7 @@ fn a_settlement_is_refused_in_order_and_made_once() {
             (post(3, 1), R::ExistsWithDifferentAmount),
             (post(4, 1), R::PendingTransferAlreadyPosted),
             (void(4, 1), R::PendingTransferAlreadyPosted),
-            (t(5, 1, 2, 10).into_pending(0), R::Created),
+            (t(5, 1, 2, 10).into_pending_for_ever(), R::Created),
             (void(6, 5), R::Created),
             (post(7, 5), R::PendingTransferAlreadyVoided),
         ],
@@ -237,9 +237,9 @@ fn totals_never_overflow() {
     run(
         &mut set,
         &[
-            (t(1, 1, 2, half).into_pending(0), R::Created),
-            (t(2, 1, 2, half).into_pending(0), R::OverflowsDebitsPending),
-            (t(3, 3, 2, half).into_pending(0), R::OverflowsCreditsPending),
+            (t(1, 1, 2, half).into_pending_for_ever(), R::Created),
+            (t(2, 1, 2, half).into_pending_for_ever(), R::OverflowsDebitsPending),
+            (t(3, 3, 2, half).into_pending_for_ever(), R::OverflowsCreditsPending),
             (t(4, 1, 2, half), R::OverflowsDebits),
             (t(5, 9, 1, half), R::AccountsMustHaveTheSameLedger),
             (t(6, 4, 2, half), R::OverflowsCredits),

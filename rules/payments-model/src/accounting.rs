@@ -62,7 +62,7 @@ impl LedgerAsset {
 
     /// The account that all expectations of the asset come from.
     pub(crate) fn expectations_account(&self) -> AccountId {
-        AccountId::derived(self.id.as_uuid(), "expectations", 0)
+        AccountId::derived_once(self.id.as_uuid(), "expectations")
     }
 
     /// The asset's own two accounts, created together.
@@ -103,9 +103,14 @@ impl LedgerAsset {
         self.deposit(id, to, 0)
     }
 
+    /// A withdrawal that is final at once.
+    pub fn withdrawal_at_once(&self, id: TransferId, from: AccountId, amount: u64) -> NewTransfer {
+        NewTransfer::single(id, from, self.settlement_account(), amount.into(), self.ledger, WITHDRAWAL)
+    }
+
     /// A withdrawal. With `timeout_seconds` 0 it is final at once. Otherwise it is pending for that time.
     pub fn withdrawal(&self, id: TransferId, from: AccountId, amount: u64, timeout_seconds: u32) -> NewTransfer {
-        let transfer = NewTransfer::single(id, from, self.settlement_account(), amount.into(), self.ledger, WITHDRAWAL);
+        let transfer = self.withdrawal_at_once(id, from, amount);
         if timeout_seconds == 0 { transfer } else { transfer.into_pending(timeout_seconds) }
     }
 }
@@ -283,7 +288,7 @@ impl Movement {
 
     fn settle(&self, make: fn(TransferId, TransferId) -> NewTransfer, step: &str) -> Vec<NewTransfer> {
         let mut settled: Vec<_> =
-            self.legs.iter().map(|leg| make(TransferId::derived(leg.id.as_uuid(), step, 0), leg.id)).collect();
+            self.legs.iter().map(|leg| make(TransferId::derived_once(leg.id.as_uuid(), step), leg.id)).collect();
         link(&mut settled);
         settled
     }
@@ -409,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_expects_less_is_told_apart_from_a_payer_without_money() {
+    fn a_receiver_that_expects_less_and_a_payer_without_money_are_different_refusals() {
         use CreateTransferResult as R;
         let (expected, control) = (AccountId::from_u128(3), AccountId::from_u128(4));
         let taking = NewTransfer::single(TransferId::from_u128(10), expected, control, 40, 1, EXPECTATION);

@@ -32,7 +32,7 @@ impl Expectation {
 
     /// The account's id, which is derived from the payment's.
     pub fn account_of(payment: IncomingPaymentId) -> AccountId {
-        AccountId::derived(payment.as_uuid(), "expected", 0)
+        AccountId::derived_once(payment.as_uuid(), "expected")
     }
 
     /// The account.
@@ -61,7 +61,7 @@ impl Expectation {
     }
 
     fn filled_with(&self, amount: u64) -> NewTransfer {
-        let id = TransferId::derived(self.payment.as_uuid(), "expectation opened", 0);
+        let id = TransferId::derived_once(self.payment.as_uuid(), "expectation opened");
         let control = self.asset.expectations_account();
         NewTransfer::single(id, control, self.account(), amount.into(), self.asset.ledger, EXPECTATION)
     }
@@ -183,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn closing_in_parts_takes_whatever_is_there(seen in 1u64..=OPEN_ENDED, gone in 0u64..=OPEN_ENDED) {
+        fn closing_in_parts_takes_the_whole_amount(seen in 1u64..=OPEN_ENDED, gone in 0u64..=OPEN_ENDED) {
             let mut there = seen.saturating_sub(gone);
             for part in expectation().close(seen, 2) {
                 let part = u64::try_from(part.amount).unwrap();

@@ -263,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_limit_is_never_exceeded_whatever_is_corrected(sent in proptest::collection::vec((0u64..=103, any::<bool>()), 1..40)) {
+        fn a_limit_is_never_exceeded_even_after_corrections(sent in proptest::collection::vec((0u64..=103, any::<bool>()), 1..40)) {
             let admitted = admit(&limits(|l| l.debit_amount = Some(usd(1000))), &quote(), at()).unwrap();
             let (mut counted, mut really) = (Spent::default(), 0);
             for (sent, completed) in sent {

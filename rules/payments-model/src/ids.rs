@@ -122,6 +122,10 @@ entity_id!(
     /// A place where a tenant has events sent, beside its default one.
     WebhookEndpointId
 );
+entity_id!(
+    /// A question about money that came with data; equal to the id of the event that asks it.
+    PartialPaymentId
+);
 
 // The ledger account of an entity carries the entity's own id.
 account_holder!(AssetId, PeerId, WalletAddressId, IncomingPaymentId, OutgoingPaymentId);
@@ -135,5 +139,11 @@ impl From<QuoteId> for OutgoingPaymentId {
 impl From<OutgoingPaymentId> for QuoteId {
     fn from(payment: OutgoingPaymentId) -> Self {
         Self(payment.as_uuid())
+    }
+}
+
+impl From<PartialPaymentId> for WebhookEventId {
+    fn from(question: PartialPaymentId) -> Self {
+        Self(question.as_uuid())
     }
 }

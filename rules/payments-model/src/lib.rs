@@ -14,6 +14,7 @@ pub mod local_delivery;
 mod origin;
 pub mod outgoing_payment;
 pub mod page;
+pub mod partial_payment;
 pub mod payment_events;
 pub mod peer;
 pub mod peer_health;
@@ -36,14 +37,15 @@ pub use asset::TenantAsset;
 pub use expectation::Expectation;
 pub use fee::{Fee, FeeKind};
 pub use ids::{
-    AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PeerId, QuoteId, TenantId, WalletAddressId,
-    WalletAddressKeyId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId,
+    AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PartialPaymentId, PeerId, QuoteId, TenantId,
+    WalletAddressId, WalletAddressKeyId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId,
 };
 pub use incoming_payment::IncomingPayment;
 pub use initiator::{InitiatedBy, UnknownInitiator};
 pub use origin::Origin;
 pub use outgoing_payment::OutgoingPayment;
 pub use page::{Page, PageRequest};
+pub use partial_payment::PartialPayment;
 pub use peer::Peer;
 pub use quote::Quote;
 pub use receiver::Receiver;

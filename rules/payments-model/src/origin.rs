@@ -33,7 +33,7 @@ impl Origin {
     pub fn known_id(self, step: &str) -> Option<Uuid> {
         match self {
             Self::Alone => None,
-            Self::Repeatable { request, .. } => Some(TransferId::derived(request, step, 0).as_uuid()),
+            Self::Repeatable { request, .. } => Some(TransferId::derived_once(request, step).as_uuid()),
         }
     }
 

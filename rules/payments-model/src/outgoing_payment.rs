@@ -460,7 +460,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_payment_nobody_funds_fails_with_its_quote_and_not_before() {
+    fn an_unfunded_payment_fails_with_its_quote_and_not_before() {
         let early = payment(OutgoingState::Funding).expire_unfunded(NOW);
         assert_eq!(early, Err(OutgoingRefused::WrongState));
         let late = NOW + Duration::from_mins(5);

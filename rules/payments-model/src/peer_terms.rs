@@ -40,7 +40,7 @@ pub struct Throughput {
 }
 
 /// The weight of a peer without one.
-pub const USUAL_WEIGHT: u32 = 1;
+const USUAL_WEIGHT: u32 = 1;
 
 /// The largest weight.
 const WEIGHT_MAX: u32 = 1000;

@@ -70,7 +70,7 @@ impl WebhookDelivery {
             id,
             event_id: event.id,
             recipient,
-            subject: event.subject.id(),
+            subject: event.subject.id().filter(|_| event.event_type.is_in_order()),
             attempts: 0,
             attempts_before: 0,
             status_code: None,

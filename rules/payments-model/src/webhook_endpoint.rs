@@ -20,7 +20,7 @@ pub struct WebhookEndpoint {
     pub tenant_id: TenantId,
     /// Its address.
     pub address: EndpointAddress,
-    /// The types of events that it gets; all types if the list is empty.
+    /// The types of events that it gets. If the list is empty, all types but those on request.
     pub event_types: Vec<EventType>,
     /// The secrets that sign its events.
     pub secrets: EndpointSecrets,
@@ -94,7 +94,7 @@ impl WebhookEndpoint {
 
     /// Whether it gets events of this type.
     pub fn wants(&self, event_type: EventType) -> bool {
-        self.event_types.is_empty() || self.event_types.contains(&event_type)
+        if self.event_types.is_empty() { !event_type.is_on_request() } else { self.event_types.contains(&event_type) }
     }
 }
 

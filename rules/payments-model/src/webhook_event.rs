@@ -58,8 +58,32 @@ event_types! {
     AssetLiquidityLow = "asset.liquidity_low",
     /// A peer's liquidity fell to its threshold.
     PeerLiquidityLow = "peer.liquidity_low",
+    /// A grant gives rights on a wallet address now. Rafiki 2.4 has no such event.
+    GrantCreated = "grant.created",
+    /// A grant of rights on a wallet address was taken back. Rafiki 2.4 has no such event.
+    GrantRevoked = "grant.revoked",
     /// The stored ledger was changed by another program. Rafiki 2.4 has no such event.
     LedgerAlarm = "ledger.alarm",
+}
+
+impl EventType {
+    /// Whether events of this type are delivered in the order of their subject.
+    ///
+    /// A question about money with data is not: its packet waits a second or two, so the question must not wait for
+    /// other events. Nor may they wait for it, when it is too late for an answer.
+    pub(crate) const fn is_in_order(self) -> bool {
+        !matches!(self, Self::IncomingPaymentPartialPaymentReceived)
+    }
+
+    /// Whether Rafiki 2.4 has no event of this type.
+    pub const fn is_new(self) -> bool {
+        matches!(self, Self::GrantCreated | Self::GrantRevoked | Self::LedgerAlarm)
+    }
+
+    /// Whether only those get it who name its type. Rafiki 2.4 has no such event.
+    pub const fn is_on_request(self) -> bool {
+        matches!(self, Self::GrantCreated | Self::GrantRevoked)
+    }
 }
 
 /// The text does not name a type of event.

@@ -29,7 +29,7 @@ pub enum AttemptsMax {
 /// Why a text is not a valid ladder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is no pause between attempts; write pauses from 1s to 30d, at most 1000, such as \"10s 30s 5m 6h*3\": a \
+    "\"{0}\" is not a pause between attempts; write pauses from 1s to 30d, at most 1000, such as \"10s 30s 5m 6h*3\": a \
      number with s, m, h or d, and *n for n times the same"
 )]
 pub struct NoLadder(String);

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use clock::Timestamp;
 use ledger::TransferId;
+use sealed_text::{Place, Sealer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -253,7 +254,9 @@ impl BackChange {
     /// The reason in words.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::QuoteExtended => "quotes of unfinished payments stay good longer, so that the move does not end them",
+            Self::QuoteExtended => {
+                "quotes of unfinished payments stay valid for longer, so that the move does not end them"
+            }
             Self::EventLeftOut => "events that Rafiki 2.4 does not know are left out, with their deliveries",
             Self::EndpointLeftOut => {
                 "deliveries to further endpoints of a tenant are left out: Rafiki 2.4 has one for each"
@@ -369,6 +372,17 @@ fn json_of(row: &Row<'_>, column: &'static str) -> Result<Option<String>, Refusa
     }
 }
 
+/// A text in clear that this program may have encrypted at `place`.
+fn opened(
+    row: &Row<'_>,
+    text: &str,
+    (column, place): (&'static str, Place),
+    context: &Context,
+) -> Result<String, Refusal> {
+    let sealer = Sealer::new(context.secret.as_ref().map(ColumnSecret::octets), &[]);
+    sealer.open(text, place).map_err(|_| row.refuse(Reason::SealedHere(column)))
+}
+
 /// The clear value that was kept, checked against the hash of the row by `is_of`.
 fn clear(
     row: &Row<'_>,
@@ -415,6 +429,35 @@ mod tests {
         let back = back(table, &Row::read(table.name(), &json).unwrap(), beside, &context()).unwrap();
         let read = |row: &OldRow| serde_json::from_str(&row.json).unwrap();
         (back.rows.iter().map(read).collect(), back)
+    }
+
+    #[test]
+    fn data_that_was_encrypted_here_goes_back_in_the_form_of_the_original() {
+        let id = Uuid::from_u128(9);
+        let stored = Sealer::new(Some(&[7; 32]), &[]);
+        let stored = stored.seal("kyc", Place::DataFromSender(id), &clock::SeededEntropy::new(1)).unwrap();
+        let row = json!({
+            "id": id, "event_type": "incoming_payment.partial_payment_received", "tenant_id": TENANT,
+            "data": json!({ "dataFromSender": stored }).to_string(), "withdrawal_account_id": null,
+            "withdrawal_asset_id": null, "withdrawal_amount": null, "outgoing_payment_id": null,
+            "incoming_payment_id": Uuid::from_u128(2), "wallet_address_id": null, "peer_id": null, "asset_id": null,
+            "created_at": DAY,
+        });
+        let json = row.to_string();
+        let row = Row::read(Table::WebhookEvents.name(), &json).unwrap();
+        let with = |secret: &str| Context { secret: ColumnSecret::from_base64(secret), ..context() };
+
+        let same = with("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=");
+        let gone = back(Table::WebhookEvents, &row, &Beside::default(), &same).unwrap();
+        let there: Read = serde_json::from_str(&gone.rows[0].json).unwrap();
+        let there = there["data"]["dataFromSender"].as_str().unwrap();
+        assert_eq!(crate::sealed::open(there, same.secret.as_ref()).as_deref(), Ok("kyc"));
+
+        let other = with("CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=");
+        for context in [other, context()] {
+            let refused = back(Table::WebhookEvents, &row, &Beside::default(), &context).unwrap_err();
+            assert_eq!(refused.reason, Reason::SealedHere("dataFromSender"));
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl OldAccount {
         Ok(account)
     }
 
-    /// An account that gave more than it got is refused by our ledger.
+    /// Our ledger refuses an account with more debits than credits.
     fn require_balance(&self, row: &Row<'_>) -> Result<(), Refusal> {
         let (gave, got) = match self.kind {
             AccountKind::Settlement => (self.credits + self.held_credits, self.debits),
@@ -131,7 +131,7 @@ pub fn asset_accounts(asset: &LedgerAsset) -> Vec<NewAccount> {
 /// The account for opening transfers. It has no limit, and ends with equal debits and credits.
 pub(crate) fn opening_account(asset: &LedgerAsset) -> NewAccount {
     NewAccount {
-        id: AccountId::derived(asset.id.as_uuid(), "opening", 0),
+        id: AccountId::derived_once(asset.id.as_uuid(), "opening"),
         ledger: asset.ledger,
         code: OPENING_ACCOUNT,
         flags: AccountFlags::default(),
@@ -216,7 +216,7 @@ impl OldTransfer {
 
     /// The id of the transfer that settles a hold.
     pub fn settling(&self, step: &str) -> TransferId {
-        TransferId::derived(self.transfer.id.as_uuid(), step, 0)
+        TransferId::derived_once(self.transfer.id.as_uuid(), step)
     }
 }
 

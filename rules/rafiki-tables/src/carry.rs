@@ -1,6 +1,6 @@
 //! Translates a row of the original to rows of ours, one function for each of its tables.
 //!
-//! A row includes the rows that its query joined. Checks of one row are here. Checks that need other rows are in
+//! A row includes the rows that its query joined. Checks of one row are here. Checks that need several rows are in
 //! `rafiki-database`.
 
 mod grants;
@@ -117,7 +117,7 @@ impl Source {
     }
 }
 
-/// A tenant's consent page. The original has one in the auth database for the operator only.
+/// A tenant's consent page. The original stores one in the auth database for the operator only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsentPlace {
     /// The page.
@@ -131,7 +131,8 @@ pub struct ConsentPlace {
 pub struct Context {
     /// The time of the snapshot of the original.
     pub at: Timestamp,
-    /// How long a quote of an unfinished payment stays valid at least, counted from `at`, because the move takes time.
+    /// How long the quote of an unfinished payment stays valid at least, counted from `at`, because the move takes
+    /// time.
     pub grace: Duration,
     /// `WEBHOOK_MAX_RETRY` of the old backend.
     pub default_retries: u32,
@@ -188,16 +189,20 @@ impl Change {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::ZeroAmountIsOpen => "incoming amounts of 0 become \"any amount\", which is what they meant",
-            Self::QuoteExtended => "quotes of unfinished payments stay good longer, so that the move does not end them",
-            Self::FeesComputed => "amounts without fees that old quotes lack are computed from their fee",
-            Self::EventMade => "ends of payments that were not told yet get their event now",
-            Self::Decrypted => {
-                "texts encrypted with DB_ENCRYPTION_SECRET are kept in clear: there is no such secret here"
+            Self::QuoteExtended => {
+                "quotes of unfinished payments stay valid for longer, so that the move does not end them"
             }
-            Self::DeliveryGivenUp => "deliveries tried as often as allowed get the state EXHAUSTED",
-            Self::ClientNamedByUrl => "open questions to owners show the client's address: its name is not kept there",
+            Self::FeesComputed => "amounts without fees that old quotes lack are computed from their fee",
+            Self::EventMade => "payments that ended without an event get it now",
+            Self::Decrypted => {
+                "texts encrypted with DB_ENCRYPTION_SECRET are stored in clear, because there is no such secret here"
+            }
+            Self::DeliveryGivenUp => "deliveries without attempts left get the state EXHAUSTED",
+            Self::ClientNamedByUrl => {
+                "open questions to owners show the client's address, because the original does not store its name"
+            }
             Self::RouteAdded => "peers without routes get their own address as route",
-            Self::HoldGivenBack => "withdrawals that ran out are booked as given back, so that their ids stay used",
+            Self::HoldGivenBack => "withdrawals that timed out are booked as voided, so that their ids stay used",
             Self::Hashed => {
                 "access tokens, continuation tokens, tokens of peers and consent secrets are kept as hashes; they stay valid"
             }

@@ -1,6 +1,6 @@
 //! The meaning of the rows of the original Rafiki's databases: version, tables, accounts.
 //!
-//! Pure: rows in, rows and transfers out. Every refusal is a value. Reading and writing are in adapters.
+//! The crate is pure: rows go in, and rows and transfers come out. Every refusal is a value. Adapters read and write.
 
 pub mod back;
 pub mod books;

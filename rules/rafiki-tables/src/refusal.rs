@@ -1,6 +1,6 @@
-//! Why a row of the original cannot be moved, each reason with its row.
+//! Why a row of the original cannot be moved. Each reason comes with its row.
 //!
-//! All are found before anything is written.
+//! All reasons are found before anything is written. The checks are in `carry` and `row`.
 
 use std::fmt;
 
@@ -38,8 +38,8 @@ pub enum Reason {
     /// A required column has no value.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// The value is not of the column's kind.
-    #[error("{column} is {found}, which is no {wanted}")]
+    /// The value does not have the type of the column.
+    #[error("{column} is {found}, which is not {wanted}")]
     Malformed {
         /// The column.
         column: &'static str,
@@ -56,7 +56,7 @@ pub enum Reason {
         /// The amount.
         found: String,
     },
-    /// A word that is not in the column's list.
+    /// The column does not allow this word.
     #[error("{column} is {found:?}, which is not one of {known}")]
     UnknownWord {
         /// The column.
@@ -77,23 +77,23 @@ pub enum Reason {
         table: &'static str,
     },
     /// The row belongs to another tenant than what it refers to.
-    #[error("its tenant is another than that of its {0}")]
+    #[error("its tenant differs from the tenant of its {0}")]
     OtherTenant(&'static str),
     /// The ledger of the account is not that of its owner.
-    #[error("its ledger is {found}, but that of its owner is {wanted}")]
+    #[error("its ledger is {found}, but the ledger of its owner is {wanted}")]
     OtherLedger {
         /// The present value.
         found: String,
         /// The expected value.
         wanted: String,
     },
-    /// Two values that exclude each other.
+    /// Two values exclude each other.
     #[error("{0} and {1} are both set")]
     Both(&'static str, &'static str),
-    /// Columns that belong together, of which only some are set.
-    #[error("{0}: all of them are set, or none")]
+    /// Only some of the columns that belong together are set.
+    #[error("{0}: set all of these columns, or none of them")]
     Incomplete(&'static str),
-    /// Another row has the same value, which must be unique.
+    /// Another row has the same value, but it must be unique.
     #[error("{column} is {found}, as in another row")]
     Twice {
         /// The column.
@@ -101,14 +101,14 @@ pub enum Reason {
         /// The value.
         found: String,
     },
-    /// An encrypted text, without a secret that decrypts it.
+    /// The text is encrypted, and no secret that decrypts it was given.
     #[error("{0} is encrypted; give DB_ENCRYPTION_SECRET of the old backend with --old-encryption-secret")]
     Encrypted(&'static str),
     /// The account has a negative balance.
-    #[error("the account is overdrawn by {0}; deposit as much in the old one first")]
+    #[error("the account is overdrawn by {0}; deposit this amount in the old installation first")]
     Overdrawn(String),
     /// The debits and credits of a ledger are not equal.
-    #[error("on its ledger {debits} were debited, but {credits} credited")]
+    #[error("the ledger's debits are {debits}, but its credits are {credits}")]
     Unbalanced {
         /// The debits.
         debits: String,
@@ -137,8 +137,11 @@ pub enum Reason {
     /// A clear value was kept with another key.
     #[error("its kept value does not open; give the key of the import")]
     OtherKey,
+    /// A text was encrypted here, and the given secret does not decrypt it.
+    #[error("{0} is encrypted with another secret than the one given; give the DB_ENCRYPTION_SECRET that encrypted it")]
+    SealedHere(&'static str),
     /// The value is too large for our columns.
-    #[error("{column} is {found}: more than can be kept here")]
+    #[error("{column} is {found}, which is larger than our column allows")]
     TooLarge {
         /// The column.
         column: &'static str,

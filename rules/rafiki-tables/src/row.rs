@@ -1,4 +1,4 @@
-//! Reading one row of the original, given as the JSON object Postgres makes of it.
+//! Reads one row of the original, given as the JSON object that Postgres makes of it.
 //!
 //! Every value is checked when it is taken. An invalid value is refused with its column's name.
 
@@ -135,7 +135,7 @@ impl<'a> Row<'a> {
     pub(crate) fn optional_instant(&self, column: &'static str) -> Result<Option<Timestamp>, Refusal> {
         let Some(text) = self.optional_text(column)? else { return Ok(None) };
         let instant = text.parse::<jiff::Timestamp>().map_err(|_| self.malformed(column, &text, "instant"))?;
-        // `from_jiff` counts whole milliseconds; what is finer is cut off.
+        // `from_jiff` counts whole milliseconds and drops finer parts.
         Ok(Some(Timestamp::from_millis(instant.as_microsecond().div_euclid(1000))))
     }
 
@@ -196,7 +196,7 @@ impl<'a> Row<'a> {
 
 /// The words of a list, for messages.
 fn words(known: &'static [&'static str]) -> &'static str {
-    // There are few lists, and they never change. Each list is joined by hand where it is declared.
+    // There are few lists, and they never change. Each is written out where it is declared.
     match known {
         ["PENDING", "PROCESSING", "COMPLETED", "EXPIRED"] => "PENDING, PROCESSING, COMPLETED, EXPIRED",
         ["FUNDING", "SENDING", "COMPLETED", "FAILED", "CANCELLED"] => "FUNDING, SENDING, COMPLETED, FAILED, CANCELLED",
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_read_exactly_and_instants_are_cut_to_milliseconds() {
+    fn values_are_read_exactly_and_instants_are_truncated_to_milliseconds() {
         let json = r#"{"id":"a","amount":9007199254740993,"at":"2026-11-26T08:03:06.518999+00:00","none":null}"#;
         let row = Row::read("t", json).unwrap();
         assert_eq!(row.amount("amount"), Ok(9_007_199_254_740_993));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn a_refusal_names_the_column_of_an_invalid_value() {
         let row = Row::read("t", r#"{"id":"a","amount":-5,"word":"LOST"}"#).unwrap();
         assert_eq!(row.amount("amount").unwrap_err().to_string(), "t a: amount is -5: an amount below zero");
         let told = row.word("word", &["SENDING", "RECEIVING"]).unwrap_err().to_string();

@@ -1,4 +1,5 @@
 //! Our tables that a move fills, in the order in which their rows can be written.
+//! The original's tables are in `carry`.
 
 use crate::version::Side;
 

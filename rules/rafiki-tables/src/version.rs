@@ -41,15 +41,15 @@ impl Side {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownVersion {
     /// The list of migrations is empty or missing.
-    #[error("it is no {} database of Rafiki: the table {} is missing or empty", .0.as_str(), .0.book())]
+    #[error("it is not a {} database of Rafiki: the table {} is missing or empty", .0.as_str(), .0.book())]
     NotRafiki(Side),
     /// A migration is running, or was interrupted.
-    #[error("a migration of Rafiki is running or broke off (its lock is taken); let Rafiki 2.4 finish it first")]
+    #[error("a migration of Rafiki is running or was interrupted (its lock is taken); let Rafiki 2.4 finish it first")]
     Locked,
     /// Some migrations of 2.4 are missing.
     #[error(
         "it is of a version before Rafiki 2.4: {missing} migrations are missing, the first is {first}; the nearest known \
-         version is 2.4. Start Rafiki 2.4 once on it, then come again"
+         version is 2.4. Start Rafiki 2.4 once on it, then repeat this command"
     )]
     Older {
         /// The number of missing migrations.
@@ -59,7 +59,7 @@ pub enum UnknownVersion {
     },
     /// It has migrations that are unknown here.
     #[error(
-        "it has migrations that Rafiki 2.4 does not have ({}); the nearest known version is 2.4. What those changed would be \
+        "it has migrations that Rafiki 2.4 does not have ({}); the nearest known version is 2.4. What they changed would be \
          lost", .0.join(", ")
     )]
     Newer(Vec<String>),

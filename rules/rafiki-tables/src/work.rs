@@ -1,4 +1,4 @@
-//! Later jobs for a moved row, in the terms of payments.
+//! Jobs that a moved row needs later, in the terms of payments.
 //!
 //! The names of the queues are in the services.
 
@@ -16,7 +16,7 @@ pub enum Recipient {
     PointOfSaleService,
 }
 
-/// Something that will be due.
+/// A job that will be due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DueJob {
     /// An incoming payment ends.

@@ -55,8 +55,11 @@ impl Auth {
         let now = self.inner.clock.now();
         let work = self.inner.store.begin().await?;
         let grant = work.lock_grant(id).await?.filter(|grant| scope.includes(grant.tenant));
-        let grant = grant.ok_or(RevokeGrantError::NotFound)?.map(Grant::revoke);
+        let grant = grant.ok_or(RevokeGrantError::NotFound)?;
+        let before = grant.state;
+        let grant = grant.map(Grant::revoke);
         work.save_grant(&grant, now).await?;
+        work.record_event(self.event_between(before, &grant, now)).await?;
         work.revoke_tokens_of(grant.id, now).await?;
         Ok(work.commit().await?)
     }

@@ -137,7 +137,7 @@ impl Auth {
             Ok(true) => Ok(()),
             Ok(false) => Err(ClientError::Replayed),
             Err(error) => {
-                tracing::error!(%error, "used nonces cannot be remembered");
+                tracing::error!(%error, "used nonces cannot be stored");
                 Err(ClientError::Unavailable)
             }
         }

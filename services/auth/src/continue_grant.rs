@@ -133,8 +133,11 @@ impl Auth {
         let now = self.inner.clock.now();
         let work = self.inner.store.begin().await?;
         let grant = work.lock_grant(found.id).await?.filter(|grant| grant.state != GrantState::Revoked);
-        let grant = grant.ok_or(CancelError::NoGrant)?.map(Grant::revoke);
+        let grant = grant.ok_or(CancelError::NoGrant)?;
+        let before = grant.state;
+        let grant = grant.map(Grant::revoke);
         work.save_grant(&grant, now).await?;
+        work.record_event(self.event_between(before, &grant, now)).await?;
         work.revoke_tokens_of(grant.id, now).await?;
         Ok(work.commit().await?)
     }

@@ -202,6 +202,7 @@ impl Auth {
         let grant = work.lock_grant(id).await?.ok_or(FinishError::Unknown)?;
         let (finished, outcome) = (*grant).clone().finish();
         if finished.state != grant.state {
+            work.record_event(self.event_between(grant.state, &finished, now)).await?;
             work.save_grant(&grant.map(|_| finished), now).await?;
             work.commit().await?;
         }

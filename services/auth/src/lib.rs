@@ -6,6 +6,7 @@
 mod admin;
 mod clients;
 mod continue_grant;
+mod grant_events;
 mod interactions;
 mod introspection;
 mod provider_secret;
@@ -25,9 +26,10 @@ use shared_cache::{Limiter, SharedCache};
 
 pub use admin::RevokeGrantError;
 pub use auth_store::{FinalizationReason, GrantFilter, GrantPage, Page, Retention, Scope, SortOrder, StateName};
-pub use auth_store::{TenantChange, TenantData};
+pub use auth_store::{GRANT_EVENTS_QUEUE, TenantChange, TenantData};
 pub use clients::{ClientDirectory, ClientError, NoSuchClient, PublishedClients};
 pub use continue_grant::{CancelError, ContinueError};
+pub use grant_events::{GrantEvents, HandOver, HandOverError};
 pub use interactions::{DecideError, DetailsError, FinishError, Finished, InteractionDetails, StartError, Started};
 pub use introspection::IntrospectError;
 pub use request_grant::RequestGrantError;

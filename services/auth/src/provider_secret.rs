@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use auth_model::{IdentityProvider, TenantId};
 use bytes::Bytes;
+use clock::Timestamp;
 use shared_cache::{Lockout, Rate, TooMany};
 
 use crate::Auth;
@@ -16,8 +17,10 @@ use crate::Auth;
 const OF_SOURCE: Lockout = Lockout::of_secrets("idp-secret");
 /// How often the log tells that a tenant's secret is guessed.
 const TOLD: Rate = Rate { name: "idp-secret-told", at_most: Some(1), within: Duration::from_mins(1) };
-/// How long a source is known that has shown the right secret.
+/// How long a source is known after it has shown the right secret.
 const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
+/// The age at which the mark of a known source is set again. So a source that comes daily stays known.
+const RENEWED_AFTER: Duration = Duration::from_hours(24);
 
 /// Why the secret is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +48,8 @@ impl Auth {
     ) -> Result<(), NotShown> {
         let limiter = &self.inner.limiter;
         let mark = format!("auth:idp-source:{tenant}:{source}");
-        let is_known = matches!(self.inner.cache.get(&mark).await, Ok(Some(_)));
-        if !is_known {
+        let known = self.inner.cache.get(&mark).await.ok().flatten();
+        if known.is_none() {
             let taken = limiter.take(&self.inner.settings.provider_secrets_from_new_sources, &tenant.to_string()).await;
             if let Err(refused) = taken {
                 self.tell_of_guessing(tenant, source).await;
@@ -54,14 +57,17 @@ impl Auth {
             }
         }
 
-        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, self.inner.clock.now())) {
+        let now = self.inner.clock.now();
+        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, now)) {
             tracing::warn!(tenant.id = %tenant, source, "audit: a wrong secret of the identity provider was shown");
             limiter.failed(&OF_SOURCE, source).await;
             return Err(NotShown::Wrong);
         }
 
         limiter.succeeded(&OF_SOURCE, source).await;
-        if !is_known && let Err(error) = self.inner.cache.set(&mark, Bytes::from_static(b"1"), KNOWN_FOR).await {
+        let is_fresh = known.as_deref().is_some_and(|known| is_fresh(known, now));
+        let set_at = Bytes::from(now.as_millis().to_string());
+        if !is_fresh && let Err(error) = self.inner.cache.set(&mark, set_at, KNOWN_FOR).await {
             tracing::warn!(%error, "an identity provider's address is not remembered; it counts as a new one");
         }
         Ok(())
@@ -78,4 +84,10 @@ impl Auth {
             );
         }
     }
+}
+
+/// Whether a mark was set less than a day ago. The content of a mark is the time at which it was set, in milliseconds.
+fn is_fresh(mark: &[u8], now: Timestamp) -> bool {
+    let set_at = std::str::from_utf8(mark).ok().and_then(|millis| millis.parse::<i64>().ok());
+    set_at.is_some_and(|set_at| now.saturating_since(Timestamp::from_millis(set_at)) < RENEWED_AFTER)
 }

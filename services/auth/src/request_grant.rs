@@ -61,7 +61,7 @@ impl Auth {
             None => self.approve_at_once(tenant.id, body),
             Some(question) => self.ask_owner(tenant.id, body, question).await?,
         };
-        self.inner.store.open_grant(&opened).await?;
+        self.inner.store.open_grant(&opened, self.event_of_new(&opened.grant)).await?;
         tracing::Span::current().record("grant.id", tracing::field::display(opened.grant.id));
         Ok(self.answer(&opened))
     }

@@ -10,6 +10,8 @@ use http_signatures::Freshness;
 use shared_cache::Rate;
 use url::Url;
 
+use crate::GrantEvents;
+
 /// The settings of an authorization server.
 #[derive(Clone, Debug)]
 pub struct AuthSettings {
@@ -33,6 +35,8 @@ pub struct AuthSettings {
     pub continuations_per_client: Rate,
     /// How often, per tenant, sources that have never shown the right secret of the identity provider may try it.
     pub provider_secrets_from_new_sources: Rate,
+    /// Whether events about grants are recorded.
+    pub grant_events: GrantEvents,
     /// The retention times of old rows.
     pub retention: Retention,
 }

@@ -17,9 +17,9 @@ impl Auth {
                 tokens = purged.tokens,
                 grants = purged.grants,
                 kept = purged.kept,
-                "old grants were forgotten"
+                "old grants were deleted"
             ),
-            Err(error) => tracing::warn!(%error, "old grants could not be forgotten; the next run tries again"),
+            Err(error) => tracing::warn!(%error, "old grants could not be deleted; the next run tries again"),
         }
     }
 

@@ -1,4 +1,5 @@
 //! A packet's data as it arrived, before it is rewritten for the next account.
+//! Rewriting it is in `forward`.
 
 use clock::Timestamp;
 use ilp_packet::PrepareBuf;

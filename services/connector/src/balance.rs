@@ -50,7 +50,7 @@ pub(crate) enum HoldTimeout {
 
 /// Money reserved for a packet under way.
 #[derive(Debug)]
-#[must_use = "a hold is posted, voided or left to be resolved"]
+#[must_use = "every hold is posted, voided or left to be resolved"]
 pub(crate) struct Hold(Movement);
 
 /// The ledger operations of packets.
@@ -66,7 +66,7 @@ pub(crate) enum BalanceError {
     #[error(transparent)]
     Refused(TransferError),
     /// The account's expectation holds less than the amount.
-    #[error("the account expects less")]
+    #[error("the account accepts less than this amount")]
     NotExpected,
     /// A transfer with the packet's id exists.
     #[error("a transfer with the packet's id exists")]
@@ -149,7 +149,7 @@ impl Balance {
         for generation in 0.. {
             let legs = self.ledger.transfers(Movement::leg_ids(identity.transfer_id(generation)).to_vec()).await;
             let legs = legs.map_err(|error| {
-                tracing::warn!(%error, "packet not looked up");
+                tracing::warn!(%error, "a packet was not looked up in the ledger");
                 Stop::Unresolved
             })?;
             let Some(found) = Recorded::of(generation, legs.into_iter().flatten().collect()) else { break };
@@ -183,7 +183,7 @@ impl Balance {
         loop {
             match self.ledger.submit(transfers.clone()).await {
                 Ok(results) => return Ok(results),
-                Err(error) => tracing::warn!(%error, "no answer from the ledger"),
+                Err(error) => tracing::warn!(%error, "the ledger did not answer"),
             }
             if self.clock.now() + ASK_AGAIN_AFTER >= until {
                 return Err(BalanceError::Unknown);

@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use clock::Timestamp;
 
+/// How far beyond the tolerance a stored arrival is if the clock was set back, in nanoseconds. Threads that read the
+/// clock at almost the same time differ by less.
+const SET_BACK: i64 = 1_000_000_000;
+
 /// The state of one sender: the theoretical arrival of what comes next, in nanoseconds since the epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket(AtomicI64);
@@ -25,8 +29,8 @@ pub(crate) struct Draw {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Drawn {
     cost: i64,
-    /// The theoretical arrival after it.
-    until: i64,
+    /// When it was drawn.
+    at: i64,
 }
 
 impl Bucket {
@@ -39,19 +43,24 @@ impl Bucket {
         let now = nanos(now);
         let latest = now.saturating_add(tolerance).saturating_sub(cost);
         let next = |arrival: i64| {
-            // Only after the clock was set back, or the limit was lowered, is the stored arrival beyond the tolerance.
-            // The sender must not be refused for that.
-            let arrival = if arrival > now.saturating_add(tolerance) { latest } else { arrival.max(now) };
+            // Only after the clock was set back, or the limit was lowered, is the stored arrival far beyond the
+            // tolerance. The sender must not be refused for that.
+            let farthest = now.saturating_add(tolerance).saturating_add(SET_BACK);
+            let arrival = if arrival > farthest { latest } else { arrival.max(now) };
             (arrival <= latest).then(|| arrival.saturating_add(cost))
         };
-        let before = self.0.try_update(Ordering::AcqRel, Ordering::Acquire, next).ok()?;
-        next(before).map(|until| Drawn { cost, until })
+        self.0.try_update(Ordering::AcqRel, Ordering::Acquire, next).ok()?;
+        Some(Drawn { cost, at: now })
     }
 
-    /// Takes back a draw. What has passed of its time until `now` is not given a second time.
+    /// Takes back a draw. The time that has passed since it is not given a second time: without the draw the bucket may
+    /// have been full, and gained nothing in that time. So too much may stay counted, but never too little.
+    ///
+    /// If the clock was set back, the stored arrival was set anew without the draw, and nothing is given back.
     pub(crate) fn give_back(&self, drawn: Drawn, now: Timestamp) {
-        let left = drawn.cost.min(drawn.until.saturating_sub(nanos(now)));
-        if left > 0 {
+        let passed = nanos(now).saturating_sub(drawn.at);
+        let left = drawn.cost.saturating_sub(passed.max(0));
+        if left > 0 && passed > -SET_BACK {
             self.0.fetch_sub(left, Ordering::AcqRel);
         }
     }
@@ -96,5 +105,44 @@ mod tests {
         bucket.admit(HALF, at(500)).unwrap();
         bucket.give_back(first, at(500));
         assert_eq!(bucket.admit(HALF, at(500)), None);
+    }
+
+    #[test]
+    fn draws_given_back_in_any_order_leave_no_more_than_the_limit() {
+        let bucket = Bucket::default();
+        let a = bucket.admit(HALF, at(0)).unwrap();
+        let b = bucket.admit(HALF, at(0)).unwrap();
+        bucket.give_back(a, at(0));
+        let c = bucket.admit(HALF, at(0)).unwrap();
+        // D, and what passes after B and C are given back.
+        let mut kept = usize::from(bucket.admit(HALF, at(500)).is_some());
+        assert_eq!(kept, 1);
+        bucket.give_back(b, at(500));
+        bucket.give_back(c, at(500));
+        kept += (0..2).filter(|_| bucket.admit(HALF, at(500)).is_some()).count();
+        assert!(kept <= 2, "{kept} halves at once");
+        assert!(bucket.admit(HALF, at(1000)).is_some());
+    }
+
+    #[test]
+    fn a_clock_read_a_little_earlier_does_not_pass_what_is_too_much() {
+        let bucket = Bucket::default();
+        for _ in 0..2 {
+            bucket.admit(HALF, at(1)).unwrap();
+        }
+        assert_eq!(bucket.admit(HALF, at(0)), None);
+        assert_eq!(bucket.admit(HALF, at(-999)), None);
+        assert!(bucket.admit(HALF, at(-1000)).is_some(), "the clock was set back");
+        assert_eq!(bucket.admit(HALF, at(-1000)), None);
+    }
+
+    #[test]
+    fn what_was_drawn_before_the_clock_was_set_back_is_not_given_back() {
+        let bucket = Bucket::default();
+        let before = bucket.admit(HALF, at(500_000)).unwrap();
+        bucket.admit(HALF, at(500_000)).unwrap();
+        bucket.admit(HALF, at(0)).unwrap();
+        bucket.give_back(before, at(0));
+        assert_eq!(bucket.admit(HALF, at(0)), None);
     }
 }

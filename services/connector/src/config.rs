@@ -1,4 +1,5 @@
 //! The connector's settings.
+//! The variables behind them are in `apps/config`.
 
 use std::fmt;
 use std::time::Duration;

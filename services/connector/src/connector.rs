@@ -1,4 +1,5 @@
 //! The connector's interface: packets in, replies out, and a directory that can be replaced.
+//! What happens to a packet is in `pipeline`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,7 +157,7 @@ impl Connector {
             };
         }
         let arrived = Arrived::with(&source, &packet);
-        let leader = match arrived.identity.map(|identity| self.0.in_flight.join(identity.transfer_id(0))) {
+        let leader = match arrived.identity.map(|identity| self.0.in_flight.join(identity.first_transfer_id())) {
             None => None,
             Some(Role::Lead(leader)) => Some(leader),
             Some(Role::Follow(follower)) => return follower.outcome().await,
@@ -166,7 +167,7 @@ impl Connector {
         let answer = async move { shared.answer(&source, arrived, packet, attempt, leader).await };
         let answer = self.0.under_way.spawn(answer.instrument(span));
         answer.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "ALERT a packet was given up in the middle");
+            tracing::error!(%error, "ALERT a packet was given up before its end");
             Outcome::Unresolved
         })
     }
@@ -188,7 +189,10 @@ impl Connector {
         let longest = self.0.pipeline.config.longest_stop();
         tracing::info!(packets, at_most = ?longest, "waiting for packets under way; a second signal ends at once");
         if tokio::time::timeout(longest, self.0.under_way.wait()).await.is_err() {
-            tracing::error!(packets = self.0.under_way.len(), "stopped with packets under way; their holds run out");
+            tracing::error!(
+                packets = self.0.under_way.len(),
+                "stopped with packets under way; their holds will time out"
+            );
         }
     }
 
@@ -293,7 +297,7 @@ impl Shared {
         if recorded.is_none() {
             let counted = counted?;
             let mut timer = self.counts.timer();
-            let answered = self.pipeline.run(&directory, source, arrived, &mut packet, &mut timer).await;
+            let answered = self.pipeline.run(&directory, source, arrived, &mut packet, attempt, &mut timer).await;
             limits::count_moved(counted, &answered);
             match answered {
                 Err(Stop::Repeated) => recorded = balance.recorded(arrived).await?,

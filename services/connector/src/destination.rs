@@ -1,4 +1,5 @@
 //! The destination of a packet: a local receiver named by its address, or the next peer.
+//! The routes themselves are in `directory`.
 
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ async fn of_connection(
 ) -> Result<Option<LocalReceiver>, Refusal> {
     let Some(tag) = connection.payment_tag() else { return Ok(None) };
     let found = local_accounts.resolve(tenant.id(), tag).await.map_err(|error| {
-        tracing::error!(%error, "local account not looked up");
+        tracing::error!(%error, "a local account was not looked up");
         Refusal::internal()
     })?;
     // All tenants share one stream secret, so another tenant's address would decode here too.

@@ -91,7 +91,7 @@ impl Directory {
         }
         for token in &record.incoming_tokens {
             if self.by_token.insert(token.digest, (peer.clone(), *token)).is_some() {
-                tracing::error!(peer.id = %peer.id(), "two peers have one incoming token; the later is meant");
+                tracing::error!(peer.id = %peer.id(), "two peers have the same incoming token; the later peer is used");
             }
         }
         self.peers.insert(peer.id(), peer);

@@ -62,7 +62,7 @@ impl Forwarder<'_> {
     /// was asked in vain a moment ago.
     pub(crate) async fn find_out(&self, peer: &PeerAccount, at_most: Duration) {
         if let Err(error) = self.ask(peer, at_most, SHORTEST_PAUSE).await {
-            tracing::warn!(peer.id = %peer.id(), %error, "peer of a packet without reply does not answer");
+            tracing::warn!(peer.id = %peer.id(), %error, "the peer of a packet without a reply does not answer");
         }
     }
 
@@ -174,7 +174,7 @@ impl Forwarder<'_> {
             // An answer without the header may come from another server, for example a proxy's error page. It does not
             // count as the peer's answer.
             Ok(answer) if !answer.repeatable && Reply::parse(&answer.octets).is_err() => {
-                let error = UplinkError::Broken("the answer is no ILP packet".to_owned());
+                let error = UplinkError::Broken("the answer is not an ILP packet".to_owned());
                 if peer.state.repeats() == Repeats::Unknown {
                     peer.state.never_repeats();
                 }
@@ -235,7 +235,7 @@ fn judge(peer: &PeerAccount, reply: Bytes, packet: &PrepareBuf) -> Judged {
             Judged::Decision(Decision::Fulfilled(reply))
         }
         Ok(Reply::Fulfill(_)) => {
-            tracing::warn!(peer.id = %peer.id(), "peer answered with a wrong fulfillment");
+            tracing::warn!(peer.id = %peer.id(), "a peer answered with a wrong fulfillment");
             Judged::WrongFulfillment
         }
         Ok(Reply::Reject(_)) => Judged::Decision(Decision::Rejected(reply)),

@@ -1,4 +1,5 @@
 //! ILP over HTTP towards peers (RFC 35): one POST per packet, its reply in the answer.
+//! When a packet is sent again is decided in `forward`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

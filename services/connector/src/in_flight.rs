@@ -1,4 +1,5 @@
 //! Packets with money under way in this process. A repetition waits for the first packet instead of racing it.
+//! Packets that the ledger knows are in `recorded`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -51,5 +51,5 @@ pub use packet_transfer::PacketIdentity;
 pub use peer_state::{PeerFailure, Repeats};
 pub use ports::{
     Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, PeerAnswer,
-    Uplink, UplinkError,
+    SenderData, Uplink, UplinkError, Verdict,
 };

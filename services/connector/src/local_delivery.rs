@@ -11,17 +11,17 @@ use ilp_packet::PrepareBuf;
 use ledger::TransferId;
 use payments_model::expectation::Arrival;
 use shared_cache::SharedCache;
-use stream::{ConnectionId, Decision, Money, ReceiveLimit};
+use stream::{ConnectionId, Decision, Money, ReceiveLimit, STREAM_ID};
 use telemetry::{PACKETS, Probes, Stage};
 use tracing::{Instrument, trace_span};
 
-use crate::accounts::{Bound, Source};
+use crate::accounts::{Bound, LocalAccount, Source};
 use crate::arrived::Arrived;
 use crate::balance::{Balance, BalanceError, Taking, TransferSide};
 use crate::destination::LocalReceiver;
 use crate::liquidity::LiquidityWatch;
-use crate::outcome::Stop;
-use crate::ports::{Credit, LocalAccounts};
+use crate::outcome::{Stop, Transmission};
+use crate::ports::{Credit, LocalAccounts, SenderData, Verdict};
 use crate::refusal::Refusal;
 
 /// How long the total of a connection is kept after its last packet.
@@ -54,6 +54,7 @@ impl LocalDelivery {
         source: &Source,
         arrived: Arrived,
         packet: &PrepareBuf,
+        attempt: Transmission,
         receiver: &LocalReceiver,
     ) -> Result<Bytes, Stop> {
         let LocalReceiver { account, connection } = receiver;
@@ -67,12 +68,20 @@ impl LocalDelivery {
         };
 
         let Some(identity) = arrived.identity else {
-            tracing::error!("a quote sent a packet that could be fulfilled; declined");
+            tracing::error!("a quote's packet could have been fulfilled; it was declined");
             return Ok(money.decline_temporarily().into());
         };
+        match self.judge(packet, account, &money).await {
+            Verdict::Take => {}
+            // The first copy may still wait in another process and be accepted there, so the outcome stays open. The
+            // repetition moved nothing here, and `Stop::Unresolved` would count its amount.
+            Verdict::Later if attempt == Transmission::Again => return Err(Stop::Limited(Refusal::internal())),
+            Verdict::Later => return Ok(money.decline_temporarily().into()),
+            Verdict::Decline { reason } => return Ok(money.decline_finally(reason.as_bytes()).into()),
+        }
 
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-        let credited = self.credit(identity.transfer_id(0), from, packet, receiver, &money);
+        let credited = self.credit(identity.first_transfer_id(), from, packet, receiver, &money);
         match credited.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "credited")).await {
             Ok(()) => {}
             Err(NotCredited::Stopped(stop)) => return Err(stop),
@@ -88,6 +97,16 @@ impl LocalDelivery {
         let (received, total) = told.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "receive")).await;
 
         Ok(announcing(money, account.bound, received).accept(total).into())
+    }
+
+    /// Lets the receiver decide about money that carries data.
+    async fn judge(&self, packet: &PrepareBuf, account: &LocalAccount, money: &Money) -> Verdict {
+        let Some(data) = data_from_sender(money) else { return Verdict::Take };
+        let (connection, until) = (ConnectionId::of(packet.destination()), packet.expires_at());
+        let offer = SenderData { tenant: account.tenant, account: account.id, connection, data, until };
+        let verdict = self.local_accounts.judge(offer).await;
+        // The previous node does not pay for a packet that expired while it waited.
+        if verdict == Verdict::Take && until <= self.clock.now() { Verdict::Later } else { verdict }
     }
 
     /// Answers a packet whose money, `packet`'s amount, was credited before. Its expiry and the receiver's state are
@@ -200,6 +219,13 @@ fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Mone
         }
         None => money,
     }
+}
+
+/// The data of the stream that every payment uses, or else the first data in the packet.
+fn data_from_sender(money: &Money) -> Option<&[u8]> {
+    let frames = money.stream_data();
+    let own = frames.iter().find(|(stream, _)| *stream == STREAM_ID);
+    own.or(frames.first()).map(|(_, data)| &**data).filter(|data| !data.is_empty())
 }
 
 impl From<BalanceError> for NotCredited {

@@ -41,6 +41,11 @@ impl PacketIdentity {
         self.source
     }
 
+    /// The id from which the ids of its first hold are derived.
+    pub fn first_transfer_id(&self) -> TransferId {
+        self.transfer_id(0)
+    }
+
     /// The id from which its transfers' ids are derived. `generation` counts its earlier holds that timed out before
     /// their outcome was known.
     pub fn transfer_id(&self, generation: u64) -> TransferId {
@@ -76,7 +81,7 @@ mod tests {
             data: packet.data,
         };
         let packet_octets = PrepareBuf::parse(prepare.encode()).unwrap();
-        PacketIdentity::of(AccountId::from_u128(packet.source), &packet_octets).transfer_id(0)
+        PacketIdentity::of(AccountId::from_u128(packet.source), &packet_octets).first_transfer_id()
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! The connector's data about a peer. It is kept when the peer's record changes.
+//! The record itself is in `directory`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};

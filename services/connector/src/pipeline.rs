@@ -76,14 +76,28 @@ fn agreed(
     Ok(())
 }
 
+/// Why no peer got the packet: the `first` peer's reason if one was passed over, and otherwise `last`.
+///
+/// Another process may have the first copy of a peer's packet, so the reason is no refusal of that copy. An own payment
+/// is sent by one process at a time, and its hold has the packet's id. So nothing was sent and the payment may count
+/// the packet as refused. If it could not, it would wait for ever for a peer that stays away.
+fn not_sent(source: &Source, first: Option<Refusal>, last: Refusal) -> Stop {
+    match (first, source) {
+        (Some(first), Source::Peer(_)) => Stop::Limited(first),
+        (Some(first), Source::Payment(_) | Source::Quote(_)) => Stop::Refused(first),
+        (None, _) => Stop::Refused(last),
+    }
+}
+
 impl Pipeline {
-    /// Handles a packet from `source` that was never seen before.
+    /// Handles a packet from `source` that the ledger does not know.
     pub(crate) async fn run(
         &self,
         directory: &Directory,
         source: &Source,
         arrived: Arrived,
         packet: &mut PrepareBuf,
+        attempt: Transmission,
         timer: &mut PacketTimer,
     ) -> Result<Bytes, Stop> {
         // Before the lookup of accounts: `peer.` addresses must never be routed.
@@ -101,7 +115,7 @@ impl Pipeline {
 
         agreed(source, arrived, Destination::Local, timer, Some(agreement))?;
         packet.set_amount(self.converted(tenant, source, arrived, &receiver.account.asset).await?);
-        self.local_delivery.deliver(source, arrived, packet, &receiver).await
+        self.local_delivery.deliver(source, arrived, packet, attempt, &receiver).await
     }
 
     /// Sends the packet to the next peer. If that one cannot take it now, and nothing was sent, another peer of the same
@@ -125,13 +139,13 @@ impl Pipeline {
             let way = Way { from, ledger: source.asset().ledger.ledger, passed_over: &passed_over };
             let peer = tenant.next_hop(packet.destination(), way, |peer| self.can_take(peer));
             let Some(peer) = peer.filter(|_| passed_over.len() <= OTHERS_MAX) else {
-                return Err(first.map_or_else(|| Refusal::unknown_destination().into(), Stop::Limited));
+                return Err(not_sent(source, first, Refusal::unknown_destination()));
             };
             agreed(source, arrived, Destination::Peer, timer, agreement.take())?;
 
             match self.converted(tenant, source, arrived, peer.asset()).await {
                 Ok(amount) => packet.set_amount(amount),
-                Err(refusal) => return Err(first.map_or_else(|| refusal.into(), Stop::Limited)),
+                Err(refusal) => return Err(not_sent(source, first, refusal)),
             }
             match self.to_peer(source, arrived, packet, peer).await {
                 Err(Stop::PassedOver(peer, refusal)) => {
@@ -200,7 +214,7 @@ impl Pipeline {
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let to = TransferSide { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
         let timeout = self.hold_timeout(source, packet, now);
-        let held = self.balance.hold(identity.transfer_id(0), from, to, timeout);
+        let held = self.balance.hold(identity.first_transfer_id(), from, to, timeout);
         let held = held.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "held")).await;
         let hold = held.inspect_err(|error| {
             if matches!(error, BalanceError::Refused(TransferError::InsufficientLiquidity)) {
@@ -272,7 +286,7 @@ impl Pipeline {
                 Err(Stop::Unresolved)
             }
             (Err(error), Source::Peer(_) | Source::Quote(_)) => {
-                tracing::warn!(%error, "hold not voided; it runs out by itself");
+                tracing::warn!(%error, "a hold was not voided; it will time out");
                 Ok(())
             }
         }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clock::Timestamp;
 use payments_model::{AssetId, PeerId, TenantId};
+use stream::ConnectionId;
 
 use crate::accounts::{LocalAccount, LocalAccountId, PeerAccount};
 use crate::outcome::Transmission;
@@ -29,6 +30,39 @@ pub trait LocalAccounts: Send + Sync {
     /// It may be called twice for one credit, or not at all if the process ends in between. The ledger has the true
     /// total; this call is a hint to read it.
     async fn credited(&self, credit: Credit) -> Option<u64>;
+
+    /// Decides whether money that carries data from its sender is accepted. It is called before the credit, which waits
+    /// for the result. It returns before the packet expires.
+    async fn judge(&self, offer: SenderData<'_>) -> Verdict;
+}
+
+/// Money that carries data from its sender.
+#[derive(Clone, Copy, Debug)]
+pub struct SenderData<'a> {
+    /// The tenant of the account.
+    pub tenant: TenantId,
+    /// The account that is paid.
+    pub account: LocalAccountId,
+    /// The connection that the packet belongs to.
+    pub connection: ConnectionId,
+    /// The data.
+    pub data: &'a [u8],
+    /// When the packet expires.
+    pub until: Timestamp,
+}
+
+/// Whether such money is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Take,
+    /// It is not, and its sender is to stop.
+    Decline {
+        /// What the sender is told.
+        reason: String,
+    },
+    /// This is not known yet. The sender may try again.
+    Later,
 }
 
 /// Local receivers could not be looked up.
@@ -122,7 +156,7 @@ pub enum UplinkError {
     #[error("the peer does not know the outcome yet")]
     Undecided,
     /// The connection or the peer's server failed half-way.
-    #[error("exchange broken: {0}")]
+    #[error("the exchange failed: {0}")]
     Broken(String),
     /// No answer in time.
     #[error("no answer in time")]

@@ -1,4 +1,5 @@
 //! The ledger's record of a packet that was seen before.
+//! Packets that are still under way are in `in_flight`.
 
 use clock::Timestamp;
 use ledger::{AccountId, Transfer, TransferState};

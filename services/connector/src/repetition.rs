@@ -51,13 +51,13 @@ impl Pipeline {
         let tenant = directory.tenant(source.tenant()).ok_or(Stop::Unresolved)?;
         let found = destination::local(&*self.local_accounts, tenant, packet.destination()).await;
         let Some(receiver) = found.map_err(|_| Stop::Unresolved)? else {
-            tracing::error!("the account of a credited packet is not found now");
+            tracing::error!("the account that a packet credited does not exist now");
             return Err(Stop::Paid);
         };
         // The amount as it was converted then, although the rate may have changed.
         let amount = u64::try_from(recorded.given_to(receiver.account.id.into())).unwrap_or(0);
         if amount == 0 {
-            tracing::error!("the ledger credited a packet to another account than it names");
+            tracing::error!("the ledger credited a packet to an account that the packet does not name");
             return Err(Stop::Paid);
         }
         packet.set_amount(amount);
@@ -101,7 +101,7 @@ impl Pipeline {
 
         match forwarder.forward(&peer, packet, Transmission::Again).await {
             Ok(Decision::Rejected(_)) | Err(Stop::Refused(_)) if posted => {
-                tracing::error!(peer.id = %peer.id(), "ALERT peer refuses a packet it fulfilled before");
+                tracing::error!(peer.id = %peer.id(), "ALERT a peer refuses a packet that it fulfilled before");
                 Err(Stop::Paid)
             }
             Err(Stop::Unresolved) => self.stop_waiting(source, recorded, self.config.unanswered_hold).await,
@@ -166,7 +166,7 @@ impl Pipeline {
         let to = TransferSide { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
         let timeout = self.hold_timeout(source, packet, self.clock.now());
         self.balance.hold(id, from, to, timeout).await.map_err(|error| {
-            tracing::warn!(%error, peer.id = %peer.id(), "money of a repeated packet not held again");
+            tracing::warn!(%error, peer.id = %peer.id(), "the money of a repeated packet was not held again");
             Stop::Unresolved
         })
     }

@@ -1,4 +1,5 @@
 //! What the directory keeps over a real store, and when it reads again.
+//! How changes are announced is tested in `database`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

@@ -1,9 +1,10 @@
-//! Idempotency keys: the same key with the same content acts once and is answered alike, with other content it is
-//! refused.
+//! Idempotency keys. A request with a known key and the same content gets the stored result; a request with a known key
+//! and other content is refused. Signatures are in `signed_requests`.
 //!
-//! What is remembered is the identity of the result. A request that failed made nothing and may come again under its
-//! key. While a request is under way its claim is renewed, so that it outlives a slow action but not a dead process. What
-//! a dead process made without noting it is found by its origin, which the action is to derive its ids from.
+//! Only the identity of the result is stored. If a request failed, it has created nothing, and its key may be used
+//! again. While a request runs, its claim is renewed. So the claim lasts as long as a slow action, and runs out after a
+//! process has died. If a process created something and died before it stored the result, the origin finds it: the
+//! action derives its ids from the origin.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +21,10 @@ use sha2::{Digest, Sha256};
 use shared_cache::{CacheError, SharedCache};
 use uuid::Uuid;
 
-/// The API a key belongs to; equal keys of two APIs are two.
+/// The API to which a key belongs. Two APIs may have the same key without a conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
-    /// `idempotencyKey` of a mutation.
+    /// The `idempotencyKey` of a mutation.
     Admin,
     /// The header `Idempotency-Key`.
     OpenPayments,
@@ -38,56 +39,56 @@ impl Api {
     }
 }
 
-/// A request that names a key.
+/// A request with a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// Where.
+    /// The API.
     pub api: Api,
     /// The owner and its tenant. Keys of different owners are independent.
     pub owner: &'a [&'a str],
     /// The key.
     pub key: &'a str,
-    /// All that must be equal in a repetition.
+    /// Everything that must be equal in a repetition.
     pub content: &'a [&'a [u8]],
 }
 
-/// What a repetition does while the first request is under way.
+/// What a repetition does while the first request is still running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// The repetition is refused.
+    /// It is refused.
     None,
-    /// The repetition waits this long for the result, and is refused after that.
+    /// It waits this long for the result, and is refused after that.
     UpTo(Duration),
 }
 
-/// How long is remembered.
+/// How long keys are stored.
 #[derive(Clone, Copy, Debug)]
 pub struct KeysSettings {
-    /// How long a result is known by its key.
+    /// How long a result is stored under its key.
     pub kept: Duration,
-    /// How long a claim stays without renewal: after this a dead process no longer keeps others away.
+    /// How long a claim lasts without renewal. After this time a dead process no longer blocks other requests.
     pub lease: Duration,
 }
 
-/// The result of an action: just made, or made before and known by its identity.
+/// The result of an action: new, or the identity of an earlier result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Once<T, I> {
-    /// By this request.
+    /// Made by this request.
     Now(T),
-    /// By an earlier one with the same key and content.
+    /// Made by an earlier request with the same key and content.
     Before(I),
 }
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum OnceError<E> {
-    /// The first request with this key has not ended.
+    /// The first request with this key is still running.
     #[error("the request with this key is still under way")]
     UnderWay,
     /// The key was used with other content.
     #[error("the key was used for another request")]
     OtherContent,
-    /// The memory of keys does not answer; nothing was done.
+    /// The storage of keys does not answer. Nothing was done.
     #[error(transparent)]
     Cache(CacheError),
     /// The action failed.
@@ -95,7 +96,7 @@ pub enum OnceError<E> {
     Action(E),
 }
 
-/// The memory of keys.
+/// Stores the keys.
 #[derive(Clone, Debug)]
 pub struct Keys {
     cache: SharedCache,
@@ -103,32 +104,32 @@ pub struct Keys {
     settings: KeysSettings,
 }
 
-/// What stands under a key.
+/// What is stored under a key.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Entry {
-    /// Another request works on it.
+    /// Another request is working on it.
     Taken { content: String, by: Uuid },
-    /// It was done.
+    /// It is done.
     Done { content: String, result: Value },
 }
 
 /// What a request with a key may do.
 enum Turn {
-    /// Act; these octets are its claim.
+    /// Run the action. These octets are its claim.
     Act(Bytes),
-    /// Answer with what was made.
+    /// Answer with the earlier result.
     Answer(Value),
 }
 
 impl Keys {
-    /// Keys remembered in `cache`. `entropy` distinguishes claims.
+    /// Stores keys in `cache`. `entropy` makes claims different from each other.
     pub fn new(cache: SharedCache, entropy: Arc<dyn Entropy>, settings: KeysSettings) -> Self {
         Self { cache, entropy, settings }
     }
 
-    /// Where what `asked` makes comes from. A repetition has the same origin, also if what the first request made was
-    /// never noted here.
+    /// The origin of what the request `asked` creates. A repetition has the same origin, even if the first result was
+    /// never stored here.
     pub fn origin(&self, asked: Asked<'_>, now: Timestamp) -> Origin {
         let parts = [asked.name(), digest(asked.content.iter().copied())];
         let digest = sha256(parts.iter().map(String::as_bytes));
@@ -138,8 +139,8 @@ impl Keys {
         Origin::Repeatable { request, known_since: now - self.settings.kept }
     }
 
-    /// Runs `act` unless it was done before under this key with the same content. `identity` is the part of the result
-    /// that a repetition gets.
+    /// Runs `act`, unless it was done before under this key with the same content. `identity` returns the part of the
+    /// result that a repetition gets.
     pub async fn once<T, I, E>(
         &self,
         asked: Asked<'_>,
@@ -156,7 +157,7 @@ impl Keys {
                 Turn::Act(claim) => break claim,
                 Turn::Answer(result) => match serde_json::from_value(result.clone()) {
                     Ok(identity) => return Ok(Once::Before(identity)),
-                    // Written by another version of this program, so it cannot be used as an answer.
+                    // Another version of this program wrote it, so it cannot be used as an answer.
                     Err(_) => self.forget(&name, &Entry::Done { content: content.clone(), result }).await?,
                 },
             }
@@ -178,7 +179,7 @@ impl Keys {
             }
             let found = self.settled(name, patience).await.map_err(OnceError::Cache)?;
             match found.ok_or(OnceError::UnderWay)?.as_deref().map(serde_json::from_slice::<Entry>) {
-                // The first request failed or died: this one takes its place.
+                // The first request failed or its process died, so this request takes its place.
                 None => {}
                 Some(Ok(Entry::Done { content: done, result })) if done == content => return Ok(Turn::Answer(result)),
                 _ => return Err(OnceError::OtherContent),
@@ -186,7 +187,7 @@ impl Keys {
         }
     }
 
-    /// What is stored under `name` once no request works on it any more; `None` if that takes too long.
+    /// What is stored under `name` after no request works on it any more. `None` if this takes too long.
     async fn settled(&self, name: &str, patience: Patience) -> Result<Option<Option<Bytes>>, CacheError> {
         let settled = |found: &Option<Bytes>| {
             let entry = found.as_deref().map(serde_json::from_slice::<Entry>);
@@ -201,19 +202,19 @@ impl Keys {
         }
     }
 
-    /// Renews the claim while the action runs. Never returns.
+    /// Renews the claim while the action runs. It never returns.
     async fn keep(&self, name: &str, claim: &Bytes) -> std::convert::Infallible {
         loop {
             tokio::time::sleep(self.settings.lease / 2).await;
             match self.cache.replace_if(name, claim, claim.clone(), self.settings.lease).await {
                 Ok(true) => {}
-                Ok(false) => tracing::warn!("the claim of an idempotency key ran out while its request was under way"),
+                Ok(false) => tracing::warn!("the claim of an idempotency key ended while its request was running"),
                 Err(error) => tracing::warn!(%error, "the claim of an idempotency key was not renewed"),
             }
         }
     }
 
-    /// Notes the result, or gives the claim back. What happened, happened: a failure here is only logged.
+    /// Stores the result, or gives the claim back. The action has already happened, so a failure here is only logged.
     async fn note<I: Serialize>(&self, name: &str, claim: &Bytes, content: String, made: Option<I>) {
         let noted = match made.map(serde_json::to_value) {
             None => self.cache.remove_if(name, claim).await,
@@ -222,14 +223,14 @@ impl Keys {
                 self.cache.replace_if(name, claim, done, self.settings.kept).await
             }
             Some(Err(error)) => {
-                tracing::error!(%error, "the result of an idempotency key cannot be written down");
+                tracing::error!(%error, "the result of an idempotency key cannot be serialized");
                 return;
             }
         };
         match noted {
             Ok(true) => {}
-            Ok(false) => tracing::warn!("the claim of an idempotency key ran out before its request had ended"),
-            Err(error) => tracing::warn!(%error, "the outcome of an idempotency key was not remembered"),
+            Ok(false) => tracing::warn!("the claim of an idempotency key ended before its request"),
+            Err(error) => tracing::warn!(%error, "the outcome of an idempotency key was not stored"),
         }
     }
 
@@ -239,14 +240,14 @@ impl Keys {
 }
 
 impl Asked<'_> {
-    /// Of fixed length, and different for different owners and keys whatever stands in them.
+    /// The name has a fixed length. Different owners and keys have different names, whatever characters they contain.
     fn name(&self) -> String {
         let parts = self.owner.iter().map(|part| part.as_bytes()).chain([self.key.as_bytes()]);
         format!("idempotency:{}:{}", self.api.as_str(), digest(parts))
     }
 }
 
-/// The digest of parts with their lengths, so that no two lists of parts have the same.
+/// A digest of the parts and their lengths, so that two different lists of parts never have the same digest.
 fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
     URL_SAFE_NO_PAD.encode(sha256(parts))
 }

@@ -1,6 +1,5 @@
-//! What makes a request count once, in all processes together: idempotency keys, and signatures that were used.
-//!
-//! Not a memory itself: what is remembered lies in the shared cache, which is Redis or the database of the role.
+//! Makes a request count once in all processes together: idempotency keys, and signatures that were already used.
+//! It stores nothing itself: the shared cache does, in Redis or in the role's database.
 
 #![warn(missing_docs)]
 

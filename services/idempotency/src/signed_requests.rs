@@ -1,6 +1,8 @@
-//! A signed Admin API request is accepted once: verified first, then remembered for as long as it stays fresh.
+//! Accepts a signed Admin API request once. The signature is verified first, and then stored for as long as it is
+//! fresh.
+//! How a signature is made and verified is in `admin-signature`.
 //!
-//! Verified first, so that only a tenant with a secret can fill the memory.
+//! Because the signature is verified first, only a tenant with a secret can fill the storage.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,41 +14,41 @@ use serde_json::Value;
 use shared_cache::{CacheError, SharedCache};
 use uuid::Uuid;
 
-/// Why a request is not taken for its tenant's.
+/// Why a request is not accepted as its tenant's.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAccepted {
-    /// The signature is not one of this secret over this body, or not fresh.
+    /// The signature was not made with this secret over this body, or it is not fresh.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// The request says that it was signed for another API.
+    /// The request states that it was signed for another API.
     #[error("the request was signed for another API")]
     OtherAudience,
-    /// It came before.
+    /// The same signature was used before.
     #[error("the signature was used before")]
     Used,
-    /// It cannot be remembered. Nothing is wrong with the request.
+    /// It cannot be stored. The request itself has no fault.
     #[error(transparent)]
     Cache(#[from] CacheError),
 }
 
-/// Judges the signed requests of one API.
+/// Checks the signed requests of one API.
 #[derive(Clone, Debug)]
 pub struct SignedRequests {
-    /// Which API.
+    /// The API.
     pub audience: Audience,
-    /// The signature version agreed on.
+    /// The version of signatures that both sides use.
     pub version: u32,
-    /// How far a signature's time may be from now.
+    /// How far the time of a signature may be from now.
     pub lifetime: Duration,
-    /// Remembers what was used, for all processes.
+    /// Stores the used signatures, for all processes.
     pub cache: SharedCache,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl SignedRequests {
-    /// Accepts the request `body` of `tenant`, whose header is `header`, once. While a secret is replaced by another,
-    /// the tenant has two `secrets`; any of them is good.
+    /// Accepts the request `body` of `tenant`, whose header is `header`, once. While a tenant replaces its secret, it
+    /// has two `secrets`, and both are valid.
     pub async fn accept<'s>(
         &self,
         header: &str,
@@ -72,7 +74,7 @@ impl SignedRequests {
         }
 
         let name = format!("signed_request:{audience}:{tenant}:{}", signature.name());
-        // A signature may also come from a clock that is ahead by as much as it may be old.
+        // The signer's clock may be ahead by the same amount as a signature may be old.
         let life = self.lifetime.saturating_mul(2);
         if self.cache.set_if_absent(&name, Bytes::from_static(b"1"), life).await? {
             Ok(())

@@ -1,4 +1,5 @@
 //! Keys and signed requests, with one process and with two on one database.
+//! The APIs that use them have their own tests.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
@@ -32,7 +33,7 @@ async fn ask(keys: &Keys, asked: Asked<'_>, made: u32) -> Result<Once<u32, u32>,
     keys.once(asked, Patience::None, async { Ok(made) }, |made| *made).await
 }
 
-/// Two processes on the database: each with a pool and a cache of its own.
+/// Two processes on the database. Each has its own pool and cache.
 async fn two_processes(database: &TestDatabase, clock: &Arc<ManualClock>) -> [SharedCache; 2] {
     database.migrate(&MIGRATIONS).await.unwrap();
     let cache =
@@ -66,7 +67,7 @@ async fn a_request_that_failed_may_come_again_with_other_content() {
 }
 
 #[tokio::test]
-async fn a_repetition_is_told_that_the_first_is_under_way_or_waits_for_its_result() {
+async fn a_repetition_is_refused_while_the_first_request_runs_or_waits_for_its_result() {
     let keys = keys(in_process(&manual_clock()), 1);
     let (finish, may_finish) = tokio::sync::oneshot::channel::<()>();
     let first = {
@@ -77,7 +78,7 @@ async fn a_repetition_is_told_that_the_first_is_under_way_or_waits_for_its_resul
         })
     };
     loop {
-        // Until the first has its claim, this one would be the first.
+        // The second request starts only after the first has its claim. Otherwise it would be the first.
         let told =
             keys.once(asked(&["t"], "k", &[b"a"]), Patience::None, async { Err::<u32, _>("first") }, |made| *made);
         match told.await {

@@ -1,4 +1,4 @@
-//! Moving the money: accounts, deposits and withdrawals by their ids, and opening transfers for movements between
+//! Moves the money: accounts, deposits and withdrawals by their ids, and opening transfers for movements between
 //! accounts.
 //!
 //! Our ledger refuses overdrafts, so incoming money is booked before outgoing money. Our ledger knows what is missing,
@@ -185,7 +185,7 @@ async fn named(
     stream(old, target, Transfers::Named, since, |transfer| wanted.takes(transfer), listen).await
 }
 
-/// Replays everything that was made, in order. Holds that have not ended come last.
+/// Replays all transfers in order. Holds that have not ended come last.
 async fn replay(
     old: &mut OldInstallation,
     target: &Target,
@@ -262,8 +262,8 @@ async fn book(target: &Target, transfers: &[OldTransfer], at: Timestamp) -> Resu
     }
 }
 
-/// Whether an id is used up, either by a transfer or by a refusal for lack of money. After a refusal an opening
-/// transfer fills the account's totals.
+/// Whether an id is used up, either by a transfer or by a refusal for lack of money. After such a refusal an opening
+/// transfer books the missing total.
 fn is_booked(result: CreateTransferResult) -> bool {
     use CreateTransferResult as R;
     result.is_ok()
@@ -284,18 +284,18 @@ fn add(submitted: &mut Vec<NewTransfer>, old: &OldTransfer, here: Option<&Transf
     match (old.state, here.map(|here| here.state)) {
         (OldState::Single, _) => submitted.push(transfer),
         (OldState::Posted, None) => {
-            submitted.push(transfer.into_pending(0));
+            submitted.push(transfer.into_pending_for_ever());
             submitted.push(NewTransfer::post(old.settling("posted by the move"), transfer.id));
         }
         (OldState::Posted, Some(TransferState::Pending)) => {
             submitted.push(NewTransfer::post(old.settling("posted by the move"), transfer.id));
         }
-        // It timed out here and was posted there.
+        // It timed out in our ledger and was posted in the original.
         (OldState::Posted, Some(TransferState::Expired | TransferState::Voided)) => {
             submitted.push(NewTransfer { id: old.settling("posted after it ran out"), ..transfer });
         }
         (OldState::GivenBack, None) => {
-            submitted.push(transfer.into_pending(0));
+            submitted.push(transfer.into_pending_for_ever());
             submitted.push(NewTransfer::void(old.settling("given back by the move"), transfer.id));
         }
         (OldState::GivenBack, Some(TransferState::Pending)) => {

@@ -1,4 +1,5 @@
 //! The plan of a move: every row is checked, and nothing is written.
+//! The checks of a single row are in `rafiki-tables`.
 
 use std::collections::BTreeMap;
 

@@ -59,14 +59,14 @@ pub enum MoveError {
     #[error(transparent)]
     Ledger(#[from] LedgerUnavailable),
     /// Rows cannot be moved. Nothing was written.
-    #[error("{} of its rows cannot be carried; nothing was written", .0.len())]
+    #[error("{} rows of the original cannot be moved; correct them in Rafiki 2.4. Nothing was written", .0.len())]
     Refused(Vec<Refusal>),
     /// Our databases were filled from another installation.
-    #[error("our databases hold what was carried from another installation; name empty ones. Nothing was written")]
+    #[error("our databases were filled from another installation; name empty ones. Nothing was written")]
     OtherSource,
     /// Our databases have been in use since the last pass.
     #[error(
-        "a role has been started on our databases since the last pass; what it did would be overwritten. Name empty \
+        "a role has been started on our databases since the last pass; what it changed would be overwritten. Name empty \
          databases, or export first. Nothing was written"
     )]
     InUse,
@@ -74,7 +74,7 @@ pub enum MoveError {
     #[error("our databases are not empty and no pass has filled them; name empty ones. Nothing was written")]
     NotEmpty,
     /// Our ledger has more than the original says.
-    #[error("account {0} has moved more here than in the original: the original is not what was carried before")]
+    #[error("account {0} has moved more here than in the original; name the installation that was moved before")]
     Ahead(String),
     /// Our ledger cannot be read.
     #[error("{0}")]

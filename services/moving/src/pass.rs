@@ -1,4 +1,5 @@
 //! One pass: rows, jobs, money, comparison. It may be killed at any point and repeated.
+//! How far it came is in `progress`.
 
 use std::collections::HashMap;
 
@@ -27,7 +28,7 @@ pub struct Report {
     pub comparison: Comparison,
 }
 
-/// Moves what has changed since the last pass, or everything. The plan was made before and has no refusals.
+/// Moves what has changed since the last pass, or everything. The plan was made before, and it has no refusals.
 pub async fn carry_over(
     old: &mut OldInstallation,
     plan: &Plan,
@@ -196,7 +197,7 @@ impl Rows<'_> {
     }
 }
 
-/// Rows that are written together, by table in the order in which they can be.
+/// Rows that are written together, grouped by table. The tables are in the order in which they can be written.
 #[derive(Default)]
 struct Batch {
     ids: Vec<String>,

@@ -1,4 +1,5 @@
-//! How far a move has come, kept in our backend's database. It makes a repetition harmless.
+//! How far a move has come, stored in our backend's database, so that a repetition does no harm.
+//! The work itself is in `pass`.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub struct Mark {
     pub history: History,
     /// When the last pass ended with equal totals; `None` while a pass is under way.
     pub complete_at: Option<Timestamp>,
-    /// Since when a role uses the databases.
+    /// When a role first used the databases.
     pub in_use_since: Option<Timestamp>,
 }
 
@@ -30,7 +31,7 @@ pub struct Mark {
 #[derive(Debug, thiserror::Error)]
 pub enum MarkInUseError {
     /// A pass has begun and has not ended with success.
-    #[error("a move into it has begun and is not complete; run `rafiki import` again, then start this role")]
+    #[error("a move into this database has begun and is not complete; run `rafiki import` again, then start this role")]
     Incomplete,
     /// The database did not answer.
     #[error(transparent)]
@@ -78,7 +79,8 @@ pub(crate) async fn complete(database: &Database, now: Timestamp) -> Result<(), 
     database.execute("UPDATE moving SET complete_at = $1", [now.as_millis().into()]).await.map(drop)
 }
 
-/// How far before the last read a pass looks again. A row's time is written a moment before the row becomes visible.
+/// A pass reads again what changed in this time before the last read, because a row's time is written a moment before
+/// the row becomes visible.
 const OVERLAP: Duration = Duration::from_hours(1);
 
 /// How far earlier passes have come, for each table.

@@ -1,4 +1,5 @@
-//! Jobs for moved rows, for the services that do them.
+//! Creates jobs for moved rows. The services do them later.
+//! Which row needs which job is decided in `rafiki-tables`.
 
 use database::{BulkTable, Database, Error, WriteTransaction};
 use payments::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};
@@ -28,19 +29,34 @@ pub(crate) fn queues_of(source: Source) -> &'static [&'static str] {
 
 /// The row of a job.
 pub(crate) fn job(work: &DueJob) -> String {
-    let (queue, key, lane, due, attempts) = match work {
-        DueJob::Expire { payment, at } => (EXPIRY_QUEUE, payment, String::new(), at, 0),
-        DueJob::Send { payment, at, host } => (SENDING_QUEUE, payment, host.clone().unwrap_or_default(), at, 0),
-        DueJob::GiveUp { payment, at } => (FUNDING_QUEUE, payment, String::new(), at, 0),
-        DueJob::Announce { address, at } => (WEB_MONETIZATION_QUEUE, address, String::new(), at, 0),
-        DueJob::Deliver { delivery, at, attempts, recipient } => {
-            (webhooks::QUEUE, delivery, webhooks::lane(ours(*recipient)), at, *attempts)
-        }
+    let (queue, key, due) = match work {
+        DueJob::Expire { payment, at } => (EXPIRY_QUEUE, payment, at),
+        DueJob::Send { payment, at, .. } => (SENDING_QUEUE, payment, at),
+        DueJob::GiveUp { payment, at } => (FUNDING_QUEUE, payment, at),
+        DueJob::Announce { address, at } => (WEB_MONETIZATION_QUEUE, address, at),
+        DueJob::Deliver { delivery, at, .. } => (webhooks::QUEUE, delivery, at),
     };
     let row = json!({
-        "queue": queue, "key": key, "lane": lane, "payload": "null", "due_at": due.as_millis(), "attempts": attempts,
+        "queue": queue, "key": key, "lane": lane(work), "payload": "null", "due_at": due.as_millis(),
+        "attempts": attempts(work),
     });
     row.to_string()
+}
+
+fn lane(work: &DueJob) -> String {
+    match work {
+        DueJob::Send { host, .. } => host.clone().unwrap_or_default(),
+        DueJob::Deliver { recipient, .. } => webhooks::lane(ours(*recipient)),
+        DueJob::Expire { .. } | DueJob::GiveUp { .. } | DueJob::Announce { .. } => String::new(),
+    }
+}
+
+/// The attempts that were made already. Only deliveries remember them in their job.
+fn attempts(work: &DueJob) -> u32 {
+    match work {
+        DueJob::Deliver { attempts, .. } => *attempts,
+        DueJob::Expire { .. } | DueJob::Send { .. } | DueJob::GiveUp { .. } | DueJob::Announce { .. } => 0,
+    }
 }
 
 fn ours(recipient: Recipient) -> webhook_delivery::Recipient {

@@ -1,4 +1,5 @@
 //! Deletes rows of earlier passes that the original has deleted since.
+//! New and changed rows are written by `pass`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +15,7 @@ use crate::target::Target;
 /// How many rows are compared at once.
 const PAGE: u32 = 5_000;
 
-/// Before rows are written: peers, because new peers may have their addresses.
+/// Before rows are written: peers, because a new peer may have the address of a deleted one.
 pub(crate) async fn remove_before(
     old: &mut OldInstallation,
     source: Source,
@@ -27,7 +28,7 @@ pub(crate) async fn remove_before(
     }
 }
 
-/// After rows are written: tables from which the original deletes, if ours have more rows.
+/// After rows are written: the tables from which the original deletes, if ours have more rows.
 pub(crate) async fn remove_after(
     old: &mut OldInstallation,
     source: Source,

@@ -1,4 +1,5 @@
-//! The original installation: its two databases, each read as of one time, and the values that apply to all rows.
+//! The original installation: its two databases, each read at one instant, and the values that apply to all rows.
+//! Our databases are in `target`.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -51,7 +52,7 @@ pub struct OldInstallation {
     pub(crate) fingerprint: String,
 }
 
-/// Two installations of the same minute differ in the times of their migrations.
+/// The times of the migrations distinguish two installations that were made in the same minute.
 const FINGERPRINT: &str =
     "SELECT md5(string_agg(name || extract(epoch FROM migration_time)::text, ',' ORDER BY id)) FROM knex_migrations";
 

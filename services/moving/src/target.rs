@@ -1,4 +1,5 @@
 //! The target of a move: our databases and our ledger.
+//! The original is in `source`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ impl Target {
             backend.migrate(migrations).await?;
         }
         auth.migrate(&auth_store::MIGRATIONS).await?;
+        auth.migrate(&jobs::MIGRATIONS).await?;
         Ok(Self { backend, auth, ledger, clock })
     }
 

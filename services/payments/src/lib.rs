@@ -22,8 +22,10 @@ mod workers;
 
 pub use incoming::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
 pub use incoming::decide_incoming_payment::ChangeIncomingPaymentError;
+pub use incoming::decide_partial_payment::{DecidePartialPaymentError, DecisionEffect};
 pub use incoming::end_incoming_payment::CompleteIncomingPaymentError;
 pub use incoming::live_receivers::{LiveReceivers, ReceiverSettings};
+pub use incoming::partial_payments::{DecisionTimes, PartialPayments};
 pub use list_payments::{ReceivedPayment, SentPayment};
 pub use outgoing::create_outgoing_payment::{
     CreateOutgoingPaymentError, CreatedOutgoingPayment, NewOutgoingPayment, PaymentOf,

@@ -1,4 +1,5 @@
 //! Payments for APIs, with their totals from the ledger.
+//! Changing payments is in `incoming` and `outgoing`.
 
 use ledger::AccountId;
 use payments_model::page::{Page, PageRequest};

@@ -1,4 +1,5 @@
 //! The payments service, and the dependencies that all its use cases share.
+//! The use cases are in the folders beside it.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use payments_model::tenant::SettingKey;
 use payments_model::{TenantId, WalletAddressId};
 use payments_store::{Store, Unit};
 use rates::Rates;
+use sealed_text::Sealer;
 use shared_cache::SharedCache;
 use stream::StreamReceiver;
 use url::Url;
@@ -51,6 +53,8 @@ pub struct PaymentsParts {
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Encrypts data before it is stored.
+    pub sealer: Sealer,
     /// The settings.
     pub settings: PaymentsSettings,
 }
@@ -88,6 +92,10 @@ impl Payments {
 
     pub(crate) fn ledger(&self) -> &dyn Ledger {
         &*self.0.parts.ledger
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.parts.sealer
     }
 
     pub(crate) fn now(&self) -> Timestamp {

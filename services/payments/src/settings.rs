@@ -1,4 +1,5 @@
 //! Settings of the payments service.
+//! The variables behind them are in `apps/config`.
 
 use std::time::Duration;
 

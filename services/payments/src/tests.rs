@@ -8,8 +8,9 @@ mod expectation;
 mod flow;
 mod foreign_receiver;
 pub(crate) mod held_grant;
-#[expect(unreachable_pub, dead_code, reason = "it is written for other crates, which use all of it")]
+#[expect(unreachable_pub, dead_code, reason = "other crates use all of it")]
 mod institution;
 mod life;
+mod partial;
 mod tenant;
 pub(crate) mod testing;

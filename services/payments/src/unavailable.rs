@@ -20,6 +20,9 @@ pub enum Unavailable {
     /// The cost of the payment is unknown.
     #[error("a fee of the asset cannot be read; correct its row")]
     UnreadableFee,
+    /// Data cannot be encrypted for the database.
+    #[error(transparent)]
+    Unsealed(#[from] sealed_text::TooLong),
     /// The ledger refused a transfer that it refuses only after a fault of this program.
     #[error("the ledger refused {what}: {error}")]
     Refused {

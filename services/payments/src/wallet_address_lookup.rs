@@ -155,7 +155,7 @@ impl WalletAddressLookup {
         let stretch = now.as_secs() / SOURCE_STRETCH.as_secs().cast_signed();
         let own = format!("wallet_address_not_found_source:{}:{stretch}", source.name());
         if self.cache.add(&own, 1, SOURCE_STRETCH * 2).await? > EVENTS_PER_SOURCE {
-            tracing::debug!(?source, "one source asks for too many unknown wallet addresses; some are not reported");
+            tracing::debug!(?source, "one source requests too many unknown wallet addresses; some are not reported");
             return Ok(false);
         }
         let second = format!("wallet_address_not_found_events:{}", now.as_secs());

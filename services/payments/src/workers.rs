@@ -1,4 +1,5 @@
 //! The workers of payments: one per queue. Each is a loop that the caller runs as long as it lives.
+//! The jobs themselves are in the files of their subject.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Administration over a real store and the ledger's own model.
+//! Payments are in `src/tests`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -239,7 +240,7 @@ on_each_database! {
         assert!(matches!(office.address(OPERATOR, &usd, "eve").await, Err(CreateWalletAddressError::UnknownAsset)));
     }
 
-    async fn nobody_adds_or_revokes_keys_of_anothers_wallet_address(database) {
+    async fn keys_of_a_foreign_wallet_address_cannot_be_added_or_revoked(database) {
         let office = Office::open(database).await;
         let own = office.asset(OPERATOR, "USD").await.unwrap();
         let ann = office.address(OPERATOR, &own, "ann").await.unwrap();

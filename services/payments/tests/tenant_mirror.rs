@@ -1,4 +1,5 @@
 //! Tenants are mirrored at the authorization server, however often it is away and whoever dies in between.
+//! The request itself is tested in `auth-service`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use auth_service::{MirrorError, TenantMirror};
 use clock::ManualClock;
 use ledger::MemoryLedger;
+use outside_text::FieldChange;
 use payments::administration::{Administration, AdministrationSettings, Caller, NewTenant, TenantChange};
 use payments_model::{Secret, Tenant, TenantId};
 use payments_store::Store;
@@ -106,11 +108,11 @@ impl Office {
 }
 
 on_each_database! {
-    async fn a_tenant_is_mirrored_before_who_made_it_is_answered(database) {
+    async fn a_tenant_is_mirrored_before_its_creator_gets_an_answer(database) {
         let office = Office::open(database).await;
         let tenant = office.create().await;
         assert_eq!(office.mirrored(), (Some(tenant.clone()), 1));
-        let change = TenantChange { idp_consent_url: Some(Some("https://idp.example".into())), ..TenantChange::default() };
+        let change = TenantChange { idp_consent_url: FieldChange::Set("https://idp.example".into()), ..TenantChange::default() };
         let changed = office.administration.update_tenant(OPERATOR, tenant.id, change).await.unwrap();
         assert_eq!(office.mirrored(), (Some(changed), 2));
         office.administration.delete_tenant(OPERATOR, tenant.id).await.unwrap();
@@ -123,7 +125,7 @@ on_each_database! {
         let office = Office::open(database).await;
         office.becomes(Mood::IsAway);
         let tenant = office.create().await;
-        let change = TenantChange { public_name: Some(Some("New".into())), ..TenantChange::default() };
+        let change = TenantChange { public_name: FieldChange::Set("New".into()), ..TenantChange::default() };
         let changed = office.administration.update_tenant(OPERATOR, tenant.id, change).await.unwrap();
         assert_eq!(office.work_later().await, 1);
         assert_eq!(office.mirrored(), (None, 0));

@@ -1,4 +1,5 @@
 //! Looking wallet addresses up over a real store, and waiting for those that come to be meanwhile.
+//! Creating and changing them is in `administration`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -157,7 +158,7 @@ on_each_database! {
         assert_eq!(world.lookup.find(&url(ALICE)).await.unwrap(), None);
     }
 
-    async fn of_an_unknown_address_its_owner_is_told_once_in_the_spelling_of_the_request(database) {
+    async fn the_owner_of_an_unknown_address_gets_one_event_in_the_spelling_of_the_request(database) {
         let world = World::open(database).await;
         for _ in 0..3 {
             assert_eq!(world.lookup.find_or_wait(&url(ALICE), "https://T.example/accounts/Alice", SOMEBODY).await.unwrap(), None);

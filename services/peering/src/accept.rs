@@ -37,19 +37,19 @@ pub enum AcceptError {
     #[error("the invitation is missing or wrong")]
     NotInvited,
     /// The address is ours, or packets to it go to another peer.
-    #[error("the address belongs to another node")]
+    #[error("the address belongs to another peer")]
     AddressTaken,
     /// A peer has this address, and the sender has shown no token of it.
-    #[error("there is a peering of this address, and no token of it was shown")]
+    #[error("a peering with this address exists; repeat the request with a token of that peering")]
     ProofWanted,
     /// The limit of peers that asked for peering is reached.
     #[error("AUTO_PEERING_PEERS_MAX peers have asked for peering already")]
     TooManyPeers,
     /// Another peer presents this token.
-    #[error("the token is another peer's")]
+    #[error("the token belongs to another peer")]
     DuplicateToken,
     /// Another request changed the same peering.
-    #[error("the peering was changed at the same time")]
+    #[error("the peering was changed at the same time; repeat the request")]
     Overtaken,
     /// The database or the ledger did not answer.
     #[error(transparent)]
@@ -240,7 +240,7 @@ impl Peering {
         if amount == 0 || peer.history.wanted_by != WantedBy::Them {
             return Ok(());
         }
-        let id = TransferId::derived(peer.id.as_uuid(), "initial liquidity", 0);
+        let id = TransferId::derived_once(peer.id.as_uuid(), "initial liquidity");
         let deposit = peer.ledger_asset().deposit(id, peer.id.into(), amount);
         for result in self.0.ledger.submit(vec![deposit]).await.map_err(Unavailable::from)? {
             // The deposit was made before with another amount, because the offer was different then.

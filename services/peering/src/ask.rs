@@ -92,13 +92,13 @@ impl Peering {
         let store = &self.0.store;
         let asset = caller.reach(store).asset(wanted.asset_id).await?.ok_or(PeerByUrlError::UnknownAsset)?;
         if asset.tenant_id != caller.tenant {
-            return Err(refused("the asset is another tenant's; ask as that tenant"));
+            return Err(refused("the asset belongs to another tenant; ask as that tenant"));
         }
         if wanted.liquidity_to_deposit.is_some_and(|amount| amount > LARGEST_AMOUNT) {
             return Err(PeerByUrlError::Liquidity(TransferError::InvalidAmount));
         }
         let url = Url::parse(&wanted.peer_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url.ok_or_else(|| refused("peerUrl is no http or https URL"))?;
+        let url = url.ok_or_else(|| refused("peerUrl is not an http or https URL"))?;
 
         let unit = store.begin().await?;
         let token = self.new_token();
@@ -186,7 +186,7 @@ impl Peering {
         let peer = match (known_as(&names, way, reply)?, known) {
             (Some(id), _) => self.renew_by_url(&unit, id, wanted, way, reply).await?,
             (None, None) => self.insert_by_url(&unit, id, wanted, way, reply).await?,
-            (None, Some(_)) => return Err(refused("the peer was deleted meanwhile; ask again")),
+            (None, Some(_)) => return Err(refused("the peer was deleted meanwhile; send the request again")),
         };
         scope.peering_answered(way.asset.id, way.url.as_str()).await?;
         unit.commit().await?;
@@ -242,7 +242,7 @@ impl Peering {
         let scope = unit.tenant(way.asset.tenant_id);
 
         let peer = scope.locked_peer(id).await?;
-        let mut peer = peer.ok_or_else(|| refused("the peer was deleted meanwhile; ask again"))?;
+        let mut peer = peer.ok_or_else(|| refused("the peer was deleted meanwhile; send the request again"))?;
         replace_outgoing(&mut peer, &reply.ilp_connector_url, &way.token, now, overlap);
         peer.history.peering_url = Some(way.url.to_string());
         peer.history.wanted_by = WantedBy::Us;
@@ -294,8 +294,8 @@ fn known_as(names: &Names, way: &Way, reply: &PeeringReply) -> Result<Option<Pee
         Claim::Known(_) => {
             let address = &reply.static_ilp_address;
             Err(refused(format!(
-                "there is a peer {address} whose endpoint is on another host; if both are one, delete that peer or \
-                 change its endpoint, and ask again"
+                "there is a peer {address} whose endpoint is on another host; if both are the same node, delete that peer \
+                 or change its endpoint, and send the request again"
             )))
         }
     }
@@ -335,9 +335,9 @@ fn told(error: CallError, url: &Url) -> PeerByUrlError {
                  {address} has its endpoint there; ask its administrator to delete the peering",
                 url.host_str().unwrap_or_default()
             )),
-            (RefusalKind::TooManyRequests, None) => refused("asked too often; ask again in a minute"),
+            (RefusalKind::TooManyRequests, None) => refused("too many requests; try again in a minute"),
             (RefusalKind::InvalidPeeringRequest, None) => refused(
-                "the other side refuses; it may want an invitation in the URL, or have as many peers as it takes",
+                "the other side refuses; it may require an invitation in the URL, or have no room for another peer",
             ),
         },
     }

@@ -2,6 +2,7 @@
 //!
 //! Delivery is at least once. The event's id stays the same over retries, and only status 200 counts as delivered.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +13,11 @@ use metrics::Counter;
 use outbound_http::Outbound;
 use payments_model::WebhookDeliveryId;
 use payments_model::webhook_delivery::{DeliveryState, WebhookAttempt, WebhookDelivery};
-use payments_model::webhook_event::WebhookEvent;
+use payments_model::webhook_event::{EventType, WebhookEvent};
 use payments_model::webhook_ladder::AttemptsMax;
 use payments_store::{Error, InTurn, Store};
-use serde_json::json;
+use sealed_text::{OpenError, Place, Sealer};
+use serde_json::{Value, json};
 use telemetry::metrics::WEBHOOK_DELIVERIES;
 
 use crate::delivery_ends::{DeliveryEnds, Ended, Followers, Then};
@@ -31,6 +33,9 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// This many recipients may hang with all their places taken before the others get fewer places.
 const LANES_AT_FULL_WIDTH: usize = 16;
+
+/// The member of an event's data that may be stored encrypted.
+const SENDERS_DATA: &str = "dataFromSender";
 
 /// After this many failed attempts we suspect the event itself. The reference makes as many attempts.
 const SUSPECTED_AFTER: u32 = 10;
@@ -66,6 +71,8 @@ pub struct Deliverer {
     pub entropy: Arc<dyn Entropy>,
     /// Counts attempts.
     pub counts: DeliveryCounts,
+    /// Decrypts the data that is stored encrypted.
+    pub sealer: Sealer,
     /// Records attempts.
     pub ends: DeliveryEnds,
 }
@@ -107,15 +114,7 @@ impl Deliverer {
             Found::Nothing => Ok(Done::Complete),
             Found::ToTell(told, followers) => self.tell(job, &told, followers).await,
             Found::Unreadable(delivery, error, followers) => {
-                let now = self.clock.now();
-                let attempt = WebhookAttempt {
-                    number: delivery.attempts + 1,
-                    began_at: now,
-                    duration: Duration::ZERO,
-                    status_code: None,
-                    body: None,
-                    error: Some(format!("the event cannot be read: {error}")),
-                };
+                let attempt = self.unreadable(&delivery, &error);
                 self.settle(job, *delivery, attempt, AttemptsMax::Ladder, followers, Fault::OfEvent).await
             }
         }
@@ -175,19 +174,47 @@ impl Deliverer {
         let ToTell { event, delivery } = told;
         let target = self.targets.find(&self.directory, delivery.recipient, self.clock.now()).await?;
         let Some(target) = target else {
-            return self.give_up(job, delivery, "the recipient has no URL any more", followers).await;
+            return self.give_up(job, delivery, "the recipient no longer has a URL", followers).await;
         };
         // A request to send it again means that it is to be tried.
         if target.attempts_max == AttemptsMax::Exactly(0) && delivery.due_at.is_none() {
             return self.give_up(job, delivery, "WEBHOOK_MAX_RETRY is 0: nothing is sent", followers).await;
         }
-        let attempt = self.send(event, &target, delivery.attempts + 1).await;
-        self.settle(job, delivery.clone(), attempt, target.attempts_max, followers, Fault::Unknown).await
+        let (attempt, fault) = match self.opened(event) {
+            Ok(data) => (self.send(event, &data, &target, delivery.attempts + 1).await, Fault::Unknown),
+            Err(error) => (self.unreadable(delivery, &error), Fault::OfEvent),
+        };
+        self.settle(job, delivery.clone(), attempt, target.attempts_max, followers, fault).await
     }
 
-    async fn send(&self, event: &WebhookEvent, target: &Target, attempt: u32) -> WebhookAttempt {
+    /// The event's data for its recipient. The data of a payment's sender may be stored encrypted.
+    fn opened<'e>(&self, event: &'e WebhookEvent) -> Result<Cow<'e, Value>, OpenError> {
+        let (EventType::IncomingPaymentPartialPaymentReceived, Some(Value::String(stored))) =
+            (event.event_type, event.data.get(SENDERS_DATA))
+        else {
+            return Ok(Cow::Borrowed(&event.data));
+        };
+        let opened = self.sealer.open(stored, Place::DataFromSender(event.id.as_uuid()))?;
+        let mut data = event.data.clone();
+        data[SENDERS_DATA] = Value::String(opened);
+        Ok(Cow::Owned(data))
+    }
+
+    /// An attempt that was not made.
+    fn unreadable(&self, delivery: &WebhookDelivery, error: &dyn std::error::Error) -> WebhookAttempt {
+        WebhookAttempt {
+            number: delivery.attempts + 1,
+            began_at: self.clock.now(),
+            duration: Duration::ZERO,
+            status_code: None,
+            body: None,
+            error: Some(format!("the event cannot be read: {error}")),
+        }
+    }
+
+    async fn send(&self, event: &WebhookEvent, data: &Value, target: &Target, attempt: u32) -> WebhookAttempt {
         let id = event.id.to_string();
-        let body = json!({"id": id, "type": event.event_type.as_str(), "data": event.data});
+        let body = json!({"id": id, "type": event.event_type.as_str(), "data": data});
         let signature_version = self.targets.signature_version;
         let sender = Sender { http: &self.http, clock: &*self.clock, signature_version };
         sender.send(Letter { event_id: &id, body: &body, attempt }, target).await
@@ -279,7 +306,7 @@ impl Deliverer {
         let counter = match delivery.state {
             DeliveryState::Delivered => &self.counts.delivered,
             DeliveryState::Exhausted => {
-                tracing::error!(event.id = %event, attempts, reason, "given up; the event was not delivered");
+                tracing::error!(event.id = %event, attempts, reason, "the delivery of an event was given up");
                 &self.counts.exhausted
             }
             DeliveryState::Quarantined if newly_quarantined => {
@@ -301,8 +328,9 @@ impl Deliverer {
     }
 }
 
-const QUARANTINED: &str = "an event is set aside: it fails again and again while its recipient takes others, or it \
-    cannot be read; it is tried more rarely, and what comes after it is sent. Look at webhookDeliveries of the Admin API";
+const QUARANTINED: &str = "an event is set aside, because its deliveries fail while its recipient accepts others, \
+    or because it cannot be read; it is tried more rarely, and later events are sent. Look at webhookDeliveries of the \
+    Admin API";
 
 /// The cause of a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

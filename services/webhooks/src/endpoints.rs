@@ -74,9 +74,7 @@ pub enum UpdateEndpointError {
     #[error("the URL of an endpoint must be an http or https URL without user name, password and fragment")]
     Url,
     /// The URL of the default endpoint is a setting of the tenant.
-    #[error(
-        "the default endpoint is where the tenant's setting WEBHOOK_URL says; change that with createTenantSettings"
-    )]
+    #[error("the URL of the default endpoint is the tenant's setting WEBHOOK_URL; change it with createTenantSettings")]
     Default,
     /// There is no such type of event.
     #[error("there is no event type {0}; the types are listed in the chapter on webhooks")]
@@ -110,7 +108,7 @@ pub enum RotateSecretError {
     #[error("a secret must be one line of 16 to 255 characters; leave it out to have one made")]
     Secret,
     /// The old secret would be used for too long.
-    #[error("the secret before can be used for 30 days more at most")]
+    #[error("the old secret can stay valid for 30 days at most")]
     Overlap,
     /// The database did not answer.
     #[error(transparent)]

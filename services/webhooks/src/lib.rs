@@ -8,6 +8,7 @@ mod audience;
 mod delivery;
 mod delivery_ends;
 mod endpoints;
+mod grant_events;
 mod ping;
 mod purge;
 mod record;
@@ -24,6 +25,7 @@ pub use delivery_ends::DeliveryEnds;
 pub use endpoints::{
     CreateEndpointError, DeleteEndpointError, EndpointChange, NewEndpoint, RotateSecretError, UpdateEndpointError,
 };
+pub use grant_events::{GrantEvent, GrantEventError, GrantEventRecorder};
 pub use ping::PingError;
 pub use purge::{Kept, PURGE_QUEUE, Purger, purge_settings};
 pub use record::{QUEUE, Webhooks};

@@ -54,7 +54,8 @@ impl Webhooks {
         }
     }
 
-    /// Writes the event and one delivery for each recipient. They are sent after the unit's commit.
+    /// Writes the event and one delivery for each recipient. They are sent after the unit's commit. An event that is
+    /// sent on request only, and that nobody has asked for, is not written.
     pub async fn record(&self, unit: &Unit, event: &WebhookEvent, audience: &Audience) -> Result<(), Error> {
         let mut recipients = Vec::new();
         for named in audience.recipients(self.operator_copy) {
@@ -65,6 +66,9 @@ impl Webhooks {
                     tracing::warn!(event.id = %event.id, ?service, "the service has no URL, so the event is not sent to it");
                 }
             }
+        }
+        if recipients.is_empty() && event.event_type.is_on_request() {
+            return Ok(());
         }
         let scope = unit.every_tenant();
         scope.insert_webhook_event(event)?;
@@ -95,7 +99,8 @@ impl Webhooks {
             None => unit.tenant(tenant).webhook_endpoints().await?.into(),
         };
         let mut recipients = Vec::with_capacity(1 + known.len());
-        if known.iter().all(|endpoint| !endpoint.is_default() || endpoint.wants(kind)) {
+        let default = known.iter().find(|endpoint| endpoint.is_default());
+        if default.map_or(!kind.is_on_request(), |endpoint| endpoint.wants(kind)) {
             recipients.push(Recipient::Tenant(tenant));
         }
         let others = known.iter().filter(|endpoint| !endpoint.is_default() && endpoint.wants(kind));

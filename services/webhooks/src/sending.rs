@@ -13,7 +13,8 @@ use crate::signature::signature_header;
 use crate::target::Target;
 
 /// The most frequent cause of status 401 to a signed event.
-const OTHER_SECRET: &str = "the secret and SIGNATURE_VERSION here must be what the receiver checks webhooks with";
+const OTHER_SECRET: &str =
+    "the secret and SIGNATURE_VERSION here must equal those with which the receiver checks webhooks";
 /// The most frequent cause of status 401 to an unsigned event.
 const NO_SECRET: &str = "SIGNATURE_SECRET is not set here, so nothing is signed; set it to the receiver's secret";
 

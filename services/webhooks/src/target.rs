@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn target(recipient: Recipient) -> Option<Target> {
-        targets().target(recipient, None, Timestamp::from_millis(0))
+        targets().target(recipient, None, Timestamp::EPOCH)
     }
 
     #[test]

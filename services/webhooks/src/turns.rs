@@ -80,7 +80,7 @@ mod tests {
             data: json!({}),
             subject,
             withdrawal: None,
-            created_at: Timestamp::from_millis(0),
+            created_at: Timestamp::EPOCH,
         };
         WebhookDelivery::new(uuid(7).into(), &event, recipient)
     }

@@ -42,7 +42,7 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     #[expect(
         clippy::expect_used,
-        reason = "without randomness no key, id or nonce can be made; there is nothing to go on with"
+        reason = "without randomness no key, id or nonce can be made, so the program must stop"
     )]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");

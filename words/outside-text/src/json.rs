@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_the_fault_is_told() {
+    fn the_place_of_the_fault_is_reported() {
         for (document, told) in [
             (json!({"a": ["x\0"]}), "body.a.0 must not contain the character U+0000"),
             (json!({"a\0": 1}), "body must not contain the character U+0000"),

@@ -5,10 +5,12 @@
 
 #![warn(missing_docs)]
 
+mod field_change;
 mod json;
 mod target;
 mod text;
 
+pub use field_change::FieldChange;
 pub use json::{Bounds, METADATA_MAX, Problem, Unfit, check_json};
 pub use target::check_target;
 pub use text::{BadText, check_line, check_text};

@@ -1,4 +1,5 @@
 //! Checks the target of an HTTP request: path and query as on the request line (RFC 9112 section 3.2).
+//! Bodies are checked in `json` and `text`.
 
 use crate::text::BadText;
 

@@ -31,10 +31,10 @@ fn problems(pages: &BTreeMap<String, String>, exists: &dyn Fn(&str) -> bool) -> 
             let (file, heading) = target.split_once('#').unwrap_or((&target, ""));
             let file = if file.is_empty() { page.clone() } else { resolve(page, file) };
             if !exists(&file) {
-                say(format!("{target} leads to no file"));
+                say(format!("{target} names a file that does not exist"));
             } else if !heading.is_empty() && !pages.get(&file).is_some_and(|text| headings(text).any(|h| h == heading))
             {
-                say(format!("{target} leads to no heading of {file}"));
+                say(format!("{target} names a heading that {file} does not have"));
             }
         }
     }

@@ -216,7 +216,7 @@ fn functions(source: &str) -> BTreeMap<String, String> {
 /// Why variables have no effect: the text that a function gives to `no_effect` and similar functions. Names in a
 /// binding of the function are taken from there.
 fn reasons_of(body: &str, found: &mut BTreeMap<String, String>) {
-    const SAYING: [&str; 3] = ["no_effect(", "no_effect_when_on(", "not_to_be_ignored("];
+    const SAYING: [&str; 2] = ["no_effect(", "no_effect_when_on("];
     for call in SAYING.iter().flat_map(|saying| body.split(saying).skip(1)) {
         let call = call.split(");").next().unwrap_or(call);
         let bound = call.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter_map(|word| {
@@ -284,7 +284,7 @@ fn last_word(text: &str) -> &str {
 fn absent(method: &str, after: &str) -> Option<Absent> {
     let unit = match method {
         "require_url" | "require_text" | "require_parsed" | "require_secret" => return Some(Absent::Required),
-        "text" | "secret" | "url" | "parsed" | "file" | "key32" | "private_key" => {
+        "text" | "secret" | "url" | "parsed" | "file" | "key32" | "keys32" | "private_key" => {
             let told = [").unwrap_or", ").or", ").map_or"].iter().any(|more| after.starts_with(more));
             return Some(if told { Absent::Told } else { Absent::None });
         }
@@ -299,6 +299,8 @@ fn absent(method: &str, after: &str) -> Option<Absent> {
     let is_literal = value.starts_with('"') || plain.parse::<u64>().is_ok() || matches!(value, "true" | "false");
     Some(match value {
         "None" => Absent::None,
+        "ByDefault::On" => Absent::Value("true".to_owned()),
+        "ByDefault::Off" => Absent::Value("false".to_owned()),
         text if text.starts_with('"') => Absent::Value(text.trim_matches('"').to_owned()),
         _ if is_literal => Absent::Value(format!("{plain}{unit}")),
         _ => Absent::Told,

@@ -1,4 +1,5 @@
 //! Rows of `access_tokens`. Values are not kept, only their hashes.
+//! The rules of tokens are in `auth-model`.
 
 use auth_model::{AccessToken, GrantId, ManagementId};
 use clock::Timestamp;

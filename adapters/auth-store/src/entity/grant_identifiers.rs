@@ -1,4 +1,5 @@
 //! Rows of `grant_identifiers`: whose resources a grant is about.
+//! The grants themselves are in `grants`.
 
 use std::collections::BTreeSet;
 

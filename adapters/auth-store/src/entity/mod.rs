@@ -1,6 +1,8 @@
 //! Rows, and their translation to and from what the rules know.
+//! Queries are in the files beside this folder, one per entity.
 
 pub(crate) mod access_tokens;
+pub(crate) mod grant_events;
 pub(crate) mod grant_identifiers;
 pub(crate) mod grants;
 pub(crate) mod tenants;

@@ -1,4 +1,5 @@
 //! Rows of `tenants`.
+//! Where tenants come from is in `services/auth`.
 
 use auth_model::{IdentityProvider, Rotated, Tenant, TenantId};
 use clock::Timestamp;

@@ -1,8 +1,8 @@
-//! Recognises most ids that were never used, so that the table of ids is not queried for every new transfer.
+//! Recognises most ids that were never used, so that the table of ids is not read for every new transfer.
 //!
-//! A Bloom filter (B. H. Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970): an id whose bits
-//! are not all set was never added; one whose bits are all set may have been. It is filled in the background after a
-//! start. Until then every id may have been used.
+//! It is a Bloom filter (B. H. Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970). If not all
+//! bits of an id are set, the id was never added. If all are set, it may have been added. After a start it is filled in
+//! the background, and until then every id may have been used. It never decides alone: the table in `ids` does.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,24 +13,24 @@ use rusqlite::{Connection, OpenFlags};
 
 /// Bits for each id.
 const BITS_EACH: u64 = 16;
-/// The smallest filter takes a megabyte, the largest 64: beyond it "perhaps" is answered more often.
+/// The smallest filter takes one megabyte, the largest 64. With more ids the answer "perhaps" is more frequent.
 const BITS_MIN: u64 = 1 << 23;
 const BITS_MAX: u64 = 1 << 29;
 /// Bits set for one id.
 const PROBES: u64 = 4;
-/// Rows read at a time: nothing in the database waits for this reading.
+/// How many rows are read at a time. No transaction waits for this reading.
 const PAGE: u32 = 8192;
 
 pub(crate) struct IdFilter {
     words: Box<[AtomicU64]>,
     mask: u64,
-    /// Whether all ids of the table are in.
+    /// Whether all ids of the table are added.
     complete: AtomicBool,
 }
 
 impl IdFilter {
-    /// A filter for at least so many `ids`, if the largest has room for them. It says "perhaps" of everything until it
-    /// is complete.
+    /// A filter for at least this number of `ids`, if the largest filter has room for them. Until it is complete, it answers
+    /// "perhaps" for every id.
     pub(crate) fn new(ids: u64) -> Arc<Self> {
         let bits = (ids.min(BITS_MAX) * BITS_EACH).next_power_of_two().clamp(BITS_MIN, BITS_MAX);
         let words = (0..bits / 64).map(|_| AtomicU64::new(0)).collect();
@@ -48,21 +48,20 @@ impl IdFilter {
         !self.is_complete() || self.places(id).all(|(word, bit)| self.words[word].load(Ordering::Relaxed) & bit != 0)
     }
 
-    /// Adds the ids in the table of the file `path`, on a thread of its own. Ids that are used meanwhile are added by
-    /// the code that commits them.
+    /// Adds the ids in the table of the file `path`, on a thread of its own. The code that commits new ids adds those.
     pub(crate) fn fill(self: &Arc<Self>, path: PathBuf) {
         let filter = Arc::downgrade(self);
         let filling = std::thread::Builder::new().name("ledger ids".to_owned()).spawn(move || {
             if let Err(error) = fill(&filter, &path) {
-                tracing::warn!(%error, "the ids of the ledger were not read; each new one is looked up");
+                tracing::warn!(%error, "the ids of the ledger were not read; each new id is looked up in the table");
             }
         });
         if let Err(error) = filling {
-            tracing::warn!(%error, "no thread reads the ids of the ledger; each new one is looked up");
+            tracing::warn!(%error, "no thread could be started to read the ids of the ledger; each new id is looked up");
         }
     }
 
-    /// Nothing is in the table that was not put in.
+    /// Nothing is missing, because the table is empty.
     pub(crate) fn declare_complete(&self) {
         self.complete.store(true, Ordering::Release);
     }
@@ -71,7 +70,7 @@ impl IdFilter {
         self.complete.load(Ordering::Acquire)
     }
 
-    /// How many ids it distinguishes well; `None` for any number, because there is no larger one.
+    /// For how many ids it works well. `None` if for any number, because there is no larger filter.
     pub(crate) fn room(&self) -> Option<u64> {
         (self.mask + 1 < BITS_MAX).then_some((self.mask + 1) / BITS_EACH)
     }
@@ -81,7 +80,7 @@ impl IdFilter {
         #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
         let (high, low) = ((id >> 64) as u64, id as u64);
         let first = mixed(high ^ low.rotate_left(32));
-        // Odd, so that the probes of one id differ.
+        // The number is odd, so the probes of one id differ.
         let step = mixed(low.wrapping_add(high)) | 1;
         (0..PROBES).map(move |probe| {
             let bit = first.wrapping_add(step.wrapping_mul(probe)) & self.mask;
@@ -90,7 +89,7 @@ impl IdFilter {
     }
 }
 
-/// Spreads what differs in a few bits over all (the finalizer of splitmix64).
+/// Spreads differences in a few bits over all bits (the finalizer of splitmix64).
 fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -102,7 +101,7 @@ fn fill(filter: &Weak<IdFilter>, path: &PathBuf) -> rusqlite::Result<()> {
     let mut page = connection.prepare("SELECT id FROM transfer_ids WHERE id > ?1 ORDER BY id LIMIT ?2")?;
     let mut last = Vec::new();
     loop {
-        // The ledger may be closed before all is read.
+        // The ledger may be closed before everything is read.
         let Some(filter) = filter.upgrade() else { return Ok(()) };
         let mut rows = page.query(rusqlite::params![last, PAGE])?;
         let mut count = 0;
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_in_is_never_denied_and_most_others_are() {
+    fn an_added_id_is_always_found_and_most_others_are_not() {
         let filter = IdFilter::new(1_000_000);
         assert!(filter.may_hold(id(1)), "nothing is known yet");
         filter.declare_complete();
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_are_counted_up_are_told_apart_too() {
+    fn consecutive_ids_are_distinguished_too() {
         let filter = IdFilter::new(0);
         filter.declare_complete();
         for number in 0..100_000 {

@@ -1,8 +1,8 @@
-//! The index from transfer ids to journal entries, kept a little behind the journal.
+//! The index from transfer ids to journal entries. It is written a little later than the journal.
 //!
-//! Ids are random, so each would dirty a page of its own. New ids therefore wait in memory, and are written in
-//! key order, a stretch per commit. After a restart the ids of the journal's tail are read again. A filter spares most
-//! look-ups of ids that were never used.
+//! Ids are random, so each would change a different page of the file. New ids therefore wait in memory. They are
+//! written in key order, a part with each commit. After a restart the ids at the end of the journal are read again. A
+//! filter (`id_filter`) saves most look-ups of ids that were never used.
 
 use std::collections::HashMap;
 use std::mem;
@@ -15,18 +15,18 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::sqlite::id_filter::IdFilter;
 use crate::store::{StoreError, decode};
 
-/// Ids that wait before a stretch-by-stretch write of them begins.
+/// When this many ids wait, writing them in parts begins.
 const WAITING: usize = 262_144;
 
 pub(crate) struct IdIndex {
     filters: Filters,
     fresh: HashMap<TransferId, u64>,
-    /// In key order; those before `written` are in the table.
+    /// The ids in key order. Those before `written` are in the table.
     draining: Vec<(TransferId, u64)>,
     written: usize,
 }
 
-/// The filter in use, and a larger one that is being filled when it has no more room.
+/// The filter in use, and a larger one that is being filled if the first has no room left.
 struct Filters {
     used: Arc<IdFilter>,
     next: Option<Arc<IdFilter>>,
@@ -57,7 +57,7 @@ impl Filters {
         }
     }
 
-    /// Takes the larger filter into use, or begins to fill one, when it is time.
+    /// Replaces the filter by the larger one, or starts to fill one, if it is time.
     fn keep_room(&mut self, waiting: impl Iterator<Item = TransferId>) {
         if let Some(next) = self.next.take_if(|next| next.is_complete()) {
             self.used = next;
@@ -74,11 +74,12 @@ impl Filters {
     }
 }
 
-/// How far a transaction has drained.
+/// How far a transaction has written the waiting ids.
 pub(crate) struct Drained(usize);
 
 impl IdIndex {
-    /// Reads the ids of the entries that the table may lack. `file` is where the table is, unless it is in memory only.
+    /// Reads the ids of the entries that the table may lack. `file` is the database file; `None` if the ledger is in
+    /// memory only.
     pub(crate) fn load(connection: &Connection, file: Option<&Path>) -> Result<Self, StoreError> {
         let entries = connection.query_row("SELECT max(seq) FROM journal", [], |row| row.get::<_, Option<u64>>(0))?;
         let mut filters = Filters::begin(entries.unwrap_or(0), file);
@@ -92,7 +93,7 @@ impl IdIndex {
             let seq = row.get(0)?;
             let entry = decode(seq, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
             match entry.event {
-                // An expiry names the transfer that expired, whose own entry came before.
+                // An expiry names the transfer that expired. That transfer's own entry came before.
                 Event::Moved(movement) if matches!(movement.cause, Cause::Expired { .. }) => {}
                 Event::Moved(movement) => {
                     fresh.insert(movement.transfer.id, seq);
@@ -110,7 +111,7 @@ impl IdIndex {
         Ok(Self { filters, fresh, draining: Vec::new(), written: 0 })
     }
 
-    /// The entries of those of the ids that were used.
+    /// The entries of those ids that were used.
     pub(crate) fn find(&self, connection: &Connection, ids: &[TransferId]) -> Result<Vec<u64>, StoreError> {
         let mut statement = connection.prepare_cached("SELECT seq FROM transfer_ids WHERE id = ?1")?;
         let mut found = Vec::new();
@@ -127,7 +128,7 @@ impl IdIndex {
         Ok(found)
     }
 
-    /// Writes the next stretch, twice as long as the `new` ids, so that draining ends before waiting does.
+    /// Writes the next part. It is twice as long as the `new` ids, so that writing is faster than waiting ids come in.
     pub(crate) fn drain(&self, connection: &Connection, new: usize) -> Result<Drained, StoreError> {
         let end = self.draining.len().min(self.written + 2 * new);
         let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO transfer_ids (id, seq) VALUES (?1, ?2)")?;
@@ -142,7 +143,7 @@ impl IdIndex {
         Ok(Drained(end))
     }
 
-    /// The transaction that drained is durable, and so are these new ids.
+    /// The transaction is durable. So are the ids that it wrote and these new ids.
     pub(crate) fn committed(&mut self, drained: Drained, new: &[(TransferId, u64)]) {
         let waiting = self.fresh.keys().chain(self.draining.iter().map(|(id, _)| id)).copied();
         self.filters.keep_room(waiting);

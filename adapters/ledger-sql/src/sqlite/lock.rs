@@ -1,6 +1,6 @@
 //! The lock that makes one process the owner of a ledger file.
 //!
-//! Held by the operating system, so it ends with the process however that ends.
+//! The operating system holds it. So it ends when the process ends, for whatever reason.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock beside the database file, or says which process may have it.
+    /// Takes the lock beside the database file. If it is taken, the error names the file.
     pub(crate) fn take(database: &Path) -> Result<Self, OpenLedgerError> {
         let mut path = database.as_os_str().to_owned();
         path.push(".lock");

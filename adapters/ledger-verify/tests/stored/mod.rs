@@ -1,4 +1,5 @@
 //! Ledgers filled for the tests of this crate, and ways to damage a file.
+//! It tests nothing itself.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! A row of `assets`.
+//! The asset of the model is made of it in `assets`.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A row of `auth_servers`.
+//! It is used by `held_grants`.
 
 use sea_orm::entity::prelude::*;
 

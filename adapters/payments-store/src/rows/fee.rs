@@ -1,4 +1,5 @@
 //! A row of `fees`.
+//! The fee of the model is made of it in `fees`.
 
 use sea_orm::entity::prelude::*;
 

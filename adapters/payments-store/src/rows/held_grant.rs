@@ -1,4 +1,5 @@
 //! A row of `held_grants`.
+//! It is used by `held_grants`.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A row of `incoming_payments`.
+//! The payment of the model is made of it in `incoming_payments`.
 
 use sea_orm::entity::prelude::*;
 

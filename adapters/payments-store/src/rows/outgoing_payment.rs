@@ -1,4 +1,5 @@
 //! A row of `outgoing_payments`.
+//! The payment of the model is made of it in `outgoing_payments`.
 
 use sea_orm::entity::prelude::*;
 

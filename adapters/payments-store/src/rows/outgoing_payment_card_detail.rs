@@ -1,4 +1,5 @@
 //! A row of `outgoing_payment_card_details`.
+//! It is used by `outgoing_payments`.
 
 use sea_orm::entity::prelude::*;
 

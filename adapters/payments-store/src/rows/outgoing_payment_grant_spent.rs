@@ -1,4 +1,5 @@
 //! A row of `outgoing_payment_grant_spent`.
+//! It is used by `grant_spending`.
 
 use sea_orm::entity::prelude::*;
 

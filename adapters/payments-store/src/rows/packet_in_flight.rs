@@ -1,4 +1,5 @@
 //! A row of `packets_in_flight`.
+//! It is used by `packets_in_flight`.
 
 use sea_orm::entity::prelude::*;
 

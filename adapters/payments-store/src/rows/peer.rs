@@ -1,4 +1,5 @@
 //! A row of `peers`.
+//! The peer of the model is made of it in `peers`.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A row of `peer_health`.
+//! It is used by `peer_health`.
 
 use sea_orm::entity::prelude::*;
 

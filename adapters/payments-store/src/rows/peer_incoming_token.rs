@@ -1,4 +1,5 @@
 //! A row of `peer_incoming_tokens`.
+//! It is used by `peers`.
 
 use sea_orm::entity::prelude::*;
 

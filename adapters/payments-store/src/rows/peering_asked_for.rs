@@ -1,4 +1,5 @@
 //! A row of `peerings_asked_for`.
+//! It is used by `peerings_asked_for`.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A row of `quotes`.
+//! The quote of the model is made of it in `quotes`.
 
 use sea_orm::entity::prelude::*;
 

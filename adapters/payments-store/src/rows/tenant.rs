@@ -1,4 +1,5 @@
 //! A row of `tenants`.
+//! The tenant of the model is made of it in `tenants`.
 
 use sea_orm::entity::prelude::*;
 

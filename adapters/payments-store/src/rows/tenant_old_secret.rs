@@ -1,4 +1,5 @@
 //! A row of `tenant_old_secrets`.
+//! It is used by `tenants`.
 
 use sea_orm::entity::prelude::*;
 

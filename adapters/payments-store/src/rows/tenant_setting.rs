@@ -1,4 +1,5 @@
 //! A row of `tenant_settings`.
+//! It is used by `tenants`.
 
 use sea_orm::entity::prelude::*;
 

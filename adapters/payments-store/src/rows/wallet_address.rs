@@ -1,4 +1,5 @@
 //! A row of `wallet_addresses`.
+//! The wallet address of the model is made of it in `wallet_addresses`.
 
 use sea_orm::entity::prelude::*;
 

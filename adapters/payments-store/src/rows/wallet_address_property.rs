@@ -1,4 +1,5 @@
 //! A row of `wallet_address_properties`.
+//! It is used by `wallet_addresses`.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A row of `webhook_attempts`.
+//! It is used by `webhook_deliveries`.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A row of `webhook_deliveries`.
+//! The delivery of the model is made of it in `webhook_deliveries`.
 
 use sea_orm::entity::prelude::*;
 

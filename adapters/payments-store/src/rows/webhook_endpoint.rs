@@ -1,4 +1,5 @@
 //! A row of `webhook_endpoints`.
+//! The endpoint of the model is made of it in `webhook_endpoints`.
 
 use sea_orm::entity::prelude::*;
 

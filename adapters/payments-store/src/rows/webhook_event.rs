@@ -1,4 +1,5 @@
 //! A row of `webhook_events`.
+//! The event of the model is made of it in `webhook_events`.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Two units of work that change one row at the same time: both changes survive.
+//! Single units of work are in the files beside it.
 
 use clock::Timestamp;
 use payments_model::incoming_payment::IncomingState;

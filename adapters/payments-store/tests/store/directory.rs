@@ -1,4 +1,5 @@
 //! Tenants, assets and fees.
+//! Wallet addresses and peers are in `parties`.
 
 use clock::Timestamp;
 use payments_model::page::{PageArguments, SortOrder};

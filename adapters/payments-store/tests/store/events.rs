@@ -1,4 +1,5 @@
 //! Events and deliveries.
+//! Sending them is tested in `services/webhooks`.
 
 use std::time::Duration;
 
@@ -160,6 +161,9 @@ on_each_database! {
         assert_eq!(list(filter.clone()).await, [first.id]);
         assert_eq!(list(DeliveryFilter { to: filter.from, ..filter.clone() }).await, []);
         assert_eq!(list(DeliveryFilter { endpoint: Some(Uuid::from_u128(9).into()), ..filter.clone() }).await, []);
+        let about = |subject: Uuid| DeliveryFilter { subject: Some(subject), ..filter.clone() };
+        assert_eq!(list(about(asset.id.as_uuid())).await, [first.id]);
+        assert_eq!(list(about(Uuid::from_u128(9))).await, []);
         assert_eq!(list(DeliveryFilter { types: vec!["ledger.alarm".to_owned()], ..filter }).await, []);
     }
 

@@ -1,4 +1,5 @@
 //! Values as they are stored and read back, on both dialects.
+//! The rules about these values are tested in `payments-model`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

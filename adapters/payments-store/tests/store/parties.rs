@@ -1,4 +1,5 @@
 //! Wallet addresses and peers.
+//! Tenants and assets are in `directory`.
 
 use clock::Timestamp;
 use payments_model::page::PageRequest;
@@ -224,7 +225,7 @@ on_each_database! {
         assert!(refused.is_unique_violation());
     }
 
-    async fn a_change_of_the_directory_is_told_to_who_keeps_a_copy(database) {
+    async fn a_change_of_the_directory_is_announced_to_every_copy(database) {
         let store = open(&database).await;
         let mut changes = store.directory_changes();
         add_asset(&store, "USD", 7).await.unwrap();

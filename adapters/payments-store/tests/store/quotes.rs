@@ -1,4 +1,5 @@
 //! Quotes: amounts, rates and instants without loss.
+//! Making quotes is tested in `services/payments`.
 
 use std::time::Duration;
 

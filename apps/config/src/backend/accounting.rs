@@ -1,15 +1,16 @@
 //! The engine of the ledger.
+//! The other databases are in `database_url`.
 
-use crate::reader::Reader;
+use crate::reader::{ByDefault, Reader};
 
 /// The engine that keeps the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accounting {
     /// The SQL engine, in the ledger database.
     Sql,
-    /// `USE_TIGERBEETLE`: a TigerBeetle cluster. By default where its replica addresses are given.
+    /// `USE_TIGERBEETLE`: a TigerBeetle cluster. It is the default if replica addresses are given.
     TigerBeetle {
-        /// `TIGERBEETLE_CLUSTER_ID`: which cluster.
+        /// `TIGERBEETLE_CLUSTER_ID`: the id of the cluster.
         cluster_id: u128,
         /// `TIGERBEETLE_REPLICA_ADDRESSES`: its replicas as port, ip:port or host:port, comma separated.
         replica_addresses: Vec<String>,
@@ -21,7 +22,7 @@ impl Accounting {
         // The reference uses TigerBeetle by default. Here it is used if its addresses are given.
         let addresses = r.text("TIGERBEETLE_REPLICA_ADDRESSES");
         let cluster_id = r.number("TIGERBEETLE_CLUSTER_ID", 0u128, 0..=u128::MAX);
-        if !r.flag("USE_TIGERBEETLE", addresses.is_some()) {
+        if !r.flag("USE_TIGERBEETLE", ByDefault::on_if(addresses.is_some())) {
             return Self::Sql;
         }
         let replica_addresses: Vec<String> = addresses

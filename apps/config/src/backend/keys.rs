@@ -4,7 +4,7 @@
 
 use crate::reader::Reader;
 
-/// Keys that are missing, or that others know.
+/// Reports keys that are missing, or that are not secret.
 pub(super) fn judge_keys(r: &mut Reader<'_>) {
     for name in ["ADMIN_API_SECRET", "SIGNATURE_SECRET", "STREAM_SECRET"] {
         r.judge_secret(name);

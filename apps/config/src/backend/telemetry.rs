@@ -6,43 +6,44 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::reader::{Reader, read_section};
+use crate::reader::{ByDefault, Reader, read_section};
 use crate::{ConfigError, Environment};
 
-/// What collectors are told.
+/// The data that collectors get.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
-    /// `ENABLE_TELEMETRY`: tell numbers to the collectors that are named.
+    /// `ENABLE_TELEMETRY`: send numbers to the named collectors.
     pub numbers: bool,
-    /// `OPEN_TELEMETRY_COLLECTOR_URLS`: collectors of numbers, which speak OTLP over gRPC, comma separated.
+    /// `OPEN_TELEMETRY_COLLECTOR_URLS`: collectors of numbers that accept OTLP over gRPC, comma separated.
     pub collectors: Vec<String>,
-    /// `OPEN_TELEMETRY_EXPORT_INTERVAL`: how often they are told.
+    /// `OPEN_TELEMETRY_EXPORT_INTERVAL`: how often numbers are sent.
     pub interval: Duration,
-    /// `ENABLE_ILP_TIMING_TELEMETRY`: tell them how long packets take.
+    /// `ENABLE_ILP_TIMING_TELEMETRY`: send also how long packets take.
     pub packet_times: bool,
-    /// `TELEMETRY_EXCHANGE_RATES_URL`: rates for the dollars that amounts are told in, where the operator's own have none.
+    /// `TELEMETRY_EXCHANGE_RATES_URL`: rates for converting amounts to dollars, if the operator's own rates have no
+    /// dollars.
     pub exchange_rates_url: Option<Url>,
     /// `TELEMETRY_EXCHANGE_RATES_LIFETIME`: how long such a rate is used.
     pub exchange_rates_lifetime: Duration,
-    /// `ENABLE_TELEMETRY_TRACES`: tell traces to the collectors that are named for them.
+    /// `ENABLE_TELEMETRY_TRACES`: send traces to the collectors that are named for traces.
     pub traces: bool,
-    /// `OPEN_TELEMETRY_TRACE_COLLECTOR_URLS`: collectors of traces, which speak OTLP over gRPC, comma separated.
+    /// `OPEN_TELEMETRY_TRACE_COLLECTOR_URLS`: collectors of traces that accept OTLP over gRPC, comma separated.
     pub trace_collectors: Vec<String>,
 }
 
 impl Telemetry {
-    /// Reads and judges this part alone, for what runs several backends in one process.
+    /// Reads and checks this part alone, for a process with several backends.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         read_section(environment, |r| Some(Self::read(r)), |section, _| section)
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Self {
-        let numbers = r.flag("ENABLE_TELEMETRY", false);
+        let numbers = r.flag("ENABLE_TELEMETRY", ByDefault::Off);
         let collectors = r.text("OPEN_TELEMETRY_COLLECTOR_URLS");
-        let traces = r.flag("ENABLE_TELEMETRY_TRACES", false);
+        let traces = r.flag("ENABLE_TELEMETRY_TRACES", ByDefault::Off);
         let trace_collectors = r.text("OPEN_TELEMETRY_TRACE_COLLECTOR_URLS");
-        if r.flag("LIVENET", false) {
-            r.no_effect(&["LIVENET"], "no collector is told that is not named");
+        if r.flag("LIVENET", ByDefault::Off) {
+            r.no_effect(&["LIVENET"], "numbers are sent to the named collectors only");
         }
         let names = ("ENABLE_TELEMETRY", "OPEN_TELEMETRY_COLLECTOR_URLS");
         let trace_names = ("ENABLE_TELEMETRY_TRACES", "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS");
@@ -50,7 +51,7 @@ impl Telemetry {
             numbers,
             collectors: named(r, names, numbers, collectors),
             interval: Duration::from_millis(r.number("OPEN_TELEMETRY_EXPORT_INTERVAL", 15_000, 1..=86_400_000)),
-            packet_times: r.flag("ENABLE_ILP_TIMING_TELEMETRY", true),
+            packet_times: r.flag("ENABLE_ILP_TIMING_TELEMETRY", ByDefault::On),
             exchange_rates_url: r.url("TELEMETRY_EXCHANGE_RATES_URL"),
             exchange_rates_lifetime: r.millis("TELEMETRY_EXCHANGE_RATES_LIFETIME", 86_400_000),
             traces,
@@ -59,15 +60,15 @@ impl Telemetry {
     }
 }
 
-/// The collectors in `text`. What is set in vain is said.
+/// The collectors in `text`. Variables without an effect are reported.
 fn named(r: &mut Reader<'_>, (switch, urls): (&str, &str), is_on: bool, text: Option<String>) -> Vec<String> {
     let text = text.unwrap_or_default();
     let named: Vec<String> = text.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect();
     for url in &named {
         let usable = Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.has_host());
         if !usable {
-            let reason = "is no http URL of a collector such as http://otel-collector:4317; one that wants TLS is reached \
-                          through a collector of your own";
+            let reason = "is not an http URL of a collector such as http://otel-collector:4317; to reach a collector with \
+                          TLS, put a collector of your own in between";
             r.problem(urls, format!("{url:?} {reason}"));
         }
     }
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn only_collectors_that_are_named_are_told_and_only_while_it_is_on() {
+    fn only_named_collectors_get_data_and_only_while_it_is_on() {
         let urls = ("OPEN_TELEMETRY_COLLECTOR_URLS", "http://one:4317, http://two:4317");
         let (on, told) = read(&[("ENABLE_TELEMETRY", "true"), urls]).unwrap();
         assert_eq!((on.numbers, on.collectors.len(), on.traces, told.len()), (true, 2, false, 0));

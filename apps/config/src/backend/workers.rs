@@ -1,18 +1,20 @@
 //! How many jobs a process works on at once.
+//! Pools of database connections are in `database_url`.
 
 use crate::Mode;
 use crate::reader::Reader;
 
-/// How many workers run.
+/// How many jobs run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workers {
-    /// `OUTGOING_PAYMENT_WORKERS`: places for outgoing payments in this process; 0 leaves them to others.
+    /// `OUTGOING_PAYMENT_WORKERS`: how many outgoing payments this process sends at the same time; with 0 other
+    /// processes send them.
     pub outgoing_payments: u16,
     /// `INCOMING_PAYMENT_WORKERS`: the same for ends of incoming payments.
     pub incoming_payments: u16,
     /// `WALLET_ADDRESS_WORKERS`: the same for money paid straight to wallet addresses.
     pub wallet_addresses: u16,
-    /// `WEBHOOK_WORKERS`: the same for deliveries.
+    /// `WEBHOOK_WORKERS`: the same for deliveries of events.
     pub webhooks: u16,
 }
 

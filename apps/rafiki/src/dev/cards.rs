@@ -145,7 +145,7 @@ impl Cards {
 impl ChipRecord {
     /// The chip itself.
     pub(crate) fn chip(&self) -> Result<Chip, Failure> {
-        let broken = || Failure::start("the cards", format!("{FILE} is broken; remove it to have new cards"));
+        let broken = || Failure::start("the cards", format!("{FILE} is damaged; remove it to get new cards"));
         let key = hex::decode(&self.key).ok().ok_or_else(broken)?;
         let key = match self.kind {
             ChipKind::Cmac => key.try_into().ok().map(ChipKey::Cmac),
@@ -165,7 +165,7 @@ impl TerminalRecord {
     /// The key it signs with.
     pub(crate) fn key(&self) -> Result<SigningKey, Failure> {
         let seed = hex::decode(&self.seed).ok().and_then(|seed| seed.try_into().ok());
-        let broken = || Failure::start("the terminals", format!("{FILE} is broken; remove it to have new terminals"));
+        let broken = || Failure::start("the terminals", format!("{FILE} is damaged; remove it to get new terminals"));
         Ok(SigningKey::from_seed(&seed.ok_or_else(broken)?))
     }
 }

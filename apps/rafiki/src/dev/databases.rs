@@ -1,4 +1,5 @@
 //! The databases of the playground: SQLite files, or databases on a PostgreSQL server that are created here.
+//! Filling them is in `institution` and the wallet's seed.
 
 use std::path::Path;
 use std::time::Duration;

@@ -155,33 +155,55 @@ impl Institution {
         key_file: &Path,
         redis: Option<&str>,
     ) -> Environments {
-        let local = |port: u16, path: &str| format!("http://localhost:{port}{path}");
-        let open_payments_url = format!("https://localhost:{}", ports.open_payments);
-        let key_file = key_file.display().to_string();
-        let tenant = self.operator_tenant_id.to_string();
-
-        let common = |environment: &mut Environment| {
-            environment.set("NODE_ENV", "development");
-            environment.set("LISTEN_ADDRESS", "127.0.0.1");
-            environment.set("OPERATOR_TENANT_ID", &tenant);
-            environment.set("ADMIN_API_SECRET", ADMIN_SECRET);
-            environment.set("AUTH_SERVICE_SECRET", SERVICE_SECRET);
-            if let Some(redis) = redis {
-                environment.set("REDIS_URL", redis);
-            }
+        let roles = Roles {
+            institution: self,
+            ports,
+            databases,
+            redis,
+            tenant: self.operator_tenant_id.to_string(),
+            open_payments_url: format!("https://localhost:{}", ports.open_payments),
+            key_file: key_file.display().to_string(),
         };
 
-        let mut backend = Environment::of([
-            ("INSTANCE_NAME", self.instance_name),
-            ("ILP_ADDRESS", self.ilp_address),
-            ("KEY_ID", self.key_id),
-            ("PRIVATE_KEY_FILE", &key_file),
+        Environments {
+            backend: roles.backend(),
+            auth: roles.auth(),
+            wallet: roles.wallet(),
+            card_service: roles.card_service(),
+            point_of_sale: roles.point_of_sale(),
+            console: roles.console(),
+        }
+    }
+}
+
+/// What the environments of one institution's roles have in common.
+struct Roles<'a> {
+    institution: &'a Institution,
+    ports: &'a Ports,
+    databases: &'a Databases,
+    redis: Option<&'a str>,
+    tenant: String,
+    open_payments_url: String,
+    key_file: String,
+}
+
+impl Roles<'_> {
+    fn backend(&self) -> Environment {
+        let Self { institution, ports, databases, open_payments_url, key_file, .. } = self;
+        let own_address = format!("{open_payments_url}/.well-known/pay");
+        let waits = if institution.waits_for_unknown_addresses { "true" } else { "false" };
+
+        let mut environment = Environment::of([
+            ("INSTANCE_NAME", institution.instance_name),
+            ("ILP_ADDRESS", institution.ilp_address),
+            ("KEY_ID", institution.key_id),
+            ("PRIVATE_KEY_FILE", key_file),
             ("STREAM_SECRET", STREAM_SECRET),
             ("DB_ENCRYPTION_SECRET", ENCRYPTION_SECRET),
             ("SIGNATURE_SECRET", ADMIN_SECRET),
             ("USE_TIGERBEETLE", "false"),
-            ("OPEN_PAYMENTS_URL", &open_payments_url),
-            ("WALLET_ADDRESS_URL", &format!("{open_payments_url}/.well-known/pay")),
+            ("OPEN_PAYMENTS_URL", open_payments_url),
+            ("WALLET_ADDRESS_URL", &own_address),
             ("AUTH_SERVER_GRANT_URL", &local(ports.auth, "")),
             ("AUTH_SERVER_INTROSPECTION_URL", &local(ports.introspection, "")),
             ("AUTH_SERVICE_API_URL", &local(ports.service, "")),
@@ -193,10 +215,7 @@ impl Institution {
             ("POS_WEBHOOK_SERVICE_URL", &local(ports.point_of_sale, "/webhook")),
             ("DATABASE_URL", databases.backend.expose()),
             ("LEDGER_DATABASE_URL", databases.ledger.expose()),
-            (
-                "WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED",
-                if self.waits_for_unknown_addresses { "true" } else { "false" },
-            ),
+            ("WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED", waits),
             ("OPEN_PAYMENTS_PORT", &ports.open_payments.to_string()),
             ("ADMIN_PORT", &ports.admin.to_string()),
             ("CONNECTOR_PORT", &ports.connector.to_string()),
@@ -204,9 +223,13 @@ impl Institution {
             ("AUTO_PEERING_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("AUTO_PEERING_SERVER_PORT", &ports.auto_peering.to_string()),
         ]);
-        common(&mut backend);
+        self.set_common(&mut environment);
+        environment
+    }
 
-        let mut auth = Environment::of([
+    fn auth(&self) -> Environment {
+        let Self { ports, databases, .. } = self;
+        let mut environment = Environment::of([
             ("AUTH_SERVER_URL", local(ports.auth, "").as_str()),
             ("IDENTITY_SERVER_URL", &local(ports.wallet, "/mock-idp/")),
             ("IDENTITY_SERVER_SECRET", IDP_SECRET),
@@ -223,63 +246,95 @@ impl Institution {
             ("CONTINUATIONS_PER_MINUTE_PER_ADDRESS", "0"),
             ("CONTINUATIONS_PER_MINUTE_PER_CLIENT", "0"),
         ]);
-        common(&mut auth);
+        self.set_common(&mut environment);
+        environment
+    }
 
-        let mut wallet = Environment::of([
-            ("DISPLAY_NAME", self.name),
-            ("OPEN_PAYMENTS_URL", &open_payments_url),
+    fn wallet(&self) -> Environment {
+        let Self { institution, ports, databases, open_payments_url, key_file, .. } = self;
+        let mut environment = Environment::of([
+            ("DISPLAY_NAME", institution.name),
+            ("OPEN_PAYMENTS_URL", open_payments_url),
             ("GRAPHQL_URL", &local(ports.admin, "/graphql")),
             ("SIGNATURE_SECRET", ADMIN_SECRET),
             ("WEBHOOK_SIGNATURE_SECRET", ADMIN_SECRET),
-            ("KEY_FILE", &key_file),
+            ("KEY_FILE", key_file),
             ("DATABASE_URL", databases.wallet.expose()),
             ("PORT", &ports.wallet.to_string()),
         ]);
-        common(&mut wallet);
+        self.set_common(&mut environment);
+        environment
+    }
 
-        let cards = |more: [(&str, &str); 4]| {
-            let mut environment = Environment::of([
-                ("NODE_ENV", "development"),
-                ("LISTEN_ADDRESS", "127.0.0.1"),
-                ("GRAPHQL_URL", local(ports.admin, "/graphql").as_str()),
-                ("TENANT_ID", &tenant),
-                ("TENANT_SECRET", ADMIN_SECRET),
-                ("WEBHOOK_SIGNATURE_SECRET", ADMIN_SECRET),
-            ]);
-            for (name, value) in more {
-                environment.set(name, value);
-            }
-            environment
-        };
-
-        let card_service = cards([
+    fn card_service(&self) -> Environment {
+        let Self { ports, databases, .. } = self;
+        self.of_card_role([
             ("CARD_SERVICE_PORT", &ports.card_service.to_string()),
             ("CARD_DATABASE_URL", databases.card_service.expose()),
             // Load tests are run against the playground, so its limits are off.
             ("CARD_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("CARD_REQUESTS_PER_MINUTE_PER_WALLET_ADDRESS", "0"),
-        ]);
+        ])
+    }
 
-        let mut point_of_sale = cards([
+    fn point_of_sale(&self) -> Environment {
+        let Self { institution, ports, databases, key_file, .. } = self;
+        self.of_card_role([
             ("PORT", &ports.point_of_sale.to_string()),
             ("POS_DATABASE_URL", databases.point_of_sale.expose()),
-            ("KEY_ID", self.key_id),
-            ("PRIVATE_KEY_FILE", &key_file),
-        ]);
-        point_of_sale.set("POS_REQUESTS_PER_MINUTE_PER_ADDRESS", "0");
+            ("KEY_ID", institution.key_id),
+            ("PRIVATE_KEY_FILE", key_file),
+            ("POS_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
+        ])
+    }
 
-        let mut console = Environment::of([
-            ("INSTANCE_NAME", self.name),
-            ("OPEN_PAYMENTS_URL", &open_payments_url),
+    fn console(&self) -> Environment {
+        let Self { institution, ports, open_payments_url, key_file, .. } = self;
+        let mut environment = Environment::of([
+            ("INSTANCE_NAME", institution.name),
+            ("OPEN_PAYMENTS_URL", open_payments_url),
             ("GRAPHQL_URL", &local(ports.admin, "/graphql")),
+            ("AUTH_GRAPHQL_URL", &local(ports.auth_admin, "/graphql")),
             ("COOKIE_SECRET", COOKIE_KEY),
             ("CONSOLE_AUDIT_FILE", &key_file.replace(KEY_FILE, AUDIT_FILE)),
             ("PORT", &ports.console.to_string()),
         ]);
-        common(&mut console);
-
-        Environments { backend, auth, wallet, card_service, point_of_sale, console }
+        self.set_common(&mut environment);
+        environment
     }
+
+    /// The variables that the backend, auth, wallet and console share.
+    fn set_common(&self, environment: &mut Environment) {
+        environment.set("NODE_ENV", "development");
+        environment.set("LISTEN_ADDRESS", "127.0.0.1");
+        environment.set("OPERATOR_TENANT_ID", &self.tenant);
+        environment.set("ADMIN_API_SECRET", ADMIN_SECRET);
+        environment.set("AUTH_SERVICE_SECRET", SERVICE_SECRET);
+        if let Some(redis) = self.redis {
+            environment.set("REDIS_URL", redis);
+        }
+    }
+
+    /// An environment with the variables that the card service and the point of sale share, and `more`.
+    fn of_card_role<const N: usize>(&self, more: [(&str, &str); N]) -> Environment {
+        let mut environment = Environment::of([
+            ("NODE_ENV", "development"),
+            ("LISTEN_ADDRESS", "127.0.0.1"),
+            ("GRAPHQL_URL", local(self.ports.admin, "/graphql").as_str()),
+            ("TENANT_ID", &self.tenant),
+            ("TENANT_SECRET", ADMIN_SECRET),
+            ("WEBHOOK_SIGNATURE_SECRET", ADMIN_SECRET),
+        ]);
+        for (name, value) in more {
+            environment.set(name, value);
+        }
+        environment
+    }
+}
+
+/// The URL of a listener of this machine.
+fn local(port: u16, path: &str) -> String {
+    format!("http://localhost:{port}{path}")
 }
 
 #[cfg(test)]

@@ -64,24 +64,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         running.push(started?);
     }
 
-    let stop = stop_signal();
-    tokio::pin!(stop);
-    let seeded = futures::future::join_all(running.iter().map(playground::Started::seed));
-    let interrupted = tokio::select! {
-        results = seeded => { results.into_iter().collect::<Result<Vec<_>, _>>()?; false }
-        () = &mut stop => true,
-    };
-
-    if !interrupted {
-        for institution in &running {
-            institution.write_session(&options.data_dir)?;
-        }
-        let sessions: Vec<&Session> = running.iter().map(playground::Started::session).collect();
-        say(&introduction(&sessions, &options.data_dir));
-        say(&format!("ready in {} ms\n", watch.elapsed().as_millis()));
-        say("ready\n");
-        stop.await;
-    }
+    serve(&running, &options.data_dir, &watch).await?;
 
     eprintln!("Stopping…");
     for institution in &running {
@@ -91,6 +74,27 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     if let Some(traces) = traces {
         flush(traces).await;
     }
+    Ok(())
+}
+
+/// Seeds the institutions, introduces them to the user, and returns when the playground has to stop.
+async fn serve(running: &[playground::Started], data_dir: &Path, watch: &Stopwatch) -> Result<(), Failure> {
+    let stop = stop_signal();
+    tokio::pin!(stop);
+    let seeded = futures::future::join_all(running.iter().map(playground::Started::seed));
+    tokio::select! {
+        results = seeded => { results.into_iter().collect::<Result<Vec<_>, _>>()?; }
+        () = &mut stop => return Ok(()),
+    }
+
+    for institution in running {
+        institution.write_session(data_dir)?;
+    }
+    let sessions: Vec<&Session> = running.iter().map(playground::Started::session).collect();
+    say(&introduction(&sessions, data_dir));
+    say(&format!("ready in {} ms\n", watch.elapsed().as_millis()));
+    say("ready\n");
+    stop.await;
     Ok(())
 }
 
@@ -129,7 +133,7 @@ fn forget(data_dir: &Path, chosen: &[InstitutionName]) -> Result<(), Failure> {
             }
         }
         if strangers > 0 {
-            eprintln!("  {strangers} files in {} are not the playground's and were left there", folder.display());
+            eprintln!("  {strangers} files in {} do not belong to the playground and were kept", folder.display());
         }
     }
     Ok(())
@@ -188,7 +192,7 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
         }
     }
 
-    let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(0), addresses.render(2));
+    let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(), addresses.render_indented());
     text.push_str(CONSOLES);
 
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());

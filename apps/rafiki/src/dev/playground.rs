@@ -1,4 +1,5 @@
 //! Starting and stopping one institution of the playground: its roles, its seed, its session file.
+//! The variables of its roles are in `institution`.
 
 use std::path::{Path, PathBuf};
 
@@ -106,6 +107,26 @@ impl<'a> Playground<'a> {
         let key_file = ensure_key(institution, &folder)?;
 
         let mut environments = institution.environments(&ports, &databases, &key_file, self.redis);
+        self.hand_on(&mut environments, cluster);
+        write_environments(&environments, &folder)?;
+        let configs = Configs::read(&environments)?;
+
+        let mut seed = institution.seed(peer.connector).map_err(|error| Failure::start(institution.name, error))?;
+        if self.peering == SeededPeering::Left {
+            seed.peers.clear();
+        }
+        let base = configs.backend.open_payments_url.as_str();
+        let cards = Cards::ensure(&folder, base, &seed, &*self.deps.entropy)?;
+        seed.cards = cards.issued()?;
+
+        let session = session(institution, &ports, &databases, &configs.backend, &seed, &folder)?;
+        let playground = institution.console(&configs.backend, peer.console.clone());
+        let (wallet, roles) = self.start_roles(&configs, listeners, seed, &cards, playground).await?;
+        Ok(Started { institution, session, wallet, roles })
+    }
+
+    /// Adds the variables that the playground hands on, and those of the ledger's `cluster`, if there is one.
+    fn hand_on(&self, environments: &mut Environments, cluster: Option<&str>) {
         for (name, value) in &self.handed_on {
             environments.backend.set(*name, value);
             if !TO_BACKENDS.contains(name) {
@@ -116,26 +137,17 @@ impl<'a> Playground<'a> {
             environments.backend.set("USE_TIGERBEETLE", "true");
             environments.backend.set("TIGERBEETLE_REPLICA_ADDRESSES", replicas);
         }
-        write_environments(&environments, &folder)?;
+    }
 
-        let auth_config = config::Auth::from_environment(&environments.auth)?;
-        let backend_config = config::Backend::from_environment(&environments.backend)?;
-        let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
-
-        let card_config = config::CardService::from_environment(&environments.card_service)?;
-        let pos_config = config::PointOfSale::from_environment(&environments.point_of_sale)?;
-        let console_config = config::Console::from_environment(&environments.console)?;
-
-        let mut seed = institution.seed(peer.connector).map_err(|error| Failure::start(institution.name, error))?;
-        if self.peering == SeededPeering::Left {
-            seed.peers.clear();
-        }
-
-        let base = backend_config.open_payments_url.as_str();
-        let cards = Cards::ensure(&folder, base, &seed, &*self.deps.entropy)?;
-        seed.cards = cards.issued()?;
-        let session = session(institution, &ports, &databases, &backend_config, &seed, &folder)?;
-
+    /// Starts every role. Returns the wallet, and all roles in the order in which they have to stop.
+    async fn start_roles(
+        &self,
+        configs: &Configs,
+        listeners: Listeners,
+        seed: Seed,
+        cards: &Cards,
+        playground: console_role::Playground,
+    ) -> Result<(Wallet, Vec<Running>), Failure> {
         let Listeners {
             open_payments,
             admin,
@@ -157,25 +169,46 @@ impl<'a> Playground<'a> {
             open_payments,
             admin,
             connector,
-            auto_peering: backend_config.auto_peering.enabled.then_some(auto_peering),
+            auto_peering: configs.backend.auto_peering.enabled.then_some(auto_peering),
         };
 
         // The wallet serves rates and the auth server introspection before the backend needs them.
-        let auth = auth::start(&auth_config, auth_listeners, &self.deps).await?;
-        let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.deps).await?;
-        let backend = backend::start(&backend_config, backend_listeners, &self.deps).await?;
-        let card_service = card_service::start(&card_config, card_service, &self.deps).await?;
-        let (point_of_sale, terminals) = point_of_sale::start(&pos_config, point_of_sale, &self.deps).await?;
-        let playground = institution.console(&backend_config, peer.console.clone());
-        let console = console_role::start(&console_config, console, &self.deps, playground)?;
+        let auth = auth::start(&configs.auth, auth_listeners, &self.deps).await?;
+        let (wallet_running, wallet) = wallet_role::start(&configs.wallet, seed, wallet, &self.deps).await?;
+        let backend = backend::start(&configs.backend, backend_listeners, &self.deps).await?;
+        let card_service = card_service::start(&configs.card_service, card_service, &self.deps).await?;
+        let (point_of_sale, terminals) =
+            point_of_sale::start(&configs.point_of_sale, point_of_sale, &self.deps).await?;
+        let console = console_role::start(&configs.console, console, &self.deps, playground)?;
 
         for terminal in cards.registered()? {
             let added = PointOfSale::add_terminal(&terminals, &terminal, self.deps.clock.now()).await;
             added.map_err(|error| Failure::start("the terminals", error))?;
         }
+        Ok((wallet, vec![console, point_of_sale, card_service, wallet_running, backend, auth]))
+    }
+}
 
-        let roles = vec![console, point_of_sale, card_service, wallet_running, backend, auth];
-        Ok(Started { institution, session, wallet, roles })
+/// The settings of an institution's roles.
+struct Configs {
+    backend: config::Backend,
+    auth: config::Auth,
+    wallet: config::Wallet,
+    card_service: config::CardService,
+    point_of_sale: config::PointOfSale,
+    console: config::Console,
+}
+
+impl Configs {
+    fn read(environments: &Environments) -> Result<Self, Failure> {
+        Ok(Self {
+            backend: config::Backend::from_environment(&environments.backend)?,
+            auth: config::Auth::from_environment(&environments.auth)?,
+            wallet: config::Wallet::from_environment(&environments.wallet)?,
+            card_service: config::CardService::from_environment(&environments.card_service)?,
+            point_of_sale: config::PointOfSale::from_environment(&environments.point_of_sale)?,
+            console: config::Console::from_environment(&environments.console)?,
+        })
     }
 }
 
@@ -228,7 +261,7 @@ fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failu
             return Err(Failure::start(
                 institution.name,
                 format!(
-                    "{} holds no private key any more; restore it, or remove the file to have the playground's key again",
+                    "{} no longer contains a private key; restore it, or remove the file to get the playground's key again",
                     path.display()
                 ),
             ));
@@ -318,7 +351,7 @@ mod tests {
         ensure_key(&CLOUD_NINE, folder.path()).unwrap();
         std::fs::write(&path, "-----BEGIN PRIVATE KEY-----\ngarbage").unwrap();
         let refused = ensure_key(&CLOUD_NINE, folder.path()).unwrap_err().to_string();
-        assert!(refused.contains("holds no private key any more"), "{refused}");
+        assert!(refused.contains("no longer contains a private key"), "{refused}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "-----BEGIN PRIVATE KEY-----\ngarbage");
     }
 }

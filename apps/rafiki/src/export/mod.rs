@@ -55,7 +55,7 @@ pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
         )));
     }
     if options.dry_run {
-        say("This was the plan. Nothing was written; leave out --dry-run to do it.\n");
+        say("This was the plan. Nothing was written; repeat the command without --dry-run to do it.\n");
         return Ok(());
     }
 

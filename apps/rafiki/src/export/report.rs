@@ -1,4 +1,5 @@
 //! The plan of the way back and its result, as tables for people.
+//! The way back itself is in `services/moving`.
 
 use std::fmt::Write as _;
 
@@ -16,7 +17,7 @@ pub(crate) fn plan(plan: &BackPlan) -> String {
     for (name, rows) in &plan.counts {
         table.row([name.title().to_owned(), rows.to_string()]);
     }
-    text.push_str(&table.render(2));
+    text.push_str(&table.render_indented());
     let _ = writeln!(text, "Money: {} accounts and {} transfers, in order", plan.accounts, plan.transfers);
     if !plan.changes.is_empty() {
         text.push_str("Changed on the way:\n");
@@ -24,7 +25,7 @@ pub(crate) fn plan(plan: &BackPlan) -> String {
         for (change, count) in &plan.changes {
             table.row([count.to_string(), change.reason().to_owned()]);
         }
-        text.push_str(&table.render(2));
+        text.push_str(&table.render_indented());
     }
     text.push_str(&lost(plan));
     if plan.undecided > 0 {
@@ -83,7 +84,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
         let verdict = if line.is_equal() { "" } else { "DIFFERS" };
         table.row([line.what.as_str(), &line.ours, &line.old, verdict]);
     }
-    text.push_str(&table.render(2));
+    text.push_str(&table.render_indented());
     // Writing to a string does not fail.
     let _ = writeln!(text, "{} accounts compared, {} differ", comparison.compared, comparison.differing);
     text.push_str(if comparison.is_equal() {

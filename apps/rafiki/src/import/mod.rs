@@ -44,7 +44,7 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     say(&report::plan(&plan, &options));
     if !plan.refusals.is_empty() {
         return Err(Failure::Check(format!(
-            "{} rows cannot be carried as they are; nothing was written. Mend them in the old installation and come again",
+            "{} rows cannot be moved as they are; nothing was written. Correct them in the old installation and repeat this command",
             plan.refusals.len()
         )));
     }
@@ -56,7 +56,7 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
         ));
     }
     if options.dry_run {
-        say("This was the plan. Nothing was written; leave out --dry-run to do it.\n");
+        say("This was the plan. Nothing was written; repeat the command without --dry-run to do it.\n");
         return Ok(());
     }
 

@@ -1,4 +1,5 @@
 //! The plan of a move and its result, as tables for people.
+//! The move itself is in `services/moving`.
 
 use std::fmt::Write as _;
 
@@ -18,7 +19,7 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
         let states: Vec<String> = counted.states.iter().map(|(state, rows)| format!("{state} {rows}")).collect();
         table.row([side.as_str().to_owned(), (*name).to_owned(), counted.rows.to_string(), states.join(", ")]);
     }
-    text.push_str(&table.render(2));
+    text.push_str(&table.render_indented());
 
     let how = if options.history { "every transfer, in order" } else { "the totals of each account" };
     let _ = writeln!(
@@ -33,19 +34,19 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
         for (change, count) in &plan.changes {
             table.row([count.to_string(), change.reason().to_owned()]);
         }
-        text.push_str(&table.render(2));
+        text.push_str(&table.render_indented());
     }
 
     text.push_str(
-        "Not carried: idempotency keys and nonces (they are in Redis; a call repeated over the move runs again), \
+        "Not moved: idempotency keys and nonces (they are in Redis; a call repeated over the move runs again), \
          packets under way (they end within seconds)\n",
     );
     if plan.packets > 0 {
-        let _ = writeln!(text, "The old installation is at work: {} packets are under way", plan.packets);
+        let _ = writeln!(text, "The old installation is running: {} packets are under way", plan.packets);
     }
 
     if !plan.refusals.is_empty() {
-        text.push_str("Cannot be carried:\n");
+        text.push_str("Cannot be moved:\n");
         for refusal in &plan.refusals {
             let _ = writeln!(text, "  {refusal}");
         }
@@ -58,22 +59,22 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
 pub(crate) fn comparison(report: &Report, packets: u64) -> String {
     let comparison = &report.comparison;
     let mut text = String::new();
-    let _ = writeln!(text, "{} rows carried in this pass", report.rows);
+    let _ = writeln!(text, "{} rows moved in this pass", report.rows);
     let mut table = Table::new();
     table.row(["", "old", "ours", ""]);
     for line in comparison.tables.iter().chain(&comparison.ledgers).chain(&comparison.accounts) {
         table.row([line.what.clone(), line.old.clone(), line.ours.clone(), verdict(line)]);
     }
-    text.push_str(&table.render(2));
+    text.push_str(&table.render_indented());
     let _ = writeln!(text, "{} accounts compared, {} differ", comparison.compared, comparison.differing);
     text.push_str(match (comparison.is_equal(), packets) {
         (true, 0) => {
-            "Every total is equal. Next: rafiki ledger verify. If the old installation still runs, stop it and come \
-             again: only what changed since is carried\n"
+            "Every total is equal. Next: rafiki ledger verify. If the old installation still runs, stop it and \
+repeat this command: only what has changed since is moved\n"
         }
         (true, _) => {
-            "Every total is equal, and the old installation is still at work. Stop it and come again: only what changed \
-             since is carried\n"
+            "Every total is equal, and the old installation is still running. Stop it and repeat this command: only what has \
+changed since is moved\n"
         }
         (false, _) => "NOT every total is equal\n",
     });

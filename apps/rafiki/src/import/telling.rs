@@ -1,4 +1,5 @@
 //! The progress of a pass, on standard error: the step, the number of rows, and the speed.
+//! The result is printed by `report`.
 
 use std::sync::Mutex;
 use std::time::Duration;

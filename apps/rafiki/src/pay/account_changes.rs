@@ -1,4 +1,5 @@
 //! The movements in an institution's ledger between two reads of its accounts.
+//! How they are printed is in `receipt`.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_moved_is_told_and_new_accounts_began_empty() {
+    fn only_movements_are_shown_and_new_accounts_began_empty() {
         let before = [account(1, 100, 0), account(2, 0, 100), account(3, 0, 7)];
         let after = [account(1, 150, 50), account(2, 0, 100), account(3, 0, 7), account(4, 50, 50)];
         let moved = moved("Bank", &before, &after);

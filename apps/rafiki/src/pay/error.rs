@@ -1,4 +1,5 @@
 //! Why a payment was not made: a message for the payer, and an exit code for each kind of reason.
+//! Errors of other commands are in `failure`.
 
 use admin_client::{AdminError, Amount, ErrorCode};
 use outbound_http::OutboundError;
@@ -8,20 +9,20 @@ use outbound_http::OutboundError;
 pub(crate) enum PayError {
     #[error("{0:?} is neither a wallet address (https://…) nor a payment pointer ($host/path)")]
     NotAnAddress(String),
-    #[error("{0} is an incoming payment, not a wallet address; name the wallet address of who is to be paid")]
+    #[error("{0} is an incoming payment, not a wallet address; give the wallet address of the payee")]
     IncomingPayment(String),
     #[error("payer and payee are the same account ({0}); no money would move. Name another --to")]
     Oneself(String),
-    #[error("{text:?} is no amount: {reason}")]
+    #[error("{text:?} is not an amount: {reason}")]
     NotAnAmount { text: String, reason: String },
-    #[error("stopped before anybody was asked to pay; nothing was sent")]
+    #[error("stopped before a payment was requested; nothing was sent")]
     Stopped,
     #[error(
-        "payment {id} goes on without this command; look it up with `rafiki payment {id}{options}` (nothing is found \
-         if it was stopped before the institution took it)"
+        "payment {id} continues without this command; look it up with `rafiki payment {id}{options}` (nothing is found \
+         if the command was stopped before the institution had accepted the payment)"
     )]
     GoesOn { id: String, options: String },
-    #[error("there is no outgoing payment {0} at any institution known here")]
+    #[error("no institution known here has an outgoing payment {0}")]
     UnknownPayment(String),
     #[error(
         "no institution known here has the wallet address {0}; start `rafiki dev`, or name its Admin API with \
@@ -46,11 +47,11 @@ pub(crate) enum PayError {
     Rate(String),
     #[error("the payer's institution refused: {0}")]
     Refused(String),
-    #[error("not confirmed, nothing was sent")]
+    #[error("not confirmed; nothing was sent")]
     NotConfirmed,
     #[error("payment {id} failed after {sent} was sent: {}", in_words(.reason))]
     Failed { id: String, sent: Amount, reason: String },
-    #[error("payment {id} has not ended after {seconds} s; it goes on without this command")]
+    #[error("payment {id} has not ended after {seconds} s; it continues without this command")]
     NoEnd { id: String, seconds: u64 },
     #[error("the Admin API: {0}")]
     Admin(AdminError),
@@ -61,12 +62,12 @@ pub(crate) enum PayError {
 /// A known failure in words. Any other text stays unchanged.
 pub(crate) fn in_words(reason: &str) -> String {
     let words = match reason {
-        "InsufficientExchangeRate" => "the exchange rate on the way is worse than the quote allows",
-        "RemainderWorthless" => "what is left is too little to arrive as anything",
+        "InsufficientExchangeRate" => "the exchange rate of the path is worse than the quote allows",
+        "RemainderWorthless" => "the rest is too small to deliver anything",
         "ExternalRateUnavailable" => "there is no exchange rate for this pair of currencies",
-        "RateProbeFailed" => "the way to the receiver gives no exchange rate",
+        "RateProbeFailed" => "the path to the receiver has no exchange rate",
         "IdleTimeout" => "nothing has arrived for ten seconds",
-        "ConnectorError" => "an institution on the way refuses the payment",
+        "ConnectorError" => "an institution on the path refuses the payment",
         "EstablishmentFailed" => "the receiver's institution does not answer",
         "ClosedByReceiver" => "the receiver's institution has ended the payment",
         other => return other.to_owned(),
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_amount_is_told_where_it_is_known() {
+    fn the_least_amount_is_reported_if_it_is_known() {
         let error = AdminError::Refused {
             code: ErrorCode::BadUserInput,
             message: "non-positive receive amount".to_owned(),

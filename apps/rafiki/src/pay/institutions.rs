@@ -1,4 +1,5 @@
 //! The institutions that this command can use: those of a running playground, or the one named on the command line.
+//! What is asked of them is in `payer`.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! `rafiki pay`: sends money and shows the movements.
+//! The steps of the payment are in `payer`.
 
 mod account_changes;
 pub(crate) mod error;

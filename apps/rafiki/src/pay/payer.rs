@@ -31,6 +31,8 @@ const RESTART: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_mins(3);
 /// How long to wait for the account-servicing entities' withdrawals before the receipt is written.
 const SETTLING: Duration = Duration::from_secs(3);
+/// The limit with which the Admin API shows all transfers of an account.
+const ALL_TRANSFERS: u32 = 0;
 /// How long the receiver is open.
 const RECEIVER_LIFE: Duration = Duration::from_mins(15);
 
@@ -354,7 +356,7 @@ fn delivered_so_far(payment: &OutgoingPayment) -> u64 {
 
 /// The number and the total of the movements that paid for it.
 async fn movements(admin: &AdminClient, payment: Uuid) -> Result<(usize, u64), PayError> {
-    let transfers = patiently(|| admin.accounting_transfers(payment, 0)).await?;
+    let transfers = patiently(|| admin.accounting_transfers(payment, ALL_TRANSFERS)).await?;
     let is_delivery = |transfer: &&admin_client::AccountingTransfer| {
         transfer.transfer_type == TransferType::Transfer && transfer.state == TransferState::Posted
     };
@@ -396,7 +398,7 @@ pub(crate) fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     if number.starts_with('-') {
-        return Err("money is sent, never fetched; write a number above 0".to_owned());
+        return Err("money can only be sent; write a number above 0".to_owned());
     }
     if number.chars().any(char::is_alphabetic) {
         return Err(format!("this side of the payment is in {currency}; write the number alone"));
@@ -407,7 +409,7 @@ pub(crate) fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
     if part.len() > usize::from(asset.scale) {
         return Err(format!("{currency} has at most {} decimal places here", asset.scale));
     }
-    Err(format!("the most that can be paid at once is {}", Amount::new(u64::MAX, asset)))
+    Err(format!("the largest payment is {}", Amount::new(u64::MAX, asset)))
 }
 
 fn same_institution(a: &Url, b: &Url) -> bool {
@@ -434,7 +436,7 @@ mod tests {
             ("10 EUR", "this side of the payment is in USD"),
             ("ten", "this side of the payment is in USD"),
             ("10,50", "write it as 10 or 10.50"),
-            ("99999999999999999999", "the most that can be paid at once is 184467440737095516.15 USD"),
+            ("99999999999999999999", "the largest payment is 184467440737095516.15 USD"),
         ] {
             let refused = amount(text, &usd).unwrap_err();
             assert!(matches!(refused, PayError::NotAnAmount { .. }) && refused.to_string().contains(told), "{refused}");

@@ -1,4 +1,5 @@
 //! Parses the forms of wallet addresses that people write: URLs and payment pointers.
+//! Whether the address exists is asked in `payer`.
 
 use url::Url;
 

@@ -1,4 +1,5 @@
 //! The progress bar of the delivered amount, on standard error so that standard output has only the result.
+//! The result is printed by `receipt`.
 
 use admin_client::{Amount, OutgoingPaymentState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -57,7 +58,7 @@ mod tests {
         let once = TriedAgain { failed: 1, reason: "InsufficientExchangeRate".to_owned() };
         assert_eq!(
             waiting(&once),
-            "; failed once: the exchange rate on the way is worse than the quote allows (InsufficientExchangeRate); it \
+            "; failed once: the exchange rate of the path is worse than the quote allows (InsufficientExchangeRate); it \
              is tried again in a while"
         );
         let often = TriedAgain { failed: 3, reason: "no route".to_owned() };

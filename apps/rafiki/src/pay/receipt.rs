@@ -1,4 +1,5 @@
 //! Quotes and receipts for people and scripts.
+//! Nothing is calculated here that decides about money.
 
 use admin_client::{Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState};
 use serde::Serialize;
@@ -58,11 +59,16 @@ struct ConservationDocument {
     holds: bool,
 }
 
+const ZERO: &str = "zero in every ledger, so no money was made or lost";
+/// Accounts are read one after the other, so another payment may change them in between.
+const NOT_ZERO: &str = "not zero. Other payments may have moved these accounts at the same time. Run `rafiki ledger \
+    verify` to check the ledger";
+
 /// Below this many units of the payer's currency, rounding is noticeable.
 const COARSE: u64 = 10;
 /// What a settlement account is, for readers of the table.
 const SETTLEMENT: &str =
-    "  A settlement account stands for the world outside: what came in from there counts below zero.\n";
+    "  A settlement account stands for the world outside, so money that came in makes it negative.\n";
 
 /// The payer's cost, as the built-in wallet settles it: the fee is kept, the rest is returned.
 struct Payer {
@@ -96,7 +102,7 @@ pub(crate) fn state_text(payment: &OutgoingPayment) -> String {
     if let Some(error) = &payment.error {
         table.row(["Reason", error]);
     }
-    table.render(0)
+    table.render()
 }
 
 impl Receipt {
@@ -153,7 +159,7 @@ impl Receipt {
         facts.row(["Delivered", &self.delivered.to_string()]);
         facts.row(["Time", &format!("{} ms", self.elapsed.as_millis())]);
 
-        let mut text = format!("Receipt ({})\n{}", self.offer.kind.as_str(), facts.render(2));
+        let mut text = format!("Receipt ({})\n{}", self.offer.kind.as_str(), facts.render_indented());
         if self.moved.is_empty() {
             text.push_str("  No ledger could be looked at.\n");
             return text;
@@ -161,7 +167,7 @@ impl Receipt {
 
         text.push_str("\nLedger accounts that moved\n");
         text.push_str(&self.accounts_table());
-        let verdict = if self.conserves() { "zero in every ledger, nothing was made or lost" } else { "NOT ZERO" };
+        let verdict = if self.conserves() { ZERO } else { NOT_ZERO };
         text.extend(["  Sum: ", verdict, "\n"]);
         if self.moved.iter().any(|one| one.account.name.starts_with("settlement")) {
             text.push_str(SETTLEMENT);
@@ -202,7 +208,7 @@ impl Receipt {
                 one.account.asset_code.clone(),
             ]);
         }
-        table.render(2)
+        table.render_indented()
     }
 }
 
@@ -216,7 +222,7 @@ impl Offer {
         match self.rate() {
             _ if from == to => {}
             Some(rate) => {
-                table.row(["Rate", &format!("1 {from} = {rate} {to} at least, the fee not counted")]);
+                table.row(["Rate", &format!("1 {from} = {rate} {to} at least, without the fee")]);
             }
             None => {}
         }
@@ -227,7 +233,7 @@ impl Offer {
                 &format!("{least} is the least that can be sent, so more may arrive than was asked for"),
             ]);
         }
-        format!("Quote\n{}", table.render(2))
+        format!("Quote\n{}", table.render_indented())
     }
 
     /// Whether one unit sent may be worth several units received. Then the amount cannot be exact.

@@ -1,17 +1,21 @@
 //! The authorization server as a role.
+//! Its rules are in `services/auth`, its routes in `edges/auth-api`.
 
 use std::sync::Arc;
 
-use auth::{Auth, AuthSettings, PublishedClients, Retention, TenantData};
+use auth::{Auth, AuthSettings, GRANT_EVENTS_QUEUE, GrantEvents, HandOver, PublishedClients, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use config::{Cleanup, Mode};
+use database::Database;
 use http_kit::CallerSecret;
 use http_kit::graphql::Introspection;
+use jobs::{Worker, WorkerSettings};
 use open_payments_client::{PublicResources, RetryPolicy};
 use shared_cache::{Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
+use url::Url;
 
 use super::cache::{self, for_cache, limiter, open_cache};
 use super::listening::{Exposure, announce, serving};
@@ -27,7 +31,7 @@ use crate::roles::signatures;
 /// Links on the page of the authorization server's listener.
 const AUTH_HINTS: &[&str] = &[
     "GET /discovery tells clients where to ask for grants",
-    "GET /healthz says whether it is well",
+    "GET /healthz says whether it works",
     "How grants are asked for is described at openpayments.dev",
 ];
 
@@ -94,6 +98,7 @@ pub(crate) async fn start(
     let failed = |error: database::Error| Failure::start("the authorization server's database", error);
     if config.manual_migrations {
         database.require_migrated(&auth_store::MIGRATIONS).await.map_err(failed)?;
+        database.require_migrated(&jobs::MIGRATIONS).await.map_err(failed)?;
     } else {
         store.migrate().await.map_err(failed)?;
         cache::migrate(&database).await.map_err(failed)?;
@@ -104,6 +109,7 @@ pub(crate) async fn start(
     let cache = open_cache(config.redis.as_ref(), &config.database, &database, Arc::clone(&clock)).await?;
     let entropy = Arc::clone(&deps.entropy);
     let limiter = limiter(&cache, Arc::clone(&clock));
+    let hand_over = config.grant_events_url.clone().map(|url| hand_over(config, url, &store, &database, deps));
     let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone(), limiter.clone()).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;
     let Routers { auth: public, interaction, introspection, service, admin } =
@@ -125,8 +131,19 @@ pub(crate) async fn start(
             }
         });
     }
+    if let Some(worker) = hand_over {
+        running.work(|stop| worker.run(stop));
+    }
     running.on_close(async move { database.close().await });
     Ok(running)
+}
+
+/// The worker that hands events about grants over to the backend.
+fn hand_over(config: &config::Auth, url: Url, store: &AuthStore, database: &Database, deps: &SharedDeps) -> Worker {
+    let secret = service_secret(config.service_secret.as_ref(), &config.admin_api.secret).into();
+    let handler = Arc::new(HandOver { store: store.clone(), http: deps.http.clone(), url, secret });
+    let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
+    Worker::new(database.clone(), clock, entropy, GRANT_EVENTS_QUEUE, handler, WorkerSettings::default())
 }
 
 fn settings(config: &config::Auth) -> AuthSettings {
@@ -160,6 +177,10 @@ fn settings(config: &config::Auth) -> AuthSettings {
             "idp-secrets-from-new",
             config.limits.provider_secrets_from_new_addresses,
         ),
+        grant_events: match config.grant_events_url {
+            Some(_) => GrantEvents::Recorded,
+            None => GrantEvents::Unrecorded,
+        },
         retention: Retention { tokens: config.access_token_retention, unissued_grants: never_issued },
     }
 }
@@ -193,8 +214,8 @@ fn api_settings(config: &config::Auth, cache: SharedCache, limiter: Limiter) -> 
 fn service_callers(config: &config::Auth, limiter: &Limiter) -> ServiceCallers {
     if !config.require_service_secret {
         tracing::warn!(
-            "AUTH_SERVICE_REQUIRE_SECRET is false: whoever reaches the introspection and service listeners of this \
-             authorization server can make and delete tenants and look tokens up"
+            "AUTH_SERVICE_REQUIRE_SECRET is false: every caller that reaches the introspection and service listeners \
+             of this authorization server can create and delete tenants and look up tokens"
         );
         return ServiceCallers::Anybody;
     }

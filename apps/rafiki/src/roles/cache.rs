@@ -1,4 +1,5 @@
 //! The cache that a role shares with its other processes. It outlives a restart.
+//! What is stored in it is decided by its users.
 
 use std::sync::Arc;
 use std::time::Duration;

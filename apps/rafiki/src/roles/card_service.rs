@@ -1,4 +1,5 @@
 //! The card service as a role.
+//! Its routes are in `edges/card-service`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! The operators' console as a role.
+//! Its pages are in `edges/console`.
 
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ pub(crate) fn start(
     let settings = ConsoleSettings {
         institution: config.instance_name.clone(),
         graphql_url: config.graphql_url.clone(),
+        auth_graphql_url: config.auth_graphql_url.clone(),
         signature_version: config.signature_version,
         open_payments_url: config.open_payments_url.clone(),
         cookie_secret,

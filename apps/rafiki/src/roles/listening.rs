@@ -1,4 +1,5 @@
 //! How listeners are served: limits for clients, and log lines for the operator.
+//! The deadlines and limits themselves are in `http-kit`.
 
 use std::net::IpAddr;
 
@@ -61,9 +62,9 @@ pub(crate) fn announce(listeners: &[(&str, Exposure, &TcpListener)]) {
         if *exposure == Exposure::Private && is_open {
             tracing::warn!(
                 listener = name, %address,
-                "a private listener is reachable from other machines; keep strangers away from it, or bind it with PRIVATE_LISTEN_ADDRESS"
+                "other machines can reach a private listener; close it to strangers with a firewall, or bind it with PRIVATE_LISTEN_ADDRESS"
             );
         }
     }
-    say(&table.render(2));
+    say(&table.render_indented());
 }

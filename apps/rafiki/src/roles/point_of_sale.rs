@@ -1,4 +1,5 @@
 //! The point of sale as a role.
+//! Its routes are in `edges/point-of-sale`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! The service of exchange rates as a role.
+//! Its routes and its file are in `edges/rates-service`.
 
 use std::path::Path;
 

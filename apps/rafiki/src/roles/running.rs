@@ -93,7 +93,7 @@ impl Running {
 
 async fn bounded(role: &str, at_most: Duration, closing: Closing) {
     if tokio::time::timeout(at_most, closing).await.is_err() {
-        tracing::warn!(role, ?at_most, "something did not close in time");
+        tracing::warn!(role, ?at_most, "a store did not close in time");
     }
 }
 
@@ -108,7 +108,7 @@ async fn told(mut stop: watch::Receiver<bool>) {
 async fn end(role: &str, what: &str, tasks: &mut JoinSet<()>, at_most: Duration) {
     let all = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(at_most, all).await.is_err() {
-        tracing::warn!(role, what, "did not end in time and were dropped");
+        tracing::warn!(role, what, "connections did not end in time and were closed");
         tasks.shutdown().await;
     }
 }

@@ -91,7 +91,7 @@ pub(crate) async fn meanwhile<T>(
             };
             let served = axum::serve(listener, http_kit::not_ready()).with_graceful_shutdown(told);
             if let Err(error) = served.await {
-                tracing::warn!(%error, "a listener could not say that the role is not ready");
+                tracing::warn!(%error, "a listener could not answer that the role is not ready");
             }
         });
     }

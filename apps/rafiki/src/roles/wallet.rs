@@ -1,4 +1,5 @@
 //! The account-servicing entity as a role.
+//! Its accounts and routes are in `edges/wallet`.
 
 use std::sync::Arc;
 
@@ -122,7 +123,8 @@ fn settings(config: &config::Wallet) -> Result<WalletSettings, Failure> {
 /// The public half of an Ed25519 key, base64url without padding.
 fn public_key_x(pem: &config::Secret) -> Result<String, Failure> {
     use base64::Engine;
-    let key = SigningKey::from_pkcs8_pem(pem.expose())
-        .map_err(|error| Failure::start("the wallet", format!("KEY_FILE is no Ed25519 key in PKCS #8 PEM: {error}")))?;
+    let key = SigningKey::from_pkcs8_pem(pem.expose()).map_err(|error| {
+        Failure::start("the wallet", format!("KEY_FILE is not an Ed25519 key in PKCS #8 PEM: {error}"))
+    })?;
     Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()))
 }

@@ -1,11 +1,12 @@
 //! Why a tap did not end with a receipt.
+//! Errors of payments without a card are in `pay`.
 
 use uuid::Uuid;
 
 /// Why there is no receipt.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TapError {
-    #[error("{0:?} is no amount of {1} above zero; write it like 5.00")]
+    #[error("{0:?} is not an amount of {1} above zero; write it like 5.00")]
     Amount(String, String),
     #[error("there is no virtual card for {0}; the playground makes one for each of its seeded accounts")]
     NoCard(String),
@@ -20,7 +21,7 @@ pub(crate) enum TapError {
     #[error("the point of sale does not answer: {0}")]
     Unreachable(String),
     #[error(
-        "it is not known whether tap {id} was paid: {reason}\nAsk again with the same id; it is then paid once, or not \
+        "it is not known whether tap {id} was paid: {reason}\nAsk again with the same id; then it is paid once, or not \
          at all: --request-id {id}"
     )]
     Unknown { id: Uuid, reason: String },

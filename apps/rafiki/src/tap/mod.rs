@@ -242,7 +242,7 @@ impl Receipt {
             table.row(["Payment", incoming]);
         }
         table.row(["Took", &format!("{} ms", self.took.as_millis())]);
-        table.render(0)
+        table.render()
     }
 
     fn document(&self) -> Value {

@@ -198,7 +198,7 @@ impl Drop for Backend {
 const CHANGED: &str = r#"rafiki_ledger_alarms_total{kind="entry_changed"}"#;
 
 #[test]
-fn one_octet_changed_on_disk_is_counted_shown_and_told_to_the_operator_once() {
+fn one_octet_changed_on_disk_is_counted_shown_and_reported_to_the_operator_once() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let entity = Entity::default();

@@ -268,7 +268,10 @@ impl Institutions {
         }
         for side in SIDES {
             let log = self.log(side);
-            assert!(!log.contains("the stored ledger is not as it was written"), "{side:?} raised an alarm: {log}");
+            assert!(
+                !log.contains("the stored ledger differs from what was written"),
+                "{side:?} raised an alarm: {log}"
+            );
         }
         assert_books(&facts);
     }

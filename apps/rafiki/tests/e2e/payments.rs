@@ -126,7 +126,7 @@ fn a_stopped_receiver_is_said_to_be_down_and_can_be_paid_once_it_is_back() {
 
 /// Two conversions, each of which rounds down: every quoted amount arrives at once.
 #[test]
-fn pesos_are_paid_out_in_euros_whatever_the_amount() {
+fn every_amount_of_pesos_can_be_paid_out_in_euros() {
     let Some(mut two) = Institutions::start(Storage::Sqlite) else { return };
     let from = two.address(Side::HappyLife, "david");
     let to = two.address(Side::CloudNine, "lrossi");

@@ -1,4 +1,5 @@
 //! `rafiki shadow` between a client and two servers of one answer each.
+//! How answers are compared is tested in `answer-comparison`.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -219,7 +219,7 @@ fn migrating_says_what_it_did_and_refuses_before_the_first_role_is_changed() {
 }
 
 #[test]
-fn who_migrates_by_hand_is_told_which_steps_are_missing() {
+fn with_manual_migrations_the_missing_steps_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let variables = backend(&sqlite(&folder.path().join("backend.db")), free_ports());
     let refused = run_role("backend", &borrowed(&with(variables, "ENABLE_MANUAL_MIGRATIONS", "true")));
@@ -240,9 +240,9 @@ fn checking_finds_every_mistake_that_would_stop_or_cripple_a_role() {
     let (text, port) = (sqlite(&text), (ports + 2).to_string());
     let mistakes: [(&str, &str, &str); 8] = [
         ("PRIVATE_KEY_FILE", "/nowhere/key.pem", "cannot read"),
-        ("PRIVATE_KEY_FILE", &no_key, "holds no Ed25519 private key"),
-        ("ADMIN_PORT", &port, "which ADMIN_PORT has as well"),
-        ("DATABASE_URL", &text, "no SQLite database"),
+        ("PRIVATE_KEY_FILE", &no_key, "without an Ed25519 private key"),
+        ("ADMIN_PORT", &port, "and so is ADMIN_PORT"),
+        ("DATABASE_URL", &text, "is not a SQLite database"),
         ("STREAM_SECRET", "c2hvcnQ=", "must be base64 of 32 octets"),
         ("KEY_ID", "a\u{e9}", "KEY_ID"),
         ("ILP_ADDRESS", "nowhere", "ILP_ADDRESS"),
@@ -257,7 +257,7 @@ fn checking_finds_every_mistake_that_would_stop_or_cripple_a_role() {
     let warnings: [(&str, &str, &str); 4] = [
         ("STREAM_SECRET", "", "STREAM_SECRET is not set"),
         ("ADMIN_API_SECRET", "secret", "ADMIN_API_SECRET is a published example"),
-        ("ADMIN_API_SECRT", "x", "is ADMIN_API_SECRET meant?"),
+        ("ADMIN_API_SECRT", "x", "did you mean ADMIN_API_SECRET?"),
         ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/d", "no Postgres server listens at 127.0.0.1:1"),
     ];
     for (name, value, told) in warnings {
@@ -296,13 +296,13 @@ fn checking_several_roles_finds_what_does_not_fit_together() {
 }
 
 #[test]
-fn a_ledger_that_cannot_be_read_is_told_apart_from_one_that_is_not_sound() {
+fn an_unreadable_ledger_and_a_damaged_one_are_reported_differently() {
     let folder = tempfile::tempdir().unwrap();
     let verify = |place: &str| command(&["ledger", "verify", place], &[]);
     let file = folder.path().join("ledger.db");
     let none = verify(&sqlite(&file));
     assert_eq!(none.code, Some(3));
-    assert!(none.stderr.contains("is no ledger: there is no such file"), "{}", none.stderr);
+    assert!(none.stderr.contains("is not a ledger: there is no such file"), "{}", none.stderr);
     let dead = verify("tigerbeetle://127.0.0.1:1/0");
     assert_eq!(dead.code, Some(3));
     assert!(dead.stderr.contains("no replica of the TigerBeetle cluster answers"), "{}", dead.stderr);

@@ -1,4 +1,5 @@
 //! A role started from an environment of the original, and what an unknown client can reach of it.
+//! What each listener refuses is tested in its edge.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

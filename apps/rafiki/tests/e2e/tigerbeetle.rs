@@ -65,7 +65,7 @@ fn payments_between_institutions_on_tigerbeetle_arrive_and_their_books_agree() {
 }
 
 #[test]
-fn a_cluster_that_stands_still_is_told_by_the_health_check_and_payments_go_on_when_it_is_back() {
+fn the_health_check_reports_a_paused_cluster_and_payments_continue_when_it_answers_again() {
     let Some(mut two) = Institutions::start(Storage::TigerBeetle) else { return };
     assert_eq!(health(&two, Side::HappyLife), 200);
     two.cluster(Side::HappyLife).pause();

@@ -34,7 +34,7 @@ fn a_receipt_adds_up_line_by_line_and_the_rate_leaves_the_fee_out() {
 
     let euros =
         two.pay_in_words(&["--from", &from, "--to", &two.address(Side::HappyLife, "lars"), "--receive", "5.00"]);
-    assert!(euros.stdout.contains("EUR at least, the fee not counted"), "{}", euros.stdout);
+    assert!(euros.stdout.contains("EUR at least, without the fee"), "{}", euros.stdout);
     let local =
         two.pay_in_words(&["--from", &from, "--to", &two.address(Side::CloudNine, "bhamchest"), "--receive", "5.00"]);
     assert!(local.stdout.contains("5.00 USD, moved within the institution"), "{}", local.stdout);
@@ -42,7 +42,7 @@ fn a_receipt_adds_up_line_by_line_and_the_rate_leaves_the_fee_out() {
 }
 
 #[test]
-fn what_cannot_be_paid_is_told_in_the_payers_words() {
+fn an_impossible_payment_is_reported_in_the_payers_words() {
     let two = Institutions::start(Storage::Sqlite).unwrap();
     let from = two.address(Side::CloudNine, "gfranklin");
     let to = two.address(Side::HappyLife, "pfry");
@@ -50,7 +50,7 @@ fn what_cannot_be_paid_is_told_in_the_payers_words() {
     let incoming = "https://localhost:4000/cf5fd7d3-1eb1-4041-8e43-ba45747e9e5d/incoming-payments/f792659a";
     let cases: [(&str, &str, &str, &str); 5] = [
         (&from, &to, "-5", "write a number above 0"),
-        (&from, &to, "99999999999999999999", "the most that can be paid at once"),
+        (&from, &to, "99999999999999999999", "the largest payment"),
         (&from, &to, "10 EUR", "this side of the payment is in USD"),
         (&from, incoming, "10", "is an incoming payment, not a wallet address"),
         (&with_slash, &from, "10", "payer and payee are the same account"),

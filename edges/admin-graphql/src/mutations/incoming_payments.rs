@@ -76,7 +76,7 @@ impl IncomingPaymentMutation {
         let act = async {
             let by_card = input.is_card_payment == Some(true);
             if by_card && !call.caller.is_operator {
-                tracing::warn!(tenant.id = %call.caller.tenant, "isCardPayment is the operator's to set; ignored");
+                tracing::warn!(tenant.id = %call.caller.tenant, "only the operator may set isCardPayment; it is ignored");
             }
             let by_card = by_card && call.caller.is_operator;
             let new = NewIncomingPayment {

@@ -1,4 +1,5 @@
 //! Deposits and withdrawals.
+//! The rules are in `payments::administration::liquidity`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use payments::administration::{Holder, PaymentToWithdraw};

@@ -1,22 +1,16 @@
 //! Decisions on packets that carry the sender's data.
 //!
-//! The packet waits in a connector, possibly in another process. The decision reaches it through the shared cache.
-
-use std::time::Duration;
+//! They do not reach the packet from here: the service `payments` does that, in whichever process the packet waits.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use bytes::Bytes;
-use payments_model::IncomingPaymentId;
-use serde_json::json;
-use uuid::Uuid;
+use payments::DecisionEffect;
+use payments_model::partial_payment::PartialPaymentDecision;
+use payments_model::{IncomingPaymentId, PartialPaymentId};
 
 use super::liquidity::id;
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::Refusal;
 use crate::texts::Prose;
-
-/// Longer than any packet waits.
-const DECISION_LIFE: Duration = Duration::from_mins(1);
 
 #[derive(InputObject)]
 pub(crate) struct ConfirmPartialIncomingPaymentInput {
@@ -52,9 +46,9 @@ impl PartialPaymentMutation {
         input: ConfirmPartialIncomingPaymentInput,
     ) -> Result<ConfirmPartialIncomingPaymentResponse> {
         let call = Call::of(context)?;
-        let decision = json!({ "success": true });
+        let decision = PartialPaymentDecision::Accept;
         let (payment, partial) = (&input.incoming_payment_id, &input.partial_incoming_payment_id);
-        Ok(ConfirmPartialIncomingPaymentResponse { success: decide(&call, payment, partial, &decision).await? })
+        Ok(ConfirmPartialIncomingPaymentResponse { success: decide(&call, payment, partial, decision).await? })
     }
 
     async fn reject_partial_incoming_payment(
@@ -63,27 +57,21 @@ impl PartialPaymentMutation {
         input: RejectPartialIncomingPaymentInput,
     ) -> Result<RejectPartialIncomingPaymentResponse> {
         let call = Call::of(context)?;
-        let decision = match &input.reason {
-            Some(reason) => json!({ "success": false, "reason": reason }),
-            None => json!({ "success": false }),
-        };
+        let reason = input.reason.as_ref().map(|reason| reason.to_string());
+        let decision = PartialPaymentDecision::Reject { reason };
         let (payment, partial) = (&input.incoming_payment_id, &input.partial_incoming_payment_id);
-        Ok(RejectPartialIncomingPaymentResponse { success: decide(&call, payment, partial, &decision).await? })
+        Ok(RejectPartialIncomingPaymentResponse { success: decide(&call, payment, partial, decision).await? })
     }
 }
 
-async fn decide(call: &Call<'_>, payment: &str, partial: &str, decision: &serde_json::Value) -> Result<bool, Refusal> {
+async fn decide(
+    call: &Call<'_>,
+    payment: &str,
+    partial: &str,
+    decision: PartialPaymentDecision,
+) -> Result<bool, Refusal> {
     let payment: IncomingPaymentId = id(payment, "unknown payment")?;
-    let partial: Uuid = id(partial, "unknown payment")?;
-    let found = call.reach().incoming_payment(payment).await?;
-    let found = found.ok_or_else(|| Refusal::new("unknown payment", Code::NotFound))?;
-    if !found.is_open() {
-        return Err(Refusal::new("invalid state", Code::BadUserInput));
-    }
-    let key = format!("partial_payment_decision:{payment}:{partial}");
-    let told = call.parts.cache.publish(&key, Bytes::from(decision.to_string()), DECISION_LIFE).await;
-    if let Err(error) = &told {
-        tracing::error!(error = error as &dyn std::error::Error, "a decision was not recorded");
-    }
-    Ok(told.is_ok())
+    let partial: PartialPaymentId = id(partial, "unknown payment")?;
+    let effect = call.payments().decide_partial_payment(call.caller, payment, partial, decision).await?;
+    Ok(effect == DecisionEffect::Counts)
 }

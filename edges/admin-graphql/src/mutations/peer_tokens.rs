@@ -1,4 +1,5 @@
 //! The tokens that peers present, and those that are presented to them.
+//! Other changes of peers are in `peers`.
 
 use std::time::Duration;
 

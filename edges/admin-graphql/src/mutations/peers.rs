@@ -1,4 +1,5 @@
 //! Peers.
+//! Their rules are in `payments` and `peering`; how they are shown is in `types`.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use payments::administration::{NewPeer, PeerChange, PeerTermsChange};
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
+use crate::field_change::change_of;
 use crate::idempotency::Once;
 use crate::scalars::UInt64;
 use crate::texts::{Name, Token, UrlText};
@@ -184,16 +186,16 @@ impl PeerMutation {
                 static_ilp_address: input.static_ilp_address.clone(),
                 outgoing: input.http.as_ref().map(HttpInput::outgoing),
                 incoming_tokens: input.http.as_ref().and_then(HttpInput::incoming_tokens),
-                max_packet_amount: given_amount(&input.max_packet_amount)?,
-                name: input.name.as_opt_ref().map(|name| name.cloned().map(Name::into_string)),
-                liquidity_threshold: given_amount(&input.liquidity_threshold)?,
+                max_packet_amount: change_of(input.max_packet_amount).try_map(UInt64::storable)?,
+                name: change_of(input.name.clone()).map(Name::into_string),
+                liquidity_threshold: change_of(input.liquidity_threshold).try_map(UInt64::storable)?,
                 routes: input.routes.clone(),
                 terms: PeerTermsChange {
-                    packets_per_second: input.packets_per_second.as_opt_ref().map(Option::<&u32>::copied),
-                    packet_burst: input.packet_burst.as_opt_ref().map(Option::<&u32>::copied),
-                    incoming: given_throughput(&input.incoming_throughput)?,
-                    outgoing: given_throughput(&input.outgoing_throughput)?,
-                    weight: input.weight.as_opt_ref().map(Option::<&u32>::copied),
+                    packets_per_second: change_of(input.packets_per_second),
+                    packet_burst: change_of(input.packet_burst),
+                    incoming: change_of(input.incoming_throughput).try_map(throughput)?,
+                    outgoing: change_of(input.outgoing_throughput).try_map(throughput)?,
+                    weight: change_of(input.weight),
                 },
             };
             Ok(call.administration().update_peer(call.caller, peer_id(&input.id)?, change).await?)
@@ -231,18 +233,6 @@ pub(crate) fn peer_id(text: &str) -> Result<PeerId, Refusal> {
     text.parse().map_err(|_| Refusal::new("unknown peer", Code::NotFound))
 }
 
-/// `None` if nothing was said, `Some(None)` for an explicit null.
-#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
-fn given_amount(given: &MaybeUndefined<UInt64>) -> Result<Option<Option<u64>>, Refusal> {
-    given.as_opt_ref().map(|amount| amount.copied().map(UInt64::storable).transpose()).transpose()
-}
-
 fn throughput(given: PeerThroughputInput) -> Result<Throughput, Refusal> {
     Ok(Throughput { amount: given.amount.storable()?, seconds: given.seconds })
-}
-
-/// `None` if nothing was said, `Some(None)` for an explicit null.
-#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
-fn given_throughput(given: &MaybeUndefined<PeerThroughputInput>) -> Result<Option<Option<Throughput>>, Refusal> {
-    given.as_opt_ref().map(|limit| limit.copied().map(throughput).transpose()).transpose()
 }

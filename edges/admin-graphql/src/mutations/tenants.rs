@@ -1,12 +1,15 @@
 //! Tenants and their settings.
+//! Their rules are in `payments`; how they are shown is in `types`.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use outside_text::FieldChange;
 use payments::administration::{NewTenant, TenantChange};
 use payments_model::tenant::Setting;
 use payments_model::{Secret, TenantId};
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
+use crate::field_change::change_of;
 use crate::texts::{Name, UrlText};
 use crate::types::tenant::{HIDDEN, Seen, TenantNode, TenantSetting, TenantSettingInput};
 
@@ -59,7 +62,7 @@ impl TenantMutation {
     async fn create_tenant(&self, context: &Context<'_>, input: CreateTenantInput) -> Result<TenantMutationResponse> {
         let call = Call::of(context)?;
         if [Some(&input.api_secret), input.idp_secret.as_ref()].into_iter().flatten().any(|secret| secret == HIDDEN) {
-            let message = format!("{HIDDEN} stands for a secret and is none; give the secret itself");
+            let message = format!("{HIDDEN} is only shown in place of a secret; give the secret itself");
             return Err(Refusal::new(message, Code::BadUserInput).into());
         }
         let id = input.id.map(|id| id.parse::<TenantId>()).transpose();
@@ -87,12 +90,12 @@ impl TenantMutation {
         })?;
         let change = TenantChange {
             api_secret: secret(input.api_secret),
-            email: given(input.email, Name::into_string),
-            public_name: given(input.public_name, Name::into_string),
-            idp_consent_url: given(input.idp_consent_url, UrlText::into_string),
+            email: change_of(input.email).map(Name::into_string),
+            public_name: change_of(input.public_name).map(Name::into_string),
+            idp_consent_url: change_of(input.idp_consent_url).map(UrlText::into_string),
             idp_secret: secret(input.idp_secret),
         };
-        let seen = match (is_given(change.api_secret.as_ref()), is_given(change.idp_secret.as_ref())) {
+        let seen = match (change.api_secret.new_value().is_some(), change.idp_secret.new_value().is_some()) {
             (true, true) => Seen::BothSecrets,
             (true, false) => Seen::ApiSecret,
             (false, true) => Seen::IdpSecret,
@@ -128,23 +131,10 @@ impl TenantMutation {
     }
 }
 
-/// A change of a member: absent keeps it, `null` clears it.
-#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
-fn given<T, U>(member: MaybeUndefined<T>, read: impl FnOnce(T) -> U) -> Option<Option<U>> {
-    match member {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => Some(Some(read(value))),
+/// The change of a secret. The text that is shown in place of a secret changes nothing, so a form may send it back.
+fn secret(member: MaybeUndefined<String>) -> FieldChange<Secret> {
+    match change_of(member) {
+        FieldChange::Set(shown) if shown == HIDDEN => FieldChange::Keep,
+        change => change.map(Secret::new),
     }
-}
-
-/// The same of a secret. What is shown instead of one changes nothing, so that a form may send back what it was shown.
-#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
-fn secret(member: MaybeUndefined<String>) -> Option<Option<Secret>> {
-    given(member, Secret::new).filter(|change| change.as_ref().is_none_or(|secret| secret.expose() != HIDDEN))
-}
-
-/// Whether a secret is set. What is kept or cleared was not given with the question.
-fn is_given(change: Option<&Option<Secret>>) -> bool {
-    matches!(change, Some(Some(_)))
 }

@@ -1,4 +1,5 @@
 //! Wallet addresses and their keys.
+//! Their rules are in `payments`; how they are shown is in `types`.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use payments::administration::{NewKey, NewWalletAddress, WalletAddressChange};
@@ -9,6 +10,7 @@ use serde::Serialize;
 use super::assets::tenant_id;
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
+use crate::field_change::change_of;
 use crate::idempotency::Once;
 use crate::texts::Name;
 use crate::types::wallet_address::{
@@ -116,7 +118,7 @@ impl WalletAddressMutation {
         let act = async {
             let id = input.id.parse().map_err(|_| Refusal::new("Unknown wallet address", Code::NotFound))?;
             let change = WalletAddressChange {
-                public_name: input.public_name.as_opt_ref().map(|name| name.cloned().map(Name::into_string)),
+                public_name: change_of(input.public_name.clone()).map(Name::into_string),
                 status: input.status.map(Into::into),
                 additional_properties: properties(input.additional_properties.as_ref()),
             };

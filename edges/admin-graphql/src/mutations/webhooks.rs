@@ -1,4 +1,5 @@
 //! Webhook endpoints, and sending events again.
+//! Their rules are in `services/webhooks`; how they are shown is in `types`.
 
 use std::time::Duration;
 
@@ -23,12 +24,12 @@ const IDS_MAX: usize = 500;
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct CreateWebhookEndpointInput {
-    /// Whose it is to be; only the operator may name another tenant than itself.
+    /// The tenant that gets the endpoint. Only the operator may name another tenant.
     tenant_id: Option<ID>,
     url: UrlText,
-    /// The types it is to be told of; every type if none is named.
+    /// The event types that it receives. If none is named, it receives every type.
     event_types: Option<Vec<Name>>,
-    /// What its events are signed with, 16 to 255 characters; without it one is made.
+    /// The secret that signs its events, 16 to 255 characters. If it is left out, a secret is generated.
     secret: Option<Name>,
     idempotency_key: Option<Name>,
 }
@@ -37,7 +38,7 @@ pub(crate) struct CreateWebhookEndpointInput {
 pub(crate) struct UpdateWebhookEndpointInput {
     id: ID,
     url: Option<UrlText>,
-    /// The types it is to be told of from now on; an empty list means every type.
+    /// The event types that it receives from now on. An empty list means every type.
     event_types: Option<Vec<Name>>,
     idempotency_key: Option<Name>,
 }
@@ -51,9 +52,9 @@ pub(crate) struct DeleteWebhookEndpointInput {
 #[derive(InputObject, Serialize)]
 pub(crate) struct RotateWebhookEndpointSecretInput {
     id: ID,
-    /// The new secret, 16 to 255 characters; without it one is made.
+    /// The new secret, 16 to 255 characters. If it is left out, a secret is generated.
     secret: Option<Name>,
-    /// For how many seconds events are signed with the secret before, too: 86400 if nothing is said, 30 days at most.
+    /// For how many seconds events are signed with the old secret, too. The default is 86400, the maximum 30 days.
     overlap_seconds: Option<i32>,
     idempotency_key: Option<Name>,
 }
@@ -63,14 +64,14 @@ pub(crate) struct TestWebhookEndpointInput {
     id: ID,
 }
 
-/// At least one member but `tenantId` and `idempotencyKey` is given; what meets all that are given is sent again.
+/// At least one member besides `tenantId` and `idempotencyKey` must be given. The deliveries that match all given members are sent again.
 #[derive(InputObject, Serialize)]
 pub(crate) struct ResendWebhookEventsInput {
     delivery_ids: Option<Vec<Name>>,
     event_ids: Option<Vec<Name>>,
-    /// If no state is named here and no id: what was given up, and what is in quarantine.
+    /// If neither a state nor an id is named, deliveries that were given up or are in quarantine are sent again.
     filter: Option<WebhookDeliveryFilter>,
-    /// Only what goes to this tenant; for the operator, who otherwise means all.
+    /// Only deliveries to this tenant. The operator may leave it out to select all tenants.
     tenant_id: Option<ID>,
     idempotency_key: Option<Name>,
 }
@@ -78,7 +79,7 @@ pub(crate) struct ResendWebhookEventsInput {
 #[derive(SimpleObject)]
 pub(crate) struct CreateWebhookEndpointMutationResponse {
     webhook_endpoint: Option<WebhookEndpointNode>,
-    /// Told this once; null in the answer to a repetition.
+    /// Shown once; null in the answer to a repetition.
     secret: Option<String>,
 }
 
@@ -95,21 +96,21 @@ pub(crate) struct DeleteWebhookEndpointMutationResponse {
 #[derive(SimpleObject)]
 pub(crate) struct RotateWebhookEndpointSecretMutationResponse {
     webhook_endpoint: Option<WebhookEndpointNode>,
-    /// Told this once; null in the answer to a repetition.
+    /// Shown once; null in the answer to a repetition.
     secret: Option<String>,
 }
 
 #[derive(SimpleObject)]
 pub(crate) struct TestWebhookEndpointMutationResponse {
-    /// How the call went.
+    /// The result of the call.
     attempt: WebhookAttemptNode,
 }
 
 #[derive(SimpleObject)]
 pub(crate) struct ResendWebhookEventsMutationResponse {
-    /// So many deliveries are on their way again.
+    /// How many deliveries are sent again.
     count: u32,
-    /// Whether others are meant, too: then ask again.
+    /// Whether more deliveries match. If so, send the request again.
     has_more: bool,
 }
 
@@ -118,7 +119,7 @@ pub(crate) struct WebhookMutation;
 
 #[Object]
 impl WebhookMutation {
-    /// Has events sent to one more place.
+    /// Adds an endpoint, to which events are sent.
     async fn create_webhook_endpoint(
         &self,
         context: &Context<'_>,
@@ -144,7 +145,7 @@ impl WebhookMutation {
         Ok(CreateWebhookEndpointMutationResponse { webhook_endpoint: endpoint.map(Into::into), secret })
     }
 
-    /// Changes where an endpoint is and what it is told of.
+    /// Changes the URL and the event types of an endpoint.
     async fn update_webhook_endpoint(
         &self,
         context: &Context<'_>,
@@ -167,7 +168,7 @@ impl WebhookMutation {
         Ok(UpdateWebhookEndpointMutationResponse { webhook_endpoint: endpoint.map(Into::into) })
     }
 
-    /// Sends no more events to an endpoint.
+    /// Deletes an endpoint. No more events are sent to it.
     async fn delete_webhook_endpoint(
         &self,
         context: &Context<'_>,
@@ -182,7 +183,7 @@ impl WebhookMutation {
         Ok(DeleteWebhookEndpointMutationResponse { success: true })
     }
 
-    /// Signs an endpoint's events with another secret, and for a while with the one before, too.
+    /// Signs an endpoint's events with a new secret. For a while they are signed with the old secret, too.
     async fn rotate_webhook_endpoint_secret(
         &self,
         context: &Context<'_>,
@@ -219,7 +220,7 @@ impl WebhookMutation {
         Ok(TestWebhookEndpointMutationResponse { attempt: attempt.into() })
     }
 
-    /// Sends events again: single ones, or all that a filter names, at most 500 at once.
+    /// Sends events again: the named ones, or all that match a filter. One request sends 500 at most.
     async fn resend_webhook_events(
         &self,
         context: &Context<'_>,

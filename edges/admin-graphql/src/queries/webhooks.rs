@@ -1,4 +1,5 @@
 //! Deliveries of events, and the endpoints that receive them.
+//! Changing them is in `mutations`.
 
 use async_graphql::{Context, Object, Result};
 
@@ -13,7 +14,7 @@ pub(crate) struct WebhooksQuery;
 
 #[Object]
 impl WebhooksQuery {
-    /// Deliveries of events. A tenant sees those that go to itself.
+    /// Deliveries of events. A tenant sees the deliveries to itself.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a list")]
     async fn webhook_deliveries(
         &self,
@@ -43,7 +44,7 @@ impl WebhooksQuery {
         .await
     }
 
-    /// Where the caller, or for the operator the tenant named, has events sent; the default endpoint first.
+    /// The endpoints of the caller, or of the named tenant if the caller is the operator. The default endpoint is first.
     async fn webhook_endpoints(
         &self,
         context: &Context<'_>,

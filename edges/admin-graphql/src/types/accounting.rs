@@ -1,4 +1,5 @@
 //! Transfers in the ledger.
+//! Finding them is in `queries`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Amounts.
+//! The number in it is a scalar; see `scalars`.
 
 use async_graphql::{InputObject, SimpleObject};
 use money::{Asset, AssetAmount};

@@ -1,4 +1,5 @@
 //! Assets and fees.
+//! Changing them is in `mutations`.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use payments_model::{Fee, FeeKind, TenantAsset};

@@ -1,4 +1,5 @@
 //! Incoming payments.
+//! Changing them is in `mutations`.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use ledger::AccountId;

@@ -1,4 +1,5 @@
 //! Members that several types share, and a type that no field returns. Clients have generated code for all of them.
+//! The types that implement them are in their own files.
 
 use async_graphql::{Enum, ID, Interface};
 
@@ -16,7 +17,7 @@ use crate::scalars::JsonObject;
 /// Everything that has an identity.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID"), field(name = "created_at", ty = "String"))]
-#[expect(clippy::large_enum_variant, reason = "no value of it is ever made")]
+#[expect(clippy::large_enum_variant, reason = "the schema needs the type, and no value of it exists")]
 pub(crate) enum Model {
     AccountingTransfer(AccountingTransfer),
     Asset(AssetNode),
@@ -51,7 +52,7 @@ pub(crate) enum BasePayment {
     Payment(PaymentNode),
 }
 
-/// What was said of liquidity before errors had codes.
+/// The answer of liquidity mutations before errors had codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(rename_items = "PascalCase")]
 pub(crate) enum LiquidityError {

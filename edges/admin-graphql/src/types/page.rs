@@ -1,4 +1,5 @@
 //! Pages of lists: arguments, page info, and connections.
+//! The queries behind them are in the stores.
 
 use async_graphql::{Enum, InputObject, SimpleObject};
 use payments_model::page::{PageArguments, PageError, PageRequest};

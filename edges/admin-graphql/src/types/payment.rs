@@ -1,4 +1,5 @@
 //! Incoming and outgoing payments in one list.
+//! The two kinds are in `incoming_payment` and `outgoing_payment`.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use payments_store::{AnyPayment, PaymentKind};

@@ -1,4 +1,5 @@
 //! Peers.
+//! Changing them is in `mutations`.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use clock::Timestamp;

@@ -1,4 +1,5 @@
 //! Quotes.
+//! Making one is in `mutations`.
 
 use async_graphql::{ID, Object};
 use payments_model::Quote;
@@ -58,7 +59,7 @@ impl QuoteNode {
     }
 
     /// For people: payments are computed with the exact ratio.
-    #[expect(clippy::cast_precision_loss, reason = "the schema shows a Float; nothing is computed with it")]
+    #[expect(clippy::cast_precision_loss, reason = "the schema shows a Float; it is not used in calculations")]
     async fn estimated_exchange_rate(&self) -> Option<f64> {
         let rate = self.0.estimated_rate;
         Some(rate.numerator() as f64 / rate.denominator() as f64)

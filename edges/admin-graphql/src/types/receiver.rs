@@ -1,4 +1,5 @@
 //! Receivers: incoming payments at this or another institution, as their payer sees them.
+//! Incoming payments with all their fields are in `incoming_payment`.
 
 use async_graphql::Object;
 use payments_model::Receiver;

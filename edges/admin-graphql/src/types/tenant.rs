@@ -1,4 +1,5 @@
 //! Tenants and their settings.
+//! Changing them is in `mutations`.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use payments_model::tenant::{Setting, SettingKey};

@@ -1,4 +1,5 @@
 //! Wallet addresses, their keys and properties.
+//! Changing them is in `mutations`.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use payments::administration as admin;

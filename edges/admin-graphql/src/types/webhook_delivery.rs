@@ -1,4 +1,5 @@
 //! Deliveries of events, and their attempts. Not in the schema of Rafiki 2.4.
+//! The events themselves are in `webhook_event`.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use clock::Timestamp;
@@ -37,13 +38,13 @@ connection!(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[graphql(name = "WebhookDeliveryState")]
 pub(crate) enum DeliveryStateName {
-    /// It will be tried, perhaps again.
+    /// An attempt is due, the first or another one.
     Pending,
-    /// It was answered with 200.
+    /// The recipient answered 200.
     Delivered,
-    /// It fails while its recipient takes others. It is still tried, and holds up nothing.
+    /// It fails while its recipient accepts others. It is still tried, and later events do not wait for it.
     Quarantined,
-    /// It was tried as often as allowed.
+    /// It has no attempts left.
     Exhausted,
 }
 
@@ -76,28 +77,32 @@ pub(crate) enum WebhookRecipient {
     PointOfSaleService,
 }
 
-/// Which deliveries are meant. What is left out restricts nothing.
+/// Selects deliveries. A member that is left out does not restrict the selection.
 #[derive(Clone, Debug, Default, InputObject, Serialize)]
 pub(crate) struct WebhookDeliveryFilter {
-    /// In one of these states.
+    /// Deliveries in one of these states.
     states: Option<Vec<DeliveryStateName>>,
-    /// Of events of these types.
+    /// Deliveries of events of these types.
     types: Option<Vec<Name>>,
-    /// To this endpoint.
+    /// Deliveries to this endpoint.
     endpoint_id: Option<Name>,
-    /// Recorded at this time or later.
+    /// Deliveries of events about the payment, wallet address, asset or peer with this id.
+    subject_id: Option<Name>,
+    /// Deliveries that were recorded at this time or later.
     from: Option<Name>,
-    /// Recorded before this time.
+    /// Deliveries that were recorded before this time.
     to: Option<Name>,
 }
 
 impl WebhookDeliveryFilter {
     pub(crate) fn read(self) -> Result<DeliveryFilter, Refusal> {
         let no_endpoint = |_| Refusal::new("unknown webhook endpoint", Code::NotFound);
+        let no_id = |_| Refusal::new("the id of a subject must be a UUID", Code::BadUserInput);
         Ok(DeliveryFilter {
             states: self.states.unwrap_or_default().into_iter().map(Into::into).collect(),
             types: self.types.unwrap_or_default().into_iter().map(Name::into_string).collect(),
             endpoint: self.endpoint_id.map(|id| id.parse().map_err(no_endpoint)).transpose()?,
+            subject: self.subject_id.map(|id| id.parse().map_err(no_id)).transpose()?,
             from: self.from.as_deref().map(instant).transpose()?,
             to: self.to.as_deref().map(instant).transpose()?,
             ..DeliveryFilter::default()
@@ -120,7 +125,7 @@ impl WebhookDeliveryNode {
         self.0.event_id.to_string().into()
     }
 
-    /// The event, as the recipient is told of it.
+    /// The event, as it is sent to the recipient.
     async fn event(&self, context: &Context<'_>) -> Result<Option<WebhookEventNode>> {
         let everything = Call::of(context)?.store().every_tenant();
         let event = everything.webhook_event(self.0.event_id).await.map_err(Refusal::from)?;
@@ -135,12 +140,12 @@ impl WebhookDeliveryNode {
         }
     }
 
-    /// The tenant that is told.
+    /// The tenant that receives it.
     async fn tenant_id(&self) -> Option<ID> {
         self.0.recipient.tenant().map(|tenant| tenant.to_string().into())
     }
 
-    /// The endpoint it goes to. A tenant's default one has the tenant's id.
+    /// The endpoint to which it is sent. The id of a tenant's default endpoint is the tenant's id.
     async fn endpoint_id(&self) -> Option<ID> {
         match self.0.recipient {
             Recipient::Tenant(tenant) => Some(tenant.to_string().into()),
@@ -153,7 +158,7 @@ impl WebhookDeliveryNode {
         self.0.state.into()
     }
 
-    /// How often it was tried.
+    /// The number of attempts so far.
     async fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -168,7 +173,7 @@ impl WebhookDeliveryNode {
         self.0.reason.as_deref()
     }
 
-    /// When it is tried next, if it waits for that.
+    /// When the next attempt is due, if there is one.
     async fn next_attempt_at(&self) -> Option<String> {
         let waits = self.0.state.is_under_way();
         self.0.due_at.filter(|_| waits).map(|at| at.to_string())
@@ -182,7 +187,7 @@ impl WebhookDeliveryNode {
         self.0.updated_at.to_string()
     }
 
-    /// Every attempt that is still kept, oldest first.
+    /// The attempts that are still stored, oldest first.
     async fn history(&self, context: &Context<'_>) -> Result<Vec<WebhookAttemptNode>> {
         let found = Call::of(context)?.reach().webhook_attempts(&[self.0.id]).await.map_err(Refusal::from)?;
         Ok(found.into_iter().map(|(_, attempt)| attempt.into()).collect())
@@ -192,7 +197,7 @@ impl WebhookDeliveryNode {
 #[derive(SimpleObject)]
 #[graphql(name = "WebhookAttempt")]
 pub(crate) struct WebhookAttemptNode {
-    /// Which attempt it was, from 1.
+    /// The number of the attempt, from 1.
     number: u32,
     began_at: String,
     duration_ms: u32,
@@ -200,7 +205,7 @@ pub(crate) struct WebhookAttemptNode {
     status_code: Option<u16>,
     /// The first 1024 octets of the answer's body.
     body: Option<String>,
-    /// Why it did not succeed; null if it was answered with 200.
+    /// Why it did not succeed; null if the answer was 200.
     error: Option<String>,
 }
 

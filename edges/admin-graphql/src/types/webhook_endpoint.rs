@@ -16,7 +16,7 @@ impl From<WebhookEndpoint> for WebhookEndpointNode {
 
 #[Object(name = "WebhookEndpoint")]
 impl WebhookEndpointNode {
-    /// That of the tenant for its default endpoint.
+    /// The id of the endpoint. For the default endpoint it is the tenant's id.
     async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
@@ -25,7 +25,7 @@ impl WebhookEndpointNode {
         self.0.tenant_id.to_string().into()
     }
 
-    /// Whether it is where the tenant's setting WEBHOOK_URL says, or else that of the instance.
+    /// Whether its URL is the tenant's setting WEBHOOK_URL, or the instance's URL if the tenant has none.
     async fn is_default(&self) -> bool {
         self.0.is_default()
     }
@@ -38,17 +38,17 @@ impl WebhookEndpointNode {
         }
     }
 
-    /// The types it is told of; every type if the list is empty.
+    /// The event types that it receives. If the list is empty, it receives every type.
     async fn event_types(&self) -> Vec<&'static str> {
         self.0.event_types.iter().map(|kind| kind.as_str()).collect()
     }
 
-    /// Whether its events are signed with a secret of its own, and not with that of the instance.
+    /// Whether its events are signed with its own secret. Otherwise the instance's secret is used.
     async fn has_own_secret(&self) -> bool {
         self.0.secrets.current.is_some()
     }
 
-    /// Until when events are signed with the secret before, too.
+    /// Until this time events are signed with the old secret, too.
     async fn previous_secret_until(&self) -> Option<String> {
         self.0.secrets.previous.as_ref().map(|previous| previous.until.to_string())
     }

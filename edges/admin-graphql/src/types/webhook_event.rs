@@ -1,4 +1,5 @@
 //! Events, as they were recorded.
+//! Their deliveries are in `webhook_delivery`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use payments_model::WebhookEvent;

@@ -1,4 +1,5 @@
 //! A backend with one institution and its Admin API, and a client that signs.
+//! It tests nothing itself.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Assets, fees, peers, wallet addresses and settings.
+//! Payments are in `payments` and `flows`.
 
 use clock::Clock;
 use database::sea_orm::ConnectionTrait;

@@ -1,4 +1,5 @@
 //! The page for developers: where it is served, and that its signed requests are accepted.
+//! Signatures in general are tested in `gate`.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
 //! Which requests are accepted: signatures, replays, malformed and oversized requests.
+//! Rights of signed callers are in `matrix`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,7 +197,7 @@ fn an_invalid_document_is_refused_without_giving_the_schema_away() {
 }
 
 #[test]
-fn what_is_wrong_with_a_document_is_told_in_the_words_of_the_original() {
+fn faults_of_a_document_are_reported_in_the_words_of_the_original() {
     with_bench(async |bench| {
         let two = "query A { whoami { id } } query B { whoami { id } }";
         let (validation, operation, input) =
@@ -267,7 +268,7 @@ fn what_is_wrong_with_a_document_is_told_in_the_words_of_the_original() {
 }
 
 #[test]
-fn a_persisted_query_that_nobody_knows_is_to_be_sent_in_full() {
+fn an_unknown_persisted_query_must_be_sent_in_full() {
     with_bench(async |bench| {
         let hash = "e63c4dae69ca5d7c8b05f03b3d9e5d0b2e6dd8a3c7a3bb1e9d5e3b3f2a9c8d71";
         let by_hash =

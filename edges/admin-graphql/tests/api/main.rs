@@ -1,4 +1,5 @@
 //! The Admin API over a real store: permissions, refusals and whole flows.
+//! The rules behind it are tested in `services/payments`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

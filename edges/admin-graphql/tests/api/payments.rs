@@ -1,4 +1,5 @@
 //! Payments of both kinds in one list, and events that are requested before a worker announces them.
+//! Whole payments are in `flows`.
 
 use std::time::Duration;
 

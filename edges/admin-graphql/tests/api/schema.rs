@@ -1,4 +1,5 @@
 //! The schema, compared with the published one and the listed additions, and with the introspection query of tools.
+//! What the fields answer is in the files beside it.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
 //! Tenants are created, changed and deleted.
+//! What tenants may reach is in `matrix`.
 
 use axum::http::StatusCode;
 use payments_model::TenantId;

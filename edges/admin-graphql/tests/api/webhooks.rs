@@ -1,4 +1,5 @@
 //! Endpoints, deliveries and sending again, with the permissions of each caller.
+//! Sending itself is tested in `services/webhooks`.
 
 use serde_json::{Value, json};
 use testkit::on_each_database;
@@ -82,7 +83,7 @@ on_each_database! {
         }
     }
 
-    async fn deliveries_are_seen_and_sent_again_by_who_is_told(database) {
+    async fn recipients_see_their_deliveries_and_may_send_them_again(database) {
         let bench = Bench::open(database).await;
         let create_asset = "createAsset: CreateAssetInput { asset { id } }";
         let asset = bench.mutate(OPERATOR, create_asset, json!({ "code": "USD", "scale": 2 })).await;
@@ -90,7 +91,8 @@ on_each_database! {
         let address = json!({ "assetId": asset["asset"]["id"], "address": "ann" });
         let address = bench.mutate(OPERATOR, create_address, address).await;
         let create_payment = "createIncomingPayment: CreateIncomingPaymentInput { payment { id } }";
-        bench.mutate(OPERATOR, create_payment, json!({ "walletAddressId": address["walletAddress"]["id"] })).await;
+        let payment = json!({ "walletAddressId": address["walletAddress"]["id"] });
+        let payment = bench.mutate(OPERATOR, create_payment, payment).await;
 
         let seen = deliveries(&bench, OPERATOR, json!({ "states": ["PENDING"], "types": ["incoming_payment.created"] })).await;
         assert_eq!(seen.len(), 1, "{seen:?}");
@@ -99,6 +101,8 @@ on_each_database! {
             "endpointId": OPERATOR, "tenantId": OPERATOR, "recipient": "TENANT",
             "event": { "type": "incoming_payment.created" }, "history": [] });
         assert_eq!(*delivery, expected);
+        assert_eq!(deliveries(&bench, OPERATOR, json!({ "subjectId": payment["payment"]["id"] })).await, seen);
+        assert_eq!(deliveries(&bench, OPERATOR, json!({ "subjectId": delivery["id"] })).await, Vec::<Value>::new());
         assert_eq!(deliveries(&bench, TENANT, json!({})).await, Vec::<Value>::new());
         assert_eq!(deliveries(&bench, OPERATOR, json!({ "states": ["EXHAUSTED"] })).await, Vec::<Value>::new());
         assert_eq!(deliveries(&bench, OPERATOR, json!({ "to": "2020-01-01T00:00:00Z" })).await, Vec::<Value>::new());
@@ -123,6 +127,7 @@ on_each_database! {
             json!({ "deliveryIds": [] }),
             json!({ "deliveryIds": ["x"] }),
             json!({ "filter": { "from": "yesterday" } }),
+            json!({ "filter": { "subjectId": "x" } }),
         ] {
             assert_eq!(bench.refused(OPERATOR, RESEND, bad.clone()).await.1, "BAD_USER_INPUT", "{bad}");
         }

@@ -38,7 +38,7 @@ pub(crate) async fn authenticate(
     match requests.accept(signature, tenant.id.as_uuid(), secrets.map(String::as_str), body).await {
         Ok(()) => Ok(auth.scope_of(&tenant)),
         Err(NotAccepted::Cache(error)) => {
-            tracing::error!(%error, "used signatures cannot be remembered");
+            tracing::error!(%error, "used signatures cannot be stored");
             Err(Unauthenticated::Unavailable)
         }
         Err(why) => {

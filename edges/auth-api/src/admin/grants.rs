@@ -1,4 +1,5 @@
 //! The queries and the mutation.
+//! How grants are shown is in `types`.
 
 use async_graphql::{Context, Error, ErrorExtensions, ID, Object, Result};
 use auth::{Auth, Page, RevokeGrantError, Scope, StoreError};

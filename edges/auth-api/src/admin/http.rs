@@ -1,4 +1,5 @@
 //! The path of the Admin API: one signed POST, one answer.
+//! The signature is checked in `authentication`.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

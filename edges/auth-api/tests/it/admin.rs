@@ -1,4 +1,5 @@
 //! The Admin GraphQL API.
+//! Its signatures are tested in `admin-signature` and `idempotency`.
 
 use clock::Clock;
 use http::{HeaderMap, HeaderValue};

@@ -1,4 +1,5 @@
 //! `POST` and `DELETE /continue/{id}`.
+//! The first request for a grant is in `grants`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! `POST /{tenant}`.
+//! What follows is in `interaction` and `continuation`.
 
 use serde_json::{Value, json};
 use testkit::on_each_database;

@@ -1,4 +1,5 @@
 //! A server on a new database, a client that signs, and a browser that keeps cookies.
+//! It tests nothing itself.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth::{Auth, AuthSettings, ClientDirectory, NoSuchClient, Retention, TenantData};
+use auth::{Auth, AuthSettings, ClientDirectory, GrantEvents, NoSuchClient, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers, routers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
@@ -60,6 +61,7 @@ impl ClientDirectory for Published {
 pub(crate) struct Server {
     pub(crate) auth: Auth,
     pub(crate) routers: Routers,
+    pub(crate) store: AuthStore,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) client: Signer,
     pub(crate) stranger: Signer,
@@ -161,7 +163,7 @@ impl Server {
         adjust(&mut settings, &mut api);
         let auth = Auth::open(
             settings,
-            store,
+            store.clone(),
             Arc::<ManualClock>::clone(&clock),
             Arc::new(SeededEntropy::new(seed)),
             Arc::new(Published(published.collect())),
@@ -169,7 +171,7 @@ impl Server {
             limiter,
         );
         let auth = auth.await.unwrap();
-        Self { routers: routers(auth.clone(), api), auth, clock, client, stranger, _database: kept }
+        Self { routers: routers(auth.clone(), api), auth, store, clock, client, stranger, _database: kept }
     }
 
     pub(crate) fn wait(&self, seconds: u64) {
@@ -442,6 +444,7 @@ fn settings() -> AuthSettings {
         grant_requests_per_client: Rate::per_minute("grants-of-client", 0),
         continuations_per_client: Rate::per_minute("continuations-of-client", 0),
         provider_secrets_from_new_sources: Rate::per_minute("idp-secrets", 0),
+        grant_events: GrantEvents::Unrecorded,
         retention: Retention { tokens: Duration::from_hours(720), unissued_grants: Duration::from_hours(720) },
     }
 }

@@ -1,4 +1,5 @@
 //! The requests of the owner: start, choice, finish.
+//! The client's requests are in `grants` and `continuation`.
 
 use gnap::hash::InteractionHash;
 use serde_json::{Value, json};
@@ -83,7 +84,7 @@ on_each_database! {
         assert_eq!(gone, refused(404, "invalid_continuation", "grant not found"));
     }
 
-    async fn without_a_choice_the_client_is_told_so(database) {
+    async fn without_a_choice_the_client_gets_an_error(database) {
         let server = Server::on(database).await;
         let grant = server.outgoing_grant().await;
         let interaction = Interaction::of(&grant);
@@ -125,7 +126,7 @@ on_each_database! {
         }
     }
 
-    async fn an_expired_interaction_is_over_for_everybody(database) {
+    async fn an_expired_interaction_is_over_for_every_caller(database) {
         let server = Server::on(database).await;
         let grant = server.outgoing_grant().await;
         let interaction = Interaction::of(&grant);
@@ -204,7 +205,7 @@ on_each_database! {
         assert_eq!((other.0, other.1.as_str()), (400, "invalid_request"));
     }
 
-    async fn unknown_interactions_are_refused_whatever_their_id_looks_like(database) {
+    async fn unknown_interactions_are_refused_with_any_form_of_id(database) {
         let server = Server::on(database).await;
         let grant = server.outgoing_grant().await;
         let known = Interaction::of(&grant);

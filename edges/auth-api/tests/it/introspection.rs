@@ -1,4 +1,5 @@
 //! `POST /` of the introspection listener.
+//! Rotation and revocation are in `tokens`.
 
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
@@ -7,7 +8,7 @@ use testkit::on_each_database;
 use crate::harness::{ALICE, CLIENT, OPERATOR, Server, call};
 
 on_each_database! {
-    async fn the_rights_that_cover_the_requirement_are_told(database) {
+    async fn the_rights_that_cover_the_requirement_are_returned(database) {
         let server = Server::on(database).await;
         let grant = server.incoming_grant().await;
         let token = &grant["access_token"]["value"];

@@ -1,8 +1,10 @@
 //! The listeners, as clients, browsers, identity providers, resource servers and the backend use them.
+//! The rules behind them are tested in `auth-model`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 mod admin;
 mod continuation;
+mod grant_events;
 mod grants;
 mod harness;
 mod hostile;

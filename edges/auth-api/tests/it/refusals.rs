@@ -1,4 +1,5 @@
 //! Refusals of every listener that come before all other checks.
+//! Refusals of one operation are in its own file.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -147,7 +148,7 @@ on_each_database! {
         }
     }
 
-    async fn health_is_told_on_every_listener(database) {
+    async fn every_listener_reports_its_health(database) {
         let server = Server::on(database).await;
         let routers = &server.routers;
         for router in [&routers.auth, &routers.interaction, &routers.introspection, &routers.service, &routers.admin] {

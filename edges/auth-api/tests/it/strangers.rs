@@ -1,4 +1,5 @@
 //! Unknown clients: their rights and their rate limits, for secrets, browsers, floods and large documents.
+//! Malformed texts are in `hostile`.
 
 use std::net::Ipv4Addr;
 
@@ -134,6 +135,24 @@ on_each_database! {
         assert_eq!(server.idp_from(moved, &grant, "accept", IDP_SECRET).await.status, 202);
     }
 
+    async fn a_provider_that_comes_again_within_its_month_stays_known(database) {
+        let server = Server::with(database, |settings| {
+            settings.provider_secrets_from_new_sources = Rate::per_minute("idp-secrets", 5);
+        }).await;
+        let provider = Ipv4Addr::new(192, 0, 2, 1);
+        // After 30 days without a success it is new again.
+        for (days, status) in [(0, 200), (20, 200), (20, 200), (20, 200), (31, 429)] {
+            server.wait(days * 86_400);
+            let grant = server.outgoing_grant().await;
+            if days > 0 {
+                let guesses = (1..=5).map(|n| server.idp_from(Ipv4Addr::new(203, 0, 113, n), &grant, "details", "guess"));
+                assert!(join_all(guesses).await.iter().all(|answer| answer.status == 401));
+            }
+            let answer = server.idp_from(provider, &grant, "details", IDP_SECRET).await;
+            assert_eq!(answer.status, status, "after {days} days");
+        }
+    }
+
     async fn grants_of_one_address_are_continued_no_more_often_than_the_limit_says(database) {
         let server = Server::with_api(database, |_, api| api.continuations = Rate::per_minute("continuations", 2)).await;
         let grant = server.request(&polled()).await.json();
@@ -224,7 +243,7 @@ on_each_database! {
         assert_eq!(others.status, 200);
     }
 
-    async fn who_looks_for_interactions_is_soon_told_nothing(database) {
+    async fn guesses_of_interactions_are_soon_refused(database) {
         let server = Server::with_api(database, |_, api| api.failures = Rate::per_minute("failures", 3)).await;
         let grant = server.outgoing_grant().await;
         let known = Interaction::of(&grant);
@@ -269,7 +288,7 @@ on_each_database! {
         }
     }
 
-    async fn the_operator_is_known_by_its_id_whatever_secret_others_have(database) {
+    async fn the_operator_is_known_by_its_id_even_if_others_have_its_secret(database) {
         let server = Server::on(database).await;
         let sent = || headers(&[("content-type", "application/json")]);
         let tell = async |method: &str, path: &str, body: Value| {

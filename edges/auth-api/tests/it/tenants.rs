@@ -1,4 +1,5 @@
 //! `/tenant` of the service listener.
+//! The backend's side is tested in `services/payments`.
 
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};

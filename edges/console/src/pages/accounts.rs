@@ -3,18 +3,24 @@
 //! Balances come from the instance. Sums are over the lines shown.
 
 use admin_client::{AccountView, TransferView};
+use clock::Timestamp;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
-use crate::view::{Action, Block, Cell, Empty, Page, Sides, Table, Tone, short};
+use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sides, Sieve, Table, Tone, facts, short};
+
+/// The lines of each side that are shown.
+const LINES: u32 = 100;
+/// The lines of each side that are read for an instant in the past.
+const LINES_MAX: u32 = 1000;
 
 /// `GET /ledger`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     if let Some(id) = ctx.asked("id") {
         return Ok(match Uuid::parse_str(id) {
             Ok(id) => Answer::Go { to: format!("/ledger/{id}"), said: None },
-            Err(_) => return Err(Problem::Invalid("This is no account id.")),
+            Err(_) => return Err(Problem::Invalid("This is not an account id.")),
         });
     }
 
@@ -29,7 +35,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         ["Asset", "Liquidity>", "Tenant"],
         empty(
             "No assets found.",
-            "The account of an asset holds what peers and payments are converted with.",
+            "The account of an asset holds the money with which payments between assets are converted.",
             "/assets/create",
             "Add asset",
         ),
@@ -74,7 +80,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "ledger",
         kind: "Ledger",
-        lead: Some("Every movement has two sides. Each account is named by the id of what it belongs to."),
+        lead: Some("Every movement has two sides. An account has the id of the object to which it belongs."),
         main: vec![
             find,
             Block::Table { title: Some("Assets"), table: of_assets },
@@ -87,16 +93,35 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
 
 /// `GET /ledger/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
-    let id = ctx.id("This is no account id.")?;
+    let id = ctx.id("This is not an account id.")?;
     let admin = ctx.admin();
-    let (account, owner) = futures::join!(admin.account_view(id, 100), owner(&ctx, id));
+    let moment = moment(&ctx)?;
+    // The latest lines are needed up to the moment, so more are read for one in the past.
+    let lines = if moment.is_some() { LINES_MAX } else { LINES };
+    let (account, owner) = futures::join!(admin.account_view(id, lines), owner(&ctx, id));
     let (account, owner) = (account?, owner?);
     let (code, scale) = owner.as_ref().map_or(("", 0), |owner| (owner.code.as_str(), owner.scale));
     let mut main = Vec::new();
     if owner.is_none() {
-        let text = "What this account belongs to is not known here, so amounts are in its smallest unit.";
+        let text = "The owner of this account is not known here, so amounts are in the smallest unit.";
         main.push(Block::Note { tone: Tone::Info, text: ctx.words().t(text).to_owned() });
     }
+    main.push(Block::Sieve(moment_field(&ctx, moment)));
+    let held = owner.as_ref().and_then(|owner| owner.held);
+    let account = match moment {
+        None => account,
+        Some(at) => {
+            let then = balance_at(&account, held, at, lines)
+                .map_or(Cell::Absent("Unknown"), |then| Cell::money(then, code, scale));
+            let then = facts([
+                ("At", Cell::Time(at)),
+                ("Balance then", then),
+                ("Balance now", Cell::money_or(held, code, scale)),
+            ]);
+            main.push(Block::Facts { title: "Balance at an instant", facts: then, actions: Vec::new() });
+            until(account, at)
+        }
+    };
     main.push(block(&account, code, scale));
     Ok(Page {
         place: "ledger",
@@ -105,11 +130,79 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         back: Some(("Ledger", "/ledger".to_owned())),
         amount: owner.as_ref().and_then(|owner| owner.held.map(|held| crate::view::Money::new(held, code, scale))),
         id: Some(id.to_string()),
-        actions: owner.map(|owner| vec![Action::other(owner.href, "Open what it belongs to")]).unwrap_or_default(),
+        actions: owner.map(|owner| vec![Action::other(owner.href, "Open its owner")]).unwrap_or_default(),
         main,
         ..Page::default()
     }
     .into())
+}
+
+/// The instant in the address: `2026-11-26T20:00` in UTC, as date fields write it, or an instant with its zone.
+fn moment(ctx: &Ctx) -> Result<Option<Timestamp>, Problem> {
+    let Some(text) = ctx.asked("at") else { return Ok(None) };
+    let with_zone = ["", "Z", ":00Z"].map(|end| format!("{text}{end}"));
+    let read = with_zone.iter().find_map(|text| text.parse().ok());
+    read.map(Some).ok_or(Problem::Invalid("Write the instant like 2026-11-26T20:00, in UTC."))
+}
+
+fn moment_field(ctx: &Ctx, moment: Option<Timestamp>) -> Sieve {
+    let without = ctx.here_with(&[("at", "")], &[]);
+    let asked = ctx.asked("at").unwrap_or_default();
+    let chosen = moment.map(|_| ("At (UTC)", asked.to_owned(), without)).into_iter().collect();
+    let field = Field::new("at", "Balance at (UTC)", Input::Instant).value(asked);
+    Sieve { chosen, fields: vec![field], kept: Vec::new() }
+}
+
+/// The balance at a past instant: the balance now without the lines after it. `None` if it cannot be told, because
+/// lines after the instant may not be among those that were read.
+///
+/// A withdrawal that was decided later counts from its beginning, because a line says only when it was made.
+fn balance_at(account: &AccountView, held: Option<u64>, at: Timestamp, limit: u32) -> Option<u64> {
+    let held = held?;
+    if !reaches(account, at, limit) && !is_whole(account, held, limit) {
+        return None;
+    }
+    let (debits, credits) = sums(account, |line| line.created_at > at);
+    u64::try_from(u128::from(held).checked_add(debits)?.checked_sub(credits)?).ok()
+}
+
+fn is_full(lines: &[TransferView], limit: u32) -> bool {
+    lines.len() >= limit as usize
+}
+
+/// Whether no line after the instant is missing.
+///
+/// A full side was cut, so it goes back to its oldest line. The API looks at the newest movements of both sides and
+/// drops voided ones, so a side that is not full goes back at least to the oldest line of both.
+fn reaches(account: &AccountView, at: Timestamp, limit: u32) -> bool {
+    let both = account.debits.iter().chain(&account.credits).map(|line| line.created_at).min();
+    [&account.debits, &account.credits].into_iter().all(|lines| {
+        let oldest = if is_full(lines, limit) { lines.iter().map(|line| line.created_at).min() } else { both };
+        oldest.is_some_and(|oldest| oldest <= at)
+    })
+}
+
+/// Whether the lines are all that there are: no side was cut, and they add up to the balance now.
+fn is_whole(account: &AccountView, held: u64, limit: u32) -> bool {
+    let (debits, credits) = sums(account, |_| true);
+    let was_cut = is_full(&account.debits, limit) || is_full(&account.credits, limit);
+    !was_cut && credits.checked_sub(debits) == Some(u128::from(held))
+}
+
+/// The debits and credits that count for a balance: debits from their beginning, credits when they are posted.
+fn sums(account: &AccountView, wanted: impl Fn(&TransferView) -> bool) -> (u128, u128) {
+    let debits = account.debits.iter().filter(|line| wanted(line) && line.state != "VOIDED");
+    let credits = account.credits.iter().filter(|line| wanted(line) && line.state == "POSTED");
+    (debits.map(|line| u128::from(line.amount)).sum(), credits.map(|line| u128::from(line.amount)).sum())
+}
+
+/// The latest lines up to an instant. The oldest come first.
+fn until(account: AccountView, at: Timestamp) -> AccountView {
+    let kept = |mut lines: Vec<TransferView>| {
+        lines.retain(|line| line.created_at <= at);
+        lines.split_off(lines.len().saturating_sub(LINES as usize))
+    };
+    AccountView { debits: kept(account.debits), credits: kept(account.credits) }
 }
 
 /// The owner of an account.
@@ -196,5 +289,62 @@ fn kind(transfer: &TransferView) -> Cell {
         "PENDING" => Cell::Lines(vec![Cell::Word(word), Cell::state("Pending", Tone::Waiting)]),
         "VOIDED" => Cell::Lines(vec![Cell::Word(word), Cell::state("Voided", Tone::Quiet)]),
         _ => Cell::Word(word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(amount: u64, second: i64, state: &str) -> TransferView {
+        TransferView {
+            id: Uuid::nil(),
+            debit_account_id: Uuid::nil(),
+            credit_account_id: Uuid::nil(),
+            amount,
+            transfer_type: "TRANSFER".to_owned(),
+            state: state.to_owned(),
+            created_at: Timestamp::from_millis(second * 1000),
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn a_past_balance_is_the_balance_without_the_lines_since_or_unknown() {
+        let account = AccountView {
+            debits: vec![line(30, 5, "POSTED"), line(7, 4, "PENDING"), line(9, 4, "VOIDED"), line(20, 1, "POSTED")],
+            credits: vec![line(100, 3, "POSTED"), line(1, 3, "PENDING"), line(50, 0, "POSTED")],
+        };
+        // 150 in, 57 out: 93 now.
+        let at = |second: i64, limit| balance_at(&account, Some(93), Timestamp::from_millis(second * 1000), limit);
+        let then = [9, 4, 3, 2, 0].map(|second| at(second, 100));
+        assert_eq!(then, [Some(93), Some(123), Some(130), Some(30), Some(50)]);
+        assert_eq!(at(0, 4), None, "older lines may be missing");
+        assert_eq!(at(2, 4), Some(30), "those after the instant are all there");
+        assert_eq!(balance_at(&account, None, Timestamp::from_millis(0), 100), None);
+    }
+
+    #[test]
+    fn before_the_oldest_line_a_balance_is_told_only_if_the_lines_are_all_there_are() {
+        let account = AccountView {
+            debits: vec![line(20, 3, "POSTED"), line(7, 5, "PENDING")],
+            credits: vec![line(50, 2, "POSTED"), line(1, 4, "PENDING")],
+        };
+        let at = |held, second: i64| balance_at(&account, Some(held), Timestamp::from_millis(second * 1000), 100);
+        assert_eq!(at(23, 1), Some(0), "50 in and 27 out are the whole account");
+        assert_eq!(at(90, 1), None, "67 came from lines that are not here");
+        assert_eq!(at(90, 2), Some(117), "from the oldest line on nothing is missing");
+        let nothing = AccountView::default();
+        assert_eq!(balance_at(&nothing, Some(0), Timestamp::from_millis(0), 100), Some(0));
+        assert_eq!(balance_at(&nothing, Some(5), Timestamp::from_millis(0), 100), None);
+    }
+
+    #[test]
+    fn the_latest_hundred_lines_before_an_instant_are_kept() {
+        let lines: Vec<_> = (0..150).map(|second| line(1, second, "POSTED")).collect();
+        let account = AccountView { debits: lines.clone(), credits: lines[..30].to_vec() };
+        let kept = until(account, Timestamp::from_millis(119_000));
+        assert_eq!(kept.debits, lines[20..120]);
+        assert_eq!(kept.credits, lines[..30]);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let found = ctx.admin().assets_page(&ctx.page_request()?, None).await?;
     let empty = Empty {
         title: "No assets found.",
-        text: "An asset is what wallet addresses hold and peers are paid in, for example USD with two decimal places.",
+        text: "An asset is the currency of a wallet address or peer, for example USD with two decimal places.",
         action: Some(Action::main("/assets/create", "Add asset")),
     };
 
@@ -73,7 +73,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "assets",
         kind: "Assets",
-        lead: Some("What money is counted in, and what sending it costs."),
+        lead: Some("The currencies of this instance, and the fees for sending them."),
         actions: vec![Action::main("/assets/create", "Add asset"), Action::other("/export/assets", "Export CSV")],
         main: vec![Block::Table { title: None, table }],
         ..Page::default()
@@ -94,9 +94,9 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
             .value("2")
             .help("How many decimal places the smallest unit has. It cannot be changed later."),
         Field::new("withdrawalThreshold", "Withdrawal threshold", Input::Amount(String::new()))
-            .help("Web-monetization money below it waits. In units of the asset, for example 1.00."),
+            .help("Web-monetization money is paid out from this amount on. In units of the asset, for example 1.00."),
         Field::new("liquidityThreshold", "Liquidity threshold", Input::Amount(String::new()))
-            .help("Below it an event tells that liquidity is low."),
+            .help("Below this amount an event reports that liquidity is low."),
     ];
     fields.extend(choices::tenants(ctx).await?);
     let form = Form::new("General", "/assets/create", "Create asset")
@@ -163,10 +163,10 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
         .fields([
             Field::new("withdrawalThreshold", "Withdrawal threshold", unit())
                 .value(amount(asset.withdrawal_threshold))
-                .help("Web-monetization money below it waits. Leave empty for none."),
+                .help("Web-monetization money is paid out from this amount on. Leave empty for no threshold."),
             Field::new("liquidityThreshold", "Liquidity threshold", unit())
                 .value(amount(asset.liquidity_threshold))
-                .help("Below it an event tells that liquidity is low. Leave empty for none."),
+                .help("Below this amount an event reports that liquidity is low. Leave empty for no threshold."),
         ])
         .calls(Mutation::UpdateAsset);
 

@@ -49,8 +49,8 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let mine = |entry: &&Entry| ctx.session.is_operator() || entry.tenant == ctx.session.tenant_id;
 
     let empty = Empty {
-        title: "Nothing has been done yet.",
-        text: "Every sign-in and every change made in this console is written down here.",
+        title: "No change was made yet.",
+        text: "Every sign-in and every change in this console is recorded here.",
         action: None,
     };
 
@@ -70,12 +70,14 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         main.push(match audit.verify().await? {
             Chain::Whole { lines } => Block::Note {
                 tone: Tone::Done,
-                text: ctx.words().with("All {} lines are chained: none was changed or taken away.", &lines.to_string()),
+                text: ctx
+                    .words()
+                    .with("The chain of all {} lines is complete: no line was changed or removed.", &lines.to_string()),
             },
             Chain::Broken { line } => Block::Note {
                 tone: Tone::Failed,
                 text: ctx.words().with(
-                    "The chain is broken at line {}: it was changed, or one before it was taken away.",
+                    "The chain is broken at line {}: this line was changed, or a line before it was removed.",
                     &line.to_string(),
                 ),
             },
@@ -87,7 +89,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "audit",
         kind: "Audit log",
-        lead: Some("Who did what in this console, the newest first."),
+        lead: Some("The changes made in this console and the users who made them, newest first."),
         actions: if ctx.session.is_operator() { vec![export] } else { Vec::new() },
         main,
         ..Page::default()
@@ -98,7 +100,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 /// `GET /audit/export`
 pub(crate) async fn export(ctx: Ctx) -> Result<Answer, Problem> {
     if !ctx.session.is_operator() {
-        return Err(Problem::NotFound("Only the operator has the whole log."));
+        return Err(Problem::NotFound("Only the operator sees the whole log."));
     }
     let text = ctx.reader.console.audit().export().await?;
     let headers = [

@@ -25,7 +25,8 @@ pub(crate) async fn tenants(ctx: &Ctx) -> Result<Option<Field>, AdminError> {
             choices.push((tenant.id.to_string(), tenant.public_name.unwrap_or_else(|| tenant.id.to_string())));
         }
     }
-    Ok(Some(Field::new("tenantId", "Tenant", Input::Choice(choices)).required()))
+    let asked = ctx.asked("tenantId").unwrap_or_default();
+    Ok(Some(Field::new("tenantId", "Tenant", Input::Choice(choices)).required().value(asked)))
 }
 
 /// The assets that may be chosen. For an operator they are shown with their tenant.

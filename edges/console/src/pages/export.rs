@@ -13,7 +13,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::{payments, webhook_events};
+use crate::pages::{event_kinds, payments};
 
 /// The most pages of a hundred rows in one file.
 const PAGES_MAX: usize = 10_000;
@@ -86,7 +86,7 @@ pub(crate) async fn export(ctx: Ctx) -> Result<Answer, Problem> {
         admin: ctx.admin(),
         list,
         filter: if matches!(list, List::Payments) { payments::filter(&ctx)? } else { PaymentFilter::default() },
-        kinds: if matches!(list, List::WebhookEvents) { webhook_events::kinds(&ctx)? } else { Vec::new() },
+        kinds: if matches!(list, List::WebhookEvents) { event_kinds::kinds(&ctx)? } else { Vec::new() },
         csv,
         after: None,
         pages: 0,

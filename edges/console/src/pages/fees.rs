@@ -33,7 +33,7 @@ fn edit(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
     let kinds =
         vec![("SENDING".to_owned(), "Sending fee".to_owned()), ("RECEIVING".to_owned(), "Receiving fee".to_owned())];
     let form = Form::new("Set a fee", format!("{at}/fee"), "Set fee")
-        .intro("It holds for quotes made from now on. Earlier ones stay in the history.")
+        .intro("It applies to new quotes. Earlier fees stay in the history.")
         .fields([
             Field::new("type", "Kind", Input::Choice(kinds)).required(),
             Field::new("fixed", "Fixed fee", Input::Amount(asset.code.clone())).required().value(numbers::input(
@@ -67,7 +67,7 @@ fn edit(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
                     ("Fee", money(fee)),
                     ("Debited in all", money(fee.and_then(|fee| fee.checked_add(amount)))),
                 ]);
-                Block::Facts { title: "With the sending fee in force", facts: calculated, actions: Vec::new() }
+                Block::Facts { title: "With the current sending fee", facts: calculated, actions: Vec::new() }
             }
         });
     }
@@ -109,8 +109,7 @@ pub(crate) async fn history(ctx: Ctx) -> Result<Answer, Problem> {
     let found = ctx.admin().fees_page(asset.id, &ctx.page_request()?).await?;
     let found = found.ok_or(Problem::NotFound("Asset not found."))?;
 
-    let empty =
-        Empty { title: "No fees found.", text: "Fees that were set appear here, the newest first.", action: None };
+    let empty = Empty { title: "No fees found.", text: "Fees that were set appear here, newest first.", action: None };
     let rows = found.nodes.iter().map(|fee| {
         vec![
             Cell::text(fee.id.to_string()),

@@ -4,17 +4,26 @@
 
 use std::time::Duration;
 
-use admin_client::{Direction, PageRequest, PaymentFilter, PaymentView};
+use admin_client::{
+    AdminError, AssetView, DeliverySelection, DeliveryState, Direction, Listed, PageRequest, PaymentFilter,
+    PaymentView, PeerView,
+};
 use clock::Timestamp;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
-use crate::pages::{assets, charts, payments};
+use crate::pages::{assets, charts, forecast, payments};
 use crate::view::{Action, Block, Cell, Empty, Figure, Page, Table, Tone};
 
 /// A payment that waits this long needs attention.
 const STUCK: Duration = Duration::from_mins(10);
 const HOURS: usize = 24;
+/// An alarm is shown for so long.
+const ALARM_FOR: Duration = Duration::from_hours(7 * 24);
+/// The most accounts whose liquidity is shown here.
+const WATCHED: usize = 8;
+/// The latest movements of each side that forecasts are made from.
+const LINES: u32 = 50;
 
 /// `GET /`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
@@ -22,13 +31,20 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let all = PageRequest { first: Some(100), ..PageRequest::default() };
     let filter = PaymentFilter::default();
 
-    let (latest, events, assets, peers) = futures::join!(
+    let waiting = DeliverySelection {
+        states: ["PENDING", "QUARANTINED", "EXHAUSTED"].map(str::to_owned).to_vec(),
+        ..DeliverySelection::default()
+    };
+    let alarm = ["ledger.alarm".to_owned()];
+    let (latest, waiting, alarms, assets, peers) = futures::join!(
         admin.payments_page(&all, &filter, None),
-        admin.webhook_events_page(&all, &[], None),
+        admin.webhook_deliveries_page(&all, &waiting, None),
+        admin.webhook_events_page(&all, &alarm, None),
         admin.assets_page(&all, None),
         admin.peers_page(&all, None),
     );
-    let (latest, events, assets, peers) = (latest?.nodes, events?.nodes, assets?.nodes, peers?.nodes);
+    let (latest, assets, peers) = (latest?.nodes, assets?.nodes, peers?.nodes);
+    let (waiting, alarms) = (or_unknown(waiting)?, or_unknown(alarms)?);
     let now = ctx.reader.console.now();
     let words = ctx.words();
 
@@ -54,10 +70,16 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         .count();
     let low = (low_assets + low_peers) as u64;
 
-    let told = events.iter().filter(|event| now.saturating_since(event.created_at) < Duration::from_hours(24)).count();
-    let told_text = if told == 100 { "100+".to_owned() } else { told.to_string() };
+    let given_up = waiting.iter().flatten().filter(|delivery| delivery.state != DeliveryState::Pending).count() as u64;
+    let recent = |at| now.saturating_since(at) < ALARM_FOR;
+    let alarms = alarms.map(|all| all.iter().filter(|event| recent(event.created_at)).count() as u64);
     let of_hundred = Some(words.t("of the latest 100 payments").to_owned());
     let count = |value: u64| numbers::count(value, words);
+    let of_page = |count: Option<u64>| match count {
+        Some(100) => "100+".to_owned(),
+        Some(count) => numbers::count(count, words),
+        None => "–".to_owned(),
+    };
     let on_their_way = of_state("SENDING") + of_state("FUNDING") + of_state("PROCESSING");
 
     let figure = |label, value, note, tone, href: &str| Figure { label, value, note, tone, href: href.to_owned() };
@@ -85,13 +107,19 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
             "/liquidity",
         ),
         figure(
-            "Webhook events",
-            told_text,
-            Some(words.t("in the last 24 hours").to_owned()),
-            Tone::Quiet,
-            "/webhook-events",
+            "Webhooks that wait",
+            of_page(waiting.map(|all| all.len() as u64)),
+            Some(words.with("{} given up or in quarantine", &count(given_up))),
+            if given_up > 0 { Tone::Failed } else { Tone::Done },
+            if given_up > 0 { "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED" } else { "/webhooks/deliveries" },
         ),
-        figure("Peers", count(peers.len() as u64), None, Tone::Quiet, "/peers"),
+        figure(
+            "Alarms of the ledger",
+            of_page(alarms),
+            Some(words.t("in the last seven days").to_owned()),
+            if alarms.unwrap_or(0) > 0 { Tone::Failed } else { Tone::Done },
+            "/webhook-events?type=ledger.alarm",
+        ),
     ];
 
     let mut main = Vec::new();
@@ -105,6 +133,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 
     main.push(Block::Figures(figures));
     main.push(throughput(&latest, now));
+    main.extend(liquidity(&ctx, &assets, &peers).await?);
     if !stuck.is_empty() {
         let stuck: Vec<PaymentView> = stuck.into_iter().cloned().collect();
         main.push(Block::Table { title: Some("Waiting for long"), table: payments::table(&stuck) });
@@ -122,6 +151,49 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         ..Page::default()
     }
     .into())
+}
+
+/// The rows of a list, or nothing if the instance has no such list.
+fn or_unknown<T>(found: Result<Listed<T>, AdminError>) -> Result<Option<Vec<T>>, AdminError> {
+    match found {
+        Ok(found) => Ok(Some(found.nodes)),
+        Err(AdminError::Refused { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The accounts with a threshold, with their liquidity and a forecast.
+async fn liquidity(ctx: &Ctx, assets: &[AssetView], peers: &[PeerView]) -> Result<Option<Block>, Problem> {
+    let of_assets = assets.iter().filter(|asset| asset.liquidity_threshold.is_some()).map(|asset| {
+        let href = format!("/assets/{}", asset.id);
+        (asset.id, href, asset.code.clone(), asset, asset.liquidity, asset.liquidity_threshold)
+    });
+    let of_peers = peers.iter().filter(|peer| peer.liquidity_threshold.is_some()).map(|peer| {
+        let name = peer.name.clone().unwrap_or_else(|| peer.static_ilp_address.clone());
+        (peer.id, format!("/peers/{}", peer.id), name, &peer.asset, peer.liquidity, peer.liquidity_threshold)
+    });
+    let watched: Vec<_> = of_peers.chain(of_assets).take(WATCHED).collect();
+    if watched.is_empty() {
+        return Ok(None);
+    }
+    let admin = ctx.admin();
+    let views = futures::future::join_all(watched.iter().map(|(id, ..)| admin.account_view(*id, LINES))).await;
+    let now = ctx.reader.console.now();
+    let mut rows = Vec::new();
+    for ((_, href, name, asset, held, threshold), view) in watched.into_iter().zip(views) {
+        let tone = assets::liquidity_tone(held, threshold);
+        rows.push(vec![
+            Cell::link(href, name),
+            Cell::Picture(charts::gauge(held.unwrap_or(0), threshold.unwrap_or(0), tone)),
+            Cell::money_or(held, &asset.code, asset.scale),
+            Cell::money_or(threshold, &asset.code, asset.scale),
+            forecast::cell(forecast::of(&view?, held.unwrap_or(0), LINES, now), ctx.words()),
+        ]);
+    }
+    let empty = Empty { title: "Nothing yet.", text: "", action: None };
+    let columns = ["Of", "Against the threshold", "Liquidity>", "Threshold>", "Forecast"];
+    let table = Table::new("Liquidity with a threshold", columns, empty).rows(rows);
+    Ok(Some(Block::Table { title: Some("Liquidity with a threshold"), table }))
 }
 
 fn is_stuck(payment: &PaymentView, now: Timestamp) -> bool {

@@ -26,13 +26,13 @@ async fn load(ctx: &Ctx) -> Result<IncomingPaymentView, Problem> {
 
 fn state(payment: &IncomingPaymentView) -> (&'static str, Tone, &'static str) {
     if payment.cancelled_at.is_some() {
-        return ("Cancelled", Tone::Failed, "It takes no money.");
+        return ("Cancelled", Tone::Failed, "It accepts no money.");
     }
     match payment.state {
         IncomingPaymentState::Pending => ("Pending", Tone::Waiting, "Nothing has arrived yet."),
-        IncomingPaymentState::Processing => ("Processing", Tone::Waiting, "Something has arrived, and more may."),
-        IncomingPaymentState::Completed => ("Completed", Tone::Done, "It takes no more money."),
-        IncomingPaymentState::Expired => ("Expired", Tone::Waiting, "Its time is over; what arrived can be withdrawn."),
+        IncomingPaymentState::Processing => ("Processing", Tone::Waiting, "A part has arrived, and more may arrive."),
+        IncomingPaymentState::Completed => ("Completed", Tone::Done, "It accepts no more money."),
+        IncomingPaymentState::Expired => ("Expired", Tone::Waiting, "It has expired; what arrived can be withdrawn."),
     }
 }
 
@@ -40,12 +40,12 @@ fn state(payment: &IncomingPaymentView) -> (&'static str, Tone, &'static str) {
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let payment = load(&ctx).await?;
     let admin = ctx.admin();
-    let (events, address, account) = futures::join!(
-        payments::events(&admin, payment.id, &KINDS),
+    let (told, address, account) = futures::join!(
+        payments::told(&admin, payment.id, &KINDS),
         payments::wallet_address(&admin, payment.wallet_address_id),
         admin.account_view(payment.id, 100),
     );
-    let (events, (address, _), account) = (events?, address?, account?);
+    let (told, (address, _), account) = (told?, address?, account?);
 
     let received = Money::from(&payment.received_amount);
     let (word, tone, next) = state(&payment);
@@ -65,8 +65,9 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     }
     actions.push(Action::other(format!("{at}/metadata"), "Change metadata"));
 
-    let mut main = vec![Block::Story(story(&payment, &events))];
+    let mut main = vec![Block::Story(story(&payment, &told.events))];
     main.push(accounts::block(&account, &received.code, received.scale));
+    main.push(told.block());
     main.extend(payments::metadata(payment.metadata.as_ref()));
 
     let mut about = facts([
@@ -170,21 +171,21 @@ fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&P
             "Withdraw incoming payment liquidity",
             Some(held),
             Form::new("", here, "Withdraw liquidity")
-                .intro("Everything the payment holds leaves the ledger for the account-servicing entity.")
+                .intro("All money of the payment leaves the ledger for the account-servicing entity.")
                 .calls(Mutation::CreateIncomingPaymentWithdrawal),
         ),
         Act::Approve => (
             "Approve incoming payment",
             None,
             Form::new("", here, "Approve")
-                .intro("The payment may then take money.")
+                .intro("After that the payment accepts money.")
                 .calls(Mutation::ApproveIncomingPayment),
         ),
         Act::Cancel => (
             "Cancel incoming payment",
             None,
             Form::new("", here, "Cancel payment")
-                .intro("The payment takes no money any more. This is final.")
+                .intro("The payment no longer accepts money. This is final.")
                 .fields([Field::new("reason", "Reason", Input::Text)])
                 .danger("cancel payment")
                 .calls(Mutation::CancelIncomingPayment),
@@ -197,7 +198,7 @@ fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&P
                 Form::new("", here, "Save")
                     .fields([Field::new("metadata", "Metadata", Input::Lines)
                         .required()
-                        .help("A JSON object. It takes the place of what is there.")
+                        .help("A JSON object. It replaces the present metadata.")
                         .value(now.unwrap_or_else(|| "{}".to_owned()))])
                     .calls(Mutation::UpdateIncomingPayment),
             )
@@ -211,7 +212,7 @@ fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&P
                 "Decide about a partial payment",
                 None,
                 Form::new("", here, "Decide")
-                    .intro("A part waits for its payee's decision for a short time only; its id is in the webhook event of the part.")
+                    .intro("A partial payment waits only a short time for the payee's decision. Its id is in its webhook event.")
                     .fields([
                         Field::new("partialIncomingPaymentId", "Partial payment ID", Input::Text).required(),
                         Field::new("decision", "Decision", Input::Choice(decisions)).required(),
@@ -255,7 +256,7 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
         Act::Metadata => {
             let metadata = serde_json::from_str::<Value>(&posted.required("metadata")).ok().filter(Value::is_object);
             if metadata.is_none() {
-                posted.refuse("metadata", "This is no JSON object; write {\"name\": \"value\"}.");
+                posted.refuse("metadata", "This is not a JSON object; write {\"name\": \"value\"}.");
             }
             (Mutation::UpdateIncomingPayment, json!({"id": id, "metadata": metadata}), "Metadata was changed.")
         }

@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::{assets, charts, choices, peers, wallet_addresses};
+use crate::pages::{assets, charts, choices, forecast, peers, wallet_addresses};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, short};
 
 /// How long a withdrawal may wait for its second step, in seconds.
 const TIMEOUT_MAX: u64 = 7 * 24 * 3600;
+
+/// The latest movements of each side that forecasts are made from.
+const LINES: u32 = 50;
 
 /// The account of a deposit or a withdrawal.
 struct Subject {
@@ -190,7 +193,7 @@ async fn wallet_address_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page,
     let address = wallet_addresses::load(ctx).await?;
     let back = format!("/wallet-addresses/{}", address.id);
     let form = Form::new("", format!("{back}/withdraw-liquidity"), "Withdraw liquidity")
-        .intro("Everything the address holds leaves the ledger for the account-servicing entity.")
+        .intro("All money of the address leaves the ledger for the account-servicing entity.")
         .cancel(back.clone())
         .calls(Mutation::CreateWalletAddressWithdrawal);
     Ok(Page {
@@ -260,23 +263,28 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
     });
 
     let accounts: Vec<Account> = of_assets.chain(of_peers).collect();
-    let views = futures::future::join_all(accounts.iter().map(|account| admin.account_view(account.id, 50))).await;
+    let views = futures::future::join_all(accounts.iter().map(|account| admin.account_view(account.id, LINES))).await;
 
     let mut waiting = Vec::new();
+    let mut forecasts = Vec::new();
+    let now = ctx.reader.console.now();
     for (account, view) in accounts.iter().zip(views) {
+        let view = view?;
+        forecasts.push(forecast::of(&view, account.held.unwrap_or(0), LINES, now));
         let pending = |transfer: &TransferView| transfer.state == "PENDING" && transfer.transfer_type == "WITHDRAWAL";
-        for transfer in view?.debits.into_iter().filter(pending) {
+        for transfer in view.debits.into_iter().filter(pending) {
             waiting.push(Waiting { transfer, account });
         }
     }
 
     let empty = Empty {
-        title: "Nothing holds liquidity yet.",
-        text: "Assets and peers hold money that payments pass through.",
+        title: "There is no liquidity yet.",
+        text: "Assets and peers have liquidity, which payments use.",
         action: Some(Action::main("/assets/create", "Add asset")),
     };
 
-    let rows = accounts.iter().map(|Account { name, href, code, scale, held, threshold, .. }| {
+    let rows = accounts.iter().zip(&forecasts).map(|(account, forecast)| {
+        let Account { name, href, code, scale, held, threshold, .. } = account;
         let tone = assets::liquidity_tone(*held, *threshold);
         let state = match tone {
             Tone::Failed => Cell::state("Low", Tone::Failed),
@@ -289,6 +297,7 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
             Cell::money_or(*held, code, *scale),
             threshold.map_or(Cell::Absent("None"), |threshold| Cell::money(threshold, code, *scale)),
             state,
+            forecast::cell(*forecast, ctx.words()),
             Cell::Lines(vec![
                 Cell::WordLink { href: format!("{href}/deposit-liquidity"), word: "Deposit" },
                 Cell::WordLink { href: format!("{href}/withdraw-liquidity"), word: "Withdraw" },
@@ -296,7 +305,7 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
         ]
     });
 
-    let columns = ["Of", "Against the threshold", "Liquidity>", "Threshold>", "State", "Change"];
+    let columns = ["Of", "Against the threshold", "Liquidity>", "Threshold>", "State", "Forecast", "Change"];
     let held = Table::new("Liquidity", columns, empty).rows(rows);
 
     let nothing = Empty {
@@ -321,7 +330,7 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "liquidity",
         kind: "Liquidity",
-        lead: Some("What payments can pass through, and withdrawals that wait for their second step."),
+        lead: Some("The liquidity that payments can use, and withdrawals that wait for their second step."),
         main: vec![
             Block::Table { title: Some("Withdrawals that wait"), table: pending },
             Block::Table { title: Some("Held"), table: held },
@@ -344,7 +353,7 @@ fn pending_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem> {
         ("void".to_owned(), "Void: it stays here".to_owned()),
     ];
     let form = Form::new("", format!("/liquidity/pending/{id}"), "Decide")
-        .intro("Once decided it stays so.")
+        .intro("The decision is final.")
         .fields([Field::new("decision", "Decision", Input::Choice(decisions)).required()])
         .cancel("/liquidity")
         .calls(Mutation::PostLiquidityWithdrawal);

@@ -1,100 +1,64 @@
 //! Live updates of open pages: server-sent events (WHATWG HTML) that signal a change, without its content.
 //!
-//! The page then loads itself again. A stream ends after a while, and the browser opens the next one.
+//! The page then loads itself again. A stream ends after a while, and the browser opens the next one. All pages about one
+//! subject share one poll of the instance.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use admin_client::{AdminClient, AdminError, PageRequest, PaymentFilter};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::following::Mark;
+use crate::subject::Subject;
 
-/// How often the instance is queried.
-const EVERY: Duration = Duration::from_secs(1);
-/// The number of queries in one stream, so that a stream is shorter than a request may take.
-const TURNS: u32 = 90;
-
-/// The content of a page.
-#[derive(Clone, Copy)]
-enum Subject {
-    Outgoing(Uuid),
-    Incoming(Uuid),
-    Events,
-    Liquidity,
-    All,
-}
-
-impl Subject {
-    fn of(path: &str) -> Self {
-        let id = |prefix: &str| path.strip_prefix(prefix).and_then(|rest| Uuid::parse_str(rest).ok());
-        if let Some(id) = id("/payments/outgoing/") {
-            return Self::Outgoing(id);
-        }
-        if let Some(id) = id("/payments/incoming/") {
-            return Self::Incoming(id);
-        }
-        match path {
-            "/webhook-events" => Self::Events,
-            "/liquidity" => Self::Liquidity,
-            _ => Self::All,
-        }
-    }
-
-    /// Changes when the content of the page changes.
-    async fn mark(self, admin: &AdminClient) -> Result<[u8; 32], AdminError> {
-        let some = PageRequest { first: Some(20), ..PageRequest::default() };
-        let text = match self {
-            Self::Outgoing(id) => format!("{:?}", admin.outgoing_payment_view(id).await?),
-            Self::Incoming(id) => format!("{:?}", admin.incoming_payment_view(id).await?),
-            Self::Events => format!("{:?}", admin.webhook_events_page(&some, &[], None).await?.nodes),
-            Self::Liquidity => {
-                let (assets, peers) = futures::join!(admin.assets_page(&some, None), admin.peers_page(&some, None));
-                format!("{:?}{:?}", assets?.nodes, peers?.nodes)
-            }
-            Self::All => format!("{:?}", admin.payments_page(&some, &PaymentFilter::default(), None).await?.nodes),
-        };
-        Ok(Sha256::digest(text).into())
-    }
-}
-
-struct Following {
-    admin: AdminClient,
-    subject: Subject,
-    last: Option<[u8; 32]>,
-    turns: u32,
-}
+/// A stream is shorter than a request may take.
+const LONGEST: Duration = Duration::from_secs(90);
 
 /// `GET /live?of=…`
 pub(crate) async fn stream(ctx: Ctx) -> Result<Answer, Problem> {
     let subject = Subject::of(ctx.asked("of").unwrap_or("/"));
-    let begin = Following { admin: ctx.admin(), subject, last: None, turns: 0 };
+    let session = &ctx.session;
+    let key = (session.tenant_id, Sha256::digest(&session.secret).into(), subject);
+    let admin = ctx.admin();
+    let marks = ctx.reader.console.following().join(key, move || {
+        let admin = admin.clone();
+        // A backend that does not answer now is asked again.
+        async move { subject.mark(&admin).await.ok() }
+    });
+    let begin = Open { marks, until: Instant::now() + LONGEST, told: None };
     let events = Sse::new(stream::unfold(begin, next)).keep_alive(KeepAlive::default());
     Ok(Answer::Raw(events.into_response()))
 }
 
+/// An open stream.
+struct Open {
+    marks: watch::Receiver<Option<Mark>>,
+    until: Instant,
+    told: Option<Mark>,
+}
+
 /// Waits until the content changes.
-async fn next(mut following: Following) -> Option<(Result<Event, Infallible>, Following)> {
+async fn next(mut open: Open) -> Option<(Result<Event, Infallible>, Open)> {
     loop {
-        if following.turns == TURNS {
-            return None;
+        let mark = *open.marks.borrow_and_update();
+        let before = open.told;
+        if mark.is_some() && mark != before {
+            open.told = mark;
+            let event = match (before, mark) {
+                (Some(_), Some(mark)) => Event::default().event("changed").data(hex::encode(&mark[..8])),
+                _ => Event::default().event("open").data("following"),
+            };
+            return Some((Ok(event), open));
         }
-        following.turns += 1;
-        // A backend that does not answer now is queried again.
-        if let Ok(mark) = following.subject.mark(&following.admin).await {
-            let before = following.last.replace(mark);
-            match before {
-                None => return Some((Ok(Event::default().event("open").data("following")), following)),
-                Some(before) if before != mark => {
-                    return Some((Ok(Event::default().event("changed").data(hex::encode(&mark[..8]))), following));
-                }
-                Some(_) => {}
-            }
+        match tokio::time::timeout_at(open.until, open.marks.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return None,
         }
-        tokio::time::sleep(EVERY).await;
     }
 }

@@ -11,7 +11,7 @@ use crate::numbers;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Field, Form, Input, Money, Page, facts};
 
-const ADDRESS: &str = "There is no such wallet address here. Write its URL, its pointer or its id.";
+const ADDRESS: &str = "There is no such wallet address here. Write its URL, its payment pointer or its id.";
 
 fn amount(value: u64, code: &str, scale: u8) -> Value {
     json!({"value": value.to_string(), "assetCode": code, "assetScale": scale})
@@ -54,16 +54,16 @@ fn quote_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
     let kinds = [
         ("debit", "The payer pays exactly this, fees included"),
         ("receive", "The payee gets exactly this"),
-        ("asked", "What the incoming payment asks for"),
+        ("asked", "The amount of the incoming payment"),
     ];
     let kinds = kinds.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
 
     let form = Form::new("Quote", "/payments/create", "Get a quote")
-        .intro("Nothing is paid yet: the quote says what it costs and what arrives.")
+        .intro("Nothing is paid yet. The quote shows what the payment costs and what arrives.")
         .fields([
             Field::new("walletAddress", "From wallet address", Input::Text)
                 .required()
-                .help("Of this instance: its URL, pointer or id.")
+                .help("A wallet address of this instance: its URL, payment pointer or id.")
                 .value(ctx.asked("from").unwrap_or_default()),
             Field::new("receiver", "To", Input::Text)
                 .required()
@@ -73,7 +73,7 @@ fn quote_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
                 .help("In units of the asset, for example 10.50."),
             Field::new(
                 "atOnce",
-                "Pay at once what an incoming payment asks for, without a quote to look at",
+                "Pay the amount of an incoming payment at once, without showing a quote",
                 Input::Switch,
             ),
         ])
@@ -210,7 +210,7 @@ async fn quote_page(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem>
     }];
 
     if over {
-        let text = ctx.words().t("This quote is over. Get another one.").to_owned();
+        let text = ctx.words().t("This quote has expired. Get a new one.").to_owned();
         main.push(Block::Note { tone: crate::view::Tone::Failed, text });
     } else {
         let form = Form::new("", format!("/payments/quotes/{id}"), "Create the payment")
@@ -255,7 +255,7 @@ fn incoming_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
         .fields([
             Field::new("walletAddress", "To wallet address", Input::Text)
                 .required()
-                .help("Of this instance: its URL, pointer or id."),
+                .help("A wallet address of this instance: its URL, payment pointer or id."),
             Field::new("amount", "Amount", Input::Amount(String::new())).help("Leave empty to take any amount."),
             Field::new("hours", "Hours until it expires", Input::Number)
                 .help("Leave empty for the instance's usual time."),
@@ -304,7 +304,7 @@ pub(crate) async fn receiver_page(ctx: Ctx) -> Result<Answer, Problem> {
 }
 
 async fn receiver_forms(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem> {
-    let acts = [("create", "Create one at a wallet address"), ("complete", "Complete one: it takes no more money")];
+    let acts = [("create", "Create one at a wallet address"), ("complete", "Complete one: it accepts no more money")];
     let acts = acts.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
 
     let form = Form::new("", "/payments/receivers/create", "Do it")

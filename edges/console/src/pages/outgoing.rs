@@ -6,9 +6,11 @@ use admin_client::{Mutation, OutgoingPaymentState, OutgoingPaymentView, WebhookE
 use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::numbers;
 use crate::pages::{accounts, payments, picture};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
+use crate::words::Words;
 
 const INVALID: &str = "Invalid outgoing payment ID.";
 const NOT_FOUND: &str = "Outgoing payment not found.";
@@ -31,8 +33,8 @@ fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
             ("Funding", Tone::Waiting, "The account-servicing entity is to deposit the debit amount.")
         }
         OutgoingPaymentState::Sending => ("Sending", Tone::Waiting, "Packets are on their way to the receiver."),
-        OutgoingPaymentState::Completed => ("Completed", Tone::Done, "All that was to arrive has arrived."),
-        OutgoingPaymentState::Failed => ("Failed", Tone::Failed, "It was given up. What is left can be withdrawn."),
+        OutgoingPaymentState::Completed => ("Completed", Tone::Done, "The whole amount has arrived."),
+        OutgoingPaymentState::Failed => ("Failed", Tone::Failed, "It has failed. What is left can be withdrawn."),
         OutgoingPaymentState::Cancelled => ("Cancelled", Tone::Failed, "It was refused before it was funded."),
     }
 }
@@ -41,13 +43,14 @@ fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let payment = load(&ctx).await?;
     let admin = ctx.admin();
-    let (events, address, account, receiver) = futures::join!(
-        payments::events(&admin, payment.id, &KINDS),
+    let (told, address, account, receiver) = futures::join!(
+        payments::told(&admin, payment.id, &KINDS),
         payments::wallet_address(&admin, payment.wallet_address_id),
         admin.account_view(payment.id, 100),
         receiver(&ctx, &payment),
     );
-    let (events, (address, _), account) = (events?, address?, account?);
+    let (receiver, arrived) = receiver;
+    let (told, (address, _), account) = (told?, address?, account?);
 
     let debit = Money::from(&payment.debit_amount);
     let (word, tone, next) = state(&payment);
@@ -63,8 +66,14 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         actions.push(Action::main(format!("{at}/withdraw-liquidity"), "Withdraw liquidity"));
     }
 
-    let mut main = vec![picture::block(&payment), Block::Story(story(&payment, &events))];
+    let cost = Block::Facts {
+        title: "Fee and rate",
+        facts: cost(&payment, arrived.as_ref(), ctx.words()),
+        actions: Vec::new(),
+    };
+    let mut main = vec![picture::block(&payment), cost, Block::Story(story(&payment, &told.events))];
     main.push(accounts::block(&account, &debit.code, debit.scale));
+    main.push(told.block());
     main.extend(payments::metadata(payment.metadata.as_ref()));
 
     let mut about = facts([
@@ -105,9 +114,10 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 }
 
 /// The state of the receiver. Its institution may be slow, so it is requested only when the user wants it.
-async fn receiver(ctx: &Ctx, payment: &OutgoingPaymentView) -> Cell {
+async fn receiver(ctx: &Ctx, payment: &OutgoingPaymentView) -> (Cell, Option<Money>) {
     if ctx.asked("receiver") != Some("now") {
-        return Cell::WordLink { href: ctx.here_with(&[("receiver", "now")], &[]), word: "Ask its institution" };
+        let href = ctx.here_with(&[("receiver", "now")], &[]);
+        return (Cell::WordLink { href, word: "Ask its institution" }, None);
     }
     match ctx.admin().receiver(&payment.receiver).await {
         Ok(found) => {
@@ -116,15 +126,52 @@ async fn receiver(ctx: &Ctx, payment: &OutgoingPaymentView) -> Cell {
             } else {
                 Cell::state("Takes money", Tone::Waiting)
             };
-            Cell::Lines(vec![state, Cell::Money(Money::from(&found.received_amount))])
+            let arrived = Money::from(&found.received_amount);
+            (Cell::Lines(vec![state, Cell::Money(arrived.clone())]), Some(arrived))
         }
-        Err(_) => Cell::Absent("It is not there, or its institution does not answer."),
+        Err(_) => (Cell::Absent("It does not exist, or its institution does not answer."), None),
     }
+}
+
+/// What the payment costs its payer, and the rate. All of it is exact but the rate, which is rounded down.
+fn cost(payment: &OutgoingPaymentView, arrived: Option<&Money>, words: Words) -> Vec<Fact> {
+    let (debit, sent, receive) = (&payment.debit_amount, &payment.sent_amount, &payment.receive_amount);
+    let of_payer = |value| Cell::money(value, &debit.asset_code, debit.asset_scale);
+    let mut about =
+        facts([("Payer is debited", of_payer(debit.value)), ("At least arrives", Cell::Money(Money::from(receive)))]);
+
+    let ended = matches!(payment.state, OutgoingPaymentState::Completed | OutgoingPaymentState::Failed);
+    if ended {
+        about.push(Fact { label: "Sent into the network", value: of_payer(sent.value) });
+        about.push(Fact { label: "Fee, or left over", value: of_payer(debit.value.saturating_sub(sent.value)) });
+    }
+    let (one, other) = ((debit.value, debit.asset_scale), (receive.value, receive.asset_scale));
+    if let Some(rate) = numbers::rate_rounded_down(one, other, words) {
+        let text = format!("1 {} = {rate} {}", debit.asset_code, receive.asset_code);
+        about.push(Fact { label: "Rate with all fees", value: Cell::text(text) });
+    }
+    if let Some(arrived) = arrived.filter(|_| ended) {
+        about.push(Fact { label: "Arrived", value: Cell::Money(arrived.clone()) });
+        let same = arrived.code == debit.asset_code && arrived.scale == debit.asset_scale;
+        if same && arrived.value <= sent.value {
+            about.push(Fact { label: "Taken on the way", value: of_payer(sent.value - arrived.value) });
+        }
+    }
+    about
 }
 
 /// The history of the payment, from its events and its state.
 fn story(payment: &OutgoingPaymentView, events: &[WebhookEventView]) -> Vec<Step> {
-    let mut steps = vec![Step {
+    let quoted = payment.quote.as_ref().filter(|quote| quote.created_at.is_some());
+    let quoted = quoted.map(|quote| Step {
+        title: "Quoted",
+        tone: Tone::Info,
+        at: quote.created_at,
+        facts: facts([("Good until", Cell::Time(quote.expires_at))]),
+        link: None,
+    });
+    let mut steps: Vec<Step> = quoted.into_iter().collect();
+    steps.push(Step {
         title: "Created",
         tone: Tone::Info,
         at: Some(payment.created_at),
@@ -133,7 +180,7 @@ fn story(payment: &OutgoingPaymentView, events: &[WebhookEventView]) -> Vec<Step
             ("Receive amount", Cell::Money(Money::from(&payment.receive_amount))),
         ]),
         link: link(events, "outgoing_payment.created"),
-    }];
+    });
 
     for event in events {
         let (title, tone) = match event.kind.as_str() {
@@ -157,7 +204,11 @@ fn story(payment: &OutgoingPaymentView, events: &[WebhookEventView]) -> Vec<Step
         OutgoingPaymentState::Sending => Some("Packets are sent"),
         _ => None,
     };
-    steps.extend(waits.map(|title| Step { title, tone: Tone::Waiting, at: None, facts: Vec::new(), link: None }));
+    let tried = match payment.state_attempts {
+        0 => Vec::new(),
+        attempts => facts([("Failed attempts", Cell::text(attempts.to_string()))]),
+    };
+    steps.extend(waits.map(|title| Step { title, tone: Tone::Waiting, at: None, facts: tried, link: None }));
     steps
 }
 
@@ -199,14 +250,14 @@ fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&
             "Deposit outgoing payment liquidity",
             debit,
             Form::new("", here, "Deposit liquidity")
-                .intro("The whole debit amount is deposited, and the payment begins to send. It is not called back.")
+                .intro("The whole debit amount is deposited, and the payment begins to send. This cannot be undone.")
                 .calls(Mutation::DepositOutgoingPaymentLiquidity),
         ),
         Act::Withdraw => (
             "Withdraw outgoing payment liquidity",
             held,
             Form::new("", here, "Withdraw liquidity")
-                .intro("Everything the payment still holds leaves the ledger for the account-servicing entity.")
+                .intro("All remaining money of the payment leaves the ledger for the account-servicing entity.")
                 .calls(Mutation::CreateOutgoingPaymentWithdrawal),
         ),
         Act::Cancel => (

@@ -3,57 +3,59 @@
 //! The pages of single payments are `incoming` and `outgoing`.
 
 use admin_client::{
-    AdminClient, AdminError, AssetView, Direction, PageRequest, PaymentFilter, PaymentView, WebhookEventView,
+    AdminClient, AdminError, AssetView, DeliverySelection, DeliveryView, Direction, PageRequest, PaymentFilter,
+    PaymentView, WebhookEventView,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
+use crate::pages::{deliveries, saved_views};
+use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sieve, Table, Tone};
 
 /// `GET /payments`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let filter = filter(&ctx)?;
     let found = ctx.admin().payments_page(&ctx.page_request()?, &filter, None).await?;
 
-    let chosen = |kind: &str| filter.directions.iter().any(|direction| direction == kind);
-    let all = filter.directions.len() != 1;
-    let to = |kind: &str| ctx.here_with(&[("type", kind)], &["after", "before", "first", "last"]);
-    let filters = vec![
-        ("All", to(""), all),
-        ("Incoming", to("INCOMING"), !all && chosen("INCOMING")),
-        ("Outgoing", to("OUTGOING"), !all && chosen("OUTGOING")),
-    ];
-
-    let kept = ctx.asked("type").map(|kind| vec![("type".to_owned(), kind.to_owned())]).unwrap_or_default();
-    let find = Block::Find {
-        name: "walletAddressId",
-        label: "Wallet address ID",
-        value: ctx.asked("walletAddressId").unwrap_or_default().to_owned(),
-        hidden: kept,
-    };
-
     let table = table(&found.nodes).paged(ctx.paging(&found.page_info));
-    let csv = export_address(&ctx, "payments");
+    let csv = ctx.export_address("payments");
     Ok(Page {
         place: "payments",
         kind: "Payments",
-        lead: Some("Everything that arrives and leaves, the newest first."),
-        actions: vec![Action::main("/payments/create", "New payment"), Action::other(csv, "Export CSV")],
-        main: vec![Block::Filters(filters), find, Block::Table { title: None, table }],
+        lead: Some("All incoming and outgoing payments, newest first."),
+        tabs: saved_views::tabs(&ctx, "All"),
+        actions: vec![
+            Action::main("/payments/create", "New payment"),
+            Action::other(csv.clone(), "Export CSV"),
+            Action::other(format!("{csv}{}format=json", if csv.contains('?') { '&' } else { '?' }), "Export JSON"),
+        ],
+        main: vec![Block::Sieve(sieve(&ctx)), Block::Table { title: None, table }],
         live: true,
         ..Page::default()
     }
     .into())
 }
 
-/// The export with the filters of this list.
-pub(crate) fn export_address(ctx: &Ctx, list: &str) -> String {
-    let here = ctx.here_with(&[], &["after", "before", "first", "last"]);
-    match here.split_once('?') {
-        Some((_, query)) => format!("/export/{list}?{query}"),
-        None => format!("/export/{list}"),
+fn sieve(ctx: &Ctx) -> Sieve {
+    let kinds = [("INCOMING", "Incoming"), ("OUTGOING", "Outgoing")];
+    let without = |name: &str| ctx.here_with(&[(name, "")], &["after", "before"]);
+    let asked = |name: &str| ctx.asked(name).unwrap_or_default().to_owned();
+    let word = |kind: &str| kinds.iter().find(|(known, _)| *known == kind).map_or("Any", |(_, word)| word);
+    let mut chosen = Vec::new();
+    if let Some(kind) = ctx.asked("type") {
+        chosen.push(("Type", word(kind).to_owned(), without("type")));
     }
+    if let Some(address) = ctx.asked("walletAddressId") {
+        chosen.push(("Wallet address", address.to_owned(), without("walletAddressId")));
+    }
+    let any = std::iter::once((String::new(), "Any".to_owned()));
+    let choices = any.chain(kinds.map(|(kind, word)| (kind.to_owned(), word.to_owned()))).collect();
+    let fields = vec![
+        Field::new("type", "Type", Input::Choice(choices)).value(asked("type")),
+        Field::new("walletAddressId", "Wallet address ID", Input::Text).value(asked("walletAddressId")),
+    ];
+    Sieve { chosen, fields, kept: Vec::new() }
 }
 
 /// The payments that the address selects.
@@ -134,8 +136,52 @@ pub(crate) fn metadata(metadata: Option<&Value>) -> Option<Block> {
     Some(Block::Data { title: "Metadata", text: serde_json::to_string_pretty(metadata).unwrap_or_default() })
 }
 
+/// What was told about a payment.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The events, the oldest first.
+    pub(crate) events: Vec<WebhookEventView>,
+    /// Their deliveries, the newest first.
+    pub(crate) deliveries: Vec<DeliveryView>,
+}
+
+impl Told {
+    /// The deliveries as a block of the page.
+    pub(crate) fn block(&self) -> Block {
+        let empty = Empty {
+            title: "Nothing was sent yet.",
+            text: "The webhook events about this payment appear here, with each attempt.",
+            action: Some(Action::other("/webhooks/endpoints", "Endpoints")),
+        };
+        Block::Table { title: Some("Webhooks"), table: deliveries::table(&self.deliveries, empty) }
+    }
+}
+
+/// The events about a payment and their deliveries. An instance that does not list deliveries gives events only.
+pub(crate) async fn told(admin: &AdminClient, payment: Uuid, kinds: &[&str]) -> Result<Told, AdminError> {
+    let page = PageRequest { first: Some(100), ..PageRequest::default() };
+    let about = DeliverySelection { subject: Some(payment), ..DeliverySelection::default() };
+    let deliveries = match admin.webhook_deliveries_page(&page, &about, None).await {
+        Ok(found) => found.nodes,
+        Err(AdminError::Refused { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+
+    let mut events: Vec<WebhookEventView> = Vec::new();
+    for event in deliveries.iter().rev().filter_map(|delivery| delivery.event.as_ref()) {
+        if !events.iter().any(|known| known.id == event.id) {
+            events.push(event.clone());
+        }
+    }
+    events.sort_by_key(|event| event.created_at);
+    if events.is_empty() {
+        events = latest_events(admin, payment, kinds).await?;
+    }
+    Ok(Told { events, deliveries })
+}
+
 /// The events about a payment, the oldest first, out of the latest hundred events of these types.
-pub(crate) async fn events(
+async fn latest_events(
     admin: &AdminClient,
     payment: Uuid,
     kinds: &[&str],

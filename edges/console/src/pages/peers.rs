@@ -26,7 +26,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let found = ctx.admin().peers_page(&ctx.page_request()?, None).await?;
     let empty = Empty {
         title: "No peers found.",
-        text: "A peer is another institution that packets of money are exchanged with.",
+        text: "A peer is another institution with which this instance exchanges packets of money.",
         action: Some(Action::main("/peers/create", "Create peer")),
     };
 
@@ -52,7 +52,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "peers",
         kind: "Peers",
-        lead: Some("Institutions that packets of money are exchanged with."),
+        lead: Some("Institutions with which this instance exchanges packets of money."),
         actions: vec![
             Action::main("/peers/create", "Create peer"),
             Action::other("/peers/by-url", "Peer by URL"),
@@ -92,7 +92,7 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
     let form = Form::new("", "/peers/create", "Create peer")
         .fields([
             choices::asset_field(ctx, &assets),
-            Field::new("name", "Name", Input::Text).help("How you call it, for example Happy Life Bank."),
+            Field::new("name", "Name", Input::Text).help("Your name for it, for example Happy Life Bank."),
             Field::new("staticIlpAddress", "Static ILP address", Input::Text)
                 .required()
                 .help("Packets to addresses below it go to this peer, for example g.happy-life."),
@@ -103,15 +103,15 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
                 .required()
                 .help("What we show to the peer."),
             Field::new("incomingAuthTokens", "Incoming auth tokens", Input::Password)
-                .help("What the peer shows to us; several between commas."),
+                .help("What the peer shows to us. Separate several with commas."),
             Field::new("maxPacketAmount", "Max packet amount", Input::Amount(String::new()))
                 .help("The largest packet accepted from it, in units of the asset."),
             Field::new("liquidityThreshold", "Liquidity threshold", Input::Amount(String::new()))
-                .help("Below it an event tells that liquidity is low."),
+                .help("Below this amount an event reports that liquidity is low."),
             Field::new("initialLiquidity", "Initial liquidity", Input::Amount(String::new()))
-                .help("Deposited at once: how much may be sent to the peer before it settles."),
+                .help("Deposited at once. The peer may receive this amount before it settles."),
             Field::new("routes", "More routes", Input::Text)
-                .help("Other ILP prefixes reached through it, between commas."),
+                .help("Other ILP prefixes that are reached through this peer, separated by commas."),
         ])
         .cancel("/peers")
         .calls(Mutation::CreatePeer);
@@ -276,16 +276,16 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
             Field::new("liquidityThreshold", "Liquidity threshold", unit()).value(amount(peer.liquidity_threshold)),
             Field::new("routes", "More routes", Input::Text)
                 .value(routes.join(", "))
-                .help("Other ILP prefixes reached through it, between commas."),
+                .help("Other ILP prefixes that are reached through this peer, separated by commas."),
         ])
         .calls(Mutation::UpdatePeer);
 
     let http = Form::new("HTTP", format!("{at}/http"), "Save")
         .fields([
             Field::new("incomingAuthTokens", "Incoming auth tokens", Input::Password)
-                .help("Several between commas. Leave empty to keep those there are."),
+                .help("Separate several with commas. Leave empty to keep the present ones."),
             Field::new("outgoingAuthToken", "Outgoing auth token", Input::Password)
-                .help("Leave empty to keep the one there is."),
+                .help("Leave empty to keep the present one."),
             Field::new("outgoingEndpoint", "Outgoing HTTP endpoint", Input::Url)
                 .required()
                 .value(peer.http.outgoing.endpoint.clone()),

@@ -41,6 +41,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         place: "settings",
         kind: "Settings",
         main: vec![Block::Form(ctx.form(form, None))],
+        actions: vec![crate::view::Action::other("/views", "Saved views")],
         side: vec![Block::Facts { title: "This session", facts: about, actions: Vec::new() }],
         ..Page::default()
     }

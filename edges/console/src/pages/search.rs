@@ -29,7 +29,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 
     let empty = Empty {
         title: "Nothing found.",
-        text: "Looked for ids of everything, wallet addresses, peers, and texts in the latest hundred payments and events.",
+        text: "Searched: all ids, wallet addresses, peers, and texts in the latest hundred payments and events.",
         action: None,
     };
     let rows = hits.iter().map(|(kind, href, name)| vec![Cell::link(href.clone(), name.clone()), Cell::Word(kind)]);

@@ -20,7 +20,7 @@ use crate::render;
 use crate::session::{Rights, Role, Session};
 use crate::view::{Block, Field, Form, Input, Page, Tone, short};
 
-const WRONG: &str = "Tenant id and API secret do not belong together. Check both; the instance refused them.";
+const WRONG: &str = "The instance refused this tenant id and API secret. Check both.";
 
 /// `GET /sign-in`
 pub(crate) async fn page(reader: Reader) -> Response {
@@ -167,7 +167,7 @@ fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Response {
         Field::new("apiSecret", "API Secret", Input::Password)
             .required()
             .help("It is checked with the instance, and kept in an encrypted cookie of this browser only."),
-        Field::new("readOnly", "Look only: change nothing in this session", Input::Switch),
+        Field::new("readOnly", "Read only: no changes in this session", Input::Switch),
     ]);
 
     let mut main = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! A secret can be set here and is never shown.
 
-use admin_client::{Listed, Mutation, PageInfo, TenantView};
+use admin_client::{Listed, Mutation, PageInfo, PageRequest, TenantView};
 use http::header::SET_COOKIE;
 use ilp_packet::Address;
 use serde_json::{Value, json};
@@ -210,9 +210,82 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         && let Some(done) = ctx.change(&mut posted, Mutation::CreateTenant, input, Value::Null).await?
     {
         let id = done["tenant"]["id"].as_str().unwrap_or_default();
-        return Ok(ctx.done(format!("/tenants/{id}"), "Tenant created."));
+        return Ok(ctx.done(format!("/tenants/{id}/start"), "Tenant created."));
     }
     Ok(Answer::refused(create_form(&ctx, Some(&posted))))
+}
+
+/// `GET /tenants/{id}/start`
+pub(crate) async fn start(ctx: Ctx) -> Result<Answer, Problem> {
+    let tenant = load(&ctx).await?;
+    let id = tenant.id;
+    let one = PageRequest { first: Some(1), ..PageRequest::default() };
+    let admin = ctx.admin();
+    let (endpoints, assets, addresses) = futures::join!(
+        admin.webhook_endpoints(Some(id)),
+        admin.assets_page(&one, Some(id)),
+        admin.wallet_addresses_page(&one, Some(id)),
+    );
+    let has_url = tenant.settings.iter().any(|setting| setting.key == "WEBHOOK_URL");
+    let told = has_url || endpoints?.iter().any(|endpoint| !endpoint.is_default);
+    let (assets, addresses) = (!assets?.nodes.is_empty(), !addresses?.nodes.is_empty());
+
+    let step = |done: bool, name: &'static str, why: &'static str, href: String, word: &'static str| {
+        let state = if done { Cell::state("Done", Tone::Done) } else { Cell::state("To do", Tone::Waiting) };
+        vec![
+            Cell::Lines(vec![Cell::WordLink { href: href.clone(), word: name }, Cell::Word(why)]),
+            state,
+            Cell::WordLink { href, word },
+        ]
+    };
+    let consent = tenant.idp_consent_url.is_some();
+    let rows = vec![
+        step(
+            true,
+            "The tenant and its API secret",
+            "It signs in here with its id and the secret.",
+            format!("/tenants/{id}"),
+            "Open",
+        ),
+        step(consent, "Consent", "Where its customers allow clients to pay.", format!("/tenants/{id}"), "Set the URL"),
+        step(
+            told,
+            "Webhooks",
+            "It has to hear of payments to fund them.",
+            format!("/webhooks/endpoints/create?tenantId={id}"),
+            "Add endpoint",
+        ),
+        step(
+            assets,
+            "The first asset",
+            "What its customers hold, for example USD.",
+            format!("/assets/create?tenantId={id}"),
+            "Add asset",
+        ),
+        step(
+            addresses,
+            "The first wallet address",
+            "The URL that a customer is paid at.",
+            "/wallet-addresses/create".to_owned(),
+            "Create wallet address",
+        ),
+    ];
+    let empty = Empty { title: "Nothing yet.", text: "", action: None };
+    let table = Table::new("First steps", ["Step", "State", "Change"], empty).rows(rows);
+    Ok(Page {
+        place: "tenants",
+        kind: "First steps",
+        name: Some(named(&tenant)),
+        lead: Some("What a tenant needs before its customers can pay and be paid."),
+        back: Some(("Tenant", format!("/tenants/{id}"))),
+        main: vec![Block::Table { title: None, table }],
+        ..Page::default()
+    }
+    .into())
+}
+
+fn named(tenant: &TenantView) -> String {
+    tenant.public_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| tenant.id.to_string())
 }
 
 /// `GET /tenants/{id}`
@@ -227,7 +300,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
 
     let mut main = Vec::new();
     if tenant.deleted_at.is_some() {
-        let text = ctx.words().t("This tenant was deleted. It can only be looked at.").to_owned();
+        let text = ctx.words().t("This tenant was deleted. It can only be viewed.").to_owned();
         main.push(Block::Note { tone: Tone::Failed, text });
     } else {
         let general =
@@ -237,7 +310,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
                 Field::new("idpConsentUrl", "Consent URL", Input::Url)
                     .value(tenant.idp_consent_url.clone().unwrap_or_default()),
                 Field::new("idpSecret", "Secret of the identity provider", Input::Password)
-                    .help("Leave empty to keep the one there is."),
+                    .help("Leave empty to keep the present one."),
             ])
             .calls(Mutation::UpdateTenant);
         let secret = Form::new("API secret", format!("{at}/secret"), "Change secret")
@@ -248,7 +321,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
 
         if own {
             let settings = Form::new("Tenant settings", format!("{at}/settings"), "Save settings")
-                .intro("What is left empty stays as it is.")
+                .intro("Empty fields stay unchanged.")
                 .fields(setting_fields(tenant))
                 .calls(Mutation::CreateTenantSettings);
             main.push(Block::Form(ctx.form(settings, posted)));
@@ -274,7 +347,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
             let set = tenant.settings.iter().find(|setting| setting.key == key)?;
             Some(vec![Cell::Word(label), Cell::text(set.value.clone())])
         });
-        let empty = Empty { title: "Nothing set.", text: "The instance's own settings hold for it.", action: None };
+        let empty = Empty { title: "Nothing set.", text: "The settings of the instance apply to it.", action: None };
         let table = Table::new("Settings", ["Setting", "Value"], empty).rows(rows);
         side.push(Block::Table { title: Some("Settings"), table });
     }
@@ -282,10 +355,11 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
     Page {
         place: "tenants",
         kind: "Tenant",
-        name: Some(tenant.public_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| tenant.id.to_string())),
+        name: Some(named(tenant)),
         back: Some(("Tenants", "/tenants".to_owned())),
         state: Some(status(ctx, tenant)),
         id: Some(tenant.id.to_string()),
+        actions: vec![Action::other(format!("{at}/start"), "First steps")],
         main,
         side,
         ..Page::default()

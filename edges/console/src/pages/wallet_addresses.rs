@@ -9,6 +9,7 @@ use url::Url;
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
 use crate::posted::Posted;
+use crate::qr;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
 
 const INVALID: &str = "Invalid wallet address ID.";
@@ -25,7 +26,7 @@ fn keys_block(address: &WalletAddressView) -> Block {
     let add = Action::other(format!("{at}/create"), "Add key");
     let empty = Empty {
         title: "No keys.",
-        text: "A client signs in the name of this address with a key that stands here.",
+        text: "A client signs for this address with one of these keys.",
         action: Some(add.clone()),
     };
     let mut rows: Vec<Vec<Cell>> = address
@@ -66,7 +67,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let found = ctx.admin().wallet_addresses_page(&ctx.page_request()?, None).await?;
     let empty = Empty {
         title: "No wallet addresses found.",
-        text: "A wallet address is the URL that a customer is paid at.",
+        text: "A wallet address is the URL at which a customer is paid.",
         action: Some(Action::main("/wallet-addresses/create", "Create wallet address")),
     };
 
@@ -86,7 +87,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "wallet-addresses",
         kind: "Wallet addresses",
-        lead: Some("The URLs that customers are paid at."),
+        lead: Some("The URLs at which customers are paid."),
         actions: vec![
             Action::main("/wallet-addresses/create", "Create wallet address"),
             Action::other("/wallet-addresses/trigger-events", "Trigger events"),
@@ -166,7 +167,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         joined(&prefix(&ctx, tenant.unwrap_or(ctx.session.tenant_id)).await?, &name)
     };
     if Url::parse(&address).is_err() {
-        posted.refuse("name", "This is no URL; write it with https:// and a host.");
+        posted.refuse("name", "This is not a URL; write it with https:// and a host.");
     }
 
     let mut input = json!({"assetId": chosen, "address": address, "idempotencyKey": posted.key()});
@@ -218,7 +219,7 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
     let properties = Form::new("Additional properties", format!("{at}/properties"), "Save properties")
         .fields([Field::new("properties", "Properties", Input::Lines)
             .value(lines.join("\n"))
-            .help("One a line: public name = value, or private name = value. Public ones are in the document that everybody can read.")])
+            .help("One per line: public name = value, or private name = value. Everyone can read the public ones in the address's document.")])
         .calls(Mutation::UpdateWalletAddress);
 
     let held = address.liquidity.unwrap_or(0);
@@ -242,6 +243,10 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
         ("Account", Cell::WordLink { href: format!("/ledger/{}", address.id), word: "Open in the ledger" }),
     ]);
 
+    let mut code = facts([("Payment pointer", pointer(&address.address).map_or(Cell::Absent("–"), Cell::Code))]);
+    let picture = qr::svg(&address.address);
+    code.extend(picture.into_iter().flat_map(|svg| facts([("QR code of the URL", Cell::Picture(svg))])));
+
     Page {
         place: "wallet-addresses",
         kind: "Wallet address",
@@ -260,10 +265,17 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
         ],
         side: vec![
             Block::Facts { title: "Facts", facts: about, actions: Vec::new() },
+            Block::Facts { title: "To be paid", facts: code, actions: Vec::new() },
             Block::Data { title: "Open Payments document", text: document(address) },
         ],
         ..Page::default()
     }
+}
+
+/// The address as a payment pointer; only an address over TLS without a query has one.
+fn pointer(address: &str) -> Option<String> {
+    let rest = address.strip_prefix("https://").filter(|rest| !rest.contains(['?', '#']))?;
+    Some(format!("${}", rest.strip_suffix("/.well-known/pay").unwrap_or(rest)))
 }
 
 /// The public document at the address, as far as the Admin API contains it.
@@ -343,8 +355,8 @@ pub(crate) async fn trigger_page(ctx: Ctx) -> Result<Answer, Problem> {
 
 fn trigger_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
     let form = Form::new("", "/wallet-addresses/trigger-events", "Trigger events")
-        .intro("Tells now of web-monetization money that waits at wallet addresses.")
-        .fields([Field::new("limit", "At most so many addresses", Input::Number).required().value("100")])
+        .intro("Sends the events about web-monetization money that waits at wallet addresses now.")
+        .fields([Field::new("limit", "Largest number of addresses", Input::Number).required().value("100")])
         .cancel("/wallet-addresses")
         .calls(Mutation::TriggerWalletAddressEvents);
     Page {

@@ -63,7 +63,7 @@ fn revoke_form(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) 
     let found = address.keys().find(|found| found.id == key).ok_or(Problem::NotFound("There is no such key."))?;
     let back = format!("/wallet-addresses/{}", address.id);
     let form = Form::new("", format!("{back}/keys/{key}/revoke"), "Revoke key")
-        .intro("Signatures with this key are no longer believed. This cannot be taken back.")
+        .intro("Signatures with this key are no longer accepted. This cannot be undone.")
         .danger("revoke key")
         .cancel(back.clone())
         .calls(Mutation::RevokeWalletAddressKey);

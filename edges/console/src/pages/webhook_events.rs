@@ -1,58 +1,32 @@
-//! Webhook events: list with a filter by type, and the content of one event.
+//! Webhook events: list with a filter by type, and one event with its content and its deliveries.
 //!
-//! Deliveries and their attempts are not shown.
+//! A delivery with its attempts is in `deliveries`.
 
 use admin_client::{PageRequest, WebhookEventView};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::payments;
-use crate::view::{Action, Block, Cell, Empty, Page, Table, facts};
-
-/// Every event type of an instance.
-pub(crate) const KINDS: [&str; 14] = [
-    "incoming_payment.created",
-    "incoming_payment.partial_payment_received",
-    "incoming_payment.completed",
-    "incoming_payment.expired",
-    "outgoing_payment.created",
-    "outgoing_payment.funded",
-    "outgoing_payment.completed",
-    "outgoing_payment.failed",
-    "outgoing_payment.cancelled",
-    "wallet_address.not_found",
-    "wallet_address.web_monetization",
-    "asset.liquidity_low",
-    "peer.liquidity_low",
-    "ledger.alarm",
-];
-
-/// The types that the address selects.
-pub(crate) fn kinds(ctx: &Ctx) -> Result<Vec<String>, Problem> {
-    let asked = ctx.asked("type").unwrap_or_default().split(',').filter(|kind| !kind.is_empty());
-    let kinds: Vec<String> = asked.map(str::to_owned).collect();
-    if kinds.iter().all(|kind| KINDS.contains(&kind.as_str())) {
-        Ok(kinds)
-    } else {
-        Err(Problem::Invalid("Invalid result."))
-    }
-}
+use crate::pages::deliveries;
+use crate::pages::event_kinds::{KINDS, about, kinds};
+use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sieve, Table, facts};
 
 /// `GET /webhook-events`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let kinds = kinds(&ctx)?;
     let found = ctx.admin().webhook_events_page(&ctx.page_request()?, &kinds, None).await?;
 
-    let without = ["after", "before", "first", "last"];
-    let mut filters = vec![("All events", ctx.here_with(&[("type", "")], &without), kinds.is_empty())];
-    for kind in KINDS {
-        let chosen = kinds.iter().any(|chosen| chosen == kind);
-        let mut next: Vec<&str> = kinds.iter().map(String::as_str).filter(|chosen| *chosen != kind).collect();
-        if !chosen {
-            next.push(kind);
-        }
-        filters.push((kind, ctx.here_with(&[("type", &next.join(","))], &without), chosen));
-    }
+    let any = std::iter::once((String::new(), "Any".to_owned()));
+    let all = any.chain(KINDS.map(|kind| (kind.to_owned(), kind.to_owned()))).collect();
+    let asked = ctx.asked("type").unwrap_or_default().to_owned();
+    let chosen = kinds.iter().map(|kind| {
+        let others: Vec<&str> = kinds.iter().map(String::as_str).filter(|other| other != kind).collect();
+        ("Type", kind.clone(), ctx.here_with(&[("type", &others.join(","))], &["after", "before"]))
+    });
+    let sieve = Sieve {
+        chosen: chosen.collect(),
+        fields: vec![Field::new("type", "Type", Input::Choice(all)).value(asked)],
+        kept: Vec::new(),
+    };
 
     let empty = Empty {
         title: "No webhook events found.",
@@ -76,30 +50,14 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "webhook-events",
         kind: "Webhook events",
-        lead: Some("Events for the account-servicing entity, the newest first."),
-        actions: vec![Action::other(payments::export_address(&ctx, "webhook-events"), "Export CSV")],
-        main: vec![Block::Filters(filters), Block::Table { title: None, table }],
+        lead: Some("Events for the account-servicing entity, newest first."),
+        actions: vec![Action::other(ctx.export_address("webhook-events"), "Export CSV")],
+        tabs: deliveries::tabs(&ctx, "/webhook-events"),
+        main: vec![Block::Sieve(sieve), Block::Table { title: None, table }],
         live: true,
         ..Page::default()
     }
     .into())
-}
-
-/// A link to the object of the event.
-pub(crate) fn about(event: &WebhookEventView) -> Cell {
-    let id = event.data["id"].as_str().unwrap_or_default();
-    if Uuid::parse_str(id).is_err() {
-        return Cell::Absent("–");
-    }
-    let place = match event.kind.split('.').next().unwrap_or_default() {
-        "incoming_payment" => "payments/incoming",
-        "outgoing_payment" => "payments/outgoing",
-        "wallet_address" => "wallet-addresses",
-        "asset" => "assets",
-        "peer" => "peers",
-        _ => return Cell::text(id),
-    };
-    Cell::link(format!("/{place}/{id}"), id.chars().take(8).collect::<String>())
 }
 
 /// An event by its id, out of the latest five hundred.
@@ -123,6 +81,11 @@ pub(crate) async fn find(ctx: &Ctx, id: Uuid) -> Result<Option<WebhookEventView>
 pub(crate) async fn data(ctx: Ctx) -> Result<Answer, Problem> {
     let id = ctx.asked("id").and_then(|id| Uuid::parse_str(id).ok()).ok_or(Problem::Invalid("Invalid event ID."))?;
     let event = find(&ctx, id).await?.ok_or(Problem::NotFound("The event is not among the latest five hundred."))?;
+    let subject = event.data["id"].as_str().filter(|id| Uuid::parse_str(id).is_ok());
+    let deliveries_of = subject
+        .map(|id| Action::other(format!("/webhooks/deliveries?subject={id}"), "Deliveries about the same"))
+        .into_iter()
+        .collect();
     let facts = facts([
         ("About", about(&event)),
         ("Date", Cell::Time(event.created_at)),
@@ -134,6 +97,7 @@ pub(crate) async fn data(ctx: Ctx) -> Result<Answer, Problem> {
         name: Some(event.kind),
         back: Some(("Webhook events", "/webhook-events".to_owned())),
         id: Some(event.id.to_string()),
+        actions: deliveries_of,
         main: vec![
             Block::Facts { title: "Facts", facts, actions: Vec::new() },
             Block::Plain { title: "Data", text: serde_json::to_string_pretty(&event.data).unwrap_or_default() },

@@ -1,4 +1,5 @@
 //! A browser without scripts. It keeps cookies, follows redirects on request, and sends forms as they were rendered.
+//! A real browser is driven by `cargo xtask browser`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ impl World {
         let settings = ConsoleSettings {
             institution: "Cloud Nine Wallet".to_owned(),
             graphql_url: format!("http://{address}/graphql").parse().unwrap(),
+            auth_graphql_url: Some(format!("http://{address}/auth/graphql").parse().unwrap()),
             signature_version: 1,
             open_payments_url: "https://cloud-nine.example".parse().unwrap(),
             cookie_secret: "a cookie secret of this test".to_owned(),

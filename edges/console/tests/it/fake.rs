@@ -22,6 +22,9 @@ pub(crate) const TENANT_SECRET: &str = "the tenant's secret of this test";
 pub(crate) const ASSET: Uuid = Uuid::from_u128(0xa55e_7000_0000_4000_8000_0000_0000_0001);
 pub(crate) const PEER: Uuid = Uuid::from_u128(0x9ee7_0000_0000_4000_8000_0000_0000_0001);
 pub(crate) const ADDRESS: Uuid = Uuid::from_u128(0xadd7_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const DELIVERY: Uuid = Uuid::from_u128(0xde11_0000_0000_4000_8000_0000_0000_0000);
+pub(crate) const ENDPOINT: Uuid = Uuid::from_u128(0xe4d0_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const GRANT: Uuid = Uuid::from_u128(0x96a4_0000_0000_4000_8000_0000_0000_0000);
 pub(crate) const OUTGOING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0000);
 pub(crate) const INCOMING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0001);
 
@@ -45,6 +48,8 @@ pub(crate) struct Fake {
     pub(crate) now: Timestamp,
     pub(crate) mood: Mutex<Mood>,
     pub(crate) empty: Mutex<bool>,
+    /// The authorization server refuses the signature of documents that begin so.
+    pub(crate) auth_refuses: Mutex<Option<&'static str>>,
     calls: Mutex<Vec<(String, Value)>>,
     /// Mutations that took effect, by key.
     done: Mutex<BTreeMap<String, String>>,
@@ -58,6 +63,7 @@ impl Fake {
             now,
             mood: Mutex::default(),
             empty: Mutex::new(false),
+            auth_refuses: Mutex::default(),
             calls: Mutex::default(),
             done: Mutex::default(),
             secrets: Mutex::new(secrets.into_iter().map(|(id, secret)| (id, secret.to_owned())).collect()),
@@ -81,7 +87,8 @@ impl Fake {
     }
 
     pub(crate) fn router(self: &Arc<Self>) -> Router {
-        Router::new().route("/graphql", post(answer)).with_state(Arc::clone(self))
+        let routes = Router::new().route("/graphql", post(answer)).route("/auth/graphql", post(answer_of_auth));
+        routes.with_state(Arc::clone(self))
     }
 
     fn is_signed(&self, headers: &HeaderMap, body: &Value) -> Option<Uuid> {
@@ -197,13 +204,59 @@ impl Fake {
                "createdAt": self.at(u64::try_from(n).unwrap() * 5), "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"}})
     }
 
-    fn account(&self) -> Value {
-        let transfer = |n: u128, kind: &str, state: &str, amount: &str| {
-            json!({"id": Uuid::from_u128(0x7e0 + n), "debitAccountId": ASSET, "creditAccountId": Uuid::from_u128(PEER.as_u128() + n),
-                   "amount": amount, "transferType": kind, "state": state, "createdAt": self.at(90), "expiresAt": null})
+    fn delivery(&self, n: u128) -> Value {
+        let (state, code, reason) = match n % 8 {
+            3 => ("EXHAUSTED", Some(503), Some("answered 503")),
+            5 => ("PENDING", None, Some("no answer within 2 s")),
+            6 => ("QUARANTINED", Some(500), Some("answered 500")),
+            _ => ("DELIVERED", Some(200), None),
         };
-        json!({"debits": [transfer(0, "TRANSFER", "POSTED", "104500"), transfer(1, "WITHDRAWAL", "PENDING", "2500")],
-               "credits": [transfer(1, "DEPOSIT", "POSTED", "106567")]})
+        let attempts = if reason.is_some() { 3 } else { 1 };
+        let history = (1..=attempts).map(|number| {
+            json!({"number": number, "beganAt": self.at(u64::try_from(n).unwrap() * 5 + 10 - number), "durationMs": 84 * number,
+                   "statusCode": code, "body": reason.map(|_| "{\"error\": \"maintenance\"}"), "error": reason})
+        });
+        json!({"id": Uuid::from_u128(DELIVERY.as_u128() + n), "eventId": self.event(n)["id"], "event": self.event(n), "recipient": "TENANT",
+               "tenantId": OPERATOR, "endpointId": if n.is_multiple_of(2) { OPERATOR } else { ENDPOINT }, "state": state, "attempts": attempts,
+               "statusCode": code, "reason": reason,
+               "nextAttemptAt": (state == "PENDING").then(|| (self.now + std::time::Duration::from_mins(4)).to_string()),
+               "createdAt": self.at(u64::try_from(n).unwrap() * 5 + 10), "updatedAt": self.at(u64::try_from(n).unwrap() * 5),
+               "history": history.collect::<Vec<_>>()})
+    }
+
+    fn endpoint(&self, n: u128) -> Value {
+        if n == 0 {
+            return json!({"id": OPERATOR, "tenantId": OPERATOR, "isDefault": true, "url": null, "eventTypes": [], "hasOwnSecret": false,
+                          "previousSecretUntil": null, "createdAt": self.at(60_000), "updatedAt": self.at(60_000)});
+        }
+        json!({"id": ENDPOINT, "tenantId": OPERATOR, "isDefault": false, "url": "https://reports.cloud-nine.example/rafiki",
+               "eventTypes": ["outgoing_payment.completed", "outgoing_payment.failed"], "hasOwnSecret": true,
+               "previousSecretUntil": (self.now + std::time::Duration::from_hours(20)).to_string(),
+               "createdAt": self.at(9_000), "updatedAt": self.at(90)})
+    }
+
+    fn grant(&self, n: u128) -> Value {
+        let (state, reason) =
+            [("FINALIZED", Some("ISSUED")), ("PENDING", None), ("FINALIZED", Some("REVOKED")), ("APPROVED", None)]
+                [usize::try_from(n).unwrap() % 4];
+        let usd = json!({"value": "500000", "assetCode": "USD", "assetScale": 2});
+        let pay = json!({"identifier": "https://cloud-nine.example/accounts/gfranklin", "type": "outgoing-payment",
+            "actions": ["create", "read", "list"],
+            "limits": {"receiver": null, "debitAmount": usd, "receiveAmount": null, "interval": "R/2026-01-01T00:00:00Z/P1M"}});
+        let quote = json!({"identifier": null, "type": "quote", "actions": ["create", "read"], "limits": null});
+        json!({"id": Uuid::from_u128(GRANT.as_u128() + n), "client": "https://happy-life.example/shop", "access": [pay, quote],
+               "subject": {"sub_ids": []}, "state": state, "finalizationReason": reason,
+               "createdAt": self.at(u64::try_from(n).unwrap() * 200 + 3), "tenantId": OPERATOR})
+    }
+
+    fn account(&self) -> Value {
+        let transfer = |n: u128, kind: &str, state: &str, amount: &str, minutes: u64| {
+            json!({"id": Uuid::from_u128(0x7e0 + n), "debitAccountId": ASSET, "creditAccountId": Uuid::from_u128(PEER.as_u128() + n),
+                   "amount": amount, "transferType": kind, "state": state, "createdAt": self.at(minutes), "expiresAt": null})
+        };
+        // The lines add up to what the first asset holds.
+        json!({"debits": [transfer(0, "TRANSFER", "POSTED", "104500", 90), transfer(1, "WITHDRAWAL", "PENDING", "2500", 90)],
+               "credits": [transfer(2, "DEPOSIT", "POSTED", "1234568283", 5_000), transfer(1, "DEPOSIT", "POSTED", "106567", 90)]})
     }
 
     fn listed(&self, nodes: Vec<Value>, variables: &Value) -> Value {
@@ -275,7 +328,33 @@ impl Fake {
                     "createdAt": self.at(1), "expiresAt": (self.now + std::time::Duration::from_mins(5)).to_string()}))})
             }
             "ConsoleWebhookEvents" => {
-                json!({"webhookEvents": self.listed((0..40).map(|n| self.event(n)).collect(), variables)})
+                let wanted = &variables["filter"]["type"]["in"];
+                let fits = |event: &Value| wanted.as_array().is_none_or(|kinds| kinds.contains(&event["type"]));
+                json!({"webhookEvents": self.listed((0..40).map(|n| self.event(n)).filter(fits).collect(), variables)})
+            }
+            "ConsoleWebhookDeliveries" => {
+                let filter = &variables["filter"];
+                let fits = |delivery: &Value| {
+                    filter["states"].as_array().is_none_or(|states| states.contains(&delivery["state"]))
+                        && filter["types"].as_array().is_none_or(|kinds| kinds.contains(&delivery["event"]["type"]))
+                        && (filter["subjectId"].is_null() || filter["subjectId"] == delivery["event"]["data"]["id"])
+                };
+                json!({"webhookDeliveries": self.listed((0..40).map(|n| self.delivery(n)).filter(fits).collect(), variables)})
+            }
+            "ConsoleWebhookDelivery" => {
+                json!({"webhookDelivery": Self::one(variables, DELIVERY, 40, |n| self.delivery(n))})
+            }
+            "ConsoleWebhookEndpoints" => json!({"webhookEndpoints": [self.endpoint(0), self.endpoint(1)]}),
+            "ConsoleGrants" => json!({"grants": self.listed((0..4).map(|n| self.grant(n)).collect(), variables)}),
+            "ConsoleGrant" => json!({"grant": Self::one(variables, GRANT, 4, |n| self.grant(n))}),
+            "ConsoleSpending" => {
+                let grant = Uuid::from_u128(GRANT.as_u128());
+                let of = |n: u128| {
+                    let mut payment = self.outgoing(n * 2);
+                    payment["grantId"] = json!(grant);
+                    payment
+                };
+                json!({"outgoingPayments": self.listed((0..4).map(of).collect(), variables)})
             }
             "ConsoleAccount" => json!({"accountingTransfers": self.account()}),
             "Receiver" => {
@@ -285,6 +364,14 @@ impl Fake {
             other => panic!("the fake does not know {other}"),
         }
     }
+}
+
+async fn answer_of_auth(fake: State<Arc<Fake>>, headers: HeaderMap, body: Json<Value>) -> Response {
+    let refused = *fake.auth_refuses.lock().unwrap();
+    if refused.is_some_and(|begin| body["query"].as_str().unwrap().trim_start().starts_with(begin)) {
+        return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
+    }
+    answer(fake, headers, body).await
 }
 
 async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
@@ -315,6 +402,8 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
     let made = json!({"success": true, "asset": id(ASSET), "peer": id(PEER), "fee": id(ASSET), "walletAddress": id(ADDRESS),
         "tenant": id(TENANT), "payment": id(if name.contains("Incoming") && !name.contains("Outgoing") { INCOMING } else { OUTGOING }),
         "quote": id(Uuid::from_u128(0x9007)), "receiver": {"id": "https://happy-life.example/incoming-payments/1"}, "count": 1,
-        "walletAddressKey": id(ADDRESS), "withdrawal": id(ADDRESS), "settings": []});
+        "walletAddressKey": id(ADDRESS), "withdrawal": id(ADDRESS), "settings": [], "webhookEndpoint": id(ENDPOINT), "id": GRANT, "hasMore": false,
+        "secret": if input["secret"].is_null() { "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c" } else { "as given" },
+        "attempt": {"number": 1, "beganAt": fake.at(0), "durationMs": 42, "statusCode": 200, "body": "ok", "error": null}});
     Json(json!({"data": {field: made}})).into_response()
 }

@@ -1,4 +1,5 @@
 //! The console between a simulated browser and a simulated Admin API.
+//! The real Admin API is tested in `admin-graphql`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -8,3 +9,4 @@ mod pages;
 mod safety;
 mod signing_in;
 mod tasks;
+mod words;

@@ -1,9 +1,11 @@
 //! Every page is rendered, is small, has no secrets, and names what is missing.
+//! Forms are filled in in `tasks`.
 
 use axum::http::StatusCode;
+use uuid::Uuid;
 
 use crate::browser::World;
-use crate::fake::{ADDRESS, ASSET, INCOMING, OPERATOR, OUTGOING, PEER, TENANT};
+use crate::fake::{ADDRESS, ASSET, DELIVERY, ENDPOINT, GRANT, INCOMING, OPERATOR, OUTGOING, PEER, TENANT};
 
 fn pages() -> Vec<String> {
     let fixed = [
@@ -28,6 +30,15 @@ fn pages() -> Vec<String> {
         "/audit",
         "/preferences",
         "/search?q=invoice",
+        "/views",
+        "/views?list=/payments&filters=type%3DINCOMING",
+        "/webhooks/deliveries",
+        "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED",
+        "/webhooks/resend?state=EXHAUSTED",
+        "/webhooks/endpoints",
+        "/webhooks/endpoints/create",
+        "/grants",
+        "/grants?state=ISSUED",
         "/payments/quotes/00000000-0000-0000-0000-000000009007",
     ];
     let mut pages: Vec<String> = fixed.map(str::to_owned).to_vec();
@@ -46,10 +57,20 @@ fn pages() -> Vec<String> {
     for act in ["", "/keys/create", "/keys/00000000-0000-0000-0000-0000000004e7/revoke", "/withdraw-liquidity"] {
         pages.push(format!("/wallet-addresses/{ADDRESS}{act}"));
     }
+    for delivery in [DELIVERY, Uuid::from_u128(DELIVERY.as_u128() + 3), Uuid::from_u128(DELIVERY.as_u128() + 5)] {
+        pages.push(format!("/webhooks/deliveries/{delivery}"));
+    }
+    pages.push(format!("/webhooks/endpoints/{OPERATOR}/{OPERATOR}"));
+    pages.push(format!("/webhooks/endpoints/{OPERATOR}/{ENDPOINT}"));
+    for grant in 0..3 {
+        pages.push(format!("/grants/{}", Uuid::from_u128(GRANT.as_u128() + grant)));
+    }
     pages.push(format!("/tenants/{OPERATOR}"));
     pages.push(format!("/tenants/{TENANT}"));
+    pages.push(format!("/tenants/{TENANT}/start"));
     pages.push(format!("/ledger/{ASSET}"));
     pages.push(format!("/ledger/{OUTGOING}"));
+    pages.push(format!("/ledger/{ASSET}?at=2026-11-20T11:00"));
     pages.push("/webhook-events/data?id=00000000-0000-0000-0000-0000e7e70001".to_owned());
     pages.push(format!("/liquidity/pending/{ASSET}"));
     pages
@@ -76,7 +97,16 @@ async fn every_list_says_what_to_do_when_it_is_empty() {
     let world = World::new().await;
     *world.fake.empty.lock().unwrap() = true;
     let mut browser = world.operator().await;
-    for path in ["/payments", "/assets", "/peers", "/wallet-addresses", "/webhook-events", "/tenants"] {
+    for path in [
+        "/payments",
+        "/assets",
+        "/peers",
+        "/wallet-addresses",
+        "/webhook-events",
+        "/tenants",
+        "/grants",
+        "/webhooks/deliveries",
+    ] {
         assert!(browser.get(path).await.html.contains("class=\"empty\""), "{path}");
     }
     assert!(browser.get("/").await.html.contains("begin with an asset"));
@@ -147,5 +177,57 @@ async fn an_export_holds_the_whole_filtered_list() {
     assert_eq!(browser.get("/export/secrets").await.status, StatusCode::NOT_FOUND);
     for list in ["assets", "peers", "wallet-addresses", "webhook-events", "tenants"] {
         assert!(browser.get(&format!("/export/{list}")).await.html.lines().count() > 1, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_view_of_a_list_is_saved_shown_as_a_tab_and_removed() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let filtered = browser.get("/payments?type=INCOMING").await;
+    assert!(filtered.html.contains("/views?list=%2Fpayments&#38;filters=type%3DINCOMING"), "{}", filtered.html);
+    let save = "/views?list=%2Fpayments&filters=type%3DINCOMING";
+    let empty = browser.fill(save, "/views", &[("name", " ")]).await;
+    assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let saved = browser.fill(save, "/views", &[("name", "What <b>arrives</b>")]).await;
+    assert_eq!(saved.location.as_deref(), Some("/payments?type=INCOMING"));
+    let tab = "<a href=\"/payments?type=INCOMING\" aria-current=\"page\">What &#60;b&#62;arrives&#60;/b&#62;</a>";
+    assert!(browser.get("/payments?type=INCOMING").await.html.contains(tab));
+    assert!(!browser.get("/grants").await.html.contains("arrives"), "it belongs to its list");
+    let foreign = browser.fill(save, "/views", &[("name", "x"), ("list", "//evil.example")]).await;
+    assert_eq!(foreign.status, StatusCode::BAD_REQUEST);
+    let linked = browser.get("/views?list=https%3A%2F%2Fevil.example&filters=type%3DINCOMING").await;
+    assert_eq!(linked.status, StatusCode::NOT_FOUND);
+    assert!(!linked.html.contains("href=\"https://evil"), "{}", linked.html);
+    let long = browser.fill(save, "/views", &[("name", "x"), ("filters", &"x".repeat(9_000))]).await;
+    assert_eq!(long.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(long.html.contains("The filters are too long to be saved."), "{}", long.html);
+    assert!(browser.get("/payments?type=INCOMING").await.html.contains(tab), "the kept views stay");
+    let remove = "/views?remove=What+%3Cb%3Earrives%3C/b%3E&from=/payments";
+    browser.fill(remove, "/views", &[]).await;
+    assert!(!browser.get("/payments?type=INCOMING").await.html.contains("arrives&#60;"));
+}
+
+#[tokio::test]
+async fn a_past_balance_is_shown_for_an_instant_in_the_address() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let shown = browser.get(&format!("/ledger/{ASSET}?at=2026-11-20T09:00")).await;
+    // The lines are one and a half hours old: 1,045.00 and 25.00 out, 1,065.67 in, of 12,345,678.50 now.
+    assert!(shown.html.contains("Balance then") && shown.html.contains("12,345,682.83"), "{}", shown.html);
+    let before_all = browser.get(&format!("/ledger/{PEER}?at=2026-11-01T00:00")).await;
+    assert!(before_all.html.contains("Unknown"), "the lines are not what the peer has: {}", before_all.html);
+    assert_eq!(browser.get(&format!("/ledger/{ASSET}?at=yesterday")).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_home_page_tells_webhooks_alarms_and_what_runs_empty() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let home = browser.get("/").await;
+    for told in
+        ["Webhooks that wait", "10 given up or in quarantine", "Alarms of the ledger", "Liquidity with a threshold"]
+    {
+        assert!(home.html.contains(told), "{told}: {}", home.html);
     }
 }

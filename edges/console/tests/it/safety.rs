@@ -1,4 +1,5 @@
 //! No change happens twice, without an entry in the log, or on request of another site.
+//! Signing in is in `signing_in`.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -32,7 +33,7 @@ async fn when_no_answer_came_the_form_is_sent_again_with_the_same_key() {
     *world.fake.mood.lock().unwrap() = Mood::Silent;
     let shown = browser.fill(&path, &path, &[("amount", "1")]).await;
     assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(shown.html.contains("it counts once"), "{}", shown.html);
+    assert!(shown.html.contains("the change is made once"), "{}", shown.html);
     let fields = shown.fields_of(&path);
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(browser.post(&path, &fields, &[]).await.status, StatusCode::SEE_OTHER);
@@ -102,7 +103,7 @@ async fn a_session_that_looks_only_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_audit_log_tells_every_change_with_what_was_before_and_no_secret() {
+async fn the_audit_log_has_every_change_with_the_former_values_and_no_secret() {
     let world = World::new().await;
     let mut browser = world.operator().await;
     let page = format!("/assets/{ASSET}");
@@ -123,7 +124,7 @@ async fn the_audit_log_tells_every_change_with_what_was_before_and_no_secret() {
     );
     assert!(!log.contains("a very secret text") && !log.contains(OPERATOR_SECRET));
     let shown = browser.get("/audit").await;
-    assert!(shown.html.contains("liquidityThreshold: 100000 → 500") && shown.html.contains("lines are chained"));
+    assert!(shown.html.contains("liquidityThreshold: 100000 → 500") && shown.html.contains("lines is complete"));
     assert_eq!(browser.get("/audit/export").await.html, world.log());
 }
 

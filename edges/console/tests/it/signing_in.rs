@@ -1,4 +1,5 @@
 //! Signing in: which credentials are accepted, for how long, and how the secret is stored.
+//! What a user may do afterwards is in `safety`.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use axum::http::StatusCode;
 use clock::Clock;
 
 use crate::browser::World;
-use crate::fake::{OPERATOR, OPERATOR_SECRET, TENANT};
+use crate::fake::{GRANT, OPERATOR, OPERATOR_SECRET, TENANT};
 
 #[tokio::test]
 async fn a_page_leads_to_signing_in_and_back() {
@@ -44,7 +45,7 @@ async fn a_wrong_secret_is_refused_before_it_is_kept_and_guessing_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_session_is_encrypted_and_ends_when_nobody_looks() {
+async fn a_session_is_encrypted_and_ends_without_requests() {
     let world = World::new().await;
     let mut browser = world.operator().await;
     let cookie = browser.cookie("session").unwrap().to_owned();
@@ -70,6 +71,21 @@ async fn a_changed_cookie_and_a_secret_that_was_changed_elsewhere_sign_out() {
     let mut browser = world.operator().await;
     browser.set_cookie("session", "AAAA");
     assert_eq!(browser.get("/").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_secret_that_only_the_authorization_server_refuses_leaves_the_session() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let grant = format!("/grants/{GRANT}");
+    *world.fake.auth_refuses.lock().unwrap() = Some("mutation");
+    let revoked = browser.fill(&grant, &grant, &[("keyword", "revoke grant")]).await;
+    *world.fake.auth_refuses.lock().unwrap() = Some("");
+    for shown in [revoked, browser.get("/grants").await, browser.get(&grant).await] {
+        assert_eq!(shown.status, StatusCode::BAD_GATEWAY, "{}", shown.html);
+        assert!(shown.html.contains("The authorization server refuses this secret."), "{}", shown.html);
+    }
+    assert_eq!(browser.get("/payments").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

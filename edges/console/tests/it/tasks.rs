@@ -1,15 +1,22 @@
 //! Every task of an operator as a form that is filled in and sent, and the resulting calls of the Admin API.
+//! How pages look is in `pages`.
 
 use admin_client::Mutation;
 use axum::http::StatusCode;
 use serde_json::json;
 
 use crate::browser::{Browser, World};
-use crate::fake::{ADDRESS, ASSET, INCOMING, OUTGOING, PEER, TENANT};
+use crate::fake::{ADDRESS, ASSET, DELIVERY, ENDPOINT, GRANT, INCOMING, OPERATOR, OUTGOING, PEER, TENANT};
 
 async fn does(browser: &mut Browser<'_>, page: &str, action: &str, fields: &[(&str, &str)]) {
     let shown = browser.fill(page, action, fields).await;
     assert_eq!(shown.status, StatusCode::SEE_OTHER, "{action}: {}", shown.html);
+}
+
+/// The answer to a form that is a page of its own.
+async fn shows(browser: &mut Browser<'_>, page: &str, action: &str, fields: &[(&str, &str)], text: &str) {
+    let shown = browser.fill(page, action, fields).await;
+    assert!(shown.status == StatusCode::OK && shown.html.contains(text), "{action}: {}", shown.html);
 }
 
 #[tokio::test]
@@ -94,10 +101,23 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     does(b, &tenant, &tenant, &[("publicName", "Corner")]).await;
     does(b, &tenant, &format!("{tenant}/secret"), &[("apiSecret", "another long secret")]).await;
     does(b, &tenant, &format!("{tenant}/delete"), &[("keyword", "delete tenant")]).await;
+    let endpoint = format!("/webhooks/endpoints/{OPERATOR}/{ENDPOINT}");
+    does(b, &endpoint, &endpoint, &[("peer.liquidity_low", "yes")]).await;
+    does(b, &endpoint, &format!("{endpoint}/delete"), &[("keyword", "delete endpoint")]).await;
+    let delivery = format!("/webhooks/deliveries/{DELIVERY}");
+    does(b, &delivery, &delivery, &[]).await;
+    does(b, "/webhooks/resend?state=EXHAUSTED", "/webhooks/resend", &[]).await;
+    let create = "/webhooks/endpoints/create";
+    shows(b, create, create, &[("url", "https://new.example/hooks")], "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c").await;
+    shows(b, &endpoint, &format!("{endpoint}/secret"), &[("hours", "2")], "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c").await;
+    shows(b, &endpoint, &format!("{endpoint}/test"), &[], "42 ms").await;
+    let grant = format!("/grants/{GRANT}");
+    does(b, &grant, &grant, &[("keyword", "revoke grant")]).await;
     let mut of_tenant = world.tenant().await;
     does(&mut of_tenant, &tenant, &format!("{tenant}/settings"), &[("WEBHOOK_MAX_RETRY", "0")]).await;
 
     let log = world.log();
+    assert!(!log.contains("0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c"), "the log holds a secret");
     let untold: Vec<&str> = Mutation::ALL
         .iter()
         .map(|mutation| mutation.field())
@@ -138,7 +158,7 @@ async fn amounts_and_clearings_reach_the_admin_api_exactly() {
 }
 
 #[tokio::test]
-async fn wrong_values_are_told_beside_their_fields_and_nothing_is_asked() {
+async fn wrong_values_are_shown_beside_their_fields_and_no_request_is_made() {
     let world = World::new().await;
     let mut b = world.operator().await;
     for (page, action, fields, said) in [
@@ -163,4 +183,29 @@ async fn wrong_values_are_told_beside_their_fields_and_nothing_is_asked() {
         assert!(shown.html.contains(said) && shown.html.contains("aria-invalid"), "{page}: {said}");
     }
     assert_eq!(world.fake.effects(), 0);
+}
+
+#[tokio::test]
+async fn events_are_sent_again_by_the_filter_that_was_shown() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let list = b.get("/webhooks/deliveries?state=EXHAUSTED&type=incoming_payment.created").await;
+    let resend = "/webhooks/resend?state=EXHAUSTED&type=incoming_payment.created";
+    assert!(list.html.contains(&resend.replace('&', "&#38;")), "{}", list.html);
+    does(&mut b, "/webhooks/resend?type=incoming_payment.created", "/webhooks/resend", &[]).await;
+    let sent = world.fake.calls_of("ResendWebhookEvents")[0].clone();
+    let filter = json!({"states": ["QUARANTINED", "EXHAUSTED"], "types": ["incoming_payment.created"]});
+    assert_eq!(sent["filter"], filter, "without a state it is what was given up, as the page says");
+}
+
+#[tokio::test]
+async fn the_bar_of_a_grant_counts_the_payments_of_this_interval() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let shown = b.get(&format!("/grants/{GRANT}")).await;
+    // Waiting 1,065.67 and completed twice 1,065.67, sending 1,065.67: four payments of this month.
+    assert!(shown.html.contains("4,262.68") && shown.html.contains("737.32"), "{}", shown.html);
+    let refused = b.fill(&format!("/grants/{GRANT}"), &format!("/grants/{GRANT}"), &[("keyword", "revoke")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(world.fake.calls_of("RevokeGrant").is_empty());
 }

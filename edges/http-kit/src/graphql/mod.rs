@@ -13,12 +13,14 @@ mod variables;
 mod wording;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Executor, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use crate::RetryAfter;
 use documents::Documents;
 pub use variables::{Inputs, ScalarRefusal};
 
@@ -65,7 +67,10 @@ impl IntoResponse for Unauthenticated {
                 let told = format!("Unauthorized: the header {name} is missing or unreadable.\n\n{HOW_TO_SIGN}\n");
                 (StatusCode::UNAUTHORIZED, told).into_response()
             }
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").into_response(),
+            Self::Unavailable => {
+                let again = RetryAfter(Duration::from_secs(1));
+                (StatusCode::SERVICE_UNAVAILABLE, again, "Service Unavailable").into_response()
+            }
         }
     }
 }
@@ -132,7 +137,7 @@ impl<E: Executor> Endpoint<E> {
         match tokio::spawn(async move { schema.execute(request).await }).await {
             Ok(response) => response::render(response, self.inputs.names()),
             Err(error) => {
-                tracing::error!(%error, "an Admin API request broke off");
+                tracing::error!(%error, "an Admin API request ended before its answer");
                 let body = errors(vec![self::error("Internal server error", "INTERNAL_SERVER_ERROR")]);
                 (StatusCode::INTERNAL_SERVER_ERROR, body)
             }

@@ -1,4 +1,5 @@
 //! Converts a JSON body to a request that is well-formed and not too large.
+//! Limits of the document are in `limits`; variables are checked in `variables`.
 
 use async_graphql::parser::types::{DocumentOperations, OperationDefinition};
 use async_graphql::{Request, Variables};

@@ -1,4 +1,5 @@
 //! Converts a result to an answer: status, media type, and errors without internal details.
+//! The texts of errors are in `wording`.
 
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::body::Body;

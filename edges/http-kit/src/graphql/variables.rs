@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_null_is_told_by_the_name_of_its_variable() {
+    fn a_missing_or_null_value_is_reported_with_the_name_of_its_variable() {
         assert_eq!(
             told("$id: String!", json!({})),
             ["Variable \"$id\" of required type \"String!\" was not provided."]
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn many_wrong_values_are_told_in_bounded_space() {
+    fn many_wrong_values_are_reported_in_bounded_space() {
         let many = told("$i: [Int!]!", json!({ "i": vec!["x"; 1000] }));
         assert_eq!(many.len(), TOLD_MAX + 1);
         assert_eq!(many[TOLD_MAX], "Too many errors processing variables, error limit reached. Execution aborted.");

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_told_in_the_words_of_graphql_js() {
+    fn refusals_have_the_texts_of_graphql_js() {
         let schema = Names::of("type WhoamiResponse { id: ID! } type Query { asset(id: String!): String }");
         let table = [
             (

@@ -1,4 +1,5 @@
 //! Every action of every resource, requested by every kind of client, with the expected answer.
+//! Who may see what of another tenant is in `matrix`.
 
 use gnap::{AccessType, Action};
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, QuoteId};
@@ -130,7 +131,7 @@ fn widened(operation: &Operation) -> Vec<Action> {
 }
 
 #[tokio::test]
-async fn who_created_it_is_served_with_just_the_action() {
+async fn the_creator_is_served_with_just_the_action() {
     for operation in operations() {
         let there = there(Creator::TheCaller).await;
         there.world.introspection(token(&there.world, operation.kind, &[operation.action], ALICE, TENANT));
@@ -162,7 +163,7 @@ async fn what_others_created_does_not_exist_for_a_client_that_may_not_see_all() 
 }
 
 #[tokio::test]
-async fn who_may_see_all_sees_all_but_completes_only_its_own() {
+async fn a_client_with_list_all_sees_all_but_completes_only_its_own() {
     for operation in operations() {
         let there = there(Creator::AnotherClient).await;
         there.world.introspection(token(&there.world, operation.kind, &widened(&operation), ALICE, TENANT));
@@ -200,7 +201,7 @@ async fn a_token_for_anything_else_serves_for_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_token_or_signature_only_the_public_part_is_told() {
+async fn without_a_token_or_signature_only_the_public_part_is_shown() {
     for operation in operations() {
         let there = there(Creator::TheCaller).await;
         there.world.introspection(token(&there.world, operation.kind, &[operation.action], ALICE, TENANT));

@@ -1,4 +1,5 @@
 //! Tokens and signatures: every way to be refused.
+//! What an authorized client may do is in `actions`.
 
 use gnap::{AccessType, Action};
 use http_signatures::{Signer, SigningKey};
@@ -194,7 +195,7 @@ async fn a_repeat_within_the_second_is_accepted_unless_it_promised_to_be_the_onl
 }
 
 #[tokio::test]
-async fn a_source_that_shows_wrong_tokens_again_and_again_is_told_to_wait() {
+async fn a_source_that_repeats_wrong_tokens_must_wait() {
     let world = World::new().await;
     let good = world.authority.lock().unwrap().answer.clone();
     world.introspection(json!({"active": false}));

@@ -1,4 +1,5 @@
 //! Equal requests with and without an idempotency key.
+//! The storage of keys is tested in `idempotency`.
 
 use gnap::{AccessType, Action};
 use serde_json::{Value, json};

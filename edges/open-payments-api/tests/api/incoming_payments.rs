@@ -154,7 +154,7 @@ async fn another_clients_payment_does_not_exist_unless_all_may_be_read() {
 }
 
 #[tokio::test]
-async fn unknown_foreign_and_malformed_ids_look_unauthorised_to_everybody() {
+async fn unknown_foreign_and_malformed_ids_look_unauthorised_to_every_caller() {
     let (world, id) = world_with(Action::Read).await;
     for path in [
         format!("/{TENANT}/incoming-payments/{}", Uuid::from_u128(9)),

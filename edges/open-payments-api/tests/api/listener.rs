@@ -1,4 +1,5 @@
 //! Rules for every request: gate, cross-origin access, routing, bodies, health.
+//! Single operations are in the files beside it.
 
 use axum::http::Method;
 use serde_json::json;
@@ -10,7 +11,7 @@ fn create() -> Call {
 }
 
 #[tokio::test]
-async fn a_draining_listener_sends_everybody_away() {
+async fn a_draining_listener_refuses_every_request() {
     let world = World::new().await;
     assert_eq!(world.send(Call::get("/healthz")).await.text, "OK");
     world.gate.close();
@@ -21,7 +22,7 @@ async fn a_draining_listener_sends_everybody_away() {
 }
 
 #[tokio::test]
-async fn health_tells_of_the_backend() {
+async fn health_reports_the_backend() {
     let world = World::new().await;
     world.institution.database.close().await;
     let answer = world.send(Call::get("/HealthZ/")).await;

@@ -135,7 +135,7 @@ on_each_database! {
         assert_eq!(counts(&world).await, before, "a client of another tenant changed something");
     }
 
-    async fn nobody_gets_more_than_what_is_public(database) {
+    async fn an_unauthorized_client_gets_only_what_is_public(database) {
         let world = World::on(database).await;
         let things = Things::made(&world).await;
         let before = counts(&world).await;

@@ -48,7 +48,7 @@ async fn a_document_tells_where_to_go_for_grants_and_payments() {
 }
 
 #[tokio::test]
-async fn unknown_and_inactive_addresses_are_not_found_and_told_with_their_url() {
+async fn unknown_and_inactive_addresses_are_not_found_and_reported_with_their_url() {
     let world = World::new().await;
     let answer = world.send(Call::get("/accounts/bob")).await;
     assert_eq!(answer.refusal(), refused(404, "Could not get wallet address"));

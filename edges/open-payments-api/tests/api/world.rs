@@ -312,11 +312,8 @@ impl World {
 
     /// Deactivates Alice's wallet address.
     pub(crate) async fn deactivate_alice(&self) {
-        let change = WalletAddressChange {
-            public_name: None,
-            status: Some(WalletAddressStatus::Inactive),
-            additional_properties: None,
-        };
+        let change =
+            WalletAddressChange { status: Some(WalletAddressStatus::Inactive), ..WalletAddressChange::default() };
         let (administration, operator) = (&self.institution.administration, self.institution.operator());
         administration.update_wallet_address(operator, self.alice.id, change).await.unwrap();
     }

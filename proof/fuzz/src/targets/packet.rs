@@ -1,4 +1,5 @@
 //! ILP packets: every parsed packet is written as the same value, and patching changes only the intended fields.
+//! Data inside of packets is in `stream_data`.
 
 use clock::Timestamp;
 use ilp_packet::{

@@ -1,4 +1,5 @@
 //! `Signature-Input` and related headers: no value makes the parser panic, and no unsigned request counts as signed.
+//! Signatures that are valid are tested in `http-signatures`.
 
 use clock::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};

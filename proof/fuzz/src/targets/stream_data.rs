@@ -1,4 +1,5 @@
 //! The parsers of STREAM: plaintexts with frames, encrypted packets, and the token in an address.
+//! The packets around them are in `packet`.
 
 use clock::Timestamp;
 use ilp_packet::{Address, AddressRef, Condition, PacketType, Prepare, Reply};

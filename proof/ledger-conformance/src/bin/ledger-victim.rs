@@ -44,7 +44,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tokio::spawn(async move {
             for round in 0.. {
                 let id = first + round * CALLERS * 2 + caller * 2;
-                let hold = NewTransfer::single(TransferId::from_u128(id), debit, credit, 1, 1, 1).into_pending(0);
+                let hold =
+                    NewTransfer::single(TransferId::from_u128(id), debit, credit, 1, 1, 1).into_pending_for_ever();
                 let post = NewTransfer::post(TransferId::from_u128(id + 1), hold.id);
                 for transfer in [hold, post] {
                     let Ok(results) = ledger.submit(vec![transfer]).await else { return };

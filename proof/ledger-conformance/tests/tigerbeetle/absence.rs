@@ -44,7 +44,7 @@ async fn a_server_killed_while_it_commits_loses_and_doubles_nothing() {
         let ids: Vec<_> = (0..2 * ROUNDS).map(|step| id(caller * 2 * ROUNDS + step)).collect();
         tokio::spawn(async move {
             for ids in ids.chunks(2) {
-                let hold = NewTransfer::single(ids[0], debit, credit, 1, 1, 1).into_pending(0);
+                let hold = NewTransfer::single(ids[0], debit, credit, 1, 1, 1).into_pending_for_ever();
                 for transfer in [hold, NewTransfer::post(ids[1], ids[0])] {
                     let result = until_answered(&ledger, transfer).await;
                     assert!(result.is_ok(), "{result:?}");
@@ -104,7 +104,7 @@ async fn a_client_killed_while_it_submits_has_lost_and_doubled_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_paused_cluster_left_unanswered_takes_effect_once_and_callers_are_told_meanwhile() {
+async fn unanswered_requests_of_a_paused_cluster_take_effect_once_and_callers_get_errors_meanwhile() {
     let Some(cluster) = TigerBeetle::own() else { return };
     let ([debit, credit], id) = names(fresh_base());
     let ledger = impatient_client(&cluster, [debit, credit]).await;
@@ -117,7 +117,7 @@ async fn what_a_paused_cluster_left_unanswered_takes_effect_once_and_callers_are
     }
     let watch = Stopwatch::start();
     let refused = ledger.submit(vec![transfers[0]]).await.expect_err("it is away");
-    assert!(refused.reason.contains("away"), "{refused}");
+    assert!(refused.reason.contains("has not answered earlier requests"), "{refused}");
     assert!(ledger.accounts(vec![debit]).await.is_err());
     assert!(watch.elapsed() < Duration::from_millis(500), "who asks is told at once");
 
@@ -158,7 +158,7 @@ async fn a_cluster_that_does_not_answer_makes_no_caller_wait_for_ever() {
         assert!(reason.contains("within"), "{reason}");
     }
     let reason = look().await;
-    assert!(reason.contains("away"), "{reason}");
+    assert!(reason.contains("has not answered earlier requests"), "{reason}");
     let refused = ledger.submit(Vec::new()).await.expect_err("nobody answers");
-    assert!(refused.reason.contains("away"), "{refused}");
+    assert!(refused.reason.contains("has not answered earlier requests"), "{refused}");
 }

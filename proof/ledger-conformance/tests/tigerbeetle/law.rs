@@ -1,4 +1,5 @@
 //! The cluster answers like the model: one request at a time, concurrently, and in batches longer than a request.
+//! A cluster that does not answer is in `absence`.
 
 use std::sync::Arc;
 
@@ -109,7 +110,7 @@ async fn asking_for_a_state_changes_nothing() {
     let ledger = ledger_of(&cluster).await;
     let ([debit, credit], id) = names(fresh_base());
     ledger.create_accounts(vec![account(debit, 1), account(credit, 1)]).await.expect("an answer");
-    let hold = |number| NewTransfer::single(id(number), debit, credit, 5, 1, 1).into_pending(0);
+    let hold = |number| NewTransfer::single(id(number), debit, credit, 5, 1, 1).into_pending_for_ever();
     ledger.submit(vec![hold(1), hold(2), hold(3)]).await.expect("an answer");
     let settled = vec![NewTransfer::post(id(4), id(2)), NewTransfer::void(id(5), id(3))];
     ledger.submit(settled).await.expect("an answer");

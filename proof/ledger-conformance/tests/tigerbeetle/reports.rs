@@ -1,4 +1,5 @@
 //! Queries of the past, and the sums over the cluster's accounts.
+//! Transfers are in `law`.
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ async fn made_at(ledger: &TigerBeetleLedger, id: TransferId) -> Timestamp {
 }
 
 #[tokio::test]
-async fn the_past_is_told_of_accounts_with_and_without_history_and_of_what_ran_out() {
+async fn the_past_of_accounts_with_and_without_history_and_of_expired_holds_is_shown() {
     let Some(cluster) = TigerBeetle::any() else { return };
     let ledger = ledger_of(&cluster).await;
     let ([first, second], id) = names(fresh_base());
@@ -40,12 +41,12 @@ async fn the_past_is_told_of_accounts_with_and_without_history_and_of_what_ran_o
     let back = |number, amount| NewTransfer::single(id(number), second, first, amount, 1, 1);
     let steps = [
         there(1, 100),
-        back(2, 30).into_pending(0),
-        there(3, 40).into_pending(0),
+        back(2, 30).into_pending_for_ever(),
+        there(3, 40).into_pending_for_ever(),
         there(4, 20).into_pending(3),
         NewTransfer { amount: 7, ..NewTransfer::post(id(5), id(3)) },
         NewTransfer::void(id(6), id(2)),
-        there(7, 1).into_pending(0),
+        there(7, 1).into_pending_for_ever(),
     ];
     // The state after each step.
     let mut moments: Vec<(Timestamp, [Balances; 2])> = Vec::new();

@@ -1,4 +1,5 @@
-//! Probes and payments over simulated paths: the published vectors, and a pair of ends on virtual time.
+//! Probes and payments over simulated paths: the published vectors, and a sender and a receiver on virtual time.
+//! The frames themselves are tested in `stream`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,6 @@
-//! `Pair`: a sender and a receiver on virtual time, joined by a path that delays, loses, reorders, duplicates, forges
-//! and tampers, whose rate moves and whose packet limit shrinks. No test sleeps, and a seed repeats a run.
+//! `Pair`: a sender and a receiver on virtual time. The path between them delays, loses, reorders, duplicates, forges
+//! and changes packets; its rate and its packet limit change.
+//! No test sleeps, and the same seed gives the same run.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -16,22 +17,22 @@ use crate::support::{End, Hop, START};
 /// How the path behaves. Shares are per thousand packets.
 #[derive(Clone, Debug)]
 pub(crate) struct Weather {
-    /// Milliseconds for the whole way there and back; each packet takes its own, so replies overtake each other.
+    /// Milliseconds for the way there and back. Each packet takes its own time, so replies can overtake each other.
     pub(crate) latency: (u64, u64),
     /// The packet never reaches the receiver.
     pub(crate) lost: u64,
-    /// The packet reaches the receiver, its reply never the sender.
+    /// The packet reaches the receiver, but its reply does not reach the sender.
     pub(crate) reply_lost: u64,
     /// The reply comes after the packet has expired.
     pub(crate) late: u64,
     pub(crate) duplicated: u64,
-    /// Answered by a node without the shared secret.
+    /// A node that does not have the shared secret answers.
     pub(crate) forged: u64,
-    /// Answered by the receiver, its reply changed by a node on the way.
+    /// The receiver answers, and a node on the way changes the reply.
     pub(crate) tampered: u64,
-    /// Refused for now, with T04 and T05 in turn.
+    /// Refused temporarily, with T04 and T05 in turn.
     pub(crate) refused: u64,
-    /// From each instant on (milliseconds after the start), what the path does.
+    /// What the path does from each time on (milliseconds after the start).
     pub(crate) phases: Vec<(u64, Hop)>,
 }
 
@@ -51,12 +52,12 @@ impl Weather {
     }
 }
 
-/// How often each fault has really happened to a machine.
+/// How often each fault happened to a machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) lost: u64,
     pub(crate) reply_lost: u64,
-    /// Late replies that the machine was still there to take.
+    /// Late replies that arrived while the machine was still running.
     pub(crate) late: u64,
     pub(crate) duplicated: u64,
     pub(crate) forged: u64,
@@ -64,9 +65,9 @@ pub(crate) struct Faults {
     pub(crate) refused: u64,
     /// Replies that came before the reply to an earlier packet.
     pub(crate) reordered: u64,
-    /// Packets that passed at another rate than the first phase's.
+    /// Packets that passed at a rate different from that of the first phase.
     pub(crate) rate_moved: u64,
-    /// Packets refused as too large for a limit below the first phase's.
+    /// Packets that were refused because of a limit below that of the first phase.
     pub(crate) limit_shrunk: u64,
 }
 
@@ -85,7 +86,7 @@ impl std::ops::AddAssign for Faults {
     }
 }
 
-/// When, in which order among equals, to which packet, and what.
+/// The time, the order among equal times, the packet, and what happens.
 type DueReply = (Timestamp, u64, u64, Vec<u8>);
 
 pub(crate) struct Pair {
@@ -97,24 +98,25 @@ pub(crate) struct Pair {
     replies: BinaryHeap<Reverse<DueReply>>,
     order: u64,
     fulfilled: BTreeMap<u64, Fulfilled>,
-    /// Packets whose Fulfill has reached the sender: what left, and what it can know to have arrived.
+    /// Packets whose Fulfill has reached the sender: the amount sent, and the amount that the sender knows to have
+    /// arrived.
     known: BTreeMap<u64, (u64, u64)>,
     answered: BTreeSet<u64>,
     expiries: BTreeMap<u64, Timestamp>,
-    /// Replies of earlier packets, for a forger to send again.
+    /// Replies to earlier packets, for a forger to send again.
     past: Vec<Vec<u8>>,
     pub(crate) packets: u64,
     pub(crate) faults: Faults,
 }
 
-/// A packet that was really fulfilled.
+/// A packet that was fulfilled by the receiver.
 struct Fulfilled {
     fulfillment: Fulfillment,
     sent: u64,
     delivered: u64,
 }
 
-/// What a pair can drive.
+/// A machine that a pair can drive.
 pub(crate) trait Machine {
     type Output;
     fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Output>;
@@ -188,7 +190,7 @@ impl Pair {
         self.random() % 1000 < per_mille
     }
 
-    /// Runs until the machine is done, and gives its result and how long it took.
+    /// Runs until the machine has ended. Returns its result and how long it took.
     pub(crate) fn drive<M: Machine>(&mut self, machine: &mut M) -> (M::Output, Duration) {
         let start = self.now;
         for _ in 0..1_000_000 {
@@ -224,7 +226,7 @@ impl Pair {
         if let Ok(Reply::Fulfill(fulfill)) = Reply::parse(reply)
             && fulfill.fulfillment == fulfilled.fulfillment
         {
-            // Without the receiver's word only the minimum is certain, which the receiver has kept by fulfilling.
+            // Without the receiver's statement only the minimum is certain, because the receiver fulfilled.
             let told = self.end.keys.open(fulfill.data).is_ok();
             let delivered = if told { fulfilled.delivered } else { self.end.minima[&sequence] };
             self.known.insert(sequence, (fulfilled.sent, delivered));
@@ -302,7 +304,7 @@ impl Pair {
         reply
     }
 
-    /// What a node that wants to do harm may make of a reply it cannot read.
+    /// What an attacking node may make of a reply that it cannot read.
     fn tamper(&mut self, reply: Vec<u8>) -> Vec<u8> {
         self.faults.tampered += 1;
         match (Reply::parse(&reply), self.random() % 3) {
@@ -317,7 +319,7 @@ impl Pair {
         }
     }
 
-    /// What a node on the path, without the shared secret, might send instead of the reply.
+    /// What a node without the shared secret might send in place of the reply.
     fn forge(&self, packet: &[u8]) -> Vec<u8> {
         let prepare = Prepare::parse(packet).unwrap();
         let mut data = prepare.data.to_vec();
@@ -338,12 +340,12 @@ impl Pair {
         }
     }
 
-    /// Sums of what was really fulfilled, as far as the sender can know it.
+    /// Sums of what was fulfilled, as far as the sender can know it.
     pub(crate) fn truth(&self) -> (u64, u64) {
         self.known.values().fold((0, 0), |(sent, delivered), (s, d)| (sent + s, delivered + d))
     }
 
-    /// The books of both ends agree, and nothing beyond the limits of the quote has happened.
+    /// Checks that the books of both ends agree and that the limits of the quote were kept.
     pub(crate) fn assert_conserved(&self, outcome: &Outcome, quote: &Quote) {
         assert_eq!((outcome.amount_sent, outcome.amount_delivered), self.truth(), "{outcome:?}");
         assert!(self.end.received >= outcome.amount_delivered);

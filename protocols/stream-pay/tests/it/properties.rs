@@ -1,5 +1,6 @@
-//! What holds whatever the path does: money is conserved, the maximum is never exceeded, the minimum rate is kept, and
-//! every probe and payment comes to an end.
+//! What holds on every path: money is conserved, the maximum is never exceeded, the minimum rate is kept, and every
+//! probe and payment ends.
+//! Exact quotes on honest paths are in `sweep`.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ fn targets() -> impl Strategy<Value = Target> {
     prop_oneof![(1u64..1_000_000).prop_map(Target::Send), (1u64..1_000_000).prop_map(Target::Deliver)]
 }
 
-/// A quote over a path that was found to do `rate` exactly, keeping `kept` per cent of it.
+/// A quote over a path that was measured as exactly `rate`. It keeps `kept` per cent of the rate.
 fn quote(target: Target, rate: Ratio, kept: u64, max_packet: u64) -> Option<Quote> {
     let min_exchange_rate = rate.checked_mul(&ratio(kept, 100))?;
     let (max_source_amount, min_delivery_amount) = match target {
@@ -44,7 +45,7 @@ fn quote(target: Target, rate: Ratio, kept: u64, max_packet: u64) -> Option<Quot
     })
 }
 
-/// Ordinary to dreadful; each phase has its own rate and limit.
+/// Faults from few to very many. Each phase has its own rate and limit.
 fn weathers(rate: Ratio, max_packet: u64) -> impl Strategy<Value = Weather> {
     let phase = (0u64..3000, 50u64..150, 1u64..4, any::<bool>(), prop::option::weighted(0.2, 1u64..100_000));
     let per_mille = || prop_oneof![3 => Just(0u64), 1 => 0u64..100];
@@ -65,7 +66,7 @@ fn weathers(rate: Ratio, max_packet: u64) -> impl Strategy<Value = Weather> {
     )
 }
 
-/// A path, the weather on it, and what to pay over it. At first the path takes the packets it was quoted to take.
+/// A path, its faults, and what to pay over it. At first the path takes packets of the quoted size.
 fn journeys() -> impl Strategy<Value = (Quote, Weather)> {
     (targets(), (1u64..2000, 1u64..2000), 50u64..=100, 1u64..300).prop_flat_map(|(target, (n, d), kept, share)| {
         let quote = quote(target, ratio(n, d), kept, share).unwrap();
@@ -73,10 +74,10 @@ fn journeys() -> impl Strategy<Value = (Quote, Weather)> {
     })
 }
 
-/// The same where the path is another than the quoted one from the start.
+/// The same, with a path that differs from the quoted one from the start.
 fn detours() -> impl Strategy<Value = (Quote, Weather)> {
     (journeys(), (1u64..2000, 1u64..2000), 1u64..100_000).prop_flat_map(|((quote, _), (n, d), max_packet)| {
-        // Not so small that a payment takes thousands of packets.
+        // Not so small that a payment needs thousands of packets.
         let max_packet = max_packet.max(quote.max_source_amount / 300);
         (Just(quote), weathers(ratio(n, d), max_packet))
     })
@@ -140,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn an_asset_is_told_as_the_receiver_names_it_or_not_at_all((_, weather) in journeys(), seed in any::<u64>()) {
+    fn the_asset_is_the_one_that_the_receiver_names_or_none((_, weather) in journeys(), seed in any::<u64>()) {
         let mut pair = Pair::new(weather, seed);
         let destination = pair.end.destination.clone();
         let (named, took) = pair.drive(&mut AssetProbe::new(destination.address, &destination.shared_secret));
@@ -155,7 +156,7 @@ proptest! {
     }
 }
 
-/// Pays `quote` in `weather` and checks the books of both ends; gives what went wrong on the way.
+/// Pays `quote` with the faults of `weather` and checks the books of both ends. Returns which faults happened.
 fn travel(quote: &Quote, weather: Weather, seed: u64) -> Faults {
     let mut pair = Pair::new(weather, seed);
     let payment = Payment::new(&pair.end.destination, quote, None).unwrap();
@@ -200,7 +201,7 @@ fn a_small_payment_takes_one_round_trip_and_a_quote_without_limits_too() {
 }
 
 #[test]
-fn a_limit_that_a_node_tells_costs_one_more_round_trip() {
+fn a_limit_that_a_node_reports_costs_one_more_round_trip() {
     let mut pair = Pair::new(Weather::fair(hop(Ratio::ONE, 5000)), 7);
     let (estimate, took) = pair.drive(&mut RateProbe::new(&pair.end.destination));
     assert_eq!(estimate.unwrap().max_packet_amount, 5000);
@@ -246,7 +247,7 @@ fn the_application_is_asked_once_before_money_follows() {
     assert_eq!(took, Duration::from_millis(2));
 }
 
-/// A packet that surplus covers must not count on the unit a refused packet will concede anew.
+/// If the surplus covers a packet, that packet must not also rely on the unit that a refused packet will use later.
 #[test]
 fn the_unit_conceded_to_rounding_is_given_away_once() {
     let path = hop(ratio(330, 727), 6);

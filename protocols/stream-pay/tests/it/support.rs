@@ -1,4 +1,5 @@
-//! A path of hops that ends in a real receiver, for driving probes and payments without a network.
+//! A path of hops that ends in a real receiver. Probes and payments run over it without a network.
+//! Faults of a path are in `pair`.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_323_200_000);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hop {
     pub(crate) max_packet: Option<u64>,
-    /// Whether an F08 says what the maximum is.
+    /// Whether an F08 states the maximum.
     pub(crate) without_detail: bool,
     pub(crate) code: Option<ErrorCode>,
     pub t04_above: Option<u64>,
@@ -44,12 +45,12 @@ impl Hop {
     }
 }
 
-/// The receiving end, and a sender's view of it.
+/// The receiving end, and its credentials for a sender.
 pub(crate) struct End {
     pub(crate) destination: Destination,
     pub(crate) keys: ConnectionKeys,
     pub(crate) received: u64,
-    /// The minimum each request has named.
+    /// The minimum that each request has stated.
     pub(crate) minima: BTreeMap<u64, u64>,
     receiver: StreamReceiver,
     entropy: SeededEntropy,
@@ -68,7 +69,7 @@ impl End {
         Self { destination, keys, received: 0, minima: BTreeMap::new(), receiver, entropy }
     }
 
-    /// The reply of the receiver to `prepare` arriving with `amount`; money is always taken.
+    /// The receiver's reply to `prepare`, which arrives with `amount`. It always takes the money.
     pub(crate) fn receive(&mut self, prepare: &Prepare<'_>, amount: u64, now: Timestamp) -> Vec<u8> {
         let plaintext = self.read(prepare);
         let request = StreamPacket::parse(&plaintext).unwrap();
@@ -94,7 +95,7 @@ pub(crate) fn is_fulfillable(keys: &ConnectionKeys, prepare: &Prepare<'_>) -> bo
     condition == prepare.execution_condition
 }
 
-/// The frames of a request as the vectors write them.
+/// The frames of a request in the form of the vectors.
 pub(crate) fn frame_texts(plaintext: &[u8]) -> Vec<String> {
     let packet = StreamPacket::parse(plaintext).unwrap();
     let text = |frame| match frame {

@@ -1,8 +1,9 @@
-//! Quotes are kept, and what can be delivered is not refused: random paths of up to four conversions against exact
-//! arithmetic.
+//! Quotes are kept, and what can be delivered is not refused: random paths of up to four conversions are compared with
+//! exact arithmetic.
+//! Faults of a path are in `properties`.
 //!
-//! The path rounds down at every conversion, as connectors do, and each of its nodes carries 64 bits. `SWEEP_CASES` runs
-//! another number of cases than the default; a failure names its case.
+//! The path rounds down at every conversion, as connectors do, and each node calculates with 64 bits. `SWEEP_CASES`
+//! sets another number of cases. A failure names its case.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +16,12 @@ use stream_pay::{NoQuote, Payment, PaymentError, Poll, Quote, QuoteTerms, Quotin
 use crate::pair::ratio;
 use crate::support::{End, START};
 
-/// Enough for every pair of scales to be met several times.
+/// Enough that every pair of scales occurs several times.
 const CASES: u64 = 10_000;
-/// More packets than this are left to tests of the pace.
+/// Payments with more packets than this are left to the tests of speed.
 const PACKETS_MAX: u64 = 300;
 
-/// A fee as account-servicing entities take it: a share in 1/10000, rounded up, and a fixed part.
+/// A fee as account-servicing entities charge it: a share in 1/10000, rounded up, and a fixed part.
 #[derive(Clone, Copy, Debug)]
 struct Fee {
     share: u64,
@@ -31,12 +32,12 @@ struct Fee {
 #[derive(Clone, Debug)]
 struct Case {
     number: u64,
-    /// Smallest units out per smallest unit in, of each conversion.
+    /// Of each conversion: smallest units out per smallest unit in.
     conversions: Vec<Ratio>,
     max_packet: Option<u64>,
     source: Asset,
     destination: Asset,
-    /// The rate the payer goes by, in major units.
+    /// The rate that the payer expects, in major units.
     external: Ratio,
     fee: Fee,
     target: Target,
@@ -71,7 +72,7 @@ impl Case {
             major = major.checked_mul(&rate).unwrap();
             at = next;
         }
-        // What the payer goes by is up to half a per cent better than the path, which is within the slippage.
+        // The payer expects up to half a per cent more than the path gives, which is within the slippage.
         let external = major.checked_mul(&ratio(1000 + chance.below(6), 1000)).unwrap();
         let destination = Asset::new("B", at).unwrap();
         let max_packet = (chance.below(3) == 0).then(|| chance.digits(12));
@@ -85,7 +86,7 @@ impl Case {
         Self { number, conversions, max_packet, source, destination, external, fee, target }
     }
 
-    /// What `amount` arrives as, or what the node that cannot carry it on says.
+    /// What `amount` arrives as, or the reply of the node that cannot carry it.
     fn pass(&self, amount: u64) -> Result<u64, AmountTooLarge> {
         if let Some(maximum) = self.max_packet.filter(|maximum| amount > *maximum) {
             return Err(AmountTooLarge { received: amount, maximum });
@@ -101,7 +102,7 @@ impl Case {
         self.pass(amount).ok()
     }
 
-    /// The greatest amount up to `most` for which `holds`, which holds up to some amount and not above.
+    /// The greatest amount up to `most` for which `holds` is true. It is true up to some amount and false above.
     fn greatest(most: u64, holds: impl Fn(u64) -> bool) -> u64 {
         let (mut low, mut high) = (0, most);
         while low < high {
@@ -116,7 +117,7 @@ impl Case {
         Self::greatest(i64::MAX.unsigned_abs(), |amount| self.arrives(amount).is_some())
     }
 
-    /// The least packet that arrives as `wanted`; `None` if none does.
+    /// The smallest packet that delivers `wanted`; `None` if none does.
     fn least_for(&self, wanted: u64) -> Option<u64> {
         let largest = self.largest_packet();
         let below = Self::greatest(largest, |amount| self.arrives(amount).unwrap() < wanted);
@@ -127,14 +128,15 @@ impl Case {
         stream_pay::minimum_rate(&self.source, &self.destination, Some(self.external), slippage()).unwrap()
     }
 
-    /// Whether some packet keeps the minimum rate: the largest, or the least that arrives as much as the largest.
+    /// Whether a packet keeps the minimum rate: the largest packet, or the smallest that delivers as much as the
+    /// largest.
     fn rate_suffices(&self) -> bool {
         let arrived = self.arrives(self.largest_packet()).unwrap_or(0);
         let best = self.least_for(arrived.max(1));
         arrived > 0 && best.is_some_and(|best| Ratio::new(arrived.into(), best.into()).unwrap() >= self.min_rate())
     }
 
-    /// The target after the fee; `None` if it leaves nothing.
+    /// The target after the fee; `None` if nothing is left.
     fn target_after_fee(&self) -> Option<Target> {
         match self.target {
             Target::Send(amount) => {
@@ -171,7 +173,7 @@ enum Ended {
     TooSmall,
     RateTooLow,
     AmountTooLarge,
-    /// Not tried: nothing is left after the fee, or too many packets.
+    /// Not tried, because nothing is left after the fee, or because it needs too many packets.
     Skipped,
 }
 
@@ -230,8 +232,8 @@ fn pay(case: &Case, quote: &Quote) {
     }
 }
 
-/// A fixed send is promised what arrives, except for the slippage; a fixed delivery costs no more than it needs, except
-/// for the slippage.
+/// A fixed send promises what arrives, except for the slippage. A fixed delivery costs no more than needed, except for
+/// the slippage.
 fn check_promise(case: &Case, target: Target, quote: &Quote) {
     let largest = quote.max_packet_amount.min(i64::MAX.unsigned_abs());
     let min_rate = case.min_rate();
@@ -282,7 +284,7 @@ fn check_refusal(case: &Case, target: Target, refused: NoQuote) -> Ended {
             assert_eq!(case.min_rate().checked_mul_ceil(amount - 1), None, "{case:?}");
             Ended::AmountTooLarge
         }
-        // Not even one unit fits the next asset in 64 bits.
+        // One unit is already too large for 64 bits in the next asset.
         NoQuote::Path(PaymentError::ConnectorError) => {
             assert_eq!(case.arrives(case.largest_packet()), Some(0), "{case:?}");
             Ended::RateTooLow
@@ -291,7 +293,7 @@ fn check_refusal(case: &Case, target: Target, refused: NoQuote) -> Ended {
     }
 }
 
-/// The rest arrives as more than the full packets before it let expect, or as less than its own share of the promise.
+/// The rest delivers more than the full packets before it suggest, or less than its share of the promise.
 #[test]
 fn the_rest_of_a_fixed_send_delivers_what_was_promised_where_full_packets_lose_most_of_a_coarse_unit() {
     for number in [2638, 9874, 19_815] {
@@ -306,8 +308,8 @@ fn a_worthless_rest_is_not_halved_where_the_halves_would_not_deliver_what_was_pr
     }
 }
 
-/// The last node carries a little less than a whole number of coarse units, so each maximum it reports is too large
-/// again.
+/// The last node carries a little less than a whole number of coarse units, so each maximum that it reports is again
+/// too large.
 #[test]
 fn a_path_is_not_refused_for_its_rate_where_a_coarse_unit_hides_its_largest_packet() {
     assert_eq!(run(&Case::of(8833)), Ended::TooSmall);
@@ -327,7 +329,7 @@ fn what_is_promised_is_delivered_and_what_can_be_delivered_is_not_refused() {
     }
     assert!(failed.is_empty(), "cases {failed:?} failed");
     println!("{ended:?}");
-    // Each kind of end is met, so none of the checks above is idle.
+    // Each kind of end occurs, so every check above was used.
     for kind in [Ended::Delivered, Ended::TooSmall, Ended::RateTooLow, Ended::AmountTooLarge] {
         assert!(ended.get(&kind).is_some_and(|count| *count >= cases / 200), "{ended:?}");
     }

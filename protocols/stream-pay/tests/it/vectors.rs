@@ -1,4 +1,5 @@
 //! The vectors made by the published sender; `vectors/README.md` says how.
+//! Paths that the vectors do not contain are in `sweep` and `properties`.
 
 use crate::support::{self, End, Hop, START};
 use clock::SeededEntropy;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use stream::{CloseCode, Frame, Header, ReceiptSetup, RejectStyle};
 use stream_pay::{AssetProbe, Payment, PaymentError, Poll, Quote, QuoteTerms, RateBounds, RateProbe, Slippage, Target};
 
-/// The cases of a file, of which there are `count`, so that none is lost unnoticed.
+/// The cases of a file. The number is checked, so that a lost case is noticed.
 fn cases(file: &str, count: usize) -> Vec<Value> {
     let path = format!("{}/tests/vectors/{file}.json", env!("CARGO_MANIFEST_DIR"));
     let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -82,7 +83,7 @@ fn quotes_agree_with_the_reference() {
         let id = case["id"].as_str().unwrap();
         let input = &case["input"];
         let expected = match (id, case["error"].as_str()) {
-            // Expressed by types here: there is no target without an amount, and no such slippage.
+            // The types exclude these cases: there is no target without an amount, and no such slippage.
             ("q-notarget", Some("UnknownPaymentTarget")) => {
                 assert!(input["amountToSend"].is_null() && input["amountToDeliver"].is_null());
                 continue;
@@ -96,7 +97,7 @@ fn quotes_agree_with_the_reference() {
         let (quoted, probes) = quote(input);
         assert_probes(&probes, &case, id);
         if id == "q-liquidity" {
-            // The reference never ends on a path that lacks liquidity for large probes; here what passes is taken
+            // On a path that lacks liquidity for large probes the reference never ends. We use the amount that passes
             // (docs/differences.md).
             assert_eq!(quoted.unwrap().max_packet_amount, 1_000_000, "{id}");
             continue;
@@ -109,21 +110,21 @@ fn quotes_agree_with_the_reference() {
     }
 }
 
-/// Every probe sent is one the reference sends too, with the same outcome, or one it would have sent had it not been
-/// done before: a power of ten. Halving towards an unknown maximum meets other amounts.
+/// Every probe that we send is also sent by the reference, with the same outcome, or is a power of ten that the
+/// reference would have sent next. The halving towards an unknown maximum uses other amounts.
 fn assert_probes(probes: &[Probe], case: &Value, id: &str) {
-    // Left out of the vectors where there are many.
+    // The vectors leave them out if there are many.
     let Some(theirs) = case["probes"].as_array() else { return };
     for probe in probes {
         match theirs.iter().find(|theirs| number(&theirs["amount"]) == probe.amount) {
             Some(same) => assert_eq!(same["reply"].as_str(), Some(probe.reply.as_str()), "{id}: {probe:?}"),
             None if id.starts_with("q-max-imprecise") => {}
-            // Where 10^12 arrive as nothing, more is tried (docs/differences.md).
+            // If 10^12 arrive as nothing, we try more (docs/differences.md).
             None if id == "q-zero-rate" => assert_eq!(probe.amount, i64::MAX.unsigned_abs()),
             None => assert!((3..=12).any(|power| probe.amount == 10u64.pow(power)), "{id}: {probe:?}"),
         }
     }
-    // Until a deadline the number depends on the pace, and the vectors hold the first ones only.
+    // Until a deadline the number depends on the speed, and the vectors contain only the first ones.
     assert!(probes.len() <= theirs.len() || case["error"] == "RateProbeFailed", "{id}: {probes:?}");
 }
 
@@ -191,7 +192,8 @@ fn assert_quote(quoted: &Quote, expected: &Value, id: &str) {
     assert_eq!(quoted.max_packet_amount, number(&expected["maxPacketAmount"]), "{id}");
     assert_eq!(quoted.rates.low(), ratio(&expected["lowEstimatedExchangeRate"]), "{id}");
     assert_eq!(quoted.rates.high(), ratio(&expected["highEstimatedExchangeRate"]), "{id}");
-    // The reference computes with doubles, this crate exactly: the ratio of both is within one part in 10^15 of one.
+    // The reference calculates with floating-point numbers, and we calculate exactly. The two differ by at most one
+    // part in 10^15.
     let theirs = ratio(&expected["minExchangeRate"]);
     let quotient =
         theirs.reciprocal().map_or(Ratio::ONE, |inverse| quoted.min_exchange_rate.checked_mul(&inverse).unwrap());
@@ -199,7 +201,7 @@ fn assert_quote(quoted: &Quote, expected: &Value, id: &str) {
     assert!(quotient >= Ratio::new(one - 1, one).unwrap() && quotient <= Ratio::new(one + 1, one).unwrap(), "{id}");
 }
 
-/// A reply the vectors describe in words, made by a receiver that misbehaves.
+/// A reply that the vectors describe in words, from a receiver that breaks the protocol.
 fn scripted(described: &str, end: &End, packet: &[u8]) -> Option<Vec<u8>> {
     let prepare = Prepare::parse(packet).unwrap();
     let plaintext = end.read(&prepare);
@@ -335,7 +337,7 @@ fn check_trace(id: &str, case: &Value) {
     assert_eq!(Some(sent), case["packetCount"].as_u64(), "{id}");
 }
 
-/// The secret of the receipt vectors of `stream`, with which this one was made too.
+/// The secret of the receipt vectors of `stream`. This vector uses it, too.
 const RECEIPT_SECRET: &str = "3cc468c3f83e277d6f157c92fd5e6e53309e308220e18433cb7bc7d8bbdfc642";
 
 fn trace_quote(value: &Value) -> Quote {
@@ -363,7 +365,7 @@ fn check_request(id: &str, end: &End, packet: &[u8], sequence: u64, missing: Opt
     assert_eq!(sequence, number(&expected["seq"]), "{id}");
     assert_eq!(request.sequence, sequence, "{id}");
     assert_eq!(prepare.amount, number(&expected["amount"]), "{id} packet {sequence}");
-    // The last packet of a fixed delivery names all that is missing (docs/differences.md).
+    // The last packet of a fixed delivery states all that is missing (docs/differences.md).
     let min_destination = number(&expected["minDestination"]);
     let names_missing = missing == Some(request.prepare_amount) && request.prepare_amount > min_destination;
     assert!(names_missing || request.prepare_amount == min_destination, "{id} packet {sequence}: {request:?}");

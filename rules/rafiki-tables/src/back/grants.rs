@@ -66,7 +66,7 @@ struct Client<'a> {
 }
 
 fn unreadable(row: &Row<'_>, column: &'static str) -> Refusal {
-    row.refuse(Reason::Malformed { column, found: String::new(), wanted: "value of this program" })
+    row.refuse(Reason::Malformed { column, found: String::new(), wanted: "a value of this program" })
 }
 
 /// Whether the column holds the hash of this value. A continuation gets another token each time.

@@ -1,4 +1,5 @@
 //! Tenants, their settings, assets, fees and wallet addresses, back.
+//! Payments are in `payments`.
 
 use crate::back::{Back, Context, OldRow, OldTable, derived, optional_time_of, time_of};
 use crate::record::Value;

@@ -1,9 +1,11 @@
 //! Quotes, and payments in every state, back.
+//! What they have spent is in `spending`.
 
 use clock::Timestamp;
+use sealed_text::Place;
 
 use crate::back::{
-    Back, BackChange, Context, OldRow, OldTable, TEXT_MAX, Unfinished, derived, json, json_of, optional_time,
+    Back, BackChange, Context, OldRow, OldTable, TEXT_MAX, Unfinished, derived, json, json_of, opened, optional_time,
     optional_time_of, time, time_of,
 };
 use crate::record::Value;
@@ -86,7 +88,7 @@ fn ratio(row: &Row<'_>, column: &'static str) -> Result<(u128, u128), Refusal> {
     let read = written.split_once('/').and_then(|(above, below)| Some((above.parse().ok()?, below.parse().ok()?)));
     match read {
         Some((above, below)) if below != 0 => Ok((above, below)),
-        _ => Err(row.refuse(Reason::Malformed { column, found: written, wanted: "ratio" })),
+        _ => Err(row.refuse(Reason::Malformed { column, found: written, wanted: "a ratio" })),
     }
 }
 
@@ -155,7 +157,10 @@ pub(super) fn outgoing(row: &Row<'_>, context: &Context) -> Result<Back, Refusal
         Some(error) if error.chars().count() > TEXT_MAX => (Some(error.chars().take(TEXT_MAX).collect()), true),
         other => (other, false),
     };
-    let (attached, encrypted) = match (row.optional_text("data_to_transmit")?, &context.secret) {
+    let place = ("data_to_transmit", Place::DataToTransmit(id));
+    let attached = row.optional_text("data_to_transmit")?;
+    let attached = attached.map(|text| opened(row, &text, place, context)).transpose()?;
+    let (attached, encrypted) = match (attached, &context.secret) {
         (Some(text), Some(secret)) => (Some(sealed::seal(&text, id, secret)), true),
         (other, _) => (other, false),
     };

@@ -1,4 +1,5 @@
 //! Peers with their tokens, and grants held at other institutions, back.
+//! Grants that this institution gave are in `grants`.
 
 use payments_model::peer_token::TokenDigest;
 use url::Url;
@@ -74,7 +75,8 @@ pub(super) fn held_grant(row: &Row<'_>) -> Result<Back, Refusal> {
             let last = url.path_segments()?.next_back()?;
             (!last.is_empty()).then(|| last.to_owned())
         });
-        segment.ok_or_else(|| row.refuse(Reason::Malformed { column, found: url.to_owned(), wanted: "URL with an id" }))
+        segment
+            .ok_or_else(|| row.refuse(Reason::Malformed { column, found: url.to_owned(), wanted: "a URL with an id" }))
     };
     let management = last("management_url", &row.text("management_url")?)?;
     let continued = row.optional_text("continue_uri")?.map(|url| last("continue_uri", &url)).transpose()?;

@@ -1,11 +1,13 @@
 //! Events and their deliveries, back.
+//! Payments are in `payments`.
 
 use std::cmp::Ordering;
 
 use payments_model::webhook_event::EventType;
+use sealed_text::Place;
 use serde_json::Value as Json;
 
-use crate::back::{Back, BackChange, Beside, Context, OldRow, OldTable, json_of, optional_time, time_of};
+use crate::back::{Back, BackChange, Beside, Context, OldRow, OldTable, json_of, opened, optional_time, time_of};
 use crate::record::Value;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
@@ -13,7 +15,7 @@ use crate::sealed;
 
 pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Back, Refusal> {
     let kind = row.text("event_type")?;
-    if kind == EventType::LedgerAlarm.as_str() {
+    if kind.parse().is_ok_and(EventType::is_new) {
         return Ok(Back::default().changed(BackChange::EventLeftOut));
     }
     let id = row.uuid("id")?;
@@ -41,13 +43,18 @@ pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Back, Refusal> {
 
 /// The data with the sender's part encrypted, if the original encrypts it.
 fn data(row: &Row<'_>, kind: &str, written: &str, context: &Context) -> Result<Option<String>, Refusal> {
-    let Some(secret) = &context.secret else { return Ok(None) };
     if kind != EventType::IncomingPaymentPartialPaymentReceived.as_str() {
         return Ok(None);
     }
     let mut data: Json = serde_json::from_str(written).map_err(|_| row.refuse(Reason::Unreadable))?;
     let Some(Json::String(attached)) = data.get("dataFromSender").cloned() else { return Ok(None) };
-    data["dataFromSender"] = Json::String(sealed::seal(&attached, row.uuid("id")?, secret));
+    let id = row.uuid("id")?;
+    let clear = opened(row, &attached, ("dataFromSender", Place::DataFromSender(id)), context)?;
+    data["dataFromSender"] = Json::String(match &context.secret {
+        Some(secret) => sealed::seal(&clear, id, secret),
+        None if clear == attached => return Ok(None),
+        None => clear,
+    });
     Ok(Some(data.to_string()))
 }
 

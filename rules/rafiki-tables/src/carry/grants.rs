@@ -1,4 +1,5 @@
-//! The auth database: tenants, and grants with their rights, subject and question.
+//! Rows of the auth database: tenants, and grants with their rights, subject and question to the owner.
+//! Tokens are in `tokens`.
 
 use auth_model::SecretHash;
 use gnap::{AccessItem, Client};
@@ -15,7 +16,7 @@ use crate::table::Table;
 pub(super) fn tenant(row: &Row<'_>) -> Result<Carried, Refusal> {
     let (url, secret) = (row.optional_text("idpConsentUrl")?, row.optional_text("idpSecret")?);
     if let Some(url) = url.as_ref().filter(|url| Url::parse(url).is_err()) {
-        return Err(row.refuse(Reason::Malformed { column: "idpConsentUrl", found: url.clone(), wanted: "URL" }));
+        return Err(row.refuse(Reason::Malformed { column: "idpConsentUrl", found: url.clone(), wanted: "a URL" }));
     }
     let hash = secret.map(|secret| SecretHash::of(&secret));
     let api_secret = row.text("apiSecret")?;
@@ -100,7 +101,7 @@ fn state(row: &Row<'_>) -> Result<(&'static str, Option<&'static str>), Refusal>
     let state = row.word("state", &["PENDING", "PROCESSING", "APPROVED", "FINALIZED"])?;
     Ok(match state {
         "FINALIZED" => (state, Some(row.word("finalizationReason", &["ISSUED", "REVOKED", "REJECTED"])?)),
-        // The original has this name but stores it for no grant. The owner has not decided.
+        // The original has this name, but stores it for no grant. The owner has not decided yet.
         "PROCESSING" => ("PENDING", None),
         _ => (state, None),
     })
@@ -118,8 +119,9 @@ fn client(row: &Row<'_>) -> Result<Client, Refusal> {
         (None, None) => return Err(row.refuse(Reason::Missing("client"))),
     };
     let found = written.to_string();
-    serde_json::from_value(written)
-        .map_err(|_| row.refuse(Reason::Malformed { column: "client", found, wanted: "wallet address or public key" }))
+    serde_json::from_value(written).map_err(|_| {
+        row.refuse(Reason::Malformed { column: "client", found, wanted: "a wallet address or a public key" })
+    })
 }
 
 fn rights(row: &Row<'_>) -> Result<Vec<AccessItem>, Refusal> {
@@ -138,7 +140,7 @@ fn rights(row: &Row<'_>) -> Result<Vec<AccessItem>, Refusal> {
         let found = Json::Object(written.clone()).to_string();
         let right = serde_json::from_value(Json::Object(written));
         rights.push(right.map_err(|_| {
-            access.refuse(Reason::Malformed { column: "type, actions, identifier, limits", found, wanted: "right" })
+            access.refuse(Reason::Malformed { column: "type, actions, identifier, limits", found, wanted: "a right" })
         })?);
     }
     Ok(rights)
@@ -157,7 +159,7 @@ fn subject(row: &Row<'_>) -> Result<Option<String>, Refusal> {
     let found = written.to_string();
     match read {
         Ok(_) => Ok(Some(found)),
-        Err(_) => Err(row.refuse(Reason::Malformed { column: "subjects", found, wanted: "subject" })),
+        Err(_) => Err(row.refuse(Reason::Malformed { column: "subjects", found, wanted: "a subject" })),
     }
 }
 
@@ -209,7 +211,7 @@ fn question(row: &Row<'_>, client: &Client) -> Result<Option<Vec<(&'static str, 
         return Err(row.refuse(Reason::Incomplete("finishUri, clientNonce")));
     }
     if let Some(uri) = uri.as_ref().filter(|uri| Url::parse(uri).is_err()) {
-        return Err(row.refuse(Reason::Malformed { column: "finishUri", found: uri.clone(), wanted: "URI" }));
+        return Err(row.refuse(Reason::Malformed { column: "finishUri", found: uri.clone(), wanted: "a URI" }));
     }
 
     let text = |value: Option<String>| value.map_or(Owned::Null, Owned::Text);

@@ -1,4 +1,5 @@
-//! Tenants, their settings, assets, fees and wallet addresses.
+//! Rows of tenants, their settings, assets, fees and wallet addresses.
+//! Payments are in `payments`.
 
 use payments_model::tenant::SettingKey;
 
@@ -57,12 +58,16 @@ pub(super) fn asset(row: &Row<'_>) -> Result<Carried, Refusal> {
     let (code, scale) = (row.text("code")?, row.scale("scale")?);
     let usable = money::Asset::new(&code, scale).is_ok();
     if !usable {
-        return Err(row.refuse(Reason::Malformed { column: "code", found: code, wanted: "asset code" }));
+        return Err(row.refuse(Reason::Malformed { column: "code", found: code, wanted: "an asset code" }));
     }
 
     let ledger = row.count("ledger")?;
     if ledger == 0 {
-        return Err(row.refuse(Reason::Malformed { column: "ledger", found: "0".to_owned(), wanted: "ledger number" }));
+        return Err(row.refuse(Reason::Malformed {
+            column: "ledger",
+            found: "0".to_owned(),
+            wanted: "a ledger number",
+        }));
     }
 
     Ok(Carried::one(Record::new(

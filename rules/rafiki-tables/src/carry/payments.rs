@@ -35,7 +35,7 @@ pub(super) fn quote(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
 
     let code = row.text("receiveAmountAssetCode")?;
     if money::Asset::new(&code, 0).is_err() {
-        let wanted = "asset code";
+        let wanted = "an asset code";
         return Err(row.refuse(Reason::Malformed { column: "receiveAmountAssetCode", found: code, wanted }));
     }
 
@@ -80,7 +80,7 @@ pub(super) fn quote(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
     Ok(if extended { carried.changed(Change::QuoteExtended) } else { carried })
 }
 
-/// What a quote costs without its fee, for rows without that value. The fee was rounded up.
+/// What a quote costs without its fee, for rows that lack this value. The fee was rounded up.
 fn without_fees(row: &Row<'_>, debit: u64) -> Result<u64, Refusal> {
     let Some(fixed) = row.optional_amount("fixedFee")? else { return Ok(debit) };
     let share = Ratio::new(u128::from(row.count("basisPointFee")?), 10_000).ok();
@@ -105,7 +105,7 @@ fn ilp_details(row: &Row<'_>) -> Result<Option<IlpDetails>, Refusal> {
         };
         let (above, below) = (of(numerator)?, of(denominator)?);
         if below == 0 {
-            let wanted = "denominator above zero";
+            let wanted = "a denominator above zero";
             return Err(row.refuse(Reason::Malformed { column: denominator, found: "0".to_owned(), wanted }));
         }
         Ok(format!("{above}/{below}"))
@@ -118,7 +118,7 @@ fn ilp_details(row: &Row<'_>) -> Result<Option<IlpDetails>, Refusal> {
     }))
 }
 
-/// A decimal number as a ratio over a power of ten, not reduced: its digits can be read back.
+/// A decimal number as a ratio over a power of ten. It is not reduced, so its digits can be read back.
 fn decimal_ratio(row: &Row<'_>, column: &'static str) -> Result<String, Refusal> {
     let written = row.decimal(column)?;
     let (whole, fraction) = written.split_once('.').unwrap_or((written, ""));
@@ -150,7 +150,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     let (received, announced) = (row.amount("received")?, row.amount("announced")?);
 
     let ended = matches!(state, "COMPLETED" | "EXPIRED");
-    // In the original the event follows the end a moment later. Here both are one transaction.
+    // The original sends the event a moment after the end. Here both are one transaction.
     let untold =
         if ended && row.optional_instant("processAt")?.is_some() { received.saturating_sub(announced) } else { 0 };
 
@@ -246,7 +246,7 @@ fn end_event(
 
 /// The data of the event of an end, as JSON.
 fn end_data(row: &Row<'_>, id: Uuid, state: &str, expected: Option<u64>, untold: u64) -> Result<String, Refusal> {
-    let wanted = "asset code";
+    let wanted = "an asset code";
     let code = row.text("assetCode")?;
     let asset = money::Asset::new(&code, row.scale("assetScale")?)
         .map_err(|_| row.refuse(Reason::Malformed { column: "assetCode", found: code, wanted }))?;
@@ -331,8 +331,8 @@ pub(super) fn outgoing(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     })
 }
 
-/// What has arrived of a payment under way, as far as the sender knows: the amount sent at the quoted rate, rounded up,
-/// and at most the amount to arrive. The receiver reports the true amount at the next attempt.
+/// What has arrived of a payment that is under way, as far as the sender knows. This is the amount sent at the quoted
+/// rate, rounded up, and at most the amount to arrive. At the next attempt the receiver reports the true amount.
 fn delivered(row: &Row<'_>, sent: u64) -> Result<u64, Refusal> {
     let rate = ratio(&decimal_ratio(row, "estimatedExchangeRate")?);
     let most = row.amount("receiveAmountValue")?;

@@ -1,4 +1,5 @@
-//! Peers with their tokens, and grants held at other institutions.
+//! Rows of peers with their tokens, and of grants held at other institutions.
+//! Grants that this institution gave are in `grants`.
 
 use payments_model::peer_token::TokenDigest;
 use url::Url;
@@ -77,10 +78,10 @@ pub(super) fn auth_server(row: &Row<'_>) -> Result<Carried, Refusal> {
 }
 
 /// The query joins the URL of the server. The original stores only the last segment of the management URL. Rafiki's
-/// servers have it under `/token/` of their origin. A wrong guess costs one new grant.
+/// servers have it under `/token/` of their origin. If this guess is wrong, the backend requests a new grant.
 pub(super) fn held_grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     let (server, management) = (row.text("serverUrl")?, row.text("managementId")?);
-    let malformed = || row.refuse(Reason::Malformed { column: "authServerId", found: server.clone(), wanted: "URL" });
+    let malformed = || row.refuse(Reason::Malformed { column: "authServerId", found: server.clone(), wanted: "a URL" });
     let url = Url::parse(&server).map_err(|_| malformed())?;
     let management_url =
         url.join("/").and_then(|root| root.join(&format!("token/{management}"))).map_err(|_| malformed())?;

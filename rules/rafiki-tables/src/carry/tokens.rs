@@ -1,4 +1,5 @@
-//! Access tokens: in clear in the original, as hashes in ours.
+//! Rows of access tokens: plain text in the original, hashes here.
+//! Their grants are in `grants`.
 
 use auth_model::SecretHash;
 

@@ -1,4 +1,5 @@
-//! Events and their deliveries.
+//! Rows of events and their deliveries.
+//! Later attempts to deliver them are jobs; see `work`.
 
 use payments_model::webhook_event::EventType;
 use serde_json::Value as Json;
@@ -34,7 +35,7 @@ pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
         return Err(row.refuse(Reason::Malformed {
             column: "withdrawalAmount",
             found: "0".to_owned(),
-            wanted: "amount above zero",
+            wanted: "an amount above zero",
         }));
     }
 
@@ -73,7 +74,7 @@ fn data(row: &Row<'_>, kind: EventType, written: &str, context: &Context) -> Res
         return Ok(None);
     }
     let mut data: Json = serde_json::from_str(written)
-        .map_err(|_| row.refuse(Reason::Malformed { column: "data", found: String::new(), wanted: "JSON object" }))?;
+        .map_err(|_| row.refuse(Reason::Malformed { column: "data", found: String::new(), wanted: "a JSON object" }))?;
     let Some(Json::String(attached)) = data.get("dataFromSender").cloned() else { return Ok(None) };
     let clear = sealed::open(&attached, context.secret.as_ref());
     let clear = clear.map_err(|_| row.refuse(Reason::Encrypted("data")))?;

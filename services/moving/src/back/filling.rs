@@ -1,4 +1,5 @@
 //! Reads our tables and the journal in order, and writes the rows of the original, or only counts them.
+//! What a row becomes is in `rafiki-tables`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -293,7 +294,7 @@ impl Deliveries {
                 row.try_get_by_index(1).map_err(database::Error::from)?,
                 row.try_get_by_index(2).map_err(database::Error::from)?,
             );
-            read.events.insert(id, (tenant, kind == EventType::LedgerAlarm.as_str()));
+            read.events.insert(id, (tenant, kind.parse().is_ok_and(EventType::is_new)));
         }
         Ok(read)
     }

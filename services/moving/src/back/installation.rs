@@ -1,4 +1,5 @@
 //! Our installation as of one instant: both databases and the journal of the ledger.
+//! Its rows are read in `filling`.
 
 use std::collections::HashMap;
 use std::time::Duration;

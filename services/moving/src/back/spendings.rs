@@ -1,4 +1,5 @@
 //! What payments have spent under their grants, read grant by grant.
+//! Other rows are read in `filling`.
 
 use std::collections::BTreeMap;
 

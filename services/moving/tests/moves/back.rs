@@ -1,4 +1,5 @@
 //! The way back: what was moved in and out again is what it was.
+//! The way in is tested in `whole`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -246,6 +247,39 @@ fn happy_life_goes_in_and_out_and_in_again_on_sqlite() {
 #[test]
 fn happy_life_goes_in_and_out_and_in_again_with_its_history_on_postgres() {
     block_on(in_and_out_and_in_again(Institution::HappyLife, Dialect::Postgres, History::Replayed));
+}
+
+async fn new_events_stay_here(dialect: Dialect) {
+    let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
+    let Some(ours) = OurPlaces::of(dialect).await else { return };
+    pass_with(&old, &ours, keeping(&old, History::Totals)).await.unwrap();
+    let grant = "INSERT INTO webhook_events (id, event_type, tenant_id, data, wallet_address_id, created_at)
+        SELECT $1, 'grant.created', tenant_id, '{}', id, created_at FROM wallet_addresses ORDER BY id LIMIT 1";
+    let alarm = "INSERT INTO webhook_events (id, event_type, tenant_id, data, created_at)
+        SELECT $1, 'ledger.alarm', id, '{}', created_at FROM tenants ORDER BY id LIMIT 1";
+    let delivered = "INSERT INTO webhook_deliveries
+        (id, event_id, recipient, recipient_tenant_id, state, created_at, updated_at)
+        SELECT id, id, 'TENANT', tenant_id, 'DELIVERED', created_at, created_at FROM webhook_events WHERE id = $1";
+    for (event, id) in [(grant, Uuid::from_u128(71)), (alarm, Uuid::from_u128(72))] {
+        for sql in [event, delivered] {
+            assert_eq!(ours.backend.execute(sql, [id.into()]).await.unwrap(), 1, "{sql}");
+        }
+    }
+
+    let back = OldPlaces::empty(Institution::CloudNine).await.unwrap();
+    let (plan, exported) = send_back(&ours, &back, settings(&old).await).await.unwrap();
+    assert_eq!(plan.refusals, []);
+    assert!(exported.comparison.is_equal(), "{:#?}", differing(&exported));
+    assert_same_rows(&old, &back).await;
+}
+
+#[test]
+fn events_that_the_original_does_not_know_stay_here_and_everything_else_goes() {
+    block_on(async {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            new_events_stay_here(dialect).await;
+        }
+    });
 }
 
 #[test]

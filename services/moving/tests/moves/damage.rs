@@ -1,4 +1,5 @@
 //! Damaged rows are named with their faults, and nothing is written.
+//! Undamaged installations are moved in `whole`.
 
 use moving::{History, MoveError, Since, carry_over, examine};
 use rafiki_fixture::{Institution, run};
@@ -27,7 +28,7 @@ const DAMAGES: &[(&str, bool, &str)] = &[
     (
         r#"UPDATE peers SET "outgoingToken" = NULL"#,
         false,
-        "outgoingToken, outgoingEndpoint: all of them are set, or none",
+        "outgoingToken, outgoingEndpoint: set all of these columns, or none of them",
     ),
     (
         r#"UPDATE "incomingPayments" SET "approvedAt" = now(), "cancelledAt" = now() WHERE state = 'PENDING'"#,
@@ -37,7 +38,7 @@ const DAMAGES: &[(&str, bool, &str)] = &[
     (
         r#"UPDATE "webhookEvents" SET "withdrawalAmount" = NULL WHERE "withdrawalAmount" IS NOT NULL"#,
         false,
-        "withdrawalAccountId, withdrawalAssetId, withdrawalAmount: all of them are set, or none",
+        "withdrawalAccountId, withdrawalAssetId, withdrawalAmount: set all of these columns, or none of them",
     ),
     (
         r#"DELETE FROM "ledgerTransfers" WHERE type = 'DEPOSIT' AND "creditAccountId" IN
@@ -49,12 +50,12 @@ const DAMAGES: &[(&str, bool, &str)] = &[
     (
         r#"UPDATE quotes SET "tenantId" = (SELECT id FROM tenants WHERE email IS NOT NULL ORDER BY id LIMIT 1)"#,
         false,
-        "its tenant is another than that of its walletAddressId",
+        "its tenant differs from the tenant of its walletAddressId",
     ),
     (r#"UPDATE "ledgerTransfers" SET ledger = 2 WHERE ledger = 1 AND type = 'WITHDRAWAL'"#, false, "its ledger is 2"),
     ("UPDATE grants SET state = 'MAYBE' WHERE state = 'APPROVED'", true, "state is \"MAYBE\""),
     (r#"DELETE FROM grants WHERE id IN (SELECT "grantId" FROM "accessTokens")"#, true, "which is not in grants"),
-    ("UPDATE accesses SET actions = '{fly}'", true, "which is no right"),
+    ("UPDATE accesses SET actions = '{fly}'", true, "which is not a right"),
 ];
 
 #[test]
@@ -63,7 +64,7 @@ fn a_damaged_row_is_named_and_nothing_is_written() {
         let Some(old) = OldPlaces::unguarded(Institution::CloudNine).await else { return };
         for (damage, auth, told) in DAMAGES {
             let places = if *auth { &old.auth } else { &old.backend };
-            // The damage is made in a copy. A database from the template is as good as a newly loaded one.
+            // The damage is done in a copy of a database template, which is as good as a newly loaded database.
             run(places, "DROP SCHEMA IF EXISTS kept CASCADE").await;
             run(places, KEEP).await;
             run(places, damage).await;

@@ -1,4 +1,5 @@
 //! A pass that is killed and repeated has the same result as one that was never killed.
+//! Changes between complete passes are in `later_passes`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -54,7 +55,7 @@ UPDATE webhooks SET "processAt" = NULL, "statusCode" = 200, attempts = attempts 
     WHERE "processAt" IS NOT NULL;
 "#;
 
-async fn killed_passes_end_like_one(dialect: Dialect, kills: u64, seed: u64) {
+async fn killed_passes_have_the_same_result_as_one(dialect: Dialect, kills: u64, seed: u64) {
     println!("seed {seed}");
     let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
     let Some(ours) = OurPlaces::of(dialect).await else { return };
@@ -75,7 +76,7 @@ async fn killed_passes_end_like_one(dialect: Dialect, kills: u64, seed: u64) {
         }
         assert!(mortal_pass(&old, &ours, u64::MAX).await.is_some());
     }
-    // A target that was never killed, and was filled from the final state only.
+    // The other target is never killed, and is filled from the final state only.
     let Some(calm) = OurPlaces::of(dialect).await else { return };
     pass(&old, &calm, History::Totals).await.unwrap();
     assert_same(&contents(&ours).await, &contents(&calm).await);
@@ -83,11 +84,11 @@ async fn killed_passes_end_like_one(dialect: Dialect, kills: u64, seed: u64) {
 }
 
 #[test]
-fn fifty_killed_passes_into_sqlite_end_like_one() {
-    block_on(killed_passes_end_like_one(Dialect::Sqlite, 50, 1));
+fn fifty_killed_passes_into_sqlite_have_the_same_result_as_one() {
+    block_on(killed_passes_have_the_same_result_as_one(Dialect::Sqlite, 50, 1));
 }
 
 #[test]
-fn fifty_killed_passes_into_postgres_end_like_one() {
-    block_on(killed_passes_end_like_one(Dialect::Postgres, 50, 2));
+fn fifty_killed_passes_into_postgres_have_the_same_result_as_one() {
+    block_on(killed_passes_have_the_same_result_as_one(Dialect::Postgres, 50, 2));
 }

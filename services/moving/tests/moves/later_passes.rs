@@ -1,4 +1,5 @@
-//! A second pass carries what changed since the first, and nothing else.
+//! A second pass moves what changed since the first, and nothing else.
+//! Killed passes are in `interrupted`.
 
 use clock::{Clock as _, SystemClock};
 use moving::{History, MoveError, mark_in_use};
@@ -33,7 +34,7 @@ UPDATE "accessTokens" SET "revokedAt" = now(), "updatedAt" = now() WHERE "revoke
 DELETE FROM "accessTokens" WHERE id = (SELECT id FROM "accessTokens" ORDER BY id LIMIT 1);
 "#;
 
-async fn the_second_pass_carries_the_rest(dialect: Dialect, history: History) {
+async fn the_second_pass_moves_the_changes(dialect: Dialect, history: History) {
     let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
     let Some(ours) = OurPlaces::of(dialect).await else { return };
     // Makes its rows older than the overlap of two reads.
@@ -63,22 +64,22 @@ const AGE: &str = r#"DO $$ DECLARE t record; BEGIN
     END LOOP; END $$"#;
 
 #[test]
-fn the_second_pass_into_sqlite_carries_the_rest() {
-    block_on(the_second_pass_carries_the_rest(Dialect::Sqlite, History::Totals));
+fn the_second_pass_into_sqlite_moves_the_changes() {
+    block_on(the_second_pass_moves_the_changes(Dialect::Sqlite, History::Totals));
 }
 
 #[test]
-fn the_second_pass_into_postgres_carries_the_rest() {
-    block_on(the_second_pass_carries_the_rest(Dialect::Postgres, History::Totals));
+fn the_second_pass_into_postgres_moves_the_changes() {
+    block_on(the_second_pass_moves_the_changes(Dialect::Postgres, History::Totals));
 }
 
 #[test]
-fn the_second_pass_with_history_carries_the_rest() {
-    block_on(the_second_pass_carries_the_rest(Dialect::Sqlite, History::Replayed));
+fn the_second_pass_with_history_moves_the_changes() {
+    block_on(the_second_pass_moves_the_changes(Dialect::Sqlite, History::Replayed));
 }
 
 #[test]
-fn what_is_in_use_or_was_filled_from_elsewhere_is_left_alone() {
+fn databases_in_use_or_filled_from_elsewhere_are_not_changed() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::HappyLife).await else { return };
         let other = OldPlaces::of(Institution::CloudNine).await.unwrap();

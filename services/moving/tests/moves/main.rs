@@ -1,6 +1,6 @@
 //! A used Rafiki 2.4 moved into our databases. Its totals must stay the same.
 //!
-//! The command is tested with the binary.
+//! The command `rafiki import` is tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

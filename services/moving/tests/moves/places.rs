@@ -1,4 +1,5 @@
-//! An old installation and fresh databases of ours, and one pass between them.
+//! An old installation, new databases of ours, and one pass between them.
+//! It is what the other files of these tests use, and tests nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,7 +122,7 @@ pub(crate) async fn pass_with(
     Ok((plan, report))
 }
 
-/// Every row of every table, and every account with its totals, without the times of the pass.
+/// Every row of every table and every account with its totals. The times of the pass are left out.
 pub(crate) async fn contents(ours: &OurPlaces) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::new();
     for table in Table::ALL {

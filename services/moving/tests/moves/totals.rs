@@ -1,4 +1,5 @@
-//! Our interfaces show after the move what the original's interfaces showed before.
+//! After the move our interfaces show what the original's interfaces showed before.
+//! Rows and accounts are compared in `whole`.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ fn id(account: &Value) -> AccountId {
     account["accountRef"].as_str().unwrap().parse::<Uuid>().unwrap().into()
 }
 
-async fn every_account_has_the_totals_the_original_told(institution: Institution, name: &str) {
+async fn every_account_has_the_totals_that_the_original_showed(institution: Institution, name: &str) {
     let Some(old) = OldPlaces::of(institution).await else { return };
     let ours = OurPlaces::of(Dialect::Sqlite).await.unwrap();
     pass(&old, &ours, History::Totals).await.unwrap();
@@ -42,13 +43,13 @@ async fn every_account_has_the_totals_the_original_told(institution: Institution
 }
 
 #[test]
-fn every_account_of_cloud_nine_has_the_totals_the_original_told() {
-    block_on(every_account_has_the_totals_the_original_told(Institution::CloudNine, "cloud-nine-backend"));
+fn every_account_of_cloud_nine_has_the_totals_that_the_original_showed() {
+    block_on(every_account_has_the_totals_that_the_original_showed(Institution::CloudNine, "cloud-nine-backend"));
 }
 
 #[test]
-fn every_account_of_happy_life_has_the_totals_the_original_told() {
-    block_on(every_account_has_the_totals_the_original_told(Institution::HappyLife, "happy-life-backend"));
+fn every_account_of_happy_life_has_the_totals_that_the_original_showed() {
+    block_on(every_account_has_the_totals_that_the_original_showed(Institution::HappyLife, "happy-life-backend"));
 }
 
 async fn live_tokens(institution: Institution, name: &str, dialect: Dialect) -> usize {
@@ -93,7 +94,7 @@ fn every_token_is_answered_as_the_original_answered() {
     });
 }
 
-/// Sorts members, because both may choose their order.
+/// Sorts the members, because both servers may choose their order.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,5 @@
-//! Everything is there, and every total is that of the original.
+//! Everything is moved, and every total is that of the original.
+//! What our interfaces show of it is in `totals`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,9 +49,9 @@ fn happy_life_moves_into_postgres() {
     block_on(moves(Institution::HappyLife, Dialect::Postgres, History::Totals));
 }
 
-/// The rows go into SQLite, the money into a cluster. The second pass finds everything there.
+/// The rows go into SQLite, and the money goes into a cluster. The second pass finds everything there.
 #[test]
-fn both_move_into_tigerbeetle_where_there_is_one() {
+fn both_move_into_a_tigerbeetle_cluster_if_there_is_one() {
     block_on(async {
         for institution in [Institution::CloudNine, Institution::HappyLife] {
             let Some(cluster) = testkit::TigerBeetle::own() else { return };
@@ -79,14 +80,14 @@ fn happy_life_moves_with_its_history() {
     block_on(moves(Institution::HappyLife, Dialect::Postgres, History::Replayed));
 }
 
-/// How many payments each way: thousands, or the number in `TEST_MOVED_PAYMENTS`, for a measurement.
+/// How many payments in each direction: thousands, or the number in `TEST_MOVED_PAYMENTS`, for a measurement.
 #[expect(clippy::disallowed_methods, reason = "the tests' own switches are no configuration of the product")]
 fn payments_each_way() -> u32 {
     std::env::var("TEST_MOVED_PAYMENTS").ok().and_then(|count| count.parse().ok()).unwrap_or(3_000)
 }
 
 #[test]
-fn thousands_of_payments_move_in_batches_and_a_second_pass_carries_none_of_them() {
+fn thousands_of_payments_move_in_batches_and_a_second_pass_moves_none_of_them() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         let payments = payments_each_way();

@@ -1,4 +1,5 @@
-//! Assets: their creation, change and deletion. Liquidity is in `liquidity`.
+//! Assets: their creation, change and deletion.
+//! Liquidity is in `liquidity`.
 
 use ledger::CreateAccountResult;
 use payments_model::accounting::{LedgerAsset, TransferError};

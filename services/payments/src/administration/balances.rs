@@ -1,4 +1,5 @@
 //! Balances of ledger accounts, for display.
+//! Moving money is in `liquidity`.
 
 use ledger::{Account, AccountId};
 

@@ -1,4 +1,5 @@
 //! The caller of a use case, and which data it may reach.
+//! How a caller is recognised is decided in the edges.
 
 use database::sea_orm::DatabaseConnection;
 use payments_model::TenantId;

@@ -1,4 +1,5 @@
-//! Fees of assets: setting a new one. Their calculation is in the model.
+//! Fees of assets: setting a new one.
+//! Their calculation is in the model.
 
 use std::time::Duration;
 

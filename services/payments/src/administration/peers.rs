@@ -1,7 +1,9 @@
-//! Peers: their creation, change and deletion. The exchange of packets with them is in the connector.
+//! Peers: their creation, change and deletion.
+//! The exchange of packets with them is in the connector.
 
 use auto_peering::is_endpoint;
 use ledger::TransferId;
+use outside_text::FieldChange;
 use payments_model::accounting::{AccountKind, accepted};
 use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::peer_terms::{InvalidTerms, PeerTerms, Throughput};
@@ -38,7 +40,7 @@ pub struct NewPeer {
     pub terms: PeerTerms,
 }
 
-/// Changes of a peer; `None` keeps the present value.
+/// Changes of a peer. `None` keeps the present value.
 #[derive(Clone, Debug, Default)]
 pub struct PeerChange {
     /// Its ILP address.
@@ -47,41 +49,41 @@ pub struct PeerChange {
     pub outgoing: Option<OutgoingHttp>,
     /// The tokens that it may present. They replace all earlier tokens.
     pub incoming_tokens: Option<Vec<Secret>>,
-    /// The largest packet; `Some(None)` removes the limit.
-    pub max_packet_amount: Option<Option<u64>>,
-    /// The name for people; `Some(None)` removes it.
-    pub name: Option<Option<String>>,
-    /// The threshold of the liquidity event; `Some(None)` removes it.
-    pub liquidity_threshold: Option<Option<u64>>,
+    /// The largest packet.
+    pub max_packet_amount: FieldChange<u64>,
+    /// The name for people.
+    pub name: FieldChange<String>,
+    /// The threshold of the liquidity event.
+    pub liquidity_threshold: FieldChange<u64>,
     /// Address prefixes routed to it besides its own address. They replace all earlier prefixes.
     pub routes: Option<Vec<String>>,
     /// How much it may send, and how much is sent to it.
     pub terms: PeerTermsChange,
 }
 
-/// Changes of a peer's terms; `None` keeps the present value, `Some(None)` removes it.
+/// Changes of the terms of a peer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeerTermsChange {
     /// How many packets it may send per second.
-    pub packets_per_second: Option<Option<u32>>,
+    pub packets_per_second: FieldChange<u32>,
     /// How many packets it may send at once, after a pause.
-    pub packet_burst: Option<Option<u32>>,
+    pub packet_burst: FieldChange<u32>,
     /// How much money it may send.
-    pub incoming: Option<Option<Throughput>>,
+    pub incoming: FieldChange<Throughput>,
     /// How much money is sent to it.
-    pub outgoing: Option<Option<Throughput>>,
+    pub outgoing: FieldChange<Throughput>,
     /// Its share among the peers of one prefix.
-    pub weight: Option<Option<u32>>,
+    pub weight: FieldChange<u32>,
 }
 
 impl PeerTermsChange {
     fn apply(self, terms: &mut PeerTerms) {
         let Self { packets_per_second, packet_burst, incoming, outgoing, weight } = self;
-        terms.packets_per_second = packets_per_second.unwrap_or(terms.packets_per_second);
-        terms.packet_burst = packet_burst.unwrap_or(terms.packet_burst);
-        terms.incoming = incoming.unwrap_or(terms.incoming);
-        terms.outgoing = outgoing.unwrap_or(terms.outgoing);
-        terms.weight = weight.unwrap_or(terms.weight);
+        packets_per_second.apply(&mut terms.packets_per_second);
+        packet_burst.apply(&mut terms.packet_burst);
+        incoming.apply(&mut terms.incoming);
+        outgoing.apply(&mut terms.outgoing);
+        weight.apply(&mut terms.weight);
     }
 }
 
@@ -149,7 +151,7 @@ pub enum DeletePeerError {
     /// Its account has pending transfers.
     #[error(
         "packets or withdrawals of this peer still hold money; they are settled when the peer answers or their time \
-         is over, as a rule within a minute and at the latest after an hour; delete the peer then"
+         is over, usually within a minute, and after an hour at the latest; delete the peer after that"
     )]
     HoldsMoney,
     /// The database or the ledger did not answer.
@@ -301,7 +303,7 @@ impl Administration {
         // withdrawals at once have the same id.
         let debited = shown(account.debits_posted);
         let id = TransferId::derived(peer.id.as_uuid(), "liquidity left at the end", debited);
-        let withdrawal = peer.ledger_asset().withdrawal(id, peer.id.into(), amount, 0);
+        let withdrawal = peer.ledger_asset().withdrawal_at_once(id, peer.id.into(), amount);
         for result in self.ledger.submit(vec![withdrawal]).await.map_err(Unavailable::from)? {
             // Refused only if packets have changed the balance since it was read.
             accepted(result).map_err(|_| DeletePeerError::HoldsMoney)?;
@@ -310,7 +312,7 @@ impl Administration {
     }
 
     async fn deposit_initial(&self, peer: &Peer, amount: u64) -> Result<(), CreatePeerError> {
-        let id = TransferId::derived(peer.id.as_uuid(), "initial liquidity", 0);
+        let id = TransferId::derived_once(peer.id.as_uuid(), "initial liquidity");
         let deposit = peer.ledger_asset().deposit(id, peer.id.into(), amount);
         for result in self.ledger.submit(vec![deposit]).await.map_err(Unavailable::from)? {
             accepted(result).map_err(|_| CreatePeerError::InvalidInitialLiquidity)?;
@@ -329,15 +331,9 @@ fn apply(peer: &mut Peer, change: PeerChange) {
         // longer matter.
         peer.history = PeerHistory::default();
     }
-    if let Some(limit) = change.max_packet_amount {
-        peer.max_packet_amount = limit;
-    }
-    if let Some(name) = change.name {
-        peer.name = name;
-    }
-    if let Some(threshold) = change.liquidity_threshold {
-        peer.liquidity_threshold = threshold;
-    }
+    change.max_packet_amount.apply(&mut peer.max_packet_amount);
+    change.name.apply(&mut peer.name);
+    change.liquidity_threshold.apply(&mut peer.liquidity_threshold);
     if let Some(routes) = change.routes {
         peer.routes = Peer::routes_of(&peer.static_ilp_address, routes);
     }

@@ -29,14 +29,14 @@ impl Administration {
     /// Makes a pending withdrawal final.
     pub async fn post_withdrawal(&self, caller: Caller, id: &str) -> Result<(), SettleError> {
         let pending = self.pending_withdrawal(caller, id).await?;
-        let post = TransferId::derived(pending.as_uuid(), "post", 0);
+        let post = TransferId::derived_once(pending.as_uuid(), "post");
         self.settle(NewTransfer::post(post, pending)).await
     }
 
     /// Releases the amount of a pending withdrawal.
     pub async fn void_withdrawal(&self, caller: Caller, id: &str) -> Result<(), SettleError> {
         let pending = self.pending_withdrawal(caller, id).await?;
-        let void = TransferId::derived(pending.as_uuid(), "void", 0);
+        let void = TransferId::derived_once(pending.as_uuid(), "void");
         self.settle(NewTransfer::void(void, pending)).await
     }
 

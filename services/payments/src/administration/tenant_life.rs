@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jobs::NewJob;
-use outside_text::check_line;
+use outside_text::{FieldChange, check_line};
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::{Secret, Tenant, TenantId};
 use payments_store::{OldSecret, Unit};
@@ -44,19 +44,19 @@ pub struct NewTenant {
     pub settings: Vec<Setting>,
 }
 
-/// The changes of a tenant. `None` keeps a value, `Some(None)` clears it.
+/// The changes of a tenant.
 #[derive(Clone, Debug, Default)]
 pub struct TenantChange {
     /// The secret that signs its requests. Only the tenant itself may change it, and it cannot be cleared.
-    pub api_secret: Option<Option<Secret>>,
+    pub api_secret: FieldChange<Secret>,
     /// Its e-mail address.
-    pub email: Option<Option<String>>,
+    pub email: FieldChange<String>,
     /// Its display name.
-    pub public_name: Option<Option<String>>,
+    pub public_name: FieldChange<String>,
     /// The URL at which its users give consent.
-    pub idp_consent_url: Option<Option<String>>,
+    pub idp_consent_url: FieldChange<String>,
     /// The secret of the server at that URL.
-    pub idp_secret: Option<Option<Secret>>,
+    pub idp_secret: FieldChange<Secret>,
 }
 
 /// What is wrong with a secret or a URL of a tenant.
@@ -202,21 +202,21 @@ impl Administration {
         if !caller.is_operator && id != caller.tenant {
             return Err(UpdateTenantError::Foreign);
         }
-        if caller.is_operator && change.api_secret.is_some() {
+        if caller.is_operator && !change.api_secret.is_keep() {
             return Err(UpdateTenantError::SecretByOperator);
         }
 
         let api_secret = match change.api_secret {
-            Some(None) => return Err(UpdateTenantError::Failed),
-            Some(Some(secret)) => {
+            FieldChange::Clear => return Err(UpdateTenantError::Failed),
+            FieldChange::Set(secret) => {
                 require_fit_api_secret(&secret, self.secret_kept_from(id).await?.as_ref())?;
                 Some(secret)
             }
-            None => None,
+            FieldChange::Keep => None,
         };
 
-        let (url, secret) = (change.idp_consent_url.clone().flatten(), change.idp_secret.clone().flatten());
-        require_fit_idp(url.as_deref(), secret.as_ref())?;
+        let url = change.idp_consent_url.new_value().map(String::as_str);
+        require_fit_idp(url, change.idp_secret.new_value())?;
 
         let now = self.now();
         let unit = self.store.begin().await?;
@@ -230,10 +230,10 @@ impl Administration {
             scope.keep_old_secret(id, Some(&old)).await?;
         }
 
-        replace(&mut tenant.email, change.email);
-        replace(&mut tenant.public_name, change.public_name);
-        replace(&mut tenant.idp_consent_url, change.idp_consent_url);
-        replace(&mut tenant.idp_secret, change.idp_secret);
+        change.email.apply(&mut tenant.email);
+        change.public_name.apply(&mut tenant.public_name);
+        change.idp_consent_url.apply(&mut tenant.idp_consent_url);
+        change.idp_secret.apply(&mut tenant.idp_secret);
         tenant.updated_at = now;
         scope.update_tenant(&tenant).await?;
 
@@ -329,10 +329,4 @@ fn require_fit_idp(consent_url: Option<&str>, secret: Option<&Secret>) -> Result
 
 fn is_line(secret: &Secret) -> bool {
     !secret.expose().is_empty() && check_line(secret.expose(), SECRET_MAX).is_ok()
-}
-
-fn replace<T>(value: &mut T, change: Option<T>) {
-    if let Some(new) = change {
-        *value = new;
-    }
 }

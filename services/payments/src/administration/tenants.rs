@@ -1,4 +1,5 @@
 //! Settings of tenants: which values are accepted, and which base URL belongs to which tenant.
+//! Creating and deleting tenants is in `tenant_life`.
 
 use outside_text::check_line;
 use payments_model::tenant::{Setting, SettingKey};

@@ -1,4 +1,5 @@
 //! The transfers of a ledger account, for display.
+//! Moving money is in `liquidity`.
 
 use ledger::{AccountId, Transfer, TransferState};
 use payments_model::AssetId;

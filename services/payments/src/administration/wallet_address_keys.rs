@@ -1,4 +1,5 @@
 //! Public keys of wallet addresses. Only keys that can verify signatures are published.
+//! Checking a signature is in `http-signatures`.
 
 use http_signatures::PublicKey;
 use outside_text::{BadText, check_line};

@@ -1,7 +1,9 @@
 //! Wallet addresses: their creation and change.
+//! Looking them up is in `wallet_address_lookup`; their URLs are in `wallet_address_url`.
 
 use clock::Timestamp;
 use jobs::NewJob;
+use outside_text::FieldChange;
 use payments_model::tenant::SettingKey;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{AssetId, TenantId, WalletAddress, WalletAddressId};
@@ -29,11 +31,11 @@ pub struct NewWalletAddress {
     pub additional_properties: Vec<AdditionalProperty>,
 }
 
-/// Changes of a wallet address; `None` keeps the present value.
+/// Changes of a wallet address. `None` keeps the present value.
 #[derive(Clone, Debug, Default)]
 pub struct WalletAddressChange {
-    /// The name for people; `Some(None)` removes it.
-    pub public_name: Option<Option<String>>,
+    /// The name for people.
+    pub public_name: FieldChange<String>,
     /// Whether it accepts payments.
     pub status: Option<WalletAddressStatus>,
     /// The properties. They replace all earlier ones.
@@ -144,10 +146,7 @@ impl Administration {
         let scope = unit.tenant(caller.tenant);
         let mut changed = scope.locked_wallet_address(id).await?.ok_or(UpdateWalletAddressError::Unknown)?;
 
-        if let Some(name) = change.public_name {
-            changed.public_name = name;
-        }
-
+        change.public_name.apply(&mut changed.public_name);
         match change.status {
             Some(WalletAddressStatus::Inactive) if changed.is_active(now) => {
                 changed.deactivated_at = Some(now);

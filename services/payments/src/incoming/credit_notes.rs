@@ -37,8 +37,10 @@ impl LiveReceivers {
         let patience = until.saturating_since(self.0.clock.now()).min(PATIENCE);
         match tokio::time::timeout(patience, self.note(account)).await {
             Ok(Ok(received)) => return Some(received),
-            Ok(Err(error)) => tracing::warn!(%error, ?account, "credit not noted yet; it is tried until it is"),
-            Err(_) => tracing::warn!(?account, "credit not noted in time; it is tried until it is"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, ?account, "a credit is not noted yet; it will be tried until it succeeds");
+            }
+            Err(_) => tracing::warn!(?account, "a credit was not noted in time; it will be tried until it succeeds"),
         }
         self.note_in_background(account);
         None
@@ -70,7 +72,7 @@ impl LiveReceivers {
             match self.note(account).await {
                 Ok(_) => pause = SHORTEST_PAUSE,
                 Err(error) => {
-                    tracing::warn!(%error, ?account, "credit not noted yet");
+                    tracing::warn!(%error, ?account, "a credit is not noted yet");
                     self.note_in_background(account);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -115,18 +117,31 @@ impl LiveReceivers {
             return Ok(found.received);
         }
 
+        if let Some(noted) = self.note_credit_of_locked(id, &mut found).await? {
+            *written = Some(noted);
+        }
+        Ok(found.received)
+    }
+
+    /// As [`LiveReceivers::note_credit`], for a payment whose row is read under its lock. Returns the row after the
+    /// change, or `None` if there is no such payment.
+    async fn note_credit_of_locked(
+        &self,
+        id: IncomingPaymentId,
+        found: &mut InLedger,
+    ) -> Result<Option<IncomingPayment>, Unavailable> {
         loop {
             let now = self.0.clock.now();
             let unit = self.0.store.begin().await?;
             let locked = unit.every_tenant().locked_incoming_payment(id).await?;
-            let Some(locked) = locked else { return Ok(found.received) };
+            let Some(locked) = locked else { return Ok(None) };
             let before = (*locked).clone();
 
             if before.is_open() && before.is_paid_by(found.received) && !found.is_closed() {
                 // The event of an ended payment states a final total, so the expectation is closed first.
                 drop(unit);
                 let received = expectations::close(&*self.0.ledger, &before).await?;
-                found = InLedger { received, left: Some(0) };
+                *found = InLedger { received, left: Some(0) };
                 continue;
             }
 
@@ -152,9 +167,7 @@ impl LiveReceivers {
             if !payment.is_open() {
                 self.forget(id);
             }
-
-            *written = Some(payment);
-            return Ok(found.received);
+            return Ok(Some(payment));
         }
     }
 
@@ -275,7 +288,7 @@ impl LiveReceivers {
     pub async fn reconcile_until_done(&self) {
         let mut pause = SHORTEST_PAUSE;
         while let Err(error) = self.reconcile().await {
-            tracing::warn!(%error, "receivers are not reconciled with the ledger yet; it is tried again");
+            tracing::warn!(%error, "receivers are not yet reconciled with the ledger; it will be tried again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

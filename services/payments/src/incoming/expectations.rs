@@ -60,7 +60,8 @@ pub(crate) async fn open(ledger: &dyn Ledger, payment: &IncomingPayment) -> Resu
 /// As [`open`], for a new payment: accounts are read only if another call has opened it.
 pub(crate) async fn open_new(ledger: &dyn Ledger, payment: &IncomingPayment) -> Result<InLedger, Unavailable> {
     let expectation = payment.expectation();
-    let opening = expectation.open(payment.incoming_amount, 0);
+    let nothing = 0;
+    let opening = expectation.open(payment.incoming_amount, nothing);
     // Both requests are sent together, so the ledger commits once.
     let (accounts, filled) = tokio::join!(ledger.create_accounts(expectation.accounts()), ledger.submit(vec![opening]));
     accounts_stand(&accounts?, "the accounts of an incoming payment")?;

@@ -1,4 +1,5 @@
-//! The events of incoming payments. Their delivery is in `webhooks`.
+//! The events of incoming payments.
+//! Their delivery is in `webhooks`.
 
 use clock::{Entropy, Timestamp};
 use payments_model::payment_events;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use clock::{Clock, Entropy, Timestamp};
 use connector::{
     AccountAsset, Bound, Credit, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable, LocalState,
+    SenderData, Verdict,
 };
 use directory::Bounded;
 use ledger::Ledger;
@@ -25,6 +26,7 @@ use webhooks::Webhooks;
 use crate::administration::accounts_stand;
 use crate::counts::IncomingCounts;
 use crate::incoming::expectations;
+use crate::incoming::partial_payments::{Asking, PartialPayments};
 use crate::unavailable::Unavailable;
 
 /// How long a copy of a payment is used.
@@ -57,6 +59,7 @@ pub(crate) struct ReceiverMemory {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: ReceiverSettings,
+    pub(crate) partial: PartialPayments,
     pub(crate) counts: IncomingCounts,
     pub(crate) unnoted: Mutex<Unnoted>,
     live: Mutex<HashMap<Uuid, Arc<Live>>>,
@@ -110,6 +113,7 @@ impl LiveReceivers {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: ReceiverSettings,
+        partial: PartialPayments,
     ) -> Self {
         let (live, assets, unnoted) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (counts, created) = (IncomingCounts::default(), Mutex::new(Bounded::new(CREATED_KEPT)));
@@ -120,6 +124,7 @@ impl LiveReceivers {
             clock,
             entropy,
             settings,
+            partial,
             counts,
             unnoted,
             live,
@@ -300,6 +305,14 @@ impl LocalAccounts for LiveReceivers {
 
     async fn credited(&self, credit: Credit) -> Option<u64> {
         self.note_in_time(credit.account, credit.until).await
+    }
+
+    async fn judge(&self, offer: SenderData<'_>) -> Verdict {
+        // Nobody is asked about money that is paid to a wallet address.
+        let LocalAccountId::IncomingPayment(id) = offer.account else { return Verdict::Take };
+        let ReceiverMemory { store, webhooks, clock, entropy, settings, partial, .. } = &*self.0;
+        let (clock, entropy, approval) = (&**clock, &**entropy, settings.approval);
+        Asking { store, webhooks, clock, entropy, approval, partial }.judge(id, offer).await
     }
 }
 

@@ -17,7 +17,7 @@ use webhooks::Audience;
 use crate::made_before::Made;
 use crate::outgoing::at_hand::Unfunded;
 use crate::outgoing::grant_spending::{PaymentGrant, ReserveError, reserve};
-use crate::outgoing::outgoing_events::outgoing_event;
+use crate::outgoing::outgoing_events::{EventMoney, outgoing_event};
 use crate::queues::FUNDING_QUEUE;
 use crate::quotes::create_quote::{CreateQuoteError, NewQuote};
 use crate::receivers::resolve_receiver::ResolveReceiverError;
@@ -211,7 +211,7 @@ impl Payments {
             Ok(receiver) if receiver.is_active(self.now()) => Ok(()),
             Err(ResolveReceiverError::Unavailable(error)) => Err(error.into()),
             Err(error) if error.is_transient() => {
-                tracing::info!(%error, receiver = quote.receiver, "no payment: the receiver was not resolved");
+                tracing::info!(%error, receiver = quote.receiver, "no payment was made, because the receiver was not resolved");
                 Err(CreateOutgoingPaymentError::ReceiverAway)
             }
             Ok(_) | Err(_) => Err(CreateOutgoingPaymentError::InvalidQuote),
@@ -256,7 +256,8 @@ impl Payments {
             None => Spent::default(),
         };
 
-        let event = outgoing_event(&payment, EventType::OutgoingPaymentCreated, 0, 0, None, now, self.entropy());
+        let no_money = EventMoney::default();
+        let event = outgoing_event(&payment, EventType::OutgoingPaymentCreated, no_money, now, self.entropy());
         let event = WebhookEvent { id: origin.id(STEP, self.entropy()).into(), ..event };
         self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id)).await?;
 

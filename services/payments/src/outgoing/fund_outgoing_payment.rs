@@ -15,6 +15,7 @@ use payments_model::quote::QuoteMethod;
 use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId, WebhookEventId};
 use payments_store::Unit;
+use sealed_text::{Place, TooLong};
 use telemetry::payment_span;
 use tracing::Instrument;
 use url::Url;
@@ -23,7 +24,7 @@ use webhooks::Audience;
 use crate::administration::Caller;
 use crate::outgoing::at_hand::{Funded, Unfunded};
 use crate::outgoing::grant_spending;
-use crate::outgoing::outgoing_events::outgoing_event;
+use crate::outgoing::outgoing_events::{EventMoney, outgoing_event};
 use crate::outgoing::packet_list::Begun;
 use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
 use crate::quotes::quote_methods::ilp_destination;
@@ -150,11 +151,18 @@ impl Payments {
         data_to_transmit: Option<String>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         payment.require_fundable(amount)?;
+        let data_to_transmit = data_to_transmit.map(|data| self.seal(&data, payment.id())).transpose()?;
         self.deposit(&payment, deposit).await?;
         match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await? {
             Some(funded) => Ok(funded),
             None => self.note_funds(payment.quote.tenant_id, payment.id(), amount, data_to_transmit).await,
         }
+    }
+
+    /// The data in its stored form.
+    fn seal(&self, data: &str, payment: OutgoingPaymentId) -> Result<String, FundOutgoingPaymentError> {
+        let sealed = self.sealer().seal(data, Place::DataToTransmit(payment.as_uuid()), self.entropy());
+        sealed.map_err(|TooLong| FundOutgoingPaymentError::DataTooLong)
     }
 
     async fn unfunded(&self, tenant: TenantId, id: OutgoingPaymentId) -> Result<Unfunded, FundOutgoingPaymentError> {
@@ -222,7 +230,8 @@ impl Payments {
         let now = self.now();
         if funded.initiated_by == InitiatedBy::Card {
             let (event_type, audience) = (EventType::OutgoingPaymentFunded, Audience::card_service());
-            let event = outgoing_event(funded, event_type, 0, amount, Some(amount), now, self.entropy());
+            let money = EventMoney { sent: 0, balance: amount, withdrawable: Some(amount) };
+            let event = outgoing_event(funded, event_type, money, now, self.entropy());
             self.0.parts.webhooks.record(unit, &event, &audience).await?;
         }
         jobs::cancel(unit.transaction(), FUNDING_QUEUE, funded.id());
@@ -328,7 +337,7 @@ impl Payments {
     async fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
         if cancelled.initiated_by == InitiatedBy::Card {
             let event_type = EventType::OutgoingPaymentCancelled;
-            let event = outgoing_event(cancelled, event_type, 0, 0, None, self.now(), self.entropy());
+            let event = outgoing_event(cancelled, event_type, EventMoney::default(), self.now(), self.entropy());
             self.0.parts.webhooks.record(unit, &event, &Audience::card_service()).await?;
         }
         Ok(())
@@ -369,7 +378,8 @@ impl Payments {
         let failed = locked.try_map(|payment| payment.expire_unfunded(now))?;
         scope.update_outgoing_payment(&failed)?;
         grant_spending::settle(&unit, &failed, NOTHING_SPENT, now).await?;
-        let event = outgoing_event(&failed, EventType::OutgoingPaymentFailed, 0, 0, None, now, self.entropy());
+        let no_money = EventMoney::default();
+        let event = outgoing_event(&failed, EventType::OutgoingPaymentFailed, no_money, now, self.entropy());
         self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id)).await?;
         self.tell_card_service_of_the_end(&unit, &given_up).await?;
         job.complete(unit.transaction());

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// A packet was not written.
 #[derive(Debug, thiserror::Error)]
-#[error("the packet was not written down, so it does not leave")]
+#[error("the packet could not be stored, so it is not sent")]
 pub(crate) struct NotWritten;
 
 /// Packets of one attempt whose outcome is known, and the total that they moved.
@@ -68,7 +68,7 @@ impl PacketLog {
         }
         let written = self.commit(&packets, &settled).await;
         if let Err(error) = &written {
-            tracing::error!(%error, packets = packets.len(), "packets were not written down");
+            tracing::error!(%error, packets = packets.len(), "packets were not stored");
         }
         for sender in waiting {
             // The receiver is gone if the payment was stopped.

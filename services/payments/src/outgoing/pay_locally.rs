@@ -104,14 +104,14 @@ impl Payments {
                 Moved::Made => return Ok(Progress { debited: part.debit, delivered: part.receive }),
                 Moved::Before => {
                     let made = self.local_delivery_made(payment).await?;
-                    return made.ok_or_else(|| AttemptFailure::retryable("a delivery made before is not found").into());
+                    return made.ok_or_else(|| AttemptFailure::retryable("an earlier delivery is not found").into());
                 }
                 Moved::NotExpected => left = expectations::look(self.ledger(), incoming.id).await?.left.unwrap_or(0),
                 Moved::Refused(error @ (TransferError::InsufficientBalance | TransferError::InsufficientLiquidity)) => {
                     return Err(AttemptFailure::fatal(error.to_string()).into());
                 }
                 Moved::Refused(error) => {
-                    tracing::error!(%error, payment.id = %payment.id(), "local delivery refused by the ledger");
+                    tracing::error!(%error, payment.id = %payment.id(), "the ledger refused a local delivery");
                     return Err(AttemptFailure::fatal("Unknown error while trying to create transfer").into());
                 }
             }
@@ -185,5 +185,5 @@ fn takes_no_money() -> AttemptFailure {
 }
 
 fn movement_id(payment: &OutgoingPayment) -> TransferId {
-    TransferId::derived(payment.id().as_uuid(), "local delivery", 0)
+    TransferId::derived_once(payment.id().as_uuid(), "local delivery")
 }

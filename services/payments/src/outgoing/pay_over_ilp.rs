@@ -14,6 +14,7 @@ use payments_model::outgoing_payment::{AttemptFailure, Progress};
 use payments_model::quote::IlpQuoteDetails;
 use payments_model::{OutgoingPayment, Receiver};
 use payments_store::PacketInFlight;
+use sealed_text::Place;
 use stream::{SharedSecret, StreamPacket, Verdict};
 use stream_pay::{OutgoingPrepare, Payment, PaymentError, Poll, Quote, RateBounds, Target, rounding_allowance};
 use uuid::Uuid;
@@ -79,7 +80,7 @@ impl Payments {
     /// What the packet moved; `None` if that is still unknown.
     async fn resend(&self, payment: &OutgoingPayment, packet: &PacketInFlight) -> Option<Progress> {
         let Ok(mut prepare) = PrepareBuf::parse(packet.prepare.clone()) else {
-            tracing::error!(payment.id = %payment.id(), "ALERT a packet written down cannot be read");
+            tracing::error!(payment.id = %payment.id(), "ALERT a stored packet cannot be read");
             return None;
         };
         prepare.set_expires_at(self.now() + PACKET_LIFE);
@@ -112,7 +113,7 @@ impl Payments {
         limits: Limits,
         counted: &mut Counted,
     ) -> Result<(), AttemptFailure> {
-        let (machine, list, with_data) = machine_of(payment, receiver, attempt, limits)?;
+        let (machine, list, with_data) = self.machine_of(payment, receiver, attempt, limits)?;
         self.drive_payment(payment, machine, list, None, with_data, counted).await
     }
 
@@ -124,7 +125,7 @@ impl Payments {
         attempt: Uuid,
         limits: Limits,
     ) -> Option<Begun> {
-        let (mut machine, list, with_data) = machine_of(payment, receiver, attempt, limits).ok()?;
+        let (mut machine, list, with_data) = self.machine_of(payment, receiver, attempt, limits).ok()?;
         let at = self.now();
         match machine.poll_prepare(at, self.entropy()) {
             Poll::Send(first) => Some(Begun { machine, list, first, with_data, at }),
@@ -206,29 +207,37 @@ impl Payments {
     }
 }
 
-/// The state of an attempt before its first packet: the sender, the packet list, and whether it carries data.
-fn machine_of(
-    payment: &OutgoingPayment,
-    receiver: &Receiver,
-    attempt: Uuid,
-    (max_source, min_delivery, details): Limits,
-) -> Result<(Payment, PacketList, bool), AttemptFailure> {
-    let destination = ilp_destination(receiver).map_err(AttemptFailure::fatal)?;
-    let quote = Quote {
-        target: Target::Deliver(min_delivery),
-        max_source_amount: max_source,
-        min_delivery_amount: min_delivery,
-        max_packet_amount: details.max_packet_amount,
-        min_exchange_rate: details.min_rate,
-        rates: RateBounds::new(details.low_rate, details.high_rate),
-        rounding_allowance: allowance_left(payment, details.min_rate),
-    };
-    let data = payment.require_sending().ok().and_then(|sending| sending.data_to_transmit.clone());
-    let with_data = data.is_some();
-    let machine = Payment::new(&destination, &quote, data.map(String::into_bytes))
-        .map_err(|_| AttemptFailure::fatal(PaymentError::InvalidQuote.to_string()))?;
-    let list = PacketList::new(payment.id(), attempt, destination.shared_secret.as_bytes().to_vec());
-    Ok((machine, list, with_data))
+impl Payments {
+    /// The state of an attempt before its first packet: the sender, the packet list, and whether it carries data.
+    fn machine_of(
+        &self,
+        payment: &OutgoingPayment,
+        receiver: &Receiver,
+        attempt: Uuid,
+        (max_source, min_delivery, details): Limits,
+    ) -> Result<(Payment, PacketList, bool), AttemptFailure> {
+        let destination = ilp_destination(receiver).map_err(AttemptFailure::fatal)?;
+        let quote = Quote {
+            target: Target::Deliver(min_delivery),
+            max_source_amount: max_source,
+            min_delivery_amount: min_delivery,
+            max_packet_amount: details.max_packet_amount,
+            min_exchange_rate: details.min_rate,
+            rates: RateBounds::new(details.low_rate, details.high_rate),
+            rounding_allowance: allowance_left(payment, details.min_rate),
+        };
+        let stored = payment.require_sending().ok().and_then(|sending| sending.data_to_transmit.as_deref());
+        let place = Place::DataToTransmit(payment.id().as_uuid());
+        let data = stored.map(|stored| self.sealer().open(stored, place)).transpose();
+        // The operator can name the missing key. Then a later attempt sends the data.
+        let data =
+            data.map_err(|error| AttemptFailure::retryable(format!("the data to transmit cannot be read: {error}")))?;
+        let with_data = data.is_some();
+        let machine = Payment::new(&destination, &quote, data.map(String::into_bytes))
+            .map_err(|_| AttemptFailure::fatal(PaymentError::InvalidQuote.to_string()))?;
+        let list = PacketList::new(payment.id(), attempt, destination.shared_secret.as_bytes().to_vec());
+        Ok((machine, list, with_data))
+    }
 }
 
 /// The lifetime of a packet that is sent again.
@@ -261,12 +270,22 @@ fn allowance_left(payment: &OutgoingPayment, min_rate: Ratio) -> u64 {
     whole.saturating_sub(by_rate.saturating_sub(progress.delivered))
 }
 
+/// The most characters that are kept of a receiver's message.
+const MESSAGE_MAX: usize = 1000;
+
 /// The failure in its stored form. If the receiver refused the sender's data, its message is included.
 fn failure(error: PaymentError, receiver_says: Option<Vec<u8>>) -> AttemptFailure {
-    let text = receiver_says.map(|octets| String::from_utf8_lossy(&octets).trim().to_owned());
+    let text = receiver_says.map(|octets| message(&octets));
     match text.filter(|text| !text.is_empty() && error == PaymentError::ApplicationError) {
         Some(text) => AttemptFailure::fatal(text),
         None if error.is_retryable() => AttemptFailure::retryable(error.to_string()),
         None => AttemptFailure::fatal(error.to_string()),
     }
+}
+
+/// What a stranger says, as one line that every database can store.
+fn message(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE_MAX).collect();
+    line.trim().to_owned()
 }

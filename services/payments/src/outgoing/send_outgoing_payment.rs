@@ -24,7 +24,7 @@ use webhooks::Audience;
 use crate::ledger_totals::amount_of;
 use crate::outgoing::at_hand::Funded;
 use crate::outgoing::grant_spending;
-use crate::outgoing::outgoing_events::outgoing_event;
+use crate::outgoing::outgoing_events::{EventMoney, outgoing_event};
 use crate::outgoing::packet_list::Begun;
 use crate::outgoing::pay_locally::DeliveryError;
 use crate::outgoing::pay_over_ilp::{Counted, Resumed};
@@ -291,7 +291,8 @@ impl Payments {
             (PaymentEnd::Failed { sent, delivered }, EventType::OutgoingPaymentFailed)
         };
         grant_spending::settle(unit, after, end, at).await?;
-        let event = outgoing_event(after, event_type, sent, balance, Some(balance), at, self.entropy());
+        let money = EventMoney { sent, balance, withdrawable: Some(balance) };
+        let event = outgoing_event(after, event_type, money, at, self.entropy());
         self.0.parts.webhooks.record(unit, &event, &Audience::tenant(after.quote.tenant_id)).await?;
         unit.tenant(after.quote.tenant_id).forget_packets_in_flight(after.id());
         job.complete(unit.transaction());
@@ -333,7 +334,7 @@ impl Payments {
             }
             AttemptResult::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
-                job.retry(unit.transaction(), at, "packets are out whose outcome is unknown");
+                job.retry(unit.transaction(), at, "the outcome of some packets is unknown");
                 unit.commit().await?;
                 return Ok(Done::Settled);
             }

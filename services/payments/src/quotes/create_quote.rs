@@ -59,7 +59,7 @@ pub enum CreateQuoteError {
     /// The receiver belongs to another tenant of this instance, and the two tenants are not peers.
     #[error(
         "the receiver belongs to another tenant of this instance; tenants pay each other as peers: each creates the \
-         other's ILP address as a peer, with liquidity for as much as it lets the other owe"
+         other's ILP address as a peer, with liquidity up to the amount that the other may owe"
     )]
     TenantsNotPeered,
     /// The path to the receiver does not work. The code is that of a failed payment.
@@ -103,7 +103,7 @@ pub(crate) enum MethodError {
     CouldNotFetchRates,
     #[error("invalid amount")]
     TooLarge,
-    #[error("the two tenants are no peers")]
+    #[error("the two tenants are not peers")]
     TenantsNotPeered,
     #[error("{0}")]
     Path(String),
@@ -182,7 +182,7 @@ impl Payments {
             Ok(receiver) => receiver,
             Err(ResolveReceiverError::Unavailable(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::info!(%error, receiver = new.receiver, "no quote: the receiver was not resolved");
+                tracing::info!(%error, receiver = new.receiver, "no quote was made, because the receiver was not resolved");
                 return Err(if error.is_transient() { Refused::ReceiverAway } else { Refused::InvalidReceiver });
             }
         };
@@ -211,7 +211,7 @@ impl Payments {
         Ok(self.quote_of(id, &address, &receiver, &plan, offered, new, fee)?)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "everything a quote consists of, met once")]
+    #[expect(clippy::too_many_arguments, reason = "these are all parts of a quote, and there is one caller")]
     fn quote_of(
         &self,
         id: QuoteId,

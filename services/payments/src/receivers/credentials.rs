@@ -49,7 +49,7 @@ impl Payments {
         match receiver.issue(&details, self.entropy()) {
             Ok(credentials) => Ok(Some(credentials)),
             Err(error) => {
-                tracing::error!(%error, tenant.id = %tenant, "no credentials: the tenant's ILP address is too long");
+                tracing::error!(%error, tenant.id = %tenant, "no credentials were issued, because the tenant's ILP address is too long");
                 Ok(None)
             }
         }

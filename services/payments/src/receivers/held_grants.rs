@@ -1,4 +1,5 @@
 //! Grants at other authorization servers: found, rotated or requested, by one task at a time.
+//! Grants that this institution gives are in `services/auth`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -77,7 +78,7 @@ impl Payments {
         tokio::spawn(async move {
             let client = &service.0.parts.client;
             if let Err(error) = client.revoke_token(&held.management_url, &held.access_token).await {
-                tracing::debug!(%error, "a discarded grant could not be given back");
+                tracing::debug!(%error, "a discarded grant could not be returned");
             }
         });
         Ok(())
@@ -138,7 +139,7 @@ impl Payments {
         let stored = unit.every_tenant().insert_held_grant(&held, self.entropy().uuid()).await;
         if stored.as_ref().is_err_and(payments_store::Error::is_unique_violation) {
             // The server made a mistake: it gave a token that another grant already has.
-            let (url, reason) = (auth_server.to_owned(), "it gave a token that is in use".to_owned());
+            let (url, reason) = (auth_server.to_owned(), "it issued a token that is already in use".to_owned());
             return Err(GrantError::Call(ClientError::Unusable { url, reason }).into());
         }
 

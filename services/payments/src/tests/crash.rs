@@ -1,4 +1,5 @@
 //! A payment whose process ends, or whose connection fails, half-way. It ends once, and the money moves once.
+//! Real processes are killed in the tests of the binary.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use payments_model::outgoing_payment::Progress;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
 use payments_store::PacketInFlight;
+use sealed_text::Place;
 use testkit::{TestDatabase, on_each_database};
 
 use crate::outgoing::fund_outgoing_payment::FundOutgoingPaymentError;
@@ -108,7 +110,9 @@ on_each_database! {
         assert!(matches!(again.await, Err(FundOutgoingPaymentError::WrongState)));
         let found = near.outgoing_payment(funded).await;
         assert_eq!(found.balance, amount, "one deposit");
-        assert_eq!(found.payment.require_sending().unwrap().data_to_transmit.as_deref(), Some("first"));
+        let stored = found.payment.require_sending().unwrap().data_to_transmit.as_deref().unwrap();
+        let place = Place::DataToTransmit(funded.as_uuid());
+        assert_eq!(near.payments.sealer().open(stored, place).as_deref(), Ok("first"));
         assert_eq!(near.store.every_tenant().packets_in_flight(funded).await.unwrap(), [], "nothing of the second");
     }
 

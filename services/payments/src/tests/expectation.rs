@@ -1,4 +1,5 @@
 //! How much an incoming payment takes, with two processes, both payment methods, and stored ledgers.
+//! What else ends a payment is in `life`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,7 +149,7 @@ async fn exactly_was_paid(node: &Node, id: IncomingPaymentId, amount: u64) {
 }
 
 on_each_database! {
-    async fn of_many_who_pay_at_once_one_pays_and_the_others_keep_their_money(database) {
+    async fn of_concurrent_payers_one_pays_and_the_others_keep_their_money(database) {
         let (node, other) = institution(database).await;
         for many in [2, 5, 10] {
             let incoming = node.incoming(Some(1000)).await;
@@ -169,7 +170,7 @@ on_each_database! {
         }
     }
 
-    async fn a_payer_who_loses_the_race_is_told_that_it_failed(database) {
+    async fn a_payer_that_loses_the_race_gets_a_failure(database) {
         let (node, other) = institution(database).await;
         let incoming = node.incoming(Some(1000)).await;
         let payer = payers(&node, incoming, 1).await.remove(0);
@@ -336,7 +337,7 @@ on_each_database! {
         exactly_was_paid(&node, incoming, 60).await;
     }
 
-    async fn a_payment_closed_before_anybody_paid_is_not_opened_by_a_process_that_did_not_notice(database) {
+    async fn a_payment_closed_without_money_is_not_opened_by_another_process(database) {
         let (node, other) = institution(database).await;
         let incoming = node.incoming(Some(100)).await;
         let found = node.payments.incoming_payment(None, incoming).await.unwrap().unwrap().payment;
@@ -390,7 +391,7 @@ on_each_database! {
         assert_eq!(node.administration.balance(incoming.into()).await.unwrap(), Some(0));
     }
 
-    async fn many_who_withdraw_at_once_get_the_money_once(database) {
+    async fn concurrent_withdrawals_get_the_money_once(database) {
         let (node, _) = institution(database).await;
         let incoming = node.incoming(Some(100)).await;
         let streamer = Streamer::to(&node, incoming).await;
@@ -433,7 +434,7 @@ on_each_database! {
         assert_eq!(state(&node, incoming).await, ("PROCESSING", 40));
     }
 
-    async fn a_payment_nobody_approves_in_time_is_cancelled_and_takes_no_money(database) {
+    async fn a_payment_that_is_not_approved_in_time_is_cancelled_and_takes_no_money(database) {
         let (node, _) = institution(database).await;
         let mut parts = node.parts.clone();
         let approval = IncomingApproval { timeout: Duration::ZERO, interval: Duration::ZERO };
@@ -557,7 +558,7 @@ on_each_database! {
         assert!(waits("incoming payments", completed.to_string()).await.is_none());
     }
 
-    async fn nobody_waits_for_the_money_of_a_payment_that_is_funded_or_cancelled(database) {
+    async fn no_job_waits_for_a_payment_that_is_funded_or_cancelled(database) {
         let (node, _) = institution(database).await;
         let unfunded = async |id: OutgoingPaymentId| {
             let queue = "unfunded outgoing payments";

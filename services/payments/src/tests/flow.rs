@@ -1,4 +1,5 @@
 //! Payments from quote to receipt, between two institutions and within one.
+//! Payments that do not succeed are in `life`.
 
 use payments_model::fee::FeeKind;
 use payments_model::quote::QuoteRequest;
@@ -16,7 +17,7 @@ async fn two(database: TestDatabase, far_code: &str) -> (Node, Node) {
 }
 
 on_each_database! {
-    async fn money_arrives_at_the_other_institution_and_both_sides_are_told(database) {
+    async fn money_arrives_at_the_other_institution_and_both_sides_get_their_events(database) {
         let (near, far) = two(database, "USD").await;
         let incoming = far.incoming(Some(1000)).await;
         let receiver = far.receiver_of(incoming).await;

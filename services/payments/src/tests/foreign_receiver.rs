@@ -1,4 +1,5 @@
 //! Incoming payments at another institution that makes false claims about them.
+//! Honest institutions are in `flow`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

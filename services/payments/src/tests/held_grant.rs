@@ -1,4 +1,5 @@
 //! Grants at another institution's authorization server, which counts the requests that it gets.
+//! What is done with a grant is in `flow`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,7 +77,7 @@ pub(crate) async fn payments(database: TestDatabase) -> (Payments, Arc<ManualClo
 const ACTIONS: [Action; 2] = [Action::Create, Action::ReadAll];
 
 on_each_database! {
-    async fn many_who_need_a_grant_at_once_ask_for_one(database) {
+    async fn callers_that_need_a_grant_at_once_request_one(database) {
         let asked = Arc::new(Asked::default());
         let server = serve(asked.clone(), Managed::Here).await;
         let (payments, _, _node) = payments(database).await;

@@ -1,4 +1,5 @@
 //! What may happen to payments besides sending: expiry, completion, decisions, funding, cancellation, limits.
+//! Successful payments are in `flow`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -252,7 +253,7 @@ on_each_database! {
         assert_eq!(node.outgoing_payment(id).await.payment.state.as_str(), "COMPLETED");
     }
 
-    async fn a_payment_nobody_funds_fails_with_its_quote_and_its_entity_is_told(database) {
+    async fn an_unfunded_payment_fails_with_its_quote_and_its_entity_gets_an_event(database) {
         let (node, clock) = node(database).await;
         let id = unfunded(&node).await;
         assert_eq!(give_up_due(&node).await, 0);

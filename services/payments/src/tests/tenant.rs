@@ -33,7 +33,7 @@ struct Neighbours {
 }
 
 impl Neighbours {
-    /// Bob's asset is `code`.
+    /// Bob's asset has the code `code`.
     async fn open(database: TestDatabase, code: &str) -> Self {
         let node = Node::open(database, "cloudnine", "USD").await;
         node.institution.add_tenant(OTHER.tenant).await;
@@ -187,7 +187,7 @@ on_each_database! {
         assert_eq!(there.node.outgoing_payment(id).await.payment.state.as_str(), "SENDING");
     }
 
-    async fn a_conversion_between_tenants_is_made_by_the_one_who_receives_at_its_own_rates(database) {
+    async fn the_receiving_tenant_converts_at_its_own_rates(database) {
         let there = Neighbours::open(database, "EUR").await;
         let far = there.become_peers(1_000).await;
         let id = there.node.outgoing(&there.receiver(90).await, QuoteRequest::ReceiverRemainder).await;

@@ -1,4 +1,5 @@
 //! Two institutions in one process for this crate's tests: real stores, real connectors, and a link between them.
+//! It tests nothing itself.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,7 @@ use payments_model::{
     IncomingPaymentId, InitiatedBy, OutgoingPaymentId, Peer, Receiver, Secret, TenantAsset, WalletAddress,
 };
 use payments_store::Store;
+use sealed_text::Sealer;
 use testkit::TestDatabase;
 
 use super::institution::{Institution, Setup};
@@ -208,6 +210,16 @@ impl Node {
     /// Ends the process and starts it again. Everything that was only in memory is lost, packets under way included.
     pub(crate) fn restart(&mut self, other: &Self) {
         self.institution = self.institution.restarted();
+        self.go_on(other);
+    }
+
+    /// The same, with other keys for the data that is stored encrypted.
+    pub(crate) fn restart_with(&mut self, other: &Self, sealer: Sealer) {
+        self.institution = self.institution.restarted_with(sealer);
+        self.go_on(other);
+    }
+
+    fn go_on(&mut self, other: &Self) {
         self.parts = self.institution.parts.clone();
         self.connector = self.parts.connector.clone();
         self.payments = self.institution.payments.clone();

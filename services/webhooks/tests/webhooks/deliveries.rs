@@ -1,4 +1,5 @@
 //! How a single event is told, tried again and given up.
+//! Several events about one payment are in `order`.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,10 +16,10 @@ use testkit::on_each_database;
 use uuid::Uuid;
 use webhooks::{Audience, Reach};
 
-use super::scene::{EVENT, HANGING, Heard, OPERATOR, TENANT, scene, scene_with};
+use super::scene::{EVENT, FORMER_KEY, HANGING, Heard, OPERATOR, TENANT, scene, scene_with};
 
 on_each_database! {
-    async fn an_event_is_told_once_with_its_id_type_data_and_signature(database) {
+    async fn an_event_is_sent_once_with_its_id_type_data_and_signature(database) {
         let scene = scene(database).await;
         scene.record(&Audience::tenant(OPERATOR)).await;
         assert_eq!(scene.run_due().await, 1);
@@ -30,6 +31,26 @@ on_each_database! {
         assert!(headers["rafiki-signature"].to_str().unwrap().starts_with("t=1767225600000, v1="));
         assert_eq!(headers["rafiki-event-id"], "00000000-0000-0000-0000-000000000005");
         assert_eq!(headers["rafiki-delivery-attempt"], "1");
+    }
+
+    async fn data_sealed_with_a_former_key_reaches_its_recipient_in_clear(database) {
+        let scene = scene(database).await;
+        let question = scene.question_of(scene.payments(1).await[0], "sample kyc data", &FORMER_KEY);
+        scene.process.record(&question, &Audience::tenant(OPERATOR)).await;
+        scene.run_due().await;
+        assert_eq!(scene.receiver.heard()[0].event()["data"]["dataFromSender"], "sample kyc data");
+        assert_eq!(scene.count("webhook_events", "data LIKE '%kyc%'").await, 0);
+    }
+
+    async fn data_that_cannot_be_opened_is_set_aside_with_the_reason_and_sent_to_nobody(database) {
+        let scene = scene(database).await;
+        let question = scene.question_of(scene.payments(1).await[0], "sample kyc data", &[5; 32]);
+        scene.process.record(&question, &Audience::tenant(OPERATOR)).await;
+        scene.run_due().await;
+        assert_eq!(scene.receiver.count(), 0);
+        let delivery = scene.delivery_of(question.id).await;
+        assert_eq!(delivery.state, DeliveryState::Quarantined);
+        assert!(delivery.reason.unwrap().contains("DB_ENCRYPTION_FORMER_SECRETS"));
     }
 
     async fn any_other_status_is_tried_again_after_ten_seconds(database) {
@@ -74,14 +95,14 @@ on_each_database! {
         assert!(reason.contains("50"), "{reason}");
     }
 
-    async fn a_service_without_url_is_not_told(database) {
+    async fn a_service_without_url_gets_no_event(database) {
         let scene = scene(database).await;
         scene.record(&Audience::card_service()).await;
         assert!(scene.deliveries_of(EVENT).await.is_empty());
         assert!(scene.process.store.every_tenant().webhook_event(EVENT).await.unwrap().is_some());
     }
 
-    async fn an_event_whose_state_change_is_rolled_back_is_told_to_nobody(database) {
+    async fn an_event_whose_state_change_is_rolled_back_is_not_sent(database) {
         let scene = scene(database).await;
         let unit = scene.process.store.begin().await.unwrap();
         let event = WebhookEvent {
@@ -99,7 +120,7 @@ on_each_database! {
         assert_eq!(scene.receiver.count(), 0);
     }
 
-    async fn an_alarm_recorded_again_is_told_once(database) {
+    async fn an_alarm_recorded_again_is_sent_once(database) {
         let scene = scene(database).await;
         scene.receiver.says_in_turn(&[500, 200]);
         let event = WebhookEvent {
@@ -126,7 +147,7 @@ on_each_database! {
         assert_eq!(body, r#"{"id":"00000000-0000-0000-0000-000000000005","type":"ledger.alarm","data":{"kind":"entry_changed"}}"#);
     }
 
-    async fn what_is_recorded_while_the_worker_works_is_told_at_once(database) {
+    async fn events_recorded_while_the_worker_works_are_sent_at_once(database) {
         let scene = scene(database).await;
         scene.receiver.says_in_turn(&[500, 200]);
         let running = tokio::spawn(scene.process.worker.clone().run(std::future::pending()));
@@ -158,7 +179,7 @@ on_each_database! {
         running.abort();
     }
 
-    async fn events_that_are_told_at_the_same_time_are_each_recorded(database) {
+    async fn events_that_arrive_at_the_same_time_are_each_recorded(database) {
         let scene = scene(database).await;
         let running = tokio::spawn(scene.process.worker.clone().run(std::future::pending()));
         let events = (100..140).map(|number| WebhookEventId::from_uuid(Uuid::from_u128(number)));

@@ -1,4 +1,5 @@
 //! Several endpoints of a tenant, each with its types, its secret and its place.
+//! Deliveries to one endpoint are in `deliveries`.
 
 use std::time::Duration;
 
@@ -6,10 +7,13 @@ use admin_signature::{canonical, sign};
 use outbound_http::{OutboundConfig, Strangers};
 use payments_model::webhook_delivery::{DeliveryState, Recipient};
 use payments_model::webhook_endpoint::WebhookEndpoint;
+use payments_model::webhook_event::EventType;
 use payments_model::webhook_ladder::AttemptsMax;
 use payments_model::{Origin, Secret, TenantId, WebhookEndpointId};
+use serde_json::json;
 use testkit::on_each_database;
-use webhooks::{Audience, EndpointChange, NewEndpoint, RotateSecretError};
+use uuid::Uuid;
+use webhooks::{Audience, EndpointChange, GrantEvent, GrantEventRecorder, NewEndpoint, RotateSecretError};
 
 use super::scene::{EVENT, Heard, OPERATOR, Scene, TENANT, scene, scene_with};
 
@@ -51,7 +55,7 @@ impl Scene {
 }
 
 on_each_database! {
-    async fn each_endpoint_is_told_of_the_types_it_wants(database) {
+    async fn each_endpoint_gets_the_types_that_it_names(database) {
         let scene = scene(database).await;
         let payments = scene.payments(1).await;
         let (wants_all, _) = scene.endpoint(OPERATOR, "/all", &[]).await;
@@ -69,7 +73,7 @@ on_each_database! {
         assert_eq!(scene.process.store.tenant(TENANT).deliveries_of(told[0].event_id).await.unwrap(), []);
     }
 
-    async fn the_default_endpoint_can_be_told_of_fewer_types(database) {
+    async fn the_default_endpoint_can_get_fewer_types(database) {
         let scene = scene(database).await;
         let payments = scene.payments(1).await;
         let default = WebhookEndpointId::from_uuid(OPERATOR.as_uuid());
@@ -86,6 +90,45 @@ on_each_database! {
         let elsewhere = EndpointChange { url: Some("https://x.example".to_owned()), event_types: None };
         scene.process.administration.update_endpoint(OPERATOR, default, elsewhere).await.unwrap_err();
         scene.process.administration.delete_endpoint(OPERATOR, default).await.unwrap_err();
+    }
+
+    async fn only_an_endpoint_that_names_the_types_is_told_of_grants(database) {
+        let scene = scene(database).await;
+        let recorder =
+            GrantEventRecorder { store: scene.process.store.clone(), webhooks: scene.process.webhooks.clone() };
+        scene.payments(0).await; // It makes the wallet address.
+        let told = |number: u128, event_type| GrantEvent {
+            id: Uuid::from_u128(number),
+            event_type,
+            tenant: OPERATOR,
+            owners: vec!["https://other.example/x".to_owned(), "https://bank.example/ann".to_owned()],
+            data: json!({"client": null}),
+            at: scene.now(),
+        };
+        scene.endpoint(OPERATOR, "/all", &[]).await;
+        recorder.record(told(71, EventType::GrantCreated)).await.unwrap();
+        assert_eq!(scene.run_due().await, 0, "nobody has asked for it");
+        assert_eq!(scene.count("webhook_events", "1 = 1").await, 0);
+
+        scene.endpoint(OPERATOR, "/grants", &["grant.created", "grant.revoked"]).await;
+        for _ in 0..2 {
+            recorder.record(told(72, EventType::GrantCreated)).await.unwrap();
+            recorder.record(told(73, EventType::GrantRevoked)).await.unwrap();
+        }
+        scene.run_due().await;
+        scene.run_due().await;
+        let heard = scene.receiver.heard();
+        let kinds: Vec<_> = heard.iter().map(|heard| (heard.path.as_str(), heard.event()["type"].clone())).collect();
+        assert_eq!(kinds, [("/grants", json!("grant.created")), ("/grants", json!("grant.revoked"))]);
+        assert!(heard.iter().all(|heard| heard.headers.contains_key("rafiki-signature")));
+
+        let foreign = GrantEvent { tenant: TENANT, ..told(74, EventType::GrantCreated) };
+        recorder.record(foreign).await.unwrap();
+        assert_eq!(scene.count("webhook_events", "1 = 1").await, 2, "there is no such tenant");
+        let elsewhere = GrantEvent { owners: Vec::new(), ..told(76, EventType::GrantCreated) };
+        recorder.record(elsewhere).await.unwrap();
+        assert_eq!(scene.count("webhook_events", "1 = 1").await, 2, "it is about no wallet address");
+        recorder.record(told(75, EventType::LedgerAlarm)).await.unwrap_err();
     }
 
     async fn another_process_tells_a_new_endpoint_at_once(database) {
@@ -198,7 +241,7 @@ on_each_database! {
 
     async fn a_tenant_has_at_most_100_endpoints_and_a_repeated_request_makes_one(database) {
         let scene = scene(database).await;
-        let origin = Origin::Repeatable { request: uuid::Uuid::from_u128(77), known_since: scene.now() };
+        let origin = Origin::Repeatable { request: Uuid::from_u128(77), known_since: scene.now() };
         let new = || NewEndpoint { url: scene.url.clone(), event_types: Vec::new(), secret: None };
         let create = async |origin| scene.process.administration.create_endpoint(OPERATOR, new(), origin).await;
         let (first, secret) = create(origin).await.unwrap();

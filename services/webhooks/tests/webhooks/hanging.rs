@@ -1,4 +1,5 @@
 //! Receivers that hang hold up nobody else.
+//! Receivers that answer with an error are in `deliveries`.
 
 use payments_model::tenant::SettingKey;
 use payments_model::{TenantId, WebhookEventId};

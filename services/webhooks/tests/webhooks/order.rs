@@ -1,4 +1,5 @@
 //! Events about one payment arrive in the order in which they were recorded, and hold up no others.
+//! A single event is in `deliveries`.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::json;
 use testkit::on_each_database;
 use webhooks::Audience;
 
-use super::scene::{OPERATOR, scene};
+use super::scene::{FORMER_KEY, OPERATOR, scene};
 
 on_each_database! {
     async fn what_follows_waits_for_what_fails_and_other_payments_do_not(database) {
@@ -34,6 +35,29 @@ on_each_database! {
         let first = scene.delivery_of(scene.event_of(payments[0], 0).id).await;
         assert_eq!((first.state, first.attempts), (DeliveryState::Delivered, 2));
         assert_eq!(scene.count("jobs", "1 = 1").await, 0, "nothing is left to do");
+    }
+
+    async fn a_question_waits_for_no_other_event_and_none_waits_for_it(database) {
+        let scene = scene(database).await;
+        let payments = scene.payments(1).await;
+        scene.receiver.answers(|heard| {
+            (if heard.event()["type"] == "incoming_payment.completed" { 200 } else { 503 }, String::new())
+        });
+        let question = scene.question_of(payments[0], "data", &FORMER_KEY);
+        scene.record_of(payments[0], 0).await;
+        scene.process.record(&question, &Audience::tenant(OPERATOR)).await;
+        scene.run_due().await;
+        let mut heard: Vec<_> = scene.receiver.heard().iter().map(|heard| heard.event()["data"]["number"].clone()).collect();
+        heard.sort_by_key(serde_json::Value::as_u64);
+        assert_eq!(heard, [json!(0), json!(99)], "although the first event about the payment failed");
+
+        scene.receiver.answers(|heard| {
+            (if heard.event()["data"]["number"] == 99 { 503 } else { 200 }, String::new())
+        });
+        scene.record_of(payments[0], 1).await;
+        scene.pass(Duration::from_secs(12), Duration::from_secs(12)).await;
+        assert_eq!(scene.delivery_of(scene.event_of(payments[0], 1).id).await.state, DeliveryState::Delivered);
+        assert_eq!(scene.delivery_of(question.id).await.state, DeliveryState::Pending);
     }
 
     async fn what_was_given_up_holds_up_nothing_any_more(database) {

@@ -1,4 +1,5 @@
 //! Two days without a receiver.
+//! Short failures are in `deliveries`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Old events go, unless somebody is still to be told or to withdraw.
+//! Events that are still sent are in `deliveries`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ async fn account_with(ledger: &MemoryLedger, account: AccountId, amount: u128, w
         };
         ledger.create_accounts(vec![new]).await.unwrap();
     }
-    let id = |what: &str| TransferId::derived(account.as_uuid(), what, 0);
+    let id = |what: &str| TransferId::derived_once(account.as_uuid(), what);
     let paid = NewTransfer::single(id("in"), outside, account, amount, 1, 1);
     let back = NewTransfer::single(id("out"), account, outside, withdrawn, 1, 1);
     let moved = if withdrawn == 0 { vec![paid] } else { vec![paid, back] };

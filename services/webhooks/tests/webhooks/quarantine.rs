@@ -1,4 +1,5 @@
 //! Events that fail because of what they are.
+//! Events that fail because of their receiver are in `deliveries`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Sending again what was given up, or whatever somebody asks for.
+//! Attempts that the ladder makes by itself are in `deliveries`.
 
 use std::time::Duration;
 

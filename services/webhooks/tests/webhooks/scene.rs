@@ -1,4 +1,5 @@
 //! An instance that records and delivers, and a receiver that answers as it is told.
+//! It tests nothing itself.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
 use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{IncomingPaymentId, Secret, Tenant, TenantId, WebhookDelivery, WebhookEventId};
 use payments_store::Store;
+use sealed_text::{Place, Sealer};
 use serde_json::{Value as Json, json};
 use testkit::TestDatabase;
 use tokio::sync::Notify;
@@ -30,6 +32,10 @@ use webhooks::{
 pub(crate) const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
 pub(crate) const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(2));
 pub(crate) const EVENT: WebhookEventId = WebhookEventId::from_uuid(Uuid::from_u128(5));
+
+/// The keys for the data that is stored encrypted.
+const KEY: [u8; 32] = [7; 32];
+pub(crate) const FORMER_KEY: [u8; 32] = [6; 32];
 
 /// Where nobody ever answers.
 pub(crate) const HANGING: &str = "/hanging";
@@ -179,6 +185,7 @@ async fn process(
         entropy: entropy.clone(),
     };
     let deliverer = Deliverer {
+        sealer: Sealer::new(Some(&KEY), &[FORMER_KEY]),
         store: store.clone(),
         targets: Arc::new(targets.clone()),
         http,
@@ -237,6 +244,15 @@ impl Scene {
             subject: Subject::IncomingPayment(payment),
             ..self.event(EVENT)
         }
+    }
+
+    /// A question about money that came with data, which is sealed with `key`.
+    pub(crate) fn question_of(&self, payment: IncomingPaymentId, data: &str, key: &[u8; 32]) -> WebhookEvent {
+        let event = self.event_of(payment, 99);
+        let (place, entropy) = (Place::DataFromSender(event.id.as_uuid()), testkit::entropy(3));
+        let sealed = Sealer::new(Some(key), &[]).seal(data, place, &*entropy).unwrap();
+        let data = json!({"id": payment, "number": 99, "dataFromSender": sealed});
+        WebhookEvent { event_type: EventType::IncomingPaymentPartialPaymentReceived, data, ..event }
     }
 
     pub(crate) async fn record(&self, audience: &Audience) {

@@ -1,4 +1,5 @@
 //! Sends account-servicing entities the event that liquidity is low.
+//! Alarms of the ledger are in `ledger_watch`.
 
 use std::sync::Arc;
 

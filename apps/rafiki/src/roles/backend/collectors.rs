@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn amounts_are_told_in_dollars_by_the_operators_rates_or_those_for_telemetry() {
+    async fn amounts_are_reported_in_dollars_by_the_operators_rates_or_those_for_telemetry() {
         let rates = |answer| Rates::new(Arc::new(Service(answer)), Arc::new(SystemClock), RatesSettings::default());
         let url: Option<Url> = Some("http://rates.test/".parse().unwrap());
         let dollars = |own_url: Option<Url>| Dollars {

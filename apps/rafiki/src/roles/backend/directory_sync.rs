@@ -54,7 +54,7 @@ impl DirectorySync {
                 () = tokio::time::sleep(self.look_again) => self.directory.forget(),
             }
             if let Err(error) = self.refresh().await {
-                tracing::error!(%error, "the connector's directory is not up to date; it is read again");
+                tracing::error!(%error, "the connector's directory is not up to date; it will be read again");
             }
         }
     }

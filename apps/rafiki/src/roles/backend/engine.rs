@@ -1,4 +1,5 @@
 //! Chooses the ledger engine. No other file depends on which engine is used.
+//! The engines are in `adapters`.
 
 use std::sync::Arc;
 

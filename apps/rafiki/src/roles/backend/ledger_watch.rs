@@ -132,7 +132,7 @@ impl LedgerWatch {
         self.counts.count(&scan, now, took);
         for alarm in &scan.alarms {
             tracing::error!(alarm.id = %alarm.id, alarm.kind = alarm.kind.as_str(), reason = alarm.reason,
-                "ALERT the stored ledger is not as it was written; run `rafiki ledger verify`");
+                "ALERT the stored ledger differs from what was written; run `rafiki ledger verify`");
         }
         let known = self.health.scanned(watching, now, &scan.alarms);
         self.counts.faults.set(f64::from(u32::try_from(known).unwrap_or(u32::MAX)));

@@ -60,11 +60,7 @@ impl PeerNotes {
     async fn note(&mut self) {
         let reports = self.connector.peer_reports();
         self.noted.retain(|id, _| reports.iter().any(|(peer, _)| peer == id));
-        let due = reports.iter().filter_map(|(id, report)| {
-            let (health, noted) = news(self.noted.get(id).copied().unwrap_or_default(), report)?;
-            Some((*id, health, noted))
-        });
-        let due: Vec<_> = due.collect();
+        let due = due(&self.noted, &reports);
         if due.is_empty() {
             return;
         }
@@ -81,6 +77,18 @@ impl PeerNotes {
         }
         unit.commit().await
     }
+}
+
+/// What is to be noted of all peers, in the order of their ids. Each row is locked until the commit, so two processes
+/// that wrote the same rows in different orders would wait for each other.
+fn due(noted: &HashMap<PeerId, Noted>, reports: &[(PeerId, PeerReport)]) -> Vec<(PeerId, PeerHealth, Noted)> {
+    let due = reports.iter().filter_map(|(id, report)| {
+        let (health, noted) = news(noted.get(id).copied().unwrap_or_default(), report)?;
+        Some((*id, health, noted))
+    });
+    let mut due: Vec<_> = due.collect();
+    due.sort_unstable_by_key(|(id, ..)| *id);
+    due
 }
 
 /// What is to be noted of a peer after `noted`; `None` if nothing is new enough.
@@ -146,6 +154,15 @@ mod tests {
         assert!(news(noted, &report(Some(64), None)).is_none());
         let (later, _) = news(noted, &report(Some(65), None)).unwrap();
         assert_eq!((later.since, later.last_success), (at(5), Some(at(65))));
+    }
+
+    #[test]
+    fn all_processes_note_peers_in_the_same_order() {
+        let peer = |number| PeerId::from_uuid(uuid::Uuid::from_u128(number));
+        let reports = [3, 1, 4, 2].map(|number| (peer(number), report(Some(5), None)));
+        let (_, known) = news(Noted::default(), &report(Some(5), None)).unwrap();
+        let order = due(&HashMap::from([(peer(4), known)]), &reports).into_iter().map(|(id, ..)| id);
+        assert_eq!(order.collect::<Vec<_>>(), [1, 2, 3].map(peer));
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! The routers of the backend's listeners: Open Payments, the Admin API with the operator's routes, and packets.
+//! What the routes do is in the edges.
 
 use std::sync::Arc;
 
@@ -6,15 +7,16 @@ use admin_graphql::{AdminApiParts, AdminApiSettings, Explorer};
 use auto_peering_api::RequestLimit;
 use axum::Router;
 use config::Mode;
-use http_kit::{ShutdownGate, welcome_page};
+use http_kit::{CallerSecret, ShutdownGate, welcome_page};
 use http_signatures::Signer;
 use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig};
-use operator_api::{LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
+use operator_api::{GrantEventReceiver, LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
 use payments::WalletAddressLookup;
 use payments_model::{Secret, TenantId};
 use shared_cache::Rate;
 use token_introspection::IntrospectionClient;
+use webhooks::GrantEventRecorder;
 
 use super::services::Services;
 use super::stores::Stores;
@@ -26,7 +28,7 @@ use crate::roles::signatures;
 /// Links on the page of the Open Payments listener.
 const OPEN_PAYMENTS_HINTS: &[&str] = &[
     "A wallet address answers GET with its document, for example /accounts/alice",
-    "GET /healthz says whether it is well",
+    "GET /healthz says whether it works",
     "What clients do here is described at openpayments.dev",
 ];
 
@@ -141,7 +143,12 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
             signature_lifetime: config.admin_api.signature_lifetime,
         },
     };
-    graphql.merge(view.router())
+    let secret = service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret);
+    let grant_events = GrantEventReceiver {
+        recorder: GrantEventRecorder { store: store.clone(), webhooks: services.webhooks.clone() },
+        secret: CallerSecret::new(&secret, "grant-events", limiter(cache, deps.clock.clone())),
+    };
+    graphql.merge(view.router()).merge(grant_events.router())
 }
 
 fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSettings {

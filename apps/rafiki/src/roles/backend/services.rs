@@ -1,4 +1,5 @@
 //! The backend's services: connector, payments, webhooks and their settings.
+//! The databases beneath them are opened in `stores`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +12,15 @@ use http_signatures::{Signer, SigningKey};
 use ledger::Ledger;
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
-use payments::{AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
+use payments::{
+    AtOnce, DecisionTimes, IncomingApproval, LiveReceivers, PartialPayments, Payments, PaymentsParts, PaymentsSettings,
+    ReceiverSettings,
+};
 use payments_model::webhook_ladder::AttemptsMax;
 use payments_model::{Secret, TenantId};
 use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
+use sealed_text::Sealer;
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::{Amounts, Metrics, Probes};
 use webhooks::{Targets, WebhookAdministration, Webhooks};
@@ -62,14 +67,8 @@ impl Services {
         let directory = Directory::new(store.clone());
         let webhooks = Webhooks::new(&targets, copies, directory.clone(), deps.entropy.clone());
         let targets = Arc::new(targets);
-        let webhook_administration = WebhookAdministration {
-            store: store.clone(),
-            directory: directory.clone(),
-            targets: Arc::clone(&targets),
-            http: deps.http.clone(),
-            clock: deps.clock.clone(),
-            entropy: deps.entropy.clone(),
-        };
+        let webhook_administration = webhook_administration(stores, &directory, &targets, deps);
+
         let rates = rates(config, deps);
         let amounts = amounts.map(|amounts| (amounts, Dollars::by(config, rates.clone(), deps)));
         let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
@@ -80,8 +79,7 @@ impl Services {
                 web_monetization_delay: config.payments.web_monetization_delay,
                 approval: payment_settings.approval(),
             };
-            let (clock, entropy) = (deps.clock.clone(), deps.entropy.clone());
-            LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings)
+            live_receivers(stores, &webhooks, deps, settings, partial_payments(config))
         });
         let connector = metrics.gather(|| {
             let ports = connector_ports(stores, ledger, &receivers, &webhooks, rates.clone(), deps);
@@ -108,10 +106,10 @@ impl Services {
                 cache: cache.clone(),
                 clock: deps.clock.clone(),
                 entropy: deps.entropy.clone(),
+                sealer: sealer(config),
                 settings: payment_settings,
             })
         });
-        let administration = administration(stores, config, deps);
 
         Ok(Self {
             metrics,
@@ -126,10 +124,51 @@ impl Services {
             published,
             signer,
             payments,
-            administration,
+            administration: administration(stores, config, deps),
             peering: peering(stores, config, deps),
         })
     }
+}
+
+fn partial_payments(config: &config::Backend) -> PartialPayments {
+    let partial_payments = &config.partial_payments;
+    let (max_wait, safety_margin) = (partial_payments.max_wait, partial_payments.safety_margin);
+    let times = partial_payments.decision_enabled.then_some(DecisionTimes { max_wait, safety_margin });
+    PartialPayments::new(times, sealer(config))
+}
+
+/// Encrypts the data that is stored encrypted.
+pub(super) fn sealer(config: &config::Backend) -> Sealer {
+    let partial_payments = &config.partial_payments;
+    Sealer::new(partial_payments.encryption_key.as_ref(), &partial_payments.former_encryption_keys)
+}
+
+fn webhook_administration(
+    stores: &Stores,
+    directory: &Directory,
+    targets: &Arc<Targets>,
+    deps: &SharedDeps,
+) -> WebhookAdministration {
+    WebhookAdministration {
+        store: stores.store.clone(),
+        directory: directory.clone(),
+        targets: Arc::clone(targets),
+        http: deps.http.clone(),
+        clock: deps.clock.clone(),
+        entropy: deps.entropy.clone(),
+    }
+}
+
+fn live_receivers(
+    stores: &Stores,
+    webhooks: &Webhooks,
+    deps: &SharedDeps,
+    settings: ReceiverSettings,
+    partial: PartialPayments,
+) -> LiveReceivers {
+    let (clock, entropy) = (deps.clock.clone(), deps.entropy.clone());
+    let (store, ledger) = (stores.store.clone(), stores.ledger.clone());
+    LiveReceivers::new(store, ledger, webhooks.clone(), clock, entropy, settings, partial)
 }
 
 fn peering(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Peering {

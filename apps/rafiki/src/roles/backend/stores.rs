@@ -1,4 +1,5 @@
 //! The backend's stores: its database, the ledger and the shared cache.
+//! What uses them is in `services`.
 
 use std::sync::Arc;
 

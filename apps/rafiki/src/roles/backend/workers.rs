@@ -1,4 +1,5 @@
 //! The backend's background work: jobs of payments, deliveries of events, the watch over the ledger.
+//! The work itself is in the services.
 
 use std::sync::Arc;
 
@@ -72,6 +73,7 @@ fn deliverer(
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),
         counts: DeliveryCounts::default(),
+        sealer: super::services::sealer(config),
         ends: DeliveryEnds::new(store),
     };
     // The reference counts loops of one delivery each. Here one worker makes many at the same time.

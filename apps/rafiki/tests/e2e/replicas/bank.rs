@@ -20,8 +20,19 @@ const BACKEND: PortVariables =
 const AUTH: PortVariables =
     &[("ADMIN_PORT", 3), ("AUTH_PORT", 4), ("INTROSPECTION_PORT", 5), ("INTERACTION_PORT", 6), ("SERVICE_API_PORT", 7)];
 
-/// Processes of a role.
-const REPLICAS: usize = 2;
+/// The processes of an institution.
+pub(crate) struct Staff {
+    /// How many of each role.
+    pub(crate) processes: usize,
+    /// Variables of the backends, beside those of the playground.
+    pub(crate) variables: Vec<(&'static str, String)>,
+}
+
+impl Default for Staff {
+    fn default() -> Self {
+        Self { processes: 2, variables: Vec::new() }
+    }
+}
 
 /// An institution of several processes. They are killed when it is dropped.
 pub(crate) struct Bank {
@@ -34,6 +45,7 @@ pub(crate) struct Bank {
 struct Replica {
     role: &'static str,
     environment: PathBuf,
+    variables: Vec<(&'static str, String)>,
     ports: Vec<(&'static str, u16)>,
     log: PathBuf,
     child: Option<Child>,
@@ -41,17 +53,21 @@ struct Replica {
 
 impl Bank {
     /// Starts all processes of the institution whose files are in `folder` and whose ports begin at `base`.
-    pub(crate) fn start(runtime: &Runtime, facts: Value, folder: &Path, base: u16) -> Self {
+    pub(crate) fn start(runtime: &Runtime, facts: Value, folder: &Path, base: u16, staff: &Staff) -> Self {
         let mut replicas = Vec::new();
         for (role, variables) in [("backend", BACKEND), ("auth", AUTH)] {
             let mut upstreams: Vec<Vec<u16>> = vec![Vec::new(); variables.len()];
-            for number in 0..REPLICAS {
+            for number in 0..staff.processes {
                 let own = free_ports();
                 for ((_, offset), ports) in variables.iter().zip(&mut upstreams) {
                     ports.push(own + offset);
                 }
                 let ports = variables.iter().map(|(name, offset)| (*name, own + offset)).collect();
-                replicas.push(Replica::new(role, folder, ports, &number.to_string()));
+                let mut replica = Replica::new(role, folder, ports, &number.to_string());
+                if role == "backend" {
+                    replica.variables.clone_from(&staff.variables);
+                }
+                replicas.push(replica);
             }
             for ((_, offset), ports) in variables.iter().zip(upstreams) {
                 proxy::listen(runtime, base + offset, ports);
@@ -113,7 +129,7 @@ impl Drop for Bank {
 impl Replica {
     fn new(role: &'static str, folder: &Path, ports: Vec<(&'static str, u16)>, number: &str) -> Self {
         let (environment, log) = (folder.join(format!("{role}.env")), folder.join(format!("{role}-{number}.log")));
-        Self { role, environment, ports, log, child: None }
+        Self { role, environment, variables: Vec::new(), ports, log, child: None }
     }
 
     fn launch(&mut self) -> std::process::ChildStdout {
@@ -122,6 +138,7 @@ impl Replica {
         command.arg(self.role).env("ENV_FILE", &self.environment).env("LOG_LEVEL", "warn");
         // Without this, money streamed to a wallet address would never be announced.
         command.env("WITHDRAWAL_THROTTLE_DELAY", "200");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.envs(self.ports.iter().map(|(name, port)| (*name, port.to_string())));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();

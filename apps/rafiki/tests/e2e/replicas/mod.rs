@@ -3,15 +3,19 @@
 //! The other tests run one process per role.
 
 mod bank;
+mod desk;
+mod partial_payments;
 mod proxy;
 mod streamer;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use admin_client::{AdminClient, Amount, ErrorCode, OutgoingPaymentState};
 use clock::{Entropy, SeededEntropy};
 use futures::StreamExt;
+use serde_json::Value;
 use tempfile::TempDir;
 use testkit::until;
 use tokio::runtime::Runtime;
@@ -20,7 +24,7 @@ use crate::asking::{client, insist};
 use crate::books::{assert_books, await_quiet};
 use crate::institutions::{Institutions, SIDES, Side, Storage};
 use crate::paying::pay_once;
-use bank::Bank;
+use bank::{Bank, Staff};
 use streamer::Streamer;
 
 /// Payments in each direction between the institutions, and within each of them.
@@ -40,11 +44,18 @@ struct Replicated {
 impl Replicated {
     /// Prints a notice and returns `None` if there is no Postgres or no Redis.
     fn start(storage: Storage) -> Option<Self> {
+        Self::with(storage, |_, _, _, _| Staff::default())
+    }
+
+    /// The same with other processes. `staff` gets the session file and the folder of each side.
+    fn with(storage: Storage, mut staff: impl FnMut(Side, &Runtime, &Value, &Path) -> Staff) -> Option<Self> {
         let (data, base, facts) = Institutions::start(storage)?.stopped_with_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let banks = SIDES.map(|side| {
             let folder = data.path().join(side.slug());
-            Bank::start(&runtime, facts[side as usize].clone(), &folder, side.first_port(base))
+            let facts = facts[side as usize].clone();
+            let staff = staff(side, &runtime, &facts, &folder);
+            Bank::start(&runtime, facts, &folder, side.first_port(base), &staff)
         });
         let address = |side: Side, name: &str| format!("https://localhost:{}/accounts/{name}", side.first_port(base));
         let addresses = [

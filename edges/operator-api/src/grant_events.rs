@@ -1,0 +1,234 @@
+//! `POST /grant-events`: the authorization server hands over what happened to grants.
+//!
+//! Rafiki 2.4 has no such route. Callers show the secret that both roles share. An event may be handed over again.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use clock::Timestamp;
+use http_kit::{CallerSecret, RetryAfter, read_body, refuse_browsers, require_secret};
+use payments_model::TenantId;
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+use webhooks::{GrantEvent, GrantEventError, GrantEventRecorder};
+
+/// The largest event, in octets. A grant has three rights at most.
+const BODY_MAX: usize = 64 * 1024;
+/// When to try again after the database failed.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The dependencies of the route.
+#[derive(Clone, Debug)]
+pub struct GrantEventReceiver {
+    /// Records the events.
+    pub recorder: GrantEventRecorder,
+    /// What callers must show.
+    pub secret: CallerSecret,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HandedOver {
+    id: Uuid,
+    r#type: String,
+    tenant_id: TenantId,
+    created_at: Timestamp,
+    data: Value,
+}
+
+impl GrantEventReceiver {
+    /// The route, for the Admin listener.
+    pub fn router(self) -> Router {
+        let route = Router::new().route("/grant-events", post(take)).with_state(self.recorder);
+        refuse_browsers(require_secret(route, self.secret))
+    }
+}
+
+async fn take(State(recorder): State<GrantEventRecorder>, request: Request) -> Response {
+    let body = match read_body(request.into_body(), BODY_MAX).await {
+        Ok(body) => body,
+        Err(refused) => return refused.into_response(),
+    };
+    let Some(event) = event(&body) else {
+        let told = "an event about a grant has id, type, tenantId, createdAt, and data with access";
+        return (StatusCode::BAD_REQUEST, told).into_response();
+    };
+    match recorder.record(event).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error @ GrantEventError::Type) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(GrantEventError::Unavailable(error)) => {
+            tracing::error!(%error, "an event about a grant was not recorded; the authorization server tries again");
+            (StatusCode::SERVICE_UNAVAILABLE, RetryAfter(AGAIN), "Service Unavailable").into_response()
+        }
+    }
+}
+
+fn event(body: &[u8]) -> Option<GrantEvent> {
+    let told: HandedOver = serde_json::from_slice(body).ok()?;
+    let rights = told.data.get("access")?.as_array()?;
+    let owners = rights.iter().filter_map(|right| right.get("identifier")?.as_str()).map(str::to_owned).collect();
+    Some(GrantEvent {
+        id: told.id,
+        event_type: told.r#type.parse().ok()?,
+        tenant: told.tenant_id,
+        owners,
+        data: told.data,
+        at: told.created_at,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use directory::Directory;
+    use money::Asset;
+    use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, WebhookEndpoint};
+    use payments_model::webhook_event::EventType;
+    use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
+    use payments_model::{
+        AssetId, Secret, TenantAsset, WalletAddress, WalletAddressId, WebhookEndpointId, WebhookEventId,
+    };
+    use payments_store::Store;
+    use serde_json::json;
+    use shared_cache::{InProcessCache, InProcessLimits, Limiter, SharedCache};
+    use testkit::{TestDatabase, block_on};
+    use tower::ServiceExt;
+    use url::Url;
+    use webhooks::{Targets, Webhooks};
+
+    use super::*;
+
+    const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(0x4000_0000_8000_0000_0000_0000_0001));
+    const ADDRESS: &str = "https://bank.example/ann";
+    const GRANT: Uuid = Uuid::from_u128(7);
+
+    /// The route of an instance whose operator wants to be told of grants.
+    async fn scene() -> (Router, Store, TestDatabase) {
+        let database = TestDatabase::sqlite().await;
+        let clock = testkit::manual_clock();
+        let store = Store::open((*database).clone()).await.unwrap();
+        let url = Url::parse("https://bank.example/webhooks").unwrap();
+        let unit = store.begin().await.unwrap();
+        unit.every_tenant().ensure_operator(OPERATOR, &Secret::new("s"), clock::Clock::now(&*clock)).await.unwrap();
+        let endpoint = WebhookEndpoint {
+            id: WebhookEndpointId::from_uuid(Uuid::from_u128(9)),
+            tenant_id: OPERATOR,
+            address: EndpointAddress::Own(url.clone()),
+            event_types: vec![EventType::GrantCreated],
+            secrets: EndpointSecrets::default(),
+            created_at: Timestamp::from_millis(0),
+            updated_at: Timestamp::from_millis(0),
+        };
+        let scope = unit.tenant(OPERATOR);
+        scope.insert_webhook_endpoint(&endpoint).await.unwrap();
+        let asset = TenantAsset {
+            id: AssetId::from_uuid(Uuid::from_u128(3)),
+            tenant_id: OPERATOR,
+            ledger: scope.take_ledger_number().await.unwrap(),
+            asset: Asset::new("USD", 2).unwrap(),
+            withdrawal_threshold: None,
+            liquidity_threshold: None,
+            created_at: endpoint.created_at,
+            updated_at: endpoint.created_at,
+            deleted_at: None,
+        };
+        scope.insert_asset(&asset).await.unwrap();
+        let address = WalletAddress {
+            id: WalletAddressId::from_uuid(Uuid::from_u128(4)),
+            tenant_id: OPERATOR,
+            address: ADDRESS.to_owned(),
+            public_name: None,
+            asset,
+            total_events_amount: 0,
+            process_at: None,
+            deactivated_at: None,
+            created_at: endpoint.created_at,
+            updated_at: endpoint.created_at,
+        };
+        scope.insert_wallet_address(&address).await.unwrap();
+        unit.commit().await.unwrap();
+
+        let targets = Targets {
+            default_url: url,
+            timeout: Duration::from_secs(2),
+            attempts_max: AttemptsMax::Ladder,
+            ladder: RetryLadder::default(),
+            secret: None,
+            signature_version: 1,
+            operator: OPERATOR,
+            card_service: None,
+            point_of_sale: None,
+        };
+        let webhooks = Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(1));
+        let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
+        let secret = CallerSecret::new("shared", "grant-events", Limiter::new(cache, clock));
+        let recorder = GrantEventRecorder { store: store.clone(), webhooks };
+        (GrantEventReceiver { recorder, secret }.router(), store, database)
+    }
+
+    fn told(id: u128, kind: &str) -> Value {
+        json!({
+            "id": Uuid::from_u128(id), "type": kind, "tenantId": OPERATOR, "createdAt": "2026-01-01T00:00:00.000Z",
+            "data": { "id": GRANT, "client": null, "access": [{ "type": "quote", "actions": ["create"] }, { "identifier": ADDRESS }], "createdAt": "2026-01-01T00:00:00.000Z" },
+        })
+    }
+
+    async fn send(api: &Router, headers: &[(&str, &str)], body: String) -> u16 {
+        let mut request = Request::post("/grant-events");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        api.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap().status().as_u16()
+    }
+
+    #[test]
+    fn an_event_is_taken_from_who_knows_the_secret_and_recorded_once() {
+        block_on(async {
+            let (api, store, _database) = scene().await;
+            let shown = ("authorization", "Bearer shared");
+            let event = told(1, "grant.created").to_string();
+            assert_eq!(send(&api, &[], event.clone()).await, 401);
+            assert_eq!(send(&api, &[("authorization", "Bearer guess")], event.clone()).await, 401);
+            assert_eq!(send(&api, &[shown, ("origin", "https://evil.example")], event.clone()).await, 403);
+            let id = WebhookEventId::from_uuid(Uuid::from_u128(1));
+            assert_eq!(store.tenant(OPERATOR).webhook_event(id).await.unwrap(), None);
+
+            for _ in 0..2 {
+                assert_eq!(send(&api, &[shown], event.clone()).await, 204);
+            }
+            let recorded = store.tenant(OPERATOR).webhook_event(id).await.unwrap().unwrap();
+            assert_eq!(
+                (recorded.event_type, recorded.data["id"].as_str()),
+                (EventType::GrantCreated, Some(&*GRANT.to_string()))
+            );
+            assert_eq!(store.every_tenant().deliveries_of(id).await.unwrap().len(), 1);
+        });
+    }
+
+    #[test]
+    fn what_is_no_event_about_a_grant_is_refused() {
+        block_on(async {
+            let (api, _store, _database) = scene().await;
+            let mut nameless = told(2, "grant.created");
+            nameless["data"] = json!({});
+            let large = "x".repeat(BODY_MAX + 1);
+            for (body, status) in [
+                (String::new(), 400),
+                ("[]".to_owned(), 400),
+                (nameless.to_string(), 400),
+                (told(2, "grant.invented").to_string(), 400),
+                (told(2, "ledger.alarm").to_string(), 400),
+                (large, 413),
+                (told(2, "grant.revoked").to_string(), 204),
+            ] {
+                assert_eq!(send(&api, &[("authorization", "Bearer shared")], body.clone()).await, status, "{body:.80}");
+            }
+        });
+    }
+}
