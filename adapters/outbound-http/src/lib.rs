@@ -15,5 +15,5 @@ pub use address::is_public;
 pub use client::Outbound;
 pub use config::{OutboundConfig, Scheme, Strangers};
 pub use error::{BuildError, OutboundError};
-pub use party_tls::{PartyTls, PartyTlsError};
+pub use party_tls::{PartyTls, PartyTlsError, UsableTls};
 pub use request::{BeyondLimit, Destination, Request, Response};

@@ -1,4 +1,5 @@
 //! Calls with a client certificate, to a server whose certificate is of a private authority.
+//! Which peer uses which certificate is tested in `ilp-api`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -6,96 +7,110 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{ManualClock, Timestamp};
-use outbound_http::{Outbound, OutboundConfig, PartyTls, PartyTlsError, Request, Strangers};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use outbound_http::{Outbound, OutboundConfig, OutboundError, PartyTls, PartyTlsError, Request, Strangers};
+use testkit::{Certified, PrivateAuthority};
 use url::Url;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+/// The authorities of servers and of clients, and a server that demands a client certificate.
+async fn scene() -> (PrivateAuthority, PrivateAuthority, Url) {
+    let (servers, clients) = (PrivateAuthority::default(), PrivateAuthority::default());
+    let url = servers.serve_clients_of(&clients).await;
+    (servers, clients, url.parse().unwrap())
 }
 
-/// A certificate for this host and its key, in PEM.
-fn certified(authority: &Authority) -> (String, String) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
+fn shown(own: &Certified) -> Option<(&str, &str)> {
+    Some((&own.certificate, &own.key))
 }
 
-/// A server that wants a client certificate of `clients`.
-async fn serve(authority: &Authority, clients: &Authority) -> Url {
-    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(clients.pem().as_bytes()).unwrap()).unwrap();
-    let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
-    let (certificate, key) = certified(authority);
-    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    let config = ServerConfig::builder().with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap();
-
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
-    tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
-            let Ok(mut connection) = acceptor.accept(connection).await else { continue };
-            let mut request = [0; 1024];
-            if connection.read(&mut request).await.is_ok_and(|read| read > 0) {
-                let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-            }
-        }
-    });
-    url
-}
-
-fn client() -> Outbound {
+fn client(config: OutboundConfig) -> Outbound {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_718_000_000_000)));
-    Outbound::new(OutboundConfig { strangers: Strangers::AnyAddress, ..OutboundConfig::default() }, clock).unwrap()
+    Outbound::new(config, clock).unwrap()
+}
+
+fn anywhere() -> OutboundConfig {
+    OutboundConfig { strangers: Strangers::AnyAddress, ..OutboundConfig::default() }
+}
+
+async fn status_of(client: &Outbound, url: &Url) -> Result<u16, OutboundError> {
+    let answer = client.send(Request::get(url.clone()).deadline(Duration::from_secs(10))).await?;
+    Ok(answer.status.as_u16())
 }
 
 #[tokio::test]
 async fn a_server_with_a_private_authority_is_called_with_the_client_certificate_that_it_wants() {
-    let (servers, clients, others) = (authority(), authority(), authority());
-    let url = serve(&servers, &clients).await;
-    let (certificate, key) = certified(&clients);
-    let (strange, strange_key) = certified(&others);
-    let (own, foreign) = (servers.pem(), others.pem());
+    let (servers, clients, url) = scene().await;
+    let others = PrivateAuthority::default();
+    let (own, strange) = (clients.certify(), others.certify());
+    let (authority, foreign) = (servers.pem(), others.pem());
 
     let call = async |identity, authorities| {
-        let client = client().with_tls(PartyTls { identity, authorities }).unwrap();
-        client
-            .send(Request::get(url.clone()).deadline(Duration::from_secs(10)))
-            .await
-            .map(|answer| answer.status.as_u16())
+        let tls = PartyTls { identity, authorities }.read().unwrap();
+        status_of(&client(anywhere()).with_tls(&tls).unwrap(), &url).await
     };
-    let identity = Some((certificate.as_str(), key.as_str()));
-    assert_eq!(call(identity, Some(&*own)).await.unwrap(), 200);
-    assert!(call(None, Some(&*own)).await.is_err(), "without a client certificate");
-    assert!(call(Some((&*strange, &*strange_key)), Some(&*own)).await.is_err(), "with one of another authority");
-    assert!(call(identity, Some(&*foreign)).await.is_err(), "the server is not of this authority");
-    assert!(call(identity, None).await.is_err(), "the machine does not know the authority");
+    assert_eq!(call(shown(&own), Some(&*authority)).await.unwrap(), 200);
+    assert!(call(None, Some(&*authority)).await.is_err(), "without a client certificate");
+    assert!(call(shown(&strange), Some(&*authority)).await.is_err(), "with one of another authority");
+    assert!(call(shown(&own), Some(&*foreign)).await.is_err(), "the server is not of this authority");
+    assert!(call(shown(&own), None).await.is_err(), "the machine does not know the authority");
+    assert!(status_of(&client(anywhere()), &url).await.is_err(), "other calls do not show the certificate");
 }
 
 #[tokio::test]
-async fn certificates_that_cannot_be_used_are_refused_when_they_are_set() {
-    let authority = authority();
-    let ((certificate, key), (_, other_key)) = (certified(&authority), certified(&authority));
-    let check = |identity, authorities| PartyTls { identity, authorities }.check();
-    assert_eq!(check(Some((&*certificate, &*key)), Some(&*authority.pem())), Ok(()));
-    assert_eq!(check(None, None), Ok(()));
-    for wrong in [(&*certificate, &*other_key), ("no certificate", &*key), (&*certificate, "no key")] {
-        assert_eq!(check(Some(wrong), None), Err(PartyTlsError::Identity), "{}", wrong.0);
+async fn where_certificates_are_set_only_https_is_called_in_development_too() {
+    let (servers, clients, url) = scene().await;
+    let (own, authority) = (clients.certify(), servers.pem());
+    let tls = PartyTls { identity: shown(&own), authorities: Some(&authority) }.read().unwrap();
+    let client = client(OutboundConfig::development()).with_tls(&tls).unwrap();
+    assert_eq!(status_of(&client, &url).await.unwrap(), 200);
+
+    let mut plain = url;
+    plain.set_scheme("http").unwrap();
+    let refused = status_of(&client, &plain).await.unwrap_err();
+    assert!(refused.is_unsent() && refused.to_string().contains("must be https"), "{refused}");
+}
+
+#[tokio::test]
+async fn certificates_do_not_lead_past_the_address_guard() {
+    let (servers, clients, url) = scene().await;
+    let (own, authority) = (clients.certify(), servers.pem());
+    let tls = PartyTls { identity: shown(&own), authorities: Some(&authority) }.read().unwrap();
+    let client = client(OutboundConfig::default()).with_tls(&tls).unwrap();
+    assert!(matches!(status_of(&client, &url).await, Err(OutboundError::AddressRefused { .. })));
+    let mut named = url;
+    named.set_host(Some("localhost")).unwrap();
+    assert!(matches!(status_of(&client, &named).await, Err(OutboundError::AddressRefused { .. })));
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_refused_and_the_message_says_what_to_give() {
+    let authority = PrivateAuthority::default();
+    let (Certified { certificate, key }, other) = (authority.certify(), authority.certify());
+    let refused = |identity, authorities| PartyTls { identity, authorities }.read().err();
+    let chain = format!("{certificate}{}", authority.pem());
+    for good in [&certificate, &chain] {
+        assert_eq!(refused(Some((&**good, &*key)), Some(&**good)), None);
     }
-    for wrong in ["", "no certificate", &*key] {
-        assert_eq!(check(None, Some(wrong)), Err(PartyTlsError::Authorities), "{wrong}");
+    assert_eq!(refused(None, None), None);
+
+    let with_key = format!("{certificate}{key}");
+    let begun_key = format!("{certificate}-----BEGIN PRIVATE KEY-----\nAAAA");
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for no_certificates in ["", "no certificate", &*key, &*with_key, &*begun_key, garbage] {
+        let certificate = refused(Some((no_certificates, &*key)), None);
+        assert_eq!(certificate, Some(PartyTlsError::Certificate), "{no_certificates}");
+        assert_eq!(refused(None, Some(no_certificates)), Some(PartyTlsError::Authorities), "{no_certificates}");
+    }
+    let (two, password) = (format!("{key}{}", other.key), key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"));
+    for no_key in ["", "no key", &*certificate, &*with_key, &*two, &*password] {
+        assert_eq!(refused(Some((&*certificate, no_key)), None), Some(PartyTlsError::PrivateKey), "{no_key}");
+    }
+    assert_eq!(refused(Some((&*certificate, &*other.key)), None), Some(PartyTlsError::OtherKey));
+    for (error, told) in [
+        (PartyTlsError::Certificate, "-----BEGIN CERTIFICATE-----"),
+        (PartyTlsError::PrivateKey, "openssl pkey"),
+        (PartyTlsError::OtherKey, "give the key that this certificate was made for"),
+        (PartyTlsError::Authorities, "give at least one certificate"),
+    ] {
+        assert!(error.to_string().contains(told), "{error}");
     }
 }

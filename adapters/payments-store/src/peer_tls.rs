@@ -1,10 +1,11 @@
 //! Stores the certificates used with peers.
+//! It does not encrypt: the private key comes sealed and goes sealed.
 
 use database::{Error, Locked, WriteTransaction};
 use payments_model::peer_tls::{ClientIdentity, PeerTls};
-use payments_model::{Peer, PeerId, Secret};
+use payments_model::{Peer, PeerId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ConnectionTrait, Set};
 
 use crate::readable::readable;
@@ -13,9 +14,9 @@ use crate::rows::peer_tls::{ActiveModel, Column, Entity, Model};
 use crate::scope::Scope;
 
 fn peer_tls(row: Model) -> PeerTls {
-    let identity = row.certificate.zip(row.private_key);
+    let identity = row.certificate.zip(row.sealed_key);
     PeerTls {
-        identity: identity.map(|(certificate, key)| ClientIdentity { certificate, private_key: Secret::new(key) }),
+        identity: identity.map(|(certificate, sealed_key)| ClientIdentity { certificate, sealed_key }),
         authorities: row.authorities,
     }
 }
@@ -34,16 +35,25 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     }
 
     fn peer_tls_rows(&self) -> Select<Entity> {
-        let own = Query::select()
-            .column(peer_row::Column::Id)
-            .from(peer_row::Entity)
-            .cond_where(self.within(peer_row::Column::TenantId))
-            .to_owned();
-        Entity::find().filter(Column::PeerId.in_subquery(own))
+        Entity::find().filter(Column::PeerId.in_subquery(self.own_peers()))
+    }
+
+    fn own_peers(&self) -> SelectStatement {
+        let mut ids = Query::select();
+        ids.column(peer_row::Column::Id).from(peer_row::Entity).cond_where(self.within(peer_row::Column::TenantId));
+        ids
     }
 }
 
 impl Scope<'_, WriteTransaction> {
+    /// Removes the certificates used with all peers of this scope.
+    pub async fn delete_every_peer_tls(&self) -> Result<(), Error> {
+        let delete = Entity::delete_many().filter(Column::PeerId.in_subquery(self.own_peers()));
+        delete.exec(self.connection).await?;
+        self.directory_changed();
+        Ok(())
+    }
+
     /// Replaces the certificates used with a locked peer; `None` removes them.
     pub async fn replace_peer_tls(&self, peer: &Locked<'_, Peer>, tls: Option<&PeerTls>) -> Result<(), Error> {
         let old = Entity::delete_many().filter(Column::PeerId.eq(peer.row()));
@@ -53,7 +63,7 @@ impl Scope<'_, WriteTransaction> {
             let row = ActiveModel {
                 peer_id: Set(peer.row()),
                 certificate: Set(identity.map(|identity| identity.certificate.clone())),
-                private_key: Set(identity.map(|identity| identity.private_key.expose().to_owned())),
+                sealed_key: Set(identity.map(|identity| identity.sealed_key.clone())),
                 authorities: Set(tls.authorities.clone()),
             };
             Entity::insert(row).exec_without_returning(self.connection).await?;

@@ -163,7 +163,8 @@ codes! {
     a::RemovePeerTokenError { E::UnknownPeer | E::UnknownToken => NotFound }
     a::SetPeerTlsError {
         E::Unknown => NotFound,
-        E::Unusable(_) => BadUserInput,
+        E::Unusable(_) | E::NotHttps => BadUserInput,
+        E::NoEncryption => Conflict,
     }
     a::DeletePeerError {
         E::Unknown => NotFound,

@@ -2,7 +2,7 @@
 //!
 //! The texts are PEM. They were checked when they were set; this crate does not read them.
 
-use crate::tenant::Secret;
+use std::fmt;
 
 /// The certificates used with a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +14,16 @@ pub struct PeerTls {
 }
 
 /// A client certificate with its chain, and its private key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientIdentity {
     /// The certificate.
     pub certificate: String,
-    /// The key. It is shown to nobody after it was set.
-    pub private_key: Secret,
+    /// The key, sealed for this peer. Only the client that calls the peer opens it.
+    pub sealed_key: String,
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientIdentity").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
 }

@@ -29,6 +29,7 @@ use ilp_packet::Address;
 use ledger::{AccountId, Ledger};
 use payments_model::TenantId;
 use payments_store::Store;
+use sealed_text::Sealer;
 use url::Url;
 use web_url::{InvalidUrl, WalletAddressUrl, WebUrl};
 
@@ -37,7 +38,7 @@ pub use caller::{Caller, ForeignTenant};
 pub use fees::SetFeeError;
 pub use liquidity::{Holder, LiquidityError};
 pub use payment_withdrawals::PaymentToWithdraw;
-pub use peer_tls::SetPeerTlsError;
+pub use peer_tls::{NewPeerTls, SetPeerTlsError};
 pub use peer_tokens::{NewIncomingToken, PeerTokenError, RemovePeerTokenError};
 pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, PeerTermsChange, UpdatePeerError};
 pub use settlement::SettleError;
@@ -69,6 +70,8 @@ pub struct AdministrationSettings {
     pub ilp_address: Address,
     /// `TENANT_SECRET_OVERLAP_SECONDS`: how long a secret that was replaced is accepted beside its successor.
     pub secret_overlap: Duration,
+    /// Encrypts the private keys used with peers.
+    pub sealer: Sealer,
 }
 
 impl AdministrationSettings {

@@ -8,7 +8,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub peer_id: Uuid,
     pub certificate: Option<String>,
-    pub private_key: Option<String>,
+    pub sealed_key: Option<String>,
     pub authorities: Option<String>,
 }
 

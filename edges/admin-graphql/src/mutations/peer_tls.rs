@@ -1,8 +1,9 @@
 //! The certificates used with peers.
+//! How they are checked and stored is in `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use payments::administration::NewPeerTls;
 use payments_model::Secret;
-use payments_model::peer_tls::{ClientIdentity, PeerTls};
 use serde::Serialize;
 
 use super::peers::peer_id;
@@ -51,16 +52,14 @@ impl PeerTlsMutation {
 }
 
 impl SetPeerTlsInput {
-    fn read(&self) -> Result<Option<PeerTls>, Refusal> {
+    fn read(&self) -> Result<Option<NewPeerTls>, Refusal> {
         let identity = match (self.certificate.clone(), self.private_key.clone()) {
             (None, None) => None,
-            (Some(certificate), Some(key)) => {
-                Some(ClientIdentity { certificate: certificate.into_string(), private_key: Secret::new(key) })
-            }
-            _ => return Err(Refusal::new("give certificate and privateKey together", Code::BadUserInput)),
+            (Some(certificate), Some(key)) => Some((certificate.into_string(), Secret::new(key))),
+            _ => return Err(Refusal::new("give certificate and privateKey together, or neither", Code::BadUserInput)),
         };
         let authorities = self.authorities.clone().map(Prose::into_string);
         let nothing = identity.is_none() && authorities.is_none();
-        Ok((!nothing).then_some(PeerTls { identity, authorities }))
+        Ok((!nothing).then_some(NewPeerTls { identity, authorities }))
     }
 }
