@@ -299,7 +299,8 @@ fn a_change_made_by_another_process_is_known() {
             drop(peer);
             unit.commit().await.unwrap();
             eventually("the other process uses these certificates", async || {
-                let of_the_bank = known(&directory).await.peers().find(|known| known.peer.id == bank().id).unwrap().tls.clone();
+                let of_the_bank =
+                    known(&directory).await.peers().find(|known| known.peer.id == bank().id).unwrap().tls.clone();
                 of_the_bank.as_deref() == tls.as_ref()
             })
             .await;
