@@ -7,6 +7,7 @@ mod batches;
 mod cluster;
 mod convert;
 mod flows;
+mod journal;
 mod past;
 mod queries;
 mod states;

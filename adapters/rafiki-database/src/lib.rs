@@ -3,11 +3,13 @@
 //! A database that is read is not written to. The meaning of the rows is in `rafiki-tables`.
 
 mod checks;
+mod cluster;
 mod queries;
 mod receiving;
 mod snapshot;
 mod sums;
 
+pub use cluster::BooksIn;
 pub use receiving::{Receiving, ReceivingError};
 pub use snapshot::{CountedTable, Fault, Old, SourceError, UnknownAllowed};
 pub use sums::Transfers;

@@ -10,6 +10,7 @@ use rafiki_tables::version::{Side, UnknownVersion, recognise};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
+use crate::cluster::{BooksIn, TEMPORARY_BOOKS};
 use crate::{checks, queries};
 
 /// Created before the read-only snapshot begins. A temporary table can still be filled in it.
@@ -70,13 +71,16 @@ pub struct Old {
 }
 
 impl Old {
-    /// Connects to the database at `url`, checks its version, and begins the snapshot. Writes nothing except a
-    /// temporary table of its own session.
-    pub async fn open(side: Side, url: &str, unknown: UnknownAllowed) -> Result<Self, SourceError> {
+    /// Connects to the database at `url`, checks its version, and begins the snapshot. Writes nothing except
+    /// temporary tables of its own session.
+    pub async fn open(side: Side, url: &str, unknown: UnknownAllowed, books: BooksIn) -> Result<Self, SourceError> {
         let mut old = Self::connect(side, url).await?;
         old.recognise(unknown).await?;
         if side == Side::Backend {
             old.run("the ledger", TEMPORARY_SUMS).await?;
+            if books == BooksIn::Cluster {
+                old.run("the ledger", TEMPORARY_BOOKS).await?;
+            }
         }
         old.run("the snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         old.read_clock().await?;

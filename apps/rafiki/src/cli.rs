@@ -463,15 +463,19 @@ pub(crate) struct ImportOptions {
     /// The database of the old auth service.
     #[arg(long, value_name = "URL")]
     pub(crate) auth: String,
+    /// The TigerBeetle cluster with the money of the old installation (TIGERBEETLE_REPLICA_ADDRESSES): replicas as
+    /// port, ip:port or host:port, comma separated. It may be the cluster of our own configuration, which then goes on.
+    #[arg(long, value_name = "ADDRESSES")]
+    pub(crate) tigerbeetle: Option<String>,
+    /// The number of that cluster (TIGERBEETLE_CLUSTER_ID).
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, requires = "tigerbeetle")]
+    pub(crate) tigerbeetle_cluster_id: u128,
     /// Show the plan and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Move every transfer of the past, in order, instead of the totals of each account.
     #[arg(long)]
     pub(crate) history: bool,
-    /// DB_ENCRYPTION_SECRET of the old backend, if it had one.
-    #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
-    pub(crate) old_encryption_secret: Option<String>,
     /// Keep the clear values of access tokens, continuation tokens and peers' tokens for this long, for example 30d, so
     /// that `rafiki export` can give them back. They are encrypted with the key of --way-back-key-file, or else with
     /// --old-encryption-secret. They are deleted afterwards. Without this, only hashes are kept.
@@ -480,16 +484,26 @@ pub(crate) struct ImportOptions {
     /// A file with a key of 32 octets in base64 for --keep-way-back.
     #[arg(long, value_name = "FILE")]
     pub(crate) way_back_key_file: Option<PathBuf>,
-    /// WEBHOOK_MAX_RETRY of the old backend, if it differs here.
+    #[command(flatten)]
+    pub(crate) old: OldEnvironment,
+    /// Read the databases although they have migrations that Rafiki 2.4 does not have.
+    #[arg(long)]
+    pub(crate) accept_unknown_version: bool,
+}
+
+/// Values of the environment of Rafiki 2.4 that a move needs, in both directions.
+#[derive(Debug, Args)]
+pub(crate) struct OldEnvironment {
+    /// DB_ENCRYPTION_SECRET of the backend of Rafiki 2.4, if it has one. Texts there are encrypted with it.
+    #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
+    pub(crate) old_encryption_secret: Option<String>,
+    /// WEBHOOK_MAX_RETRY of the backend of Rafiki 2.4, if it differs here.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) old_webhook_retries: Option<u32>,
     /// Minutes for which the quotes of unfinished payments stay valid at least, counted from now, because the move
     /// takes time.
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
     pub(crate) quotes_good_for: u32,
-    /// Read the databases although they have migrations that Rafiki 2.4 does not have.
-    #[arg(long)]
-    pub(crate) accept_unknown_version: bool,
 }
 
 #[derive(Debug, Args)]
@@ -506,19 +520,11 @@ pub(crate) struct ExportOptions {
     /// Show the plan and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// DB_ENCRYPTION_SECRET of the backend of Rafiki 2.4, if it has one. Texts are encrypted with it.
-    #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
-    pub(crate) old_encryption_secret: Option<String>,
     /// The file with the key of `rafiki import --keep-way-back`, if it was not the old encryption secret.
     #[arg(long, value_name = "FILE")]
     pub(crate) way_back_key_file: Option<PathBuf>,
-    /// WEBHOOK_MAX_RETRY of the backend of Rafiki 2.4, if it differs here.
-    #[arg(long, value_name = "NUMBER")]
-    pub(crate) old_webhook_retries: Option<u32>,
-    /// Minutes for which the quotes of unfinished payments stay valid at least, counted from now, because the move
-    /// takes time.
-    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
-    pub(crate) quotes_good_for: u32,
+    #[command(flatten)]
+    pub(crate) old: OldEnvironment,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@
 
 use clock::Timestamp;
 use ledger::{AccountFlags, AccountId, NewAccount, NewTransfer, TransferId};
-use payments_model::accounting::{AccountKind, DEPOSIT, LedgerAsset, TRANSFER, WITHDRAWAL};
+use payments_model::accounting::{AccountKind, DEPOSIT, EXPECTATION, LedgerAsset, TRANSFER, WITHDRAWAL};
 use uuid::Uuid;
 
 use crate::refusal::{Reason, Refusal};
@@ -126,6 +126,16 @@ pub fn asset_accounts(asset: &LedgerAsset) -> Vec<NewAccount> {
     let mut accounts = asset.own_accounts();
     accounts.push(opening_account(asset));
     accounts
+}
+
+/// Whether accounts of this code exist in our ledger only, and not in the original's.
+pub(crate) fn is_ours_alone(code: u16) -> bool {
+    code == OPENING_ACCOUNT || code == AccountKind::Expected as u16 || code == AccountKind::Expectations as u16
+}
+
+/// Whether transfers of this code are between accounts of which one exists in our ledger only.
+pub(crate) fn moves_within_ours(code: u16) -> bool {
+    code == OPENING || code == EXPECTATION
 }
 
 /// The account for opening transfers. It has no limit, and ends with equal debits and credits.

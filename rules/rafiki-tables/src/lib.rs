@@ -5,6 +5,7 @@
 pub mod back;
 pub mod books;
 pub mod carry;
+pub mod cluster;
 pub mod kept;
 pub mod record;
 pub mod refusal;

@@ -76,15 +76,29 @@ async fn create(target: &Target, accounts: Vec<NewAccount>) -> Result<(), MoveEr
     if accounts.is_empty() {
         return Ok(());
     }
-    let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
-    let results = target.ledger.create_accounts(accounts).await?;
-    // If a pair was booked before, the answer is `Exists` for its first and `LinkedEventFailed` for its second
-    // transfer.
-    let refused = |result: &R| !matches!(result, R::Created | R::Exists | R::LinkedEventFailed);
-    match results.iter().zip(ids).find(|(result, _)| refused(result)) {
-        Some((result, id)) => Err(MoveError::Account(id.to_string(), *result)),
-        None => Ok(()),
+    let results = target.ledger.create_accounts(accounts.clone()).await?;
+    for (result, account) in results.into_iter().zip(accounts) {
+        // If a pair was booked before, the answer is `Exists` for its first and `LinkedEventFailed` for its second
+        // transfer.
+        let fits = match result {
+            R::Created | R::Exists | R::LinkedEventFailed => true,
+            R::ExistsWithDifferentFlags => was_linked_otherwise(target, account).await?,
+            _ => false,
+        };
+        if !fits {
+            return Err(MoveError::Account(account.id.to_string(), result));
+        }
     }
+    Ok(())
+}
+
+/// Whether the account is there and only its link differs. In a cluster that was the original's, another account of the
+/// pair may have been the first. The link has no effect after the creation.
+async fn was_linked_otherwise(target: &Target, mut wanted: NewAccount) -> Result<bool, MoveError> {
+    let found = target.ledger.accounts(vec![wanted.id]).await?;
+    let Some(Some(found)) = found.first() else { return Ok(false) };
+    wanted.flags.linked = found.created.flags.linked;
+    Ok(found.created == wanted)
 }
 
 /// Which side of an account an opening transfer fills.

@@ -40,8 +40,8 @@ pub struct Plan {
     pub held: u64,
     /// Packets under way, which means that the original is running.
     pub packets: u64,
-    /// Whether the money is in a TigerBeetle cluster.
-    pub tigerbeetle: bool,
+    /// Whether there are assets, but neither accounts nor transfers: the money is elsewhere.
+    pub lacks_money: bool,
 }
 
 /// Checks every row, or every row that has changed since the last pass.
@@ -57,7 +57,7 @@ pub async fn examine(old: &mut OldInstallation, since: &Since, listen: Listener<
         named_transfers: 0,
         held: 0,
         packets: old.backend.packets_under_way().await?,
-        tigerbeetle: false,
+        lacks_money: false,
     };
     plan.refusals.extend(old.backend.faults().await?);
     plan.refusals.extend(old.auth.faults().await?);
@@ -66,7 +66,7 @@ pub async fn examine(old: &mut OldInstallation, since: &Since, listen: Listener<
     }
     examine_books(old, since.of_ledger(), &mut plan).await?;
     let assets = plan.rows_of("assets");
-    plan.tigerbeetle = assets > 0 && plan.rows_of("ledgerTransfers") == 0 && plan.rows_of("ledgerAccounts") == 0;
+    plan.lacks_money = assets > 0 && plan.rows_of("ledgerTransfers") == 0 && plan.rows_of("ledgerAccounts") == 0;
     plan.refusals.truncate(NAMED);
     Ok(plan)
 }

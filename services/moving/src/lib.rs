@@ -7,6 +7,7 @@
 
 mod back;
 mod books;
+mod cluster;
 mod comparison;
 mod counts;
 mod examination;
@@ -27,7 +28,7 @@ pub use comparison::{Comparison, Line};
 pub use examination::{Plan, examine};
 pub use pass::{Report, carry_over};
 pub use progress::{MIGRATIONS, Mark, MarkInUseError, Since, mark_in_use, since_of};
-pub use source::{History, MoveSettings, OldInstallation};
+pub use source::{History, Money, MoveSettings, OldInstallation};
 pub use target::Target;
 
 /// Progress of a pass.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clock::Timestamp;
 use futures::TryStreamExt;
-use rafiki_database::{Old, UnknownAllowed};
+use ledger::LedgerJournal;
+use rafiki_database::{BooksIn, Old, UnknownAllowed};
 use rafiki_tables::carry::{ConsentPlace, Context, Source};
 use rafiki_tables::kept::Keeping;
 use rafiki_tables::row::Row;
@@ -14,6 +15,7 @@ use rafiki_tables::sealed::ColumnSecret;
 use rafiki_tables::version::Side;
 
 use crate::MoveError;
+use crate::cluster::take_money;
 
 /// Settings of a move.
 #[derive(Clone, Debug)]
@@ -41,6 +43,30 @@ pub enum History {
     Replayed,
 }
 
+/// Where the money of the original is recorded.
+#[derive(Clone, Copy)]
+pub enum Money<'a> {
+    /// In its backend database.
+    Tables,
+    /// In this TigerBeetle cluster.
+    Cluster(&'a dyn LedgerJournal),
+}
+
+impl Money<'_> {
+    fn place(self) -> BooksIn {
+        match self {
+            Self::Tables => BooksIn::Tables,
+            Self::Cluster(_) => BooksIn::Cluster,
+        }
+    }
+}
+
+impl std::fmt::Debug for Money<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.place().fmt(f)
+    }
+}
+
 /// The original installation, as of one instant.
 #[derive(Debug)]
 pub struct OldInstallation {
@@ -58,9 +84,12 @@ const FINGERPRINT: &str =
 
 impl OldInstallation {
     /// Opens both databases. The backend's comes first, so the auth database has every grant that it refers to.
-    pub async fn open(backend: &str, auth: &str, settings: MoveSettings) -> Result<Self, MoveError> {
-        let mut backend = Old::open(Side::Backend, backend, settings.unknown).await?;
-        let mut auth = Old::open(Side::Auth, auth, settings.unknown).await?;
+    pub async fn open(backend: &str, auth: &str, money: Money<'_>, settings: MoveSettings) -> Result<Self, MoveError> {
+        let mut backend = Old::open(Side::Backend, backend, settings.unknown, money.place()).await?;
+        let mut auth = Old::open(Side::Auth, auth, settings.unknown, BooksIn::Tables).await?;
+        if let Money::Cluster(cluster) = money {
+            take_money(&mut backend, cluster).await?;
+        }
         let retries = retries(&mut backend).await?;
         let consent = consent_places(&mut auth).await?;
         let fingerprint = backend.value("the migrations", FINGERPRINT).await?.unwrap_or_default();

@@ -72,13 +72,13 @@ pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
 }
 
 fn settings(options: &ExportOptions, backend: &config::Backend) -> Result<BackSettings, Failure> {
-    let secret = old_secret(options.old_encryption_secret.as_deref())?;
+    let secret = old_secret(options.old.old_encryption_secret.as_deref())?;
     Ok(BackSettings {
         operator: backend.operator_tenant_id,
         key: way_back_key(options.way_back_key_file.as_deref(), secret.as_ref())?,
         secret,
-        webhook_retries: webhook_retries(options.old_webhook_retries, backend),
-        grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
+        webhook_retries: webhook_retries(options.old.old_webhook_retries, backend),
+        grace: Duration::from_secs(u64::from(options.old.quotes_good_for) * 60),
     })
 }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 use clock::{Clock as _, SystemClock};
 use config::{Environment, Mode};
 use database::{Contents, Database, Options};
-use moving::{History, MoveError, MoveSettings, OldInstallation, Since, Target, carry_over, examine, since_of};
+use ledger_tigerbeetle::TigerBeetleLedger;
+use moving::{History, Money, MoveError, MoveSettings, OldInstallation, Since, Target, carry_over, examine, since_of};
 use rafiki_database::UnknownAllowed;
 use rafiki_tables::kept::Keeping;
 use rafiki_tables::sealed::ColumnSecret;
@@ -38,7 +39,10 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     let telling = Telling::start();
     let listen = |step: moving::Step<'_>| telling.hear(step);
     let settings = settings(&options, &backend)?;
-    let mut old = OldInstallation::open(&options.backend, &options.auth, settings).await.map_err(failure)?;
+    let cluster = old_cluster(&options).await?;
+    let money = cluster.as_ref().map_or(Money::Tables, |cluster| Money::Cluster(cluster));
+    let opened = OldInstallation::open(&options.backend, &options.auth, money, settings).await;
+    let mut old = opened.map_err(failure)?;
     let plan = examine(&mut old, &since, &listen).await.map_err(failure)?;
     telling.end();
     say(&report::plan(&plan, &options));
@@ -48,12 +52,8 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
             plan.refusals.len()
         )));
     }
-    if plan.tigerbeetle {
-        return Err(Failure::Check(
-            "the money of the old installation is in a TigerBeetle cluster, and this command reads it from Postgres \
-             only; nothing was written"
-                .to_owned(),
-        ));
+    if plan.lacks_money {
+        return Err(Failure::Check(missing_money(&options).to_owned()));
     }
     if options.dry_run {
         say("This was the plan. Nothing was written; repeat the command without --dry-run to do it.\n");
@@ -74,6 +74,29 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     }
 }
 
+/// How long one answer of the old cluster may take.
+const CLUSTER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The TigerBeetle cluster of the old installation.
+async fn old_cluster(options: &ImportOptions) -> Result<Option<TigerBeetleLedger>, Failure> {
+    let Some(addresses) = &options.tigerbeetle else { return Ok(None) };
+    let joined = TigerBeetleLedger::join(options.tigerbeetle_cluster_id, addresses, CLUSTER_DEADLINE).await;
+    joined.map(Some).map_err(|error| Failure::start("the TigerBeetle cluster of the old installation", error))
+}
+
+fn missing_money(options: &ImportOptions) -> &'static str {
+    match options.tigerbeetle {
+        None => {
+            "the old database has assets, but no accounts of them: its money is in a TigerBeetle cluster. Name the \
+             cluster with --tigerbeetle; nothing was written"
+        }
+        Some(_) => {
+            "the TigerBeetle cluster has no accounts of the old installation; name its own cluster with --tigerbeetle \
+             and --tigerbeetle-cluster-id. Nothing was written"
+        }
+    }
+}
+
 /// The number of delivery attempts of Rafiki 2.4 by default.
 const RETRIES_OF_THE_ORIGINAL: u32 = 10;
 
@@ -83,7 +106,7 @@ pub(crate) fn webhook_retries(given: Option<u32>, backend: &config::Backend) -> 
 }
 
 fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {
-    let secret = old_secret(options.old_encryption_secret.as_deref())?;
+    let secret = old_secret(options.old.old_encryption_secret.as_deref())?;
     let keep = match options.keep_way_back {
         None => None,
         Some(period) => {
@@ -99,8 +122,8 @@ fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSe
     Ok(MoveSettings {
         secret,
         keep,
-        webhook_retries: webhook_retries(options.old_webhook_retries, backend),
-        grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
+        webhook_retries: webhook_retries(options.old.old_webhook_retries, backend),
+        grace: Duration::from_secs(u64::from(options.old.quotes_good_for) * 60),
         history: if options.history { History::Replayed } else { History::Totals },
         unknown: if options.accept_unknown_version { UnknownAllowed::Yes } else { UnknownAllowed::No },
     })

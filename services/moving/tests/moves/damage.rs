@@ -104,7 +104,8 @@ fn encrypted_texts_need_the_secret_that_opens_them() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         let settings = moving::MoveSettings { secret: None, ..old.settings(History::Totals) };
-        let opened = moving::OldInstallation::open(old.backend.url(), old.auth.url(), settings).await;
+        let opened =
+            moving::OldInstallation::open(old.backend.url(), old.auth.url(), moving::Money::Tables, settings).await;
         let plan = examine(&mut opened.unwrap(), &Since::default(), &silent).await.unwrap();
         let named: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
         assert!(named.iter().any(|refusal| refusal.contains("dataToTransmit is encrypted")), "{named:?}");
@@ -117,7 +118,8 @@ fn a_database_of_another_version_is_refused_with_the_nearest_known_one() {
         let Some(old) = OldPlaces::of(Institution::HappyLife).await else { return };
         let open = async || {
             let settings = old.settings(History::Totals);
-            let opened = moving::OldInstallation::open(old.backend.url(), old.auth.url(), settings).await;
+            let opened =
+                moving::OldInstallation::open(old.backend.url(), old.auth.url(), moving::Money::Tables, settings).await;
             opened.map(|_| ()).unwrap_err().to_string()
         };
         run(&old.backend, "UPDATE knex_migrations_lock SET is_locked = 1").await;

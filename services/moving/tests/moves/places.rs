@@ -10,7 +10,7 @@ use database::{Database, Dialect, Durability, Options};
 use ledger::{AccountId, Ledger};
 use ledger_sql::SqlLedger;
 use moving::{
-    History, MoveError, MoveSettings, OldInstallation, Plan, Report, Step, Target, carry_over, examine, since_of,
+    History, Money, MoveError, MoveSettings, OldInstallation, Plan, Report, Step, Target, carry_over, examine, since_of,
 };
 use rafiki_fixture::{COLUMN_SECRET, Institution, Part};
 use rafiki_tables::sealed::ColumnSecret;
@@ -62,7 +62,12 @@ impl OldPlaces {
     }
 
     pub(crate) async fn open(&self, history: History) -> OldInstallation {
-        OldInstallation::open(self.backend.url(), self.auth.url(), self.settings(history)).await.unwrap()
+        self.open_with(Money::Tables, history).await
+    }
+
+    pub(crate) async fn open_with(&self, money: Money<'_>, history: History) -> OldInstallation {
+        let settings = self.settings(history);
+        OldInstallation::open(self.backend.url(), self.auth.url(), money, settings).await.unwrap()
     }
 }
 
@@ -113,7 +118,7 @@ pub(crate) async fn pass_with(
     ours: &OurPlaces,
     settings: MoveSettings,
 ) -> Result<(Plan, Report), MoveError> {
-    let mut installation = OldInstallation::open(old.backend.url(), old.auth.url(), settings).await?;
+    let mut installation = OldInstallation::open(old.backend.url(), old.auth.url(), Money::Tables, settings).await?;
     let target = ours.target().await;
     let since = since_of(&ours.backend).await?;
     let plan = examine(&mut installation, &since, &silent).await?;

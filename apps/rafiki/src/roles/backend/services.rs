@@ -74,13 +74,12 @@ impl Services {
         let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
         let payment_settings = payments_settings(config, *operator, &stream_secret);
 
-        let receivers = metrics.gather(|| {
-            let settings = ReceiverSettings {
-                web_monetization_delay: config.payments.web_monetization_delay,
-                approval: payment_settings.approval(),
-            };
-            live_receivers(stores, &webhooks, deps, settings, partial_payments(config))
-        });
+        let receiver_settings = ReceiverSettings {
+            web_monetization_delay: config.payments.web_monetization_delay,
+            approval: payment_settings.approval(),
+        };
+        let receivers =
+            metrics.gather(|| live_receivers(stores, &webhooks, deps, receiver_settings, partial_payments(config)));
         let connector = metrics.gather(|| {
             let ports = connector_ports(stores, ledger, &receivers, &webhooks, rates.clone(), sealer(config), deps);
             Connector::new(connector_config(config, &stream_secret), ports)
@@ -90,9 +89,7 @@ impl Services {
         directory_sync.refresh().await.map_err(failed)?;
 
         let signer = Arc::new(signer(config, &*deps.entropy)?);
-        let published = PublicResources::new(deps.http.clone(), RetryPolicy::default(), deps.clock.clone());
-        let own_url = config.wallet_addresses.own_url.as_str();
-        let client = OpenPaymentsClient::new(published.clone(), own_url, Arc::clone(&signer));
+        let (published, client) = outgoing_requests(config, &signer, deps);
         let payments = metrics.gather(|| {
             Payments::new(PaymentsParts {
                 store: store.clone(),
@@ -288,6 +285,18 @@ fn targets(config: &config::Backend, operator: TenantId) -> Targets {
         card_service: config.webhooks.card_service_url.clone(),
         point_of_sale: config.webhooks.point_of_sale_url.clone(),
     }
+}
+
+/// What reads public documents of other institutions, and what calls their Open Payments APIs.
+fn outgoing_requests(
+    config: &config::Backend,
+    signer: &Arc<Signer>,
+    deps: &SharedDeps,
+) -> (PublicResources, OpenPaymentsClient) {
+    let published = PublicResources::new(deps.http.clone(), RetryPolicy::default(), deps.clock.clone());
+    let own_url = config.wallet_addresses.own_url.as_str();
+    let client = OpenPaymentsClient::new(published.clone(), own_url, Arc::clone(signer));
+    (published, client)
 }
 
 /// The instance's key as a client of other institutions.
