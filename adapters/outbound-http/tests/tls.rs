@@ -18,8 +18,8 @@ async fn scene() -> (PrivateAuthority, PrivateAuthority, Url) {
     (servers, clients, url.parse().unwrap())
 }
 
-fn shown(own: &Certified) -> Option<(&str, &str)> {
-    Some((&own.certificate, &own.key))
+fn shown(own: &Certified) -> (&str, &str) {
+    (&own.certificate, &own.key)
 }
 
 fn client(config: OutboundConfig) -> Outbound {
@@ -47,11 +47,11 @@ async fn a_server_with_a_private_authority_is_called_with_the_client_certificate
         let tls = PartyTls { identity, authorities }.read().unwrap();
         status_of(&client(anywhere()).with_tls(&tls).unwrap(), &url).await
     };
-    assert_eq!(call(shown(&own), Some(&*authority)).await.unwrap(), 200);
+    assert_eq!(call(Some(shown(&own)), Some(&*authority)).await.unwrap(), 200);
     assert!(call(None, Some(&*authority)).await.is_err(), "without a client certificate");
-    assert!(call(shown(&strange), Some(&*authority)).await.is_err(), "with one of another authority");
-    assert!(call(shown(&own), Some(&*foreign)).await.is_err(), "the server is not of this authority");
-    assert!(call(shown(&own), None).await.is_err(), "the machine does not know the authority");
+    assert!(call(Some(shown(&strange)), Some(&*authority)).await.is_err(), "with one of another authority");
+    assert!(call(Some(shown(&own)), Some(&*foreign)).await.is_err(), "the server is not of this authority");
+    assert!(call(Some(shown(&own)), None).await.is_err(), "the machine does not know the authority");
     assert!(status_of(&client(anywhere()), &url).await.is_err(), "other calls do not show the certificate");
 }
 
@@ -59,7 +59,7 @@ async fn a_server_with_a_private_authority_is_called_with_the_client_certificate
 async fn where_certificates_are_set_only_https_is_called_in_development_too() {
     let (servers, clients, url) = scene().await;
     let (own, authority) = (clients.certify(), servers.pem());
-    let tls = PartyTls { identity: shown(&own), authorities: Some(&authority) }.read().unwrap();
+    let tls = PartyTls { identity: Some(shown(&own)), authorities: Some(&authority) }.read().unwrap();
     let client = client(OutboundConfig::development()).with_tls(&tls).unwrap();
     assert_eq!(status_of(&client, &url).await.unwrap(), 200);
 
@@ -73,7 +73,7 @@ async fn where_certificates_are_set_only_https_is_called_in_development_too() {
 async fn certificates_do_not_lead_past_the_address_guard() {
     let (servers, clients, url) = scene().await;
     let (own, authority) = (clients.certify(), servers.pem());
-    let tls = PartyTls { identity: shown(&own), authorities: Some(&authority) }.read().unwrap();
+    let tls = PartyTls { identity: Some(shown(&own)), authorities: Some(&authority) }.read().unwrap();
     let client = client(OutboundConfig::default()).with_tls(&tls).unwrap();
     assert!(matches!(status_of(&client, &url).await, Err(OutboundError::AddressRefused { .. })));
     let mut named = url;
