@@ -23,10 +23,10 @@ export async function start(command, options, wanted) {
   throw new Error(`${command} ${options.join(' ')} ended`)
 }
 
-/** The pages over a played Admin API: the address they are at. */
-export async function startPages() {
+/** The pages over a played Admin API: the address they are at. The issuer of a sign-in provider may follow. */
+export async function startPages(more = []) {
   // The name of the package is that of another crate as well, so it is named by its place.
-  const run = ['run', '--quiet', '--manifest-path', 'edges/console/Cargo.toml', '--example', 'pages', '--', '127.0.0.1:0']
+  const run = ['run', '--quiet', '--manifest-path', 'edges/console/Cargo.toml', '--example', 'pages', '--', '127.0.0.1:0', ...more]
   const { line, stop } = await start('cargo', run, (line) => line.startsWith('http'))
   return { address: line.trim(), stop }
 }
@@ -48,6 +48,9 @@ export async function signedIn(browser, address, { width = 1440, height = 900, c
   await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'))
   return page
 }
+
+/** A large deposit, which waits for a second person. */
+export const DEPOSIT = '/peers/9ee70000-0000-4000-8000-000000000001/deposit-liquidity'
 
 const asset = 'a55e7000-0000-4000-8000-000000000001'
 const peer = '9ee70000-0000-4000-8000-000000000001'
@@ -77,12 +80,18 @@ export const PAGES = {
   'wallet-address-new': '/wallet-addresses/create',
   'key-new': `/wallet-addresses/${wallet}/keys/create`,
   ledger: '/ledger',
+  'ledger-check': '/ledger/check',
   account: `/ledger/${asset}`,
   'account-then': `/ledger/${asset}?at=2026-11-20T09:00`,
   liquidity: '/liquidity',
   'liquidity-pending': `/liquidity/pending/${asset}`,
   peers: '/peers',
   peer: `/peers/${peer}`,
+  'peer-start': `/peers/${peer}/start`,
+  'peer-limits': `/peers/${peer}/limits`,
+  'peer-token-new': `/peers/${peer}/tokens/add`,
+  'peer-token-replace': `/peers/${peer}/tokens/replace`,
+  'peer-token-remove': `/peers/${peer}/tokens/97a3a4318ee10c2f/remove`,
   'peer-new': '/peers/create',
   'peer-by-url': '/peers/by-url',
   assets: '/assets',
@@ -111,6 +120,7 @@ export const PAGES = {
   'tenant-new': '/tenants/create',
   'tenant-start': '/tenants/7e11a74a-fa7d-4317-9ced-dde32ece1001/start',
   audit: '/audit',
+  approvals: '/approvals',
   settings: '/preferences',
   views: '/views?list=/payments&filters=type%3DINCOMING',
   search: '/search?q=invoice',

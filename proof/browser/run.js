@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import axe from 'axe-core'
-import { PAGES, launch, signedIn, startPages } from './console.js'
+import { DEPOSIT, PAGES, launch, signedIn, startPages } from './console.js'
+import { twoPeople } from './sign_in.js'
 
 let [passed, failed] = [0, 0]
 async function check(name, body) {
@@ -36,6 +37,8 @@ try {
           await page.goto(address + path)
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
           assert.ok(wide <= 0, `scrolls sideways by ${wide} px`)
+          const inside = await page.evaluate(() => [...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.getAttribute('aria-label')))
+          if (width === 1440) assert.deepEqual(inside, [], 'tables scroll sideways')
           assert.deepEqual(await findings(page), [])
           const own = complaints.splice(0).filter((text) => !text.includes('404'))
           assert.deepEqual(own, [], 'the browser complains')
@@ -92,15 +95,42 @@ try {
     await page.context().close()
   })
 
-  await check('what cannot be undone waits for its keyword', async () => {
+  await check('what cannot be undone waits for its keyword, and for a second person', async () => {
     const page = await signedIn(browser, address)
     await page.goto(address + PAGES.asset)
     const button = page.locator('.danger .submit button')
     assert.ok(await button.isDisabled())
     await page.locator('.danger [data-keyword-input]').fill('delete asset')
     await button.click()
-    await page.waitForURL('**/assets')
+    await page.waitForURL('**/approvals/*')
+    assert.deepEqual(await findings(page), [])
     await page.context().close()
+  })
+
+  await check('a token of a peer is added with the keyboard alone and shown once', async () => {
+    const page = await signedIn(browser, address)
+    await page.goto(address + PAGES['peer-token-new'])
+    while (!(await page.evaluate(() => document.activeElement.name === 'authToken'))) await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await page.locator('text=0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c').first().waitFor()
+    assert.deepEqual(await findings(page), [])
+    await page.context().close()
+  })
+
+  await check('limits of a peer are changed with the keyboard alone', async () => {
+    const page = await signedIn(browser, address)
+    await page.goto(address + PAGES['peer-limits'])
+    while (!(await page.evaluate(() => document.activeElement.name === 'packetsPerSecond'))) await page.keyboard.press('Tab')
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type('50')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`**${PAGES.peer}`)
+    assert.match(await page.locator('.flash').textContent(), /limits were changed/)
+    await page.context().close()
+  })
+
+  await check('two people sign in at a real OpenID Connect provider, and one approves what the other asked', async () => {
+    await twoPeople(browser, DEPOSIT)
   })
 
   await check('a double click sends once', async () => {

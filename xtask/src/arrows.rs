@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 40] = [
+const SAME_FLOOR: [(&str, &[&str]); 41] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -28,6 +28,7 @@ const SAME_FLOOR: [(&str, &[&str]); 40] = [
     ("token-introspection", &["outbound-http"]),
     ("auth-service", &["outbound-http"]),
     ("admin-client", &["outbound-http"]),
+    ("openid-connect", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
     ("peering", &["payments"]),

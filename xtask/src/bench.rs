@@ -39,10 +39,18 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
             return Ok(run_measuring("apis", rest));
         }
         "connector" => return Ok(run_measuring("connector", rest)),
+        "console" => {
+            // A binary that is named is measured as it is.
+            let built = rest.contains(&"--binary");
+            if !built && !run_named(&["build", "--profile", "dist", "--package", "rafiki"], &[]) {
+                return Ok(false);
+            }
+            &["run", "--profile", "dist", "--package", "console-bench"]
+        }
         "dev" => return crate::bench_dev::measure(),
         other => {
             return Err(format!(
-                "no benchmark {other:?}; there are protocols, ledger, connector, apis, payments, move and dev"
+                "no benchmark {other:?}; there are protocols, ledger, connector, apis, payments, move, console and dev"
             ));
         }
     };

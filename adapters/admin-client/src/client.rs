@@ -69,6 +69,14 @@ impl AdminClient {
         self.credentials.tenant_id
     }
 
+    pub(crate) fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    pub(crate) fn http(&self) -> &Outbound {
+        &self.http
+    }
+
     /// Runs `document` and reads the value at `path` (a JSON pointer) in its data; `null` reads as `Option::None`.
     pub(crate) async fn run<T: DeserializeOwned>(
         &self,

@@ -52,6 +52,8 @@ documents! {
 
     PEER_OUTGOING_TOKEN = "query PeerOutgoingToken($id: String!) { peer(id: $id) { http { outgoing { authToken } } } }";
 
+    TENANT_SECRET = "query TenantSecret($id: String!) { tenant(id: $id) { apiSecret } }";
+
     WALLET_ADDRESS_BY_URL = "query WalletAddressByUrl($url: String!) {
   walletAddressByUrl(url: $url) {
     id address publicName asset { id code scale sendingFee { fixed basisPoints } }

@@ -7,10 +7,12 @@ mod client;
 mod documents;
 mod error;
 mod grants;
+mod ledger;
 mod mutations;
 mod operations;
 mod operator;
 mod operator_documents;
+mod peers;
 mod types;
 mod webhooks;
 
@@ -23,14 +25,16 @@ pub use error::{AdminError, ErrorCode};
 pub use grants::{
     AccessView, GrantSelection, GrantView, LimitsView, SpendingPayment, SpentUnderGrant, SubjectName, SubjectView,
 };
+pub use ledger::{LedgerAlarmView, LedgerWatchView, MainAccountView};
 pub use mutations::Mutation;
 pub use operations::{NewPeer, PeerByUrl, PeerChange, QuoteAmount};
 pub use operator::{
     AccountView, AdditionalProperty, AssetView, Direction, FeeView, IncomingPaymentView, Jwk, KeyView, Listed,
-    OutgoingPaymentView, PaymentFilter, PaymentView, PeerView, QuoteView, Setting, TenantName, TenantView,
-    TransferView, WalletAddressView, WebhookEventView,
+    OutgoingPaymentView, PaymentFilter, PaymentState, PaymentView, PeerView, QuoteView, Setting, TenantName,
+    TenantView, TransferView, WalletAddressView, WebhookEventView,
 };
-pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS};
+pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS, query_named};
+pub use peers::{PeerHealthView, PeerStateView, PeerTermsView, PeerTokenView, ThroughputView};
 pub use types::{
     AccountingTransfer, AccountingTransfers, Amount, AssetRecord, FeeRecord, IncomingPayment, IncomingPaymentState,
     Key, OutgoingPayment, OutgoingPaymentState, PeerRecord, Quote, Receiver, TransferState, TransferType,

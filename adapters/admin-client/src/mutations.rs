@@ -44,6 +44,9 @@ mutations! {
     CreateOrUpdatePeerByUrl = "mutation CreateOrUpdatePeerByUrl($input: CreateOrUpdatePeerByUrlInput!) { createOrUpdatePeerByUrl(input: $input) { peer { id } } }" at "createOrUpdatePeerByUrl";
     UpdatePeer = "mutation UpdatePeer($input: UpdatePeerInput!) { updatePeer(input: $input) { peer { id } } }" at "updatePeer";
     DeletePeer = "mutation DeletePeer($input: DeletePeerInput!) { deletePeer(input: $input) { success } }" at "deletePeer";
+    AddPeerIncomingToken = "mutation AddPeerIncomingToken($input: AddPeerIncomingTokenInput!) { addPeerIncomingToken(input: $input) { authToken } }" at "addPeerIncomingToken";
+    RemovePeerIncomingToken = "mutation RemovePeerIncomingToken($input: RemovePeerIncomingTokenInput!) { removePeerIncomingToken(input: $input) { peer { id } } }" at "removePeerIncomingToken";
+    ReplacePeerOutgoingToken = "mutation ReplacePeerOutgoingToken($input: ReplacePeerOutgoingTokenInput!) { replacePeerOutgoingToken(input: $input) { authToken } }" at "replacePeerOutgoingToken";
     DepositPeerLiquidity = "mutation DepositPeerLiquidity($input: DepositPeerLiquidityInput!) { depositPeerLiquidity(input: $input) { success } }" at "depositPeerLiquidity";
     CreatePeerLiquidityWithdrawal = "mutation CreatePeerLiquidityWithdrawal($input: CreatePeerLiquidityWithdrawalInput!) { createPeerLiquidityWithdrawal(input: $input) { success } }" at "createPeerLiquidityWithdrawal";
     PostLiquidityWithdrawal = "mutation PostLiquidityWithdrawal($input: PostLiquidityWithdrawalInput!) { postLiquidityWithdrawal(input: $input) { success } }" at "postLiquidityWithdrawal";

@@ -250,15 +250,21 @@ pub struct PaymentView {
     pub state: String,
     /// The wallet address that it belongs to.
     pub wallet_address_id: Uuid,
-    /// The balance of its ledger account.
-    #[serde(default, deserialize_with = "uint64::optional")]
-    pub liquidity: Option<u64>,
     /// The metadata.
     pub metadata: Option<Value>,
     /// The time at which it was created.
     pub created_at: Timestamp,
     /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
+}
+
+/// The state of a payment, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PaymentState {
+    /// The payment.
+    pub id: Uuid,
+    /// Its state, in the words of its direction.
+    pub state: String,
 }
 
 /// The direction of a payment.
@@ -501,6 +507,17 @@ impl AdminClient {
         }
     }
 
+    /// The states of the payments of a page: all that changes about them in a list.
+    pub async fn payment_states(&self, page: &PageRequest) -> Result<Vec<PaymentState>, AdminError> {
+        match self.listed(d::PAYMENT_STATES, page, json!({}), "/payments").await {
+            Err(AdminError::Refused { .. }) => {
+                let payments = self.payments_page(page, &PaymentFilter::default(), None).await?.nodes;
+                Ok(payments.into_iter().map(|payment| PaymentState { id: payment.id, state: payment.state }).collect())
+            }
+            answer => Ok(answer?.nodes),
+        }
+    }
+
     /// The same for an instance whose API lists each direction by itself. If both directions are wanted, it returns the
     /// first page only.
     async fn payments_by_direction(
@@ -555,6 +572,11 @@ impl AdminClient {
     /// It must never be shown on a page.
     pub async fn peer_outgoing_token(&self, id: Uuid) -> Result<Option<String>, AdminError> {
         found(self.run(crate::documents::PEER_OUTGOING_TOKEN, json!({"id": id}), "/peer/http/outgoing/authToken").await)
+    }
+
+    /// The API secret of a tenant. Only the operator may ask for it. It must never be shown on a page.
+    pub async fn tenant_secret(&self, id: Uuid) -> Result<String, AdminError> {
+        self.run(crate::documents::TENANT_SECRET, json!({"id": id}), "/tenant/apiSecret").await
     }
 
     /// A page of the events, of the given kinds if there are any.

@@ -72,6 +72,17 @@ documents! {
     http { outgoing { endpoint } } asset { id code scale withdrawalThreshold } tenant { id publicName }
   }
 }";
+    PEER_TERMS = "query ConsolePeerTerms($id: String!) {
+  peer(id: $id) {
+    incomingTokens { id expiresAt } outgoingTokens { id expiresAt } packetsPerSecond packetBurst weight
+    incomingThroughput { amount seconds } outgoingThroughput { amount seconds }
+    health { state since lastSuccessAt lastErrorAt lastError interruptions }
+  }
+}";
+    PEERS_HEALTH = list!(
+        "ConsolePeersHealth", "peers", "", "",
+        "id health { state since lastSuccessAt lastErrorAt lastError interruptions }"
+    );
     WALLET_ADDRESSES = list!(
         "ConsoleWalletAddresses", "walletAddresses", ", $tenantId: String", ", tenantId: $tenantId",
         "id address publicName status createdAt asset { id code scale } tenant { id publicName }"
@@ -86,15 +97,16 @@ documents! {
 }";
     PAYMENTS = list!(
         "ConsolePayments", "payments", ", $filter: PaymentFilter, $tenantId: String", ", filter: $filter, tenantId: $tenantId",
-        "id type state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+        "id type state walletAddressId metadata createdAt tenant { id publicName }"
     );
+    PAYMENT_STATES = list!("ConsolePaymentStates", "payments", "", "", "id state");
     INCOMING_PAYMENTS = list!(
         "ConsoleIncomingPayments", "incomingPayments", ", $tenantId: String", ", tenantId: $tenantId",
-        "id state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+        "id state walletAddressId metadata createdAt tenant { id publicName }"
     );
     OUTGOING_PAYMENTS = list!(
         "ConsoleOutgoingPayments", "outgoingPayments", ", $tenantId: String", ", tenantId: $tenantId",
-        "id state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+        "id state walletAddressId metadata createdAt tenant { id publicName }"
     );
     INCOMING_PAYMENT = "query ConsoleIncomingPayment($id: String!) {
   incomingPayment(id: $id) {
@@ -174,4 +186,13 @@ documents_of_grants! {
       receiveAmount { value assetCode assetScale } } }
   }
 }";
+}
+
+/// The text of the query of a console with this name.
+pub fn query_named(name: &str) -> Option<&'static str> {
+    let begins = |document: &&&'static str| {
+        let rest = document.strip_prefix("query ").and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.starts_with(['(', ' ']))
+    };
+    ALL.iter().chain(GRANT_DOCUMENTS).find(begins).copied()
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::four_eyes::AssetLimit;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::sign_in_provider::SignInProvider;
 use crate::{ConfigError, Environment, Mode, Secret};
 
 /// The settings of a console.
@@ -49,6 +51,17 @@ pub struct Console {
     /// `CONSOLE_AUDIT_FILE`: the file that records every change made in the console. By default
     /// `./data/console-audit.jsonl`.
     pub audit_file: PathBuf,
+    /// `CONSOLE_FOUR_EYES_ABOVE`: how much one person may move alone, such as `USD 1000, EUR 900.50`. A change that
+    /// moves more waits until a second person approves it; so does a change that moves any amount of another asset, or
+    /// that cannot be undone. Without it no change waits.
+    pub four_eyes: Vec<AssetLimit>,
+    /// `CONSOLE_APPROVAL_HOURS`: after this time a change that nobody approved is given up.
+    pub approval: Duration,
+    /// `CONSOLE_APPROVALS_FILE`: the file with the changes that wait for a second person. By default
+    /// `./data/console-approvals.json`.
+    pub approvals_file: PathBuf,
+    /// The OpenID Connect provider.
+    pub provider: Option<SignInProvider>,
     /// `CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS`: how many wrong attempts to sign in one address may make; 0 for any
     /// number.
     pub sign_ins_per_minute: u32,
@@ -90,6 +103,17 @@ impl Console {
         r.no_effect(&["ENABLE_INSECURE_MESSAGE_COOKIE"], "NODE_ENV decides for all cookies");
 
         let audit_file = r.text("CONSOLE_AUDIT_FILE").unwrap_or_else(|| "./data/console-audit.jsonl".to_owned());
+        let approvals_file =
+            r.text("CONSOLE_APPROVALS_FILE").unwrap_or_else(|| "./data/console-approvals.json".to_owned());
+        let four_eyes = read_four_eyes(r);
+        let provider = SignInProvider::read(r);
+        if !four_eyes.is_empty() && provider.is_none() {
+            let why = "needs CONSOLE_OIDC_ISSUER: people who sign in with the same secret cannot be told apart";
+            match mode {
+                Mode::Development => r.notice("CONSOLE_FOUR_EYES_ABOVE", why),
+                Mode::Production | Mode::Test | Mode::Autopeer => r.problem("CONSOLE_FOUR_EYES_ABOVE", why),
+            }
+        }
         let minutes = r.number("CONSOLE_IDLE_MINUTES", 30, 1..=1440);
         let hours = r.number("CONSOLE_SESSION_HOURS", 12, 1..=168);
 
@@ -107,6 +131,10 @@ impl Console {
             idle: Duration::from_mins(minutes),
             session: Duration::from_hours(hours),
             audit_file: PathBuf::from(audit_file),
+            four_eyes,
+            approval: Duration::from_hours(r.number("CONSOLE_APPROVAL_HOURS", 24, 1..=168)),
+            approvals_file: PathBuf::from(approvals_file),
+            provider,
             sign_ins_per_minute: r.number("CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS", 10, 0..=1_000_000),
             graphql_url: graphql_url?,
             auth_graphql_url,
@@ -114,6 +142,21 @@ impl Console {
             notices: Vec::new(),
         })
     }
+}
+
+fn read_four_eyes(r: &mut Reader<'_>) -> Vec<AssetLimit> {
+    const NAME: &str = "CONSOLE_FOUR_EYES_ABOVE";
+    let mut limits: Vec<AssetLimit> = Vec::new();
+    for text in r.list(NAME) {
+        match text.parse::<AssetLimit>() {
+            Ok(limit) if limits.iter().any(|known| known.asset_code == limit.asset_code) => {
+                r.problem(NAME, format!("{} has two limits; keep one", limit.asset_code));
+            }
+            Ok(limit) => limits.push(limit),
+            Err(reason) => r.problem(NAME, reason),
+        }
+    }
+    limits
 }
 
 #[cfg(test)]
@@ -132,5 +175,22 @@ mod tests {
         assert_eq!(Console::from_environment(&environment).unwrap_err().problems[0].name, "COOKIE_SECRET");
         environment.set("COOKIE_SECRET", "a cookie secret of our own");
         assert!(Console::from_environment(&environment).unwrap().notices.is_empty());
+    }
+
+    #[test]
+    fn a_second_person_needs_accounts_of_their_own() {
+        let mut environment = Environment::of([
+            ("GRAPHQL_URL", "http://localhost:3001/graphql"),
+            ("OPEN_PAYMENTS_URL", "https://wallet.example"),
+            ("COOKIE_SECRET", "a cookie secret of our own"),
+            ("CONSOLE_FOUR_EYES_ABOVE", "USD 1000, EUR 900.50"),
+        ]);
+        let console = Console::from_environment(&environment).unwrap();
+        assert_eq!((console.four_eyes.len(), console.notices.len()), (2, 1));
+        environment.set("NODE_ENV", "production");
+        let refused = Console::from_environment(&environment).unwrap_err();
+        assert_eq!(refused.problems[0].name, "CONSOLE_FOUR_EYES_ABOVE");
+        environment.set("CONSOLE_FOUR_EYES_ABOVE", "USD 1000, USD 5");
+        assert!(Console::from_environment(&environment).is_err());
     }
 }

@@ -1,5 +1,5 @@
 //! Serves every page with a simulated Admin API, for work on templates and styles: `cargo run --manifest-path
-//! edges/console/Cargo.toml --example pages`.
+//! edges/console/Cargo.toml --example pages`. An address to listen on and the issuer of a sign-in provider may follow.
 //!
 //! It needs no instance and stores nothing.
 
@@ -9,9 +9,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin_client::Credentials;
 use clock::{Clock, SystemClock, SystemEntropy};
-use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
+use console::{
+    Accent, Console, ConsolePorts, ConsoleSettings, Cookies, FourEyes, Lifetimes, Limit, OneClick, ProviderRole,
+    ProviderSettings,
+};
 use http_kit::ShutdownGate;
+use openid_connect::ClientSettings;
 use outbound_http::{Outbound, OutboundConfig};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
@@ -28,6 +33,10 @@ async fn main() {
     let graphql_url = format!("http://{address}/graphql").parse().unwrap();
     let router = fake.router();
     tokio::spawn(async move { axum::serve(api, router).await });
+
+    let place = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3910".to_owned());
+    let listener = TcpListener::bind(place).await.unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
 
     let one_click = |name: &str, tenant_id, secret: &str| OneClick {
         name: name.to_owned(),
@@ -46,10 +55,17 @@ async fn main() {
         cookies: Cookies::Plain,
         lifetimes: Lifetimes { idle: Duration::from_hours(12), absolute: Duration::from_hours(12) },
         audit_file: folder.path().join("audit.jsonl"),
+        four_eyes: Some(FourEyes {
+            limits: vec![Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 }],
+            lifetime: Duration::from_hours(24),
+        }),
+        approvals_file: folder.path().join("approvals.json"),
+        provider: std::env::args().nth(2).map(|issuer| provider(&issuer, &here)),
         accent: Accent::Teal,
         sign_ins: Rate::per_minute("sign-ins", 0),
         one_click: vec![
             one_click("Cloud Nine Wallet (operator)", fake::OPERATOR, fake::OPERATOR_SECRET),
+            one_click("A second operator", fake::OPERATOR, fake::OPERATOR_SECRET),
             one_click("Corner Shop, a tenant", fake::TENANT, fake::TENANT_SECRET),
         ],
         neighbours: Vec::new(),
@@ -63,9 +79,27 @@ async fn main() {
         limiter: Limiter::new(cache, clock),
     };
 
-    let place = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3910".to_owned());
-    let listener = TcpListener::bind(place).await.unwrap();
-    println!("http://{}", listener.local_addr().unwrap());
+    println!("{here}");
     let console = Console::new(settings, ports).unwrap();
     axum::serve(listener, console::http::router(console, ShutdownGate::default())).await.unwrap();
+}
+
+/// The sign-in provider at `issuer`, for the console at `here`.
+fn provider(issuer: &str, here: &str) -> ProviderSettings {
+    ProviderSettings {
+        client: ClientSettings {
+            issuer: issuer.parse().unwrap(),
+            client_id: "console".to_owned(),
+            client_secret: Some("a secret".to_owned()),
+            redirect_url: format!("{here}/sign-in/callback").parse().unwrap(),
+            scopes: "openid profile groups".to_owned(),
+        },
+        claim: "groups".to_owned(),
+        roles: vec![("operators".to_owned(), ProviderRole::Operator)],
+        operator: Credentials {
+            tenant_id: fake::OPERATOR,
+            secret: fake::OPERATOR_SECRET.to_owned(),
+            signature_version: 1,
+        },
+    }
 }

@@ -34,6 +34,12 @@ pub(crate) enum Stage {
     Unknown,
     /// A sign-in or a sign-out.
     Session,
+    /// It waits for a second person.
+    Waits,
+    /// A second person approved it. The request to the Admin API follows.
+    Approved,
+    /// A person decided that it is not sent.
+    Declined,
 }
 
 /// One line of the log.
@@ -45,6 +51,9 @@ pub(crate) struct Entry {
     /// The tenant that made the request.
     pub(crate) tenant: Uuid,
     pub(crate) name: String,
+    /// The person, if the session has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) person: Option<String>,
     /// The session, so that the actions of one session can be found.
     pub(crate) session: Uuid,
     pub(crate) from: String,
@@ -217,6 +226,7 @@ mod tests {
             stage: Stage::Done,
             tenant: Uuid::nil(),
             name: "Cloud Nine".to_owned(),
+            person: None,
             session: Uuid::nil(),
             from: "127.0.0.1".to_owned(),
             key: Some(Uuid::from_u128(7)),

@@ -7,15 +7,19 @@ use std::sync::Arc;
 
 use admin_client::{AdminClient, Credentials};
 use clock::{Clock, Entropy, Timestamp};
+use openid_connect::RelyingParty;
 use outbound_http::Outbound;
 use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Rate};
 use url::Url;
 use uuid::Uuid;
 
+use crate::approvals::{Approvals, ApprovalsError};
 use crate::audit::{Audit, AuditError};
 use crate::files;
 use crate::following::Following;
+use crate::four_eyes::FourEyes;
+use crate::provider::ProviderSettings;
 use crate::seal::Seal;
 use crate::session::{Lifetimes, Session};
 use crate::subject::Followed;
@@ -39,7 +43,7 @@ pub enum Accent {
     Plum,
 }
 
-/// Signing in with one click, in the playground only.
+/// Signing in with one click, in the playground only. Each button is a person of its own.
 #[derive(Clone)]
 pub struct OneClick {
     /// The text of the button.
@@ -72,10 +76,16 @@ pub struct ConsoleSettings {
     pub lifetimes: Lifetimes,
     /// The audit log.
     pub audit_file: PathBuf,
+    /// Which changes wait for a second person; `None`: none.
+    pub four_eyes: Option<FourEyes>,
+    /// The changes that wait.
+    pub approvals_file: PathBuf,
     /// The colour.
     pub accent: Accent,
     /// How often one address may sign in.
     pub sign_ins: Rate,
+    /// Where people sign in with accounts of their own.
+    pub provider: Option<ProviderSettings>,
     /// Buttons of the sign-in page.
     pub one_click: Vec<OneClick>,
     /// Other consoles of the playground: name and address.
@@ -94,6 +104,17 @@ pub struct ConsolePorts {
     pub limiter: Limiter,
 }
 
+/// Why a console cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// The audit log cannot be used.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The file of changes that wait cannot be used.
+    #[error(transparent)]
+    Approvals(#[from] ApprovalsError),
+}
+
 /// A console. Cheap to clone.
 #[derive(Clone)]
 pub struct Console(Arc<ConsoleCore>);
@@ -103,16 +124,26 @@ struct ConsoleCore {
     ports: ConsolePorts,
     seal: Seal,
     audit: Audit,
+    approvals: Option<Approvals>,
+    provider: Option<RelyingParty>,
     following: Following<Followed>,
     version: String,
     suffix: String,
 }
 
 impl Console {
-    /// A console with these settings. It checks that the audit log can be written.
-    pub fn new(settings: ConsoleSettings, ports: ConsolePorts) -> Result<Self, AuditError> {
+    /// A console with these settings. It checks that its files can be used.
+    pub fn new(settings: ConsoleSettings, ports: ConsolePorts) -> Result<Self, ConsoleError> {
         let audit = Audit::open(&settings.audit_file)?;
         let seal = Seal::new(&settings.cookie_secret, Arc::clone(&ports.entropy));
+        let approvals = match settings.four_eyes {
+            Some(_) => Some(Approvals::open(&settings.approvals_file, seal.clone())?),
+            None => None,
+        };
+        let provider = settings.provider.as_ref().map(|provider| {
+            let (clock, entropy) = (Arc::clone(&ports.clock), Arc::clone(&ports.entropy));
+            RelyingParty::new(provider.client.clone(), ports.http.clone(), clock, entropy)
+        });
         // Cookies do not depend on the port, so two consoles on one host need cookies with different names.
         let suffix = hex::encode(&Sha256::digest(settings.graphql_url.as_str())[..4]);
         Ok(Self(Arc::new(ConsoleCore {
@@ -120,6 +151,8 @@ impl Console {
             ports,
             seal,
             audit,
+            approvals,
+            provider,
             following: Following::default(),
             version: files::version(),
             suffix,
@@ -136,6 +169,16 @@ impl Console {
 
     pub(crate) fn audit(&self) -> &Audit {
         &self.0.audit
+    }
+
+    /// The rule of the second person, and the changes that wait for one.
+    pub(crate) fn four_eyes(&self) -> Option<(&FourEyes, &Approvals)> {
+        self.0.settings.four_eyes.as_ref().zip(self.0.approvals.as_ref())
+    }
+
+    /// Where people sign in with accounts of their own.
+    pub(crate) fn provider(&self) -> Option<(&ProviderSettings, &RelyingParty)> {
+        self.0.settings.provider.as_ref().zip(self.0.provider.as_ref())
     }
 
     pub(crate) fn following(&self) -> &Following<Followed> {

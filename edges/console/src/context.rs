@@ -15,13 +15,14 @@ use http_kit::ClientAddress;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::approvals::{ApprovalsError, Asked, Request, State};
 use crate::audit::{AuditError, Entry, Stage};
 use crate::console::{Accent, Console, Cookies};
 use crate::form_token;
 use crate::posted::Posted;
 use crate::render::{self, Frame, Person};
 use crate::session::Session;
-use crate::view::{Block, Cell, Form, Page, Paging, Tone};
+use crate::view::{Block, Cell, Form, Money, Page, Paging, Tone};
 use crate::views::{self, View};
 use crate::words::Words;
 
@@ -30,6 +31,8 @@ const SEEN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 /// The most rows on a page of a list.
 const ROWS_MAX: u32 = 100;
 const ROWS: u32 = 20;
+const NO_ANSWER: &str =
+    "No answer came, so it is not known whether this took effect. Send the form again; the change is made once.";
 /// The text where grants are needed and the address of the authorization server is not known.
 pub(crate) const NO_AUTH: &str =
     "This console has no address of the authorization server. Set AUTH_GRAPHQL_URL and start it again.";
@@ -73,6 +76,18 @@ pub(crate) enum Problem {
     LooksOnly,
     #[error("The audit log cannot be written, so nothing was done: {0}")]
     Audit(#[from] AuditError),
+    #[error("Too many changes wait for approval. Decide about some of them first.")]
+    TooManyWait,
+    #[error("Nothing was done: {0}")]
+    Approvals(#[from] ApprovalsError),
+    /// The change waits for a second person. Its page has this id.
+    #[error("Another person has to approve this change before it is sent.")]
+    Waits(Uuid),
+    #[error(
+        "This change needs a second person, so both must be known by name. Sign in with your own account, not with the \
+         API secret."
+    )]
+    Nameless,
     #[error("The authorization server refuses this secret. Set the same secret at backend and auth.")]
     AuthRefuses,
     #[error("{0}")]
@@ -91,10 +106,13 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::Audit(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ForeignForm | Self::LooksOnly | Self::Api(AdminError::Refused { code: ErrorCode::Forbidden, .. }) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Waits(_) => StatusCode::ACCEPTED,
+            Self::TooManyWait => StatusCode::CONFLICT,
+            Self::Audit(_) | Self::Approvals(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ForeignForm
+            | Self::LooksOnly
+            | Self::Nameless
+            | Self::Api(AdminError::Refused { code: ErrorCode::Forbidden, .. }) => StatusCode::FORBIDDEN,
             Self::Invalid(_) | Self::Api(AdminError::Refused { .. }) => StatusCode::BAD_REQUEST,
             Self::AuthRefuses | Self::Api(_) => StatusCode::BAD_GATEWAY,
         }
@@ -113,6 +131,8 @@ pub(crate) struct Reader {
     pub(crate) flash: Option<(Tone, String)>,
     /// The saved views of this browser.
     pub(crate) views: Vec<View>,
+    /// A sealed attempt to sign in at the provider.
+    pub(crate) attempt: Option<String>,
 }
 
 /// A request of a signed-in user.
@@ -123,6 +143,18 @@ pub(crate) struct Ctx {
     parameters: BTreeMap<String, String>,
     /// A script loads an open page again. This does not count as activity of the user.
     by_script: bool,
+}
+
+/// A change of the Admin API.
+pub(crate) struct Change {
+    pub(crate) mutation: Mutation,
+    /// The idempotency key of its form.
+    pub(crate) key: Option<Uuid>,
+    /// The address of its form.
+    pub(crate) place: String,
+    pub(crate) input: Value,
+    /// The values before it.
+    pub(crate) before: Value,
 }
 
 pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -147,7 +179,8 @@ impl FromRequestParts<Console> for Reader {
         let flash = cookie(headers, &console.cookie("flash")).and_then(|sealed| {
             let said = console.seal().open("flash", sealed)?;
             let (tone, text) = said.split_once(' ')?;
-            Some((if tone == "failed" { Tone::Failed } else { Tone::Done }, text.to_owned()))
+            let tone = [Tone::Failed, Tone::Waiting].into_iter().find(|known| known.class() == tone);
+            Some((tone.unwrap_or(Tone::Done), text.to_owned()))
         });
         Ok(Self {
             words: Words::of(cookie(headers, "console_language"), accepted),
@@ -157,6 +190,7 @@ impl FromRequestParts<Console> for Reader {
             from: from.0.to_string(),
             flash,
             views: views::read(cookie(headers, views::COOKIE)),
+            attempt: cookie(headers, &console.cookie("attempt")).map(str::to_owned),
             console: console.clone(),
         })
     }
@@ -370,8 +404,7 @@ impl Ctx {
     }
 
     /// Requests a change from the Admin API for the form. `None`: the change was refused, and the form has the reason.
-    ///
-    /// The log entry is written before the request, so every change is in the log.
+    /// A change that needs a second person is stored, and a problem says so.
     pub(crate) async fn change(
         &self,
         posted: &mut Posted,
@@ -382,31 +415,10 @@ impl Ctx {
         if !self.session.may_change() {
             return Err(Problem::LooksOnly);
         }
+        let change = Change { mutation, key: posted.key(), place: self.reader.path.clone(), input, before };
+        self.ask_second_person(&change, posted.moved()).await?;
 
-        let api = self.api_of(mutation)?;
-        let audit = self.reader.console.audit();
-        let mut entry = self.entry(Stage::Asked, mutation.field());
-        entry.key = posted.key();
-        entry.input = without_secrets(input.clone());
-        entry.before = before;
-        audit.add(entry.clone()).await?;
-
-        let answer = api.change(mutation, input).await;
-        let (stage, outcome) = match &answer {
-            Ok(_) => (Stage::Done, None),
-            Err(error @ (AdminError::Unreachable { .. } | AdminError::Unexpected(_))) => {
-                (Stage::Unknown, Some(error.to_string()))
-            }
-            Err(error) => (Stage::Refused, Some(error.to_string())),
-        };
-
-        let told =
-            Entry { at: self.reader.console.now(), stage, outcome, input: Value::Null, before: Value::Null, ..entry };
-        if let Err(error) = audit.add(told).await {
-            tracing::error!(%error, "an outcome is missing in the audit log");
-        }
-
-        match answer {
+        match self.send(change).await? {
             Ok(done) => Ok(Some(done)),
             Err(error @ AdminError::Unauthorized) => Err(match mutation.audience() {
                 Audience::Auth => Problem::of_auth(error),
@@ -422,12 +434,75 @@ impl Ctx {
             }
             Err(error) => {
                 tracing::warn!(%error, "a change got no answer");
-                posted.unknown(
-                    "No answer came, so it is not known whether this took effect. Send the form again; the change is made once."
-                        .to_owned(),
-                );
+                posted.unknown(NO_ANSWER.to_owned());
                 Ok(None)
             }
+        }
+    }
+
+    /// Stores a change that needs a second person. A change of one person passes.
+    async fn ask_second_person(&self, change: &Change, moves: Option<&Money>) -> Result<(), Problem> {
+        let Some((rule, approvals)) = self.reader.console.four_eyes() else { return Ok(()) };
+        let Some(stakes) = rule.holds_back(change.mutation, moves) else { return Ok(()) };
+        if self.session.person.name().is_none() {
+            return Err(Problem::Nameless);
+        }
+
+        let id = change.key.ok_or(Problem::ForeignForm)?;
+        let now = self.reader.console.now();
+        let request = Request {
+            id,
+            tenant: self.session.tenant_id,
+            by: self.session.person.clone(),
+            at: now,
+            until: now + rule.lifetime,
+            action: change.mutation.field().to_owned(),
+            place: change.place.clone(),
+            input: change.input.clone(),
+            before: change.before.clone(),
+            stakes,
+            state: State::Waiting,
+        };
+        self.reader.console.audit().add(self.entry_of(Stage::Waits, change)).await?;
+        match approvals.ask(request, now).await? {
+            Asked::Waits => Err(Problem::Waits(id)),
+            Asked::TooMany => Err(Problem::TooManyWait),
+        }
+    }
+
+    /// Sends a change, and returns the answer.
+    ///
+    /// The log entry is written before the request, so every change is in the log.
+    pub(crate) async fn send(&self, change: Change) -> Result<Result<Value, AdminError>, Problem> {
+        let api = self.api_of(change.mutation)?;
+        let audit = self.reader.console.audit();
+        let entry = self.entry_of(Stage::Asked, &change);
+        audit.add(entry.clone()).await?;
+
+        let answer = api.change(change.mutation, change.input).await;
+        let (stage, outcome) = match &answer {
+            Ok(_) => (Stage::Done, None),
+            Err(error @ (AdminError::Unreachable { .. } | AdminError::Unexpected(_))) => {
+                (Stage::Unknown, Some(error.to_string()))
+            }
+            Err(error) => (Stage::Refused, Some(error.to_string())),
+        };
+        let told =
+            Entry { at: self.reader.console.now(), stage, outcome, input: Value::Null, before: Value::Null, ..entry };
+        if let Err(error) = audit.add(told).await {
+            tracing::error!(%error, "an outcome is missing in the audit log");
+        }
+        Ok(answer)
+    }
+
+    /// A line of the audit log about a change.
+    pub(crate) fn entry_of(&self, stage: Stage, change: &Change) -> Entry {
+        Entry {
+            key: change.key,
+            place: change.place.clone(),
+            input: without_secrets(change.input.clone()),
+            before: change.before.clone(),
+            ..self.entry(stage, change.mutation.field())
         }
     }
 
@@ -438,6 +513,7 @@ impl Ctx {
             stage,
             tenant: self.session.tenant_id,
             name: self.session.name.clone(),
+            person: self.session.person.name().map(str::to_owned),
             session: self.session.id,
             from: self.reader.from.clone(),
             key: None,
@@ -462,6 +538,10 @@ impl Ctx {
             Ok(Answer::Go { to, said }) => self.reader.go(&to, said),
             Ok(Answer::Raw(response)) => response,
             Err(Problem::Api(AdminError::Unauthorized)) => return self.signed_out(),
+            Err(problem @ Problem::Waits(id)) => {
+                let said = self.words().t(&problem.to_string()).to_owned();
+                self.reader.go(&format!("/approvals/{id}"), Some((Tone::Waiting, said)))
+            }
             Err(problem) => self.draw(problem.status(), &problem_page(&problem, self.words())),
         };
         let now = self.reader.console.now();
@@ -480,6 +560,8 @@ impl Ctx {
             name: &self.session.name,
             operator: self.session.is_operator(),
             looks_only: !self.session.may_change(),
+            person: self.session.person.name(),
+            second_person: console.four_eyes().is_some(),
             token,
         };
         self.reader.html(status, render::page(&self.reader.frame(), Some(&who), page))
@@ -500,8 +582,11 @@ pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
     let kind = match problem {
         Problem::NotFound(_) => "Not found",
         Problem::Invalid(_) => "This address is not valid",
-        Problem::ForeignForm | Problem::LooksOnly => "Not allowed",
-        Problem::Audit(_) | Problem::AuthRefuses | Problem::Api(_) => "There was an issue with your request.",
+        Problem::ForeignForm | Problem::LooksOnly | Problem::Nameless => "Not allowed",
+        Problem::Waits(_) => "Waits for approval",
+        Problem::Audit(_) | Problem::Approvals(_) | Problem::TooManyWait | Problem::AuthRefuses | Problem::Api(_) => {
+            "There was an issue with your request."
+        }
     };
     Page {
         kind,
@@ -515,7 +600,7 @@ pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
 }
 
 /// The input of a mutation without the values that must not be in a log.
-fn without_secrets(value: Value) -> Value {
+pub(crate) fn without_secrets(value: Value) -> Value {
     const SECRET: [&str; 5] = ["apiSecret", "idpSecret", "authToken", "authTokens", "secret"];
     match value {
         Value::Object(members) => members

@@ -1,17 +1,21 @@
 //! The web console: pages for operators and tenants, rendered on the server.
 //!
-//! It is only a client of the Admin API. The only data that it stores is its audit log.
+//! It is only a client of the Admin API. It stores its audit log, and
+//! changes that wait for a second person.
 
+mod approvals;
 mod audit;
 mod console;
 mod context;
 mod files;
 mod following;
 mod form_token;
+mod four_eyes;
 pub mod http;
 mod numbers;
 mod pages;
 mod posted;
+mod provider;
 mod qr;
 mod render;
 mod seal;
@@ -21,6 +25,9 @@ mod view;
 mod views;
 mod words;
 
+pub use approvals::ApprovalsError;
 pub use audit::AuditError;
-pub use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, OneClick};
+pub use console::{Accent, Console, ConsoleError, ConsolePorts, ConsoleSettings, Cookies, OneClick};
+pub use four_eyes::{FourEyes, Limit};
+pub use provider::{ProviderRole, ProviderSettings};
 pub use session::Lifetimes;

@@ -3,6 +3,7 @@
 //! Each handler reads from the Admin API and makes a `Page` from it. It changes data only through `Ctx::change`.
 
 pub(crate) mod accounts;
+pub(crate) mod approvals;
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod charts;
@@ -14,15 +15,21 @@ pub(crate) mod fees;
 pub(crate) mod forecast;
 pub(crate) mod grants;
 pub(crate) mod home;
+pub(crate) mod home_figures;
 pub(crate) mod incoming;
+pub(crate) mod ledger_check;
 pub(crate) mod liquidity;
+pub(crate) mod liquidity_overview;
 pub(crate) mod live;
 pub(crate) mod new_payment;
 pub(crate) mod outgoing;
+pub(crate) mod payment_parts;
 pub(crate) mod payments;
+pub(crate) mod peer_terms;
 pub(crate) mod peers;
 pub(crate) mod picture;
 pub(crate) mod preferences;
+pub(crate) mod provider;
 pub(crate) mod saved_views;
 pub(crate) mod search;
 pub(crate) mod sign_in;

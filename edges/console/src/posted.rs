@@ -9,7 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::numbers;
-use crate::view::{Field, Form};
+use crate::view::{Field, Form, Money};
 use crate::words::Words;
 
 /// The maximum size of a form.
@@ -28,6 +28,8 @@ pub(crate) struct Posted {
     key: Option<Uuid>,
     /// Whether the form may have taken effect. Then it may only be sent again with the same key.
     open: bool,
+    /// What it moves.
+    moves: Option<Money>,
 }
 
 impl Posted {
@@ -55,6 +57,15 @@ impl Posted {
     /// The key, if it is unknown whether the form has taken effect.
     pub(crate) fn same_key(&self) -> Option<Uuid> {
         self.key.filter(|_| self.open)
+    }
+
+    /// Notes the amount that the form moves. Above a limit it waits for a second person.
+    pub(crate) fn moves(&mut self, amount: Money) {
+        self.moves = Some(amount);
+    }
+
+    pub(crate) fn moved(&self) -> Option<&Money> {
+        self.moves.as_ref()
     }
 
     /// Notes that it is unknown whether the form has taken effect.

@@ -27,25 +27,46 @@ pub(crate) struct Person<'a> {
     pub(crate) name: &'a str,
     pub(crate) operator: bool,
     pub(crate) looks_only: bool,
+    /// The name of the person, if the session has one of its own.
+    pub(crate) person: Option<&'a str>,
+    /// Whether some changes wait for a second person.
+    pub(crate) second_person: bool,
     pub(crate) token: String,
 }
 
-/// An entry of the rail: place, label, address, whether it begins a group.
-type Entry = (&'static str, &'static str, &'static str, bool);
+/// An entry of the rail.
+struct Entry {
+    place: &'static str,
+    label: &'static str,
+    href: &'static str,
+    begins: Begins,
+}
 
-const RAIL: [Entry; 12] = [
-    ("home", "Home", "/", false),
-    ("payments", "Payments", "/payments", true),
-    ("wallet-addresses", "Wallet addresses", "/wallet-addresses", false),
-    ("ledger", "Ledger", "/ledger", false),
-    ("liquidity", "Liquidity", "/liquidity", false),
-    ("peers", "Peers", "/peers", true),
-    ("assets", "Assets and fees", "/assets", false),
-    ("grants", "Grants", "/grants", true),
-    ("webhook-events", "Webhooks", "/webhook-events", false),
-    ("tenants", "Tenants", "/tenants", true),
-    ("audit", "Audit log", "/audit", false),
-    ("settings", "Settings", "/preferences", false),
+/// What begins with an entry of the rail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    Group,
+    Nothing,
+}
+
+const fn entry(begins: Begins, place: &'static str, label: &'static str, href: &'static str) -> Entry {
+    Entry { place, label, href, begins }
+}
+
+const RAIL: [Entry; 13] = [
+    entry(Begins::Nothing, "home", "Home", "/"),
+    entry(Begins::Group, "payments", "Payments", "/payments"),
+    entry(Begins::Nothing, "wallet-addresses", "Wallet addresses", "/wallet-addresses"),
+    entry(Begins::Nothing, "ledger", "Ledger", "/ledger"),
+    entry(Begins::Nothing, "liquidity", "Liquidity", "/liquidity"),
+    entry(Begins::Group, "peers", "Peers", "/peers"),
+    entry(Begins::Nothing, "assets", "Assets and fees", "/assets"),
+    entry(Begins::Group, "grants", "Grants", "/grants"),
+    entry(Begins::Nothing, "webhook-events", "Webhooks", "/webhook-events"),
+    entry(Begins::Group, "tenants", "Tenants", "/tenants"),
+    entry(Begins::Nothing, "approvals", "Approvals", "/approvals"),
+    entry(Begins::Nothing, "audit", "Audit log", "/audit"),
+    entry(Begins::Nothing, "settings", "Settings", "/preferences"),
 ];
 
 #[derive(Template)]
@@ -126,6 +147,11 @@ fn instant(at: Timestamp) -> String {
     }
 }
 
+/// The query that reads the page.
+fn read_by(page: &Page) -> Option<&'static str> {
+    admin_client::query_named(page.reads)
+}
+
 fn is_right(column: &Column) -> bool {
     column.side == Side::Right
 }
@@ -192,6 +218,7 @@ fn icon(place: &str) -> &'static str {
         "tenants" => {
             r#"<path d="M4 17V5l6-2v14M10 8l6 2v7M3 17h14M6.5 7.5h1M6.5 10.5h1M6.5 13.5h1M13 12.5h.5M13 15h.5"/>"#
         }
+        "approvals" => r#"<path d="M10 3 4 5.5v4.5c0 4 3 6 6 7 3-1 6-3 6-7V5.5zM7.5 10l2 2 3.5-4"/>"#,
         "audit" => r#"<path d="M5 3h8l3 3v11H5zM8 9h5M8 12h5M8 15h3"/>"#,
         _ => {
             r#"<circle cx="10" cy="10" r="2.5"/><path d="M10 3v2.5M10 14.5V17M3 10h2.5M14.5 10H17M5 5l1.8 1.8M13.2 13.2 15 15M15 5l-1.8 1.8M6.8 13.2 5 15"/>"#

@@ -31,10 +31,45 @@ pub(crate) enum Rights {
     Look,
 }
 
+/// Who is signed in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Person {
+    /// Somebody who knows the API secret of the tenant. Several people cannot be told apart.
+    #[default]
+    Secret,
+    /// Somebody with an account of their own.
+    Known {
+        /// The same for one account for ever, and different for two accounts.
+        id: String,
+        /// The name that others see.
+        name: String,
+    },
+}
+
+impl Person {
+    /// Whether these are certainly two people.
+    pub(crate) fn is_other_than(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known { id, .. }, Self::Known { id: other, .. }) => id != other,
+            _ => false,
+        }
+    }
+
+    /// The name that others see.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Secret => None,
+            Self::Known { name, .. } => Some(name),
+        }
+    }
+}
+
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) id: Uuid,
+    #[serde(default)]
+    pub(crate) person: Person,
     pub(crate) tenant_id: Uuid,
     pub(crate) secret: String,
     pub(crate) name: String,
@@ -95,6 +130,7 @@ mod tests {
         let lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(8) };
         let session = Session {
             id: Uuid::nil(),
+            person: Person::Secret,
             tenant_id: Uuid::nil(),
             secret: "x".to_owned(),
             name: "n".to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! The polls that ask for marks are in `following`.
 
-use admin_client::{AdminClient, AdminError, DeliverySelection, PageRequest, PaymentFilter};
+use admin_client::{AdminClient, AdminError, DeliverySelection, PageRequest};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ impl Subject {
                 let (assets, peers) = futures::join!(admin.assets_page(&some, None), admin.peers_page(&some, None));
                 format!("{:?}{:?}", assets?.nodes, peers?.nodes)
             }
-            Self::All => format!("{:?}", admin.payments_page(&some, &PaymentFilter::default(), None).await?.nodes),
+            Self::All => format!("{:?}", admin.payment_states(&some).await?),
         };
         Ok(Sha256::digest(text).into())
     }

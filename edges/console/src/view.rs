@@ -5,6 +5,7 @@
 
 use admin_client::{Amount, Mutation, TenantName};
 use clock::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A state, as a colour beside its word.
@@ -30,7 +31,7 @@ impl Tone {
 }
 
 /// An amount of an asset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Money {
     pub(crate) value: u64,
     pub(crate) code: String,
@@ -197,16 +198,30 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<Cell>>,
     pub(crate) empty: Empty,
     pub(crate) paging: Option<Paging>,
+    /// What can be added, below the rows. An empty list has its own.
+    pub(crate) action: Option<Action>,
 }
 
 impl Table {
     /// A column whose name ends in `>` is right-aligned, as numbers are.
     pub(crate) fn new<const N: usize>(caption: &'static str, columns: [&'static str; N], empty: Empty) -> Self {
-        let column = |label: &'static str| match label.strip_suffix('>') {
+        Self::of(caption, &columns, empty)
+    }
+
+    /// The same with any number of columns.
+    pub(crate) fn of(caption: &'static str, columns: &[&'static str], empty: Empty) -> Self {
+        let column = |label: &&'static str| match label.strip_suffix('>') {
             Some(label) => Column { label, side: Side::Right },
             None => Column { label, side: Side::Left },
         };
-        Self { caption, columns: columns.into_iter().map(column).collect(), rows: Vec::new(), empty, paging: None }
+        let columns = columns.iter().map(column).collect();
+        Self { caption, columns, rows: Vec::new(), empty, paging: None, action: None }
+    }
+
+    /// What can be added to the list.
+    pub(crate) fn with_action(mut self, action: Action) -> Self {
+        self.action = Some(action);
+        self
     }
 
     pub(crate) fn rows(mut self, rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
@@ -490,4 +505,6 @@ pub(crate) struct Page {
     pub(crate) side: Vec<Block>,
     /// Whether the page updates itself.
     pub(crate) live: bool,
+    /// The name of the query that reads the page's object or list; empty if there is none.
+    pub(crate) reads: &'static str,
 }

@@ -3,9 +3,14 @@
 
 use std::sync::Arc;
 
-use config::Mode;
-use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
+use admin_client::Credentials;
+use config::{GivenRole, Mode};
+use console::{
+    Accent, Console, ConsolePorts, ConsoleSettings, Cookies, FourEyes, Lifetimes, Limit, OneClick, ProviderRole,
+    ProviderSettings,
+};
 use http_kit::ShutdownGate;
+use openid_connect::ClientSettings;
 use shared_cache::Rate;
 use tokio::net::TcpListener;
 use url::Url;
@@ -42,6 +47,48 @@ pub(crate) async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
+/// The rule of the second person, if there is a limit.
+fn four_eyes(config: &config::Console) -> Option<FourEyes> {
+    let limit = |four_eyes: &config::AssetLimit| Limit {
+        asset_code: four_eyes.asset_code.clone(),
+        digits: four_eyes.digits,
+        places: four_eyes.places,
+    };
+    let limits: Vec<Limit> = config.four_eyes.iter().map(limit).collect();
+    (!limits.is_empty()).then_some(FourEyes { limits, lifetime: config.approval })
+}
+
+/// The sign-in provider, if there is one.
+fn provider(config: &config::Console) -> Result<Option<ProviderSettings>, Failure> {
+    let Some(provider) = &config.provider else { return Ok(None) };
+    let back = format!("{}/sign-in/callback", provider.url.as_str().trim_end_matches('/'));
+    let role = |(value, role): &(String, GivenRole)| {
+        let role = match *role {
+            GivenRole::Operator => ProviderRole::Operator,
+            GivenRole::OperatorReads => ProviderRole::OperatorReads,
+            GivenRole::Tenant(id) => ProviderRole::Tenant(id),
+            GivenRole::TenantReads(id) => ProviderRole::TenantReads(id),
+        };
+        (value.clone(), role)
+    };
+    Ok(Some(ProviderSettings {
+        client: ClientSettings {
+            issuer: provider.issuer.clone(),
+            client_id: provider.client_id.clone(),
+            client_secret: provider.client_secret.as_ref().map(|secret| secret.expose().to_owned()),
+            redirect_url: Url::parse(&back).map_err(|error| Failure::start("the console", error))?,
+            scopes: provider.scopes.clone(),
+        },
+        claim: provider.claim.clone(),
+        roles: provider.roles.iter().map(role).collect(),
+        operator: Credentials {
+            tenant_id: provider.operator_tenant_id,
+            secret: provider.operator_secret.expose().to_owned(),
+            signature_version: config.signature_version,
+        },
+    }))
+}
+
 /// Starts the console.
 pub(crate) fn start(
     config: &config::Console,
@@ -64,6 +111,9 @@ pub(crate) fn start(
         cookies: if config.mode == Mode::Development { Cookies::Plain } else { Cookies::Secure },
         lifetimes: Lifetimes { idle: config.idle, absolute: config.session },
         audit_file: config.audit_file.clone(),
+        four_eyes: four_eyes(config),
+        approvals_file: config.approvals_file.clone(),
+        provider: provider(config)?,
         accent: playground.accent,
         sign_ins: Rate::per_minute("console-sign-ins", config.sign_ins_per_minute),
         one_click: playground.one_click,

@@ -2,7 +2,7 @@
 //!
 //! Balances come from the instance. Sums are over the lines shown.
 
-use admin_client::{AccountView, TransferView};
+use admin_client::{AccountView, AssetView, PeerView, TransferView};
 use clock::Timestamp;
 use uuid::Uuid;
 
@@ -15,7 +15,6 @@ const LINES: u32 = 100;
 /// The lines of each side that are read for an instant in the past.
 const LINES_MAX: u32 = 1000;
 
-/// `GET /ledger`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     if let Some(id) = ctx.asked("id") {
         return Ok(match Uuid::parse_str(id) {
@@ -29,66 +28,64 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let (assets, peers) = futures::join!(choices::assets(&ctx), admin.peers_page(&request, None));
     let (assets, peers) = (assets?, peers?);
 
-    let empty = |title, text, href: &str, label| Empty { title, text, action: Some(Action::main(href, label)) };
-    let of_assets = Table::new(
-        "Accounts of assets",
-        ["Asset", "Liquidity>", "Tenant"],
-        empty(
-            "No assets found.",
-            "The account of an asset holds the money with which payments between assets are converted.",
-            "/assets/create",
-            "Add asset",
-        ),
-    )
-    .rows(assets.iter().map(|asset| {
-        vec![
-            Cell::link(format!("/ledger/{}", asset.id), format!("{} / {}", asset.code, asset.scale)),
-            Cell::money_or(asset.liquidity, &asset.code, asset.scale),
-            Cell::tenant(asset.tenant.as_ref()),
-        ]
-    }));
-
-    let of_peers = Table::new(
-        "Accounts of peers",
-        ["Peer", "Liquidity>", "Tenant"],
-        empty(
-            "No peers found.",
-            "The account of a peer holds what may still be sent to it.",
-            "/peers/create",
-            "Create peer",
-        ),
-    )
-    .rows(peers.nodes.iter().map(|peer| {
-        vec![
-            Cell::link(
-                format!("/ledger/{}", peer.id),
-                peer.name.clone().unwrap_or_else(|| peer.static_ilp_address.clone()),
-            ),
-            Cell::money_or(peer.liquidity, &peer.asset.code, peer.asset.scale),
-            Cell::tenant(peer.tenant.as_ref()),
-        ]
-    }))
-    .paged(ctx.paging(&peers.page_info));
-
     let find = Block::Find {
         name: "id",
         label: "Account of any asset, peer, wallet address or payment",
         value: String::new(),
         hidden: Vec::new(),
     };
+    let of_peers = peers_table(&peers.nodes).paged(ctx.paging(&peers.page_info));
 
     Ok(Page {
         place: "ledger",
         kind: "Ledger",
+        actions: if ctx.session.is_operator() {
+            vec![Action::other("/ledger/check", "Is it in order?")]
+        } else {
+            Vec::new()
+        },
         lead: Some("Every movement has two sides. An account has the id of the object to which it belongs."),
         main: vec![
             find,
-            Block::Table { title: Some("Assets"), table: of_assets },
+            Block::Table { title: Some("Assets"), table: assets_table(&assets) },
             Block::Table { title: Some("Peers"), table: of_peers },
         ],
         ..Page::default()
     }
     .into())
+}
+
+fn assets_table(assets: &[AssetView]) -> Table {
+    let empty = Empty {
+        title: "No assets found.",
+        text: "The account of an asset holds the money with which payments between assets are converted.",
+        action: Some(Action::main("/assets/create", "Add asset")),
+    };
+    let rows = assets.iter().map(|asset| {
+        vec![
+            Cell::link(format!("/ledger/{}", asset.id), format!("{} / {}", asset.code, asset.scale)),
+            Cell::money_or(asset.liquidity, &asset.code, asset.scale),
+            Cell::tenant(asset.tenant.as_ref()),
+        ]
+    });
+    Table::new("Accounts of assets", ["Asset", "Liquidity>", "Tenant"], empty).rows(rows)
+}
+
+fn peers_table(peers: &[PeerView]) -> Table {
+    let empty = Empty {
+        title: "No peers found.",
+        text: "The account of a peer holds what may still be sent to it.",
+        action: Some(Action::main("/peers/create", "Create peer")),
+    };
+    let rows = peers.iter().map(|peer| {
+        let name = peer.name.clone().unwrap_or_else(|| peer.static_ilp_address.clone());
+        vec![
+            Cell::link(format!("/ledger/{}", peer.id), name),
+            Cell::money_or(peer.liquidity, &peer.asset.code, peer.asset.scale),
+            Cell::tenant(peer.tenant.as_ref()),
+        ]
+    });
+    Table::new("Accounts of peers", ["Peer", "Liquidity>", "Tenant"], empty).rows(rows)
 }
 
 /// `GET /ledger/{id}`
@@ -126,6 +123,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "ledger",
         kind: "Account",
+        reads: "ConsoleAccount",
         name: Some(owner.as_ref().map_or_else(|| short(id), |owner| owner.name.clone())),
         back: Some(("Ledger", "/ledger".to_owned())),
         amount: owner.as_ref().and_then(|owner| owner.held.map(|held| crate::view::Money::new(held, code, scale))),

@@ -73,6 +73,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "assets",
         kind: "Assets",
+        reads: "ConsoleAssets",
         lead: Some("The currencies of this instance, and the fees for sending them."),
         actions: vec![Action::main("/assets/create", "Add asset"), Action::other("/export/assets", "Export CSV")],
         main: vec![Block::Table { title: None, table }],
@@ -155,11 +156,30 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 
 fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
     let at = format!("/assets/{}", asset.id);
-    let words = ctx.words();
+
+    Page {
+        place: "assets",
+        kind: "Asset",
+        reads: "ConsoleAsset",
+        name: Some(asset.code.clone()),
+        back: Some(("Assets", "/assets".to_owned())),
+        id: Some(asset.id.to_string()),
+        main: vec![
+            liquidity_block(asset, &at),
+            fees_block(asset, &at, ctx.words()),
+            Block::Form(ctx.form(general_form(asset, &at, ctx.words()), posted)),
+            Block::Form(ctx.form(delete_form(&at), posted)),
+        ],
+        side: vec![facts_block(asset)],
+        ..Page::default()
+    }
+}
+
+fn general_form(asset: &AssetView, at: &str, words: Words) -> Form {
     let amount = |value: Option<u64>| value.map(|value| numbers::input(value, asset.scale, words)).unwrap_or_default();
     let unit = || Input::Amount(asset.code.clone());
 
-    let general = Form::new("General", at.clone(), "Save")
+    Form::new("General", at, "Save")
         .fields([
             Field::new("withdrawalThreshold", "Withdrawal threshold", unit())
                 .value(amount(asset.withdrawal_threshold))
@@ -168,68 +188,62 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
                 .value(amount(asset.liquidity_threshold))
                 .help("Below this amount an event reports that liquidity is low. Leave empty for no threshold."),
         ])
-        .calls(Mutation::UpdateAsset);
+        .calls(Mutation::UpdateAsset)
+}
 
-    let remove = Form::new("Delete asset", format!("{at}/delete"), "Delete asset")
+fn delete_form(at: &str) -> Form {
+    Form::new("Delete asset", format!("{at}/delete"), "Delete asset")
         .intro("Please note that this action is not reversible. An asset that is in use cannot be deleted.")
         .danger("delete asset")
-        .calls(Mutation::DeleteAsset);
+        .calls(Mutation::DeleteAsset)
+}
 
-    let tone = liquidity_tone(asset.liquidity, asset.liquidity_threshold);
-    let mut liquidity = facts([
+fn liquidity_block(asset: &AssetView, at: &str) -> Block {
+    let threshold = asset.liquidity_threshold;
+    let mut held = facts([
         ("Liquidity", Cell::money_or(asset.liquidity, &asset.code, asset.scale)),
         (
             "Liquidity threshold",
-            asset
-                .liquidity_threshold
-                .map_or(Cell::Absent("None"), |value| Cell::money(value, &asset.code, asset.scale)),
+            threshold.map_or(Cell::Absent("None"), |value| Cell::money(value, &asset.code, asset.scale)),
         ),
     ]);
-    if tone == Tone::Failed {
-        liquidity.extend(facts([("State", Cell::state("Low", Tone::Failed))]));
+    if liquidity_tone(asset.liquidity, threshold) == Tone::Failed {
+        held.extend(facts([("State", Cell::state("Low", Tone::Failed))]));
     }
 
-    let facts_of_asset = facts([
+    Block::Facts {
+        title: "Liquidity",
+        facts: held,
+        actions: vec![
+            Action::main(format!("{at}/deposit-liquidity"), "Deposit"),
+            Action::other(format!("{at}/withdraw-liquidity"), "Withdraw"),
+        ],
+    }
+}
+
+fn fees_block(asset: &AssetView, at: &str, words: Words) -> Block {
+    Block::Facts {
+        title: "Fees",
+        facts: facts([
+            ("Sending fee", fee_shown(asset.sending_fee.as_ref(), asset, words)),
+            ("Receiving fee", fee_shown(asset.receiving_fee.as_ref(), asset, words)),
+        ]),
+        actions: vec![
+            Action::other(format!("{at}/fee"), "Change and calculate"),
+            Action::other(format!("{at}/fee-history"), "Fee history"),
+        ],
+    }
+}
+
+fn facts_block(asset: &AssetView) -> Block {
+    let about = facts([
         ("Code", Cell::text(asset.code.clone())),
         ("Scale", Cell::text(asset.scale.to_string())),
         ("Created", asset.created_at.map_or(Cell::Absent("–"), Cell::Time)),
         ("Tenant", Cell::tenant(asset.tenant.as_ref())),
         ("Account", Cell::WordLink { href: format!("/ledger/{}", asset.id), word: "Open in the ledger" }),
     ]);
-    let fees = facts([
-        ("Sending fee", fee_shown(asset.sending_fee.as_ref(), asset, words)),
-        ("Receiving fee", fee_shown(asset.receiving_fee.as_ref(), asset, words)),
-    ]);
-
-    Page {
-        place: "assets",
-        kind: "Asset",
-        name: Some(asset.code.clone()),
-        back: Some(("Assets", "/assets".to_owned())),
-        id: Some(asset.id.to_string()),
-        main: vec![
-            Block::Facts {
-                title: "Liquidity",
-                facts: liquidity,
-                actions: vec![
-                    Action::main(format!("{at}/deposit-liquidity"), "Deposit"),
-                    Action::other(format!("{at}/withdraw-liquidity"), "Withdraw"),
-                ],
-            },
-            Block::Facts {
-                title: "Fees",
-                facts: fees,
-                actions: vec![
-                    Action::other(format!("{at}/fee"), "Change and calculate"),
-                    Action::other(format!("{at}/fee-history"), "Fee history"),
-                ],
-            },
-            Block::Form(ctx.form(general, posted)),
-            Block::Form(ctx.form(remove, posted)),
-        ],
-        side: vec![Block::Facts { title: "Facts", facts: facts_of_asset, actions: Vec::new() }],
-        ..Page::default()
-    }
+    Block::Facts { title: "Facts", facts: about, actions: Vec::new() }
 }
 
 /// `POST /assets/{id}`

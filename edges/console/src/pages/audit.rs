@@ -18,6 +18,9 @@ fn stage(stage: Stage) -> Cell {
         Stage::Refused => Cell::state("Refused", Tone::Failed),
         Stage::Unknown => Cell::state("No answer", Tone::Waiting),
         Stage::Session => Cell::state("Session", Tone::Quiet),
+        Stage::Waits => Cell::state("Waits for approval", Tone::Waiting),
+        Stage::Approved => Cell::state("Approved", Tone::Info),
+        Stage::Declined => Cell::state("Not approved", Tone::Quiet),
     }
 }
 
@@ -42,6 +45,11 @@ fn difference(entry: &Entry) -> Cell {
     Cell::Lines(lines.collect())
 }
 
+fn who(entry: &Entry) -> Vec<Cell> {
+    let person = entry.person.iter().chain([&entry.name, &entry.from]);
+    person.map(Cell::text).collect()
+}
+
 /// `GET /audit`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let audit = ctx.reader.console.audit();
@@ -57,7 +65,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let rows = entries.iter().filter(mine).take(200).map(|entry| {
         vec![
             Cell::Time(entry.at),
-            Cell::Lines(vec![Cell::text(entry.name.clone()), Cell::text(entry.from.clone())]),
+            Cell::Lines(who(entry)),
             Cell::link(entry.place.clone(), entry.action.clone()),
             stage(entry.stage),
             difference(entry),

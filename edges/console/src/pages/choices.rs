@@ -65,3 +65,12 @@ pub(crate) fn joined(mut first: Value, second: Value) -> Value {
     }
     first
 }
+
+/// The URL that a text means: a payment pointer is another form of it.
+pub(crate) fn url_of(text: &str) -> String {
+    match text.strip_prefix('$') {
+        Some(rest) if rest.contains('/') => format!("https://{rest}"),
+        Some(rest) => format!("https://{rest}/.well-known/pay"),
+        None => text.to_owned(),
+    }
+}

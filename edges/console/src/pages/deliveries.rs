@@ -219,6 +219,7 @@ fn draw(ctx: &Ctx, delivery: &DeliveryView, posted: Option<&Posted>) -> Page {
     Page {
         place: "webhook-events",
         kind: "Delivery",
+        reads: "ConsoleWebhookDelivery",
         name: Some(kind.to_owned()),
         back: Some(("Deliveries", "/webhooks/deliveries".to_owned())),
         state: Some(state(delivery)),

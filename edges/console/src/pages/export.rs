@@ -4,15 +4,20 @@
 
 use std::collections::VecDeque;
 
-use admin_client::{AdminClient, AdminError, PageInfo, PageRequest, PaymentFilter};
+use admin_client::{
+    AdminClient, AdminError, AssetView, Direction, Listed, PageInfo, PageRequest, PaymentFilter, PaymentView, PeerView,
+    TenantName, TenantView, WalletAddressView, WebhookEventView,
+};
 use axum::body::Body;
 use axum::response::IntoResponse;
 use futures::stream;
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::pages::choices::amount;
 use crate::pages::{event_kinds, payments};
 
 /// The most pages of a hundred rows in one file.
@@ -128,68 +133,71 @@ async fn next(mut reading: Reading) -> Result<Option<(String, Reading)>, AdminEr
 
 async fn rows(reading: &Reading, page: &PageRequest) -> Result<(Vec<Value>, PageInfo), AdminError> {
     let admin = &reading.admin;
-    let tenant = |tenant: &Option<admin_client::TenantName>| tenant.as_ref().map(|tenant| tenant.id);
-    let amount = |value: Option<u64>| value.map(|value| value.to_string());
-
     Ok(match reading.list {
-        List::Payments => {
-            let found = admin.payments_page(page, &reading.filter, None).await?;
-            let row = |p: &admin_client::PaymentView| {
-                let kind = match p.direction {
-                    admin_client::Direction::Incoming => "INCOMING",
-                    admin_client::Direction::Outgoing => "OUTGOING",
-                };
-                json!({"id": p.id, "type": kind, "state": p.state, "walletAddressId": p.wallet_address_id,
-                       "createdAt": p.created_at, "tenantId": tenant(&p.tenant), "metadata": p.metadata})
-            };
-            (found.nodes.iter().map(row).collect(), found.page_info)
-        }
-
-        List::Assets => {
-            let found = admin.assets_page(page, None).await?;
-            let row = |a: &admin_client::AssetView| {
-                json!({"id": a.id, "code": a.code, "scale": a.scale, "liquidity": amount(a.liquidity),
-                       "withdrawalThreshold": amount(a.withdrawal_threshold),
-                       "liquidityThreshold": amount(a.liquidity_threshold), "tenantId": tenant(&a.tenant)})
-            };
-            (found.nodes.iter().map(row).collect(), found.page_info)
-        }
-
-        List::Peers => {
-            let found = admin.peers_page(page, None).await?;
-            let row = |p: &admin_client::PeerView| {
-                json!({"id": p.id, "name": p.name, "staticIlpAddress": p.static_ilp_address, "assetCode": p.asset.code,
-                       "assetScale": p.asset.scale, "liquidity": amount(p.liquidity),
-                       "endpoint": p.http.outgoing.endpoint, "tenantId": tenant(&p.tenant)})
-            };
-            (found.nodes.iter().map(row).collect(), found.page_info)
-        }
-
-        List::WalletAddresses => {
-            let found = admin.wallet_addresses_page(page, None).await?;
-            let row = |a: &admin_client::WalletAddressView| {
-                json!({"id": a.id, "address": a.address, "publicName": a.public_name, "status": a.status,
-                       "assetCode": a.asset.code, "assetScale": a.asset.scale, "createdAt": a.created_at,
-                       "tenantId": tenant(&a.tenant)})
-            };
-            (found.nodes.iter().map(row).collect(), found.page_info)
-        }
-
-        List::WebhookEvents => {
-            let found = admin.webhook_events_page(page, &reading.kinds, None).await?;
-            let row = |e: &admin_client::WebhookEventView| json!({"id": e.id, "type": e.kind, "createdAt": e.created_at, "tenantId": tenant(&e.tenant), "data": e.data});
-            (found.nodes.iter().map(row).collect(), found.page_info)
-        }
-
-        List::Tenants => {
-            let found = admin.tenants_page(page).await?;
-            let row = |t: &admin_client::TenantView| {
-                json!({"id": t.id, "publicName": t.public_name, "email": t.email, "createdAt": t.created_at,
-                       "deletedAt": t.deleted_at})
-            };
-            (found.nodes.iter().map(row).collect(), found.page_info)
-        }
+        List::Payments => read(admin.payments_page(page, &reading.filter, None).await?, of_payment),
+        List::Assets => read(admin.assets_page(page, None).await?, of_asset),
+        List::Peers => read(admin.peers_page(page, None).await?, of_peer),
+        List::WalletAddresses => read(admin.wallet_addresses_page(page, None).await?, of_wallet_address),
+        List::WebhookEvents => read(admin.webhook_events_page(page, &reading.kinds, None).await?, of_event),
+        List::Tenants => read(admin.tenants_page(page).await?, of_tenant),
     })
+}
+
+fn read<T>(found: Listed<T>, row: fn(&T) -> Value) -> (Vec<Value>, PageInfo) {
+    (found.nodes.iter().map(row).collect(), found.page_info)
+}
+
+fn of_payment(payment: &PaymentView) -> Value {
+    let kind = match payment.direction {
+        Direction::Incoming => "INCOMING",
+        Direction::Outgoing => "OUTGOING",
+    };
+    json!({
+        "id": payment.id, "type": kind, "state": payment.state, "walletAddressId": payment.wallet_address_id,
+        "createdAt": payment.created_at, "tenantId": tenant(payment.tenant.as_ref()), "metadata": payment.metadata,
+    })
+}
+
+fn of_asset(asset: &AssetView) -> Value {
+    json!({
+        "id": asset.id, "code": asset.code, "scale": asset.scale, "liquidity": amount(asset.liquidity),
+        "withdrawalThreshold": amount(asset.withdrawal_threshold),
+        "liquidityThreshold": amount(asset.liquidity_threshold), "tenantId": tenant(asset.tenant.as_ref()),
+    })
+}
+
+fn of_peer(peer: &PeerView) -> Value {
+    json!({
+        "id": peer.id, "name": peer.name, "staticIlpAddress": peer.static_ilp_address,
+        "assetCode": peer.asset.code, "assetScale": peer.asset.scale, "liquidity": amount(peer.liquidity),
+        "endpoint": peer.http.outgoing.endpoint, "tenantId": tenant(peer.tenant.as_ref()),
+    })
+}
+
+fn of_wallet_address(address: &WalletAddressView) -> Value {
+    json!({
+        "id": address.id, "address": address.address, "publicName": address.public_name, "status": address.status,
+        "assetCode": address.asset.code, "assetScale": address.asset.scale, "createdAt": address.created_at,
+        "tenantId": tenant(address.tenant.as_ref()),
+    })
+}
+
+fn of_event(event: &WebhookEventView) -> Value {
+    json!({
+        "id": event.id, "type": event.kind, "createdAt": event.created_at,
+        "tenantId": tenant(event.tenant.as_ref()), "data": event.data,
+    })
+}
+
+fn of_tenant(tenant: &TenantView) -> Value {
+    json!({
+        "id": tenant.id, "publicName": tenant.public_name, "email": tenant.email, "createdAt": tenant.created_at,
+        "deletedAt": tenant.deleted_at,
+    })
+}
+
+fn tenant(tenant: Option<&TenantName>) -> Option<Uuid> {
+    tenant.map(|tenant| tenant.id)
 }
 
 fn csv_line(row: &Value, columns: &[&str]) -> String {

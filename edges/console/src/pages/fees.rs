@@ -125,6 +125,7 @@ pub(crate) async fn history(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "assets",
         kind: "Fee history",
+        reads: "ConsoleFees",
         name: Some(asset.code),
         back: Some(("Back to asset", format!("/assets/{}", asset.id))),
         main: vec![Block::Table { title: None, table }],

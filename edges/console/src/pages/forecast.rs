@@ -21,6 +21,8 @@ pub(crate) enum Forecast {
     Unknown,
     /// As much comes in as goes out, or more.
     NotFalling,
+    /// It is empty.
+    Empty,
     /// It is empty after so many hours.
     Hours(u64),
 }
@@ -46,6 +48,9 @@ pub(crate) fn of(account: &AccountView, held: u64, limit: u32, now: Timestamp) -
         return Forecast::Unknown;
     }
     let Some(falls) = out.checked_sub(back).filter(|falls| *falls > 0) else { return Forecast::NotFalling };
+    if held == 0 {
+        return Forecast::Empty;
+    }
     let span = now.saturating_since(from).as_millis();
     let hours = u128::from(held).saturating_mul(span) / falls / HOUR;
     Forecast::Hours(u64::try_from(hours).unwrap_or(u64::MAX))
@@ -56,6 +61,9 @@ pub(crate) fn cell(forecast: Forecast, words: Words) -> Cell {
     match forecast {
         Forecast::Unknown => Cell::Absent("–"),
         Forecast::NotFalling => Cell::Word("Not falling"),
+        Forecast::Empty => Cell::state(words.t("Empty now"), Tone::Failed),
+        Forecast::Hours(0) => Cell::state(words.t("Empty within an hour"), Tone::Failed),
+        Forecast::Hours(1) => Cell::state(words.t("Empty in an hour"), Tone::Failed),
         Forecast::Hours(hours) if hours < 48 => {
             Cell::state(words.with("Empty in {} hours", &hours.to_string()), Tone::Failed)
         }
@@ -86,13 +94,24 @@ mod tests {
     }
 
     #[test]
+    fn less_than_an_hour_is_told_in_words() {
+        let told = |forecast| match cell(forecast, Words::English) {
+            Cell::State { word, .. } => word,
+            _ => String::new(),
+        };
+        let words = [Forecast::Empty, Forecast::Hours(0), Forecast::Hours(1), Forecast::Hours(2)].map(told);
+        assert_eq!(words, ["Empty now", "Empty within an hour", "Empty in an hour", "Empty in 2 hours"]);
+    }
+
+    #[test]
     fn an_account_that_loses_ten_an_hour_is_empty_when_it_holds_no_more() {
         let now = Timestamp::from_millis(10 * 3_600_000);
         let transfer = |amount, hour| line(amount, hour, "TRANSFER");
         let debits = vec![transfer(60, 5), transfer(60, 0), line(9_000, 5, "WITHDRAWAL")];
         let losing = AccountView { debits, credits: vec![transfer(20, 6)] };
         assert_eq!(of(&losing, 500, 50, now), Forecast::Hours(50));
-        assert_eq!(of(&losing, 0, 50, now), Forecast::Hours(0));
+        assert_eq!(of(&losing, 0, 50, now), Forecast::Empty);
+        assert_eq!(of(&losing, 9, 50, now), Forecast::Hours(0));
         assert_eq!(of(&losing, u64::MAX, 50, now), Forecast::Hours(u64::MAX / 10));
         // Debits are cut off before the fifth hour, so only the time since counts.
         let cut = AccountView { debits: vec![transfer(60, 5)], credits: vec![transfer(500, 0)] };

@@ -83,6 +83,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let mut page = Page {
         place: "grants",
         kind: "Grants",
+        reads: "ConsoleGrants",
         lead: Some("What clients may do with wallet addresses, and until when."),
         ..Page::default()
     };
@@ -158,6 +159,7 @@ async fn draw(ctx: &Ctx, grant: &GrantView, posted: Option<&Posted>) -> Result<P
     Ok(Page {
         place: "grants",
         kind: "Grant",
+        reads: "ConsoleGrant",
         name: Some(grant.client.clone().unwrap_or_else(|| crate::view::short(grant.id))),
         back: Some(("Grants", "/grants".to_owned())),
         state: Some(state(grant)),
@@ -195,11 +197,8 @@ async fn limits(ctx: &Ctx, grant: Uuid, access: &AccessView) -> Result<Block, Pr
         None => SpentUnderGrant::default(),
     };
 
-    let amounts = [("Debited", &set.debit_amount, true), ("Received", &set.receive_amount, false)];
-    let bars = amounts.into_iter().filter_map(|(title, amount, debit)| {
-        let amount = amount.as_ref()?;
-        Some(bar(title, amount, &spent, window, debit))
-    });
+    let amounts = [(Counts::Debited, &set.debit_amount), (Counts::Received, &set.receive_amount)];
+    let bars = amounts.into_iter().filter_map(|(counts, amount)| Some(bar(counts, amount.as_ref()?, &spent, window)));
     let limits: Vec<Limit> = bars.collect();
     if let Some(interval) = &set.interval {
         lead.push(Fact { label: "Interval", value: Cell::code(interval.clone()) });
@@ -214,6 +213,13 @@ async fn limits(ctx: &Ctx, grant: Uuid, access: &AccessView) -> Result<Block, Pr
     Ok(Block::Limits { title, lead, limits })
 }
 
+/// The side of payments that a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counts {
+    Debited,
+    Received,
+}
+
 /// The payments of the interval.
 fn counted(spent: &SpentUnderGrant, window: Option<Window>) -> impl Iterator<Item = &SpendingPayment> {
     spent.payments.iter().filter(move |payment| window.is_none_or(|window| window.contains(payment.created_at)))
@@ -223,12 +229,13 @@ fn counted(spent: &SpentUnderGrant, window: Option<Window>) -> impl Iterator<Ite
 ///
 /// The backend counts what a payment delivered, and the API does not tell that. So a payment that is completed counts
 /// with the amount of its quote here, and a failed one with nothing.
-fn sum(spent: &SpentUnderGrant, window: Option<Window>, debit: bool) -> u64 {
-    let amounts = counted(spent, window).map(|payment| match payment.state {
-        OutgoingPaymentState::Failed if debit => payment.sent_amount.value.min(payment.debit_amount.value),
-        OutgoingPaymentState::Failed | OutgoingPaymentState::Cancelled => 0,
-        _ if debit => payment.debit_amount.value,
-        _ => payment.receive_amount.value,
+fn sum(spent: &SpentUnderGrant, window: Option<Window>, counts: Counts) -> u64 {
+    use OutgoingPaymentState::{Cancelled, Failed};
+    let amounts = counted(spent, window).map(|payment| match (payment.state, counts) {
+        (Failed, Counts::Debited) => payment.sent_amount.value.min(payment.debit_amount.value),
+        (Failed | Cancelled, _) => 0,
+        (_, Counts::Debited) => payment.debit_amount.value,
+        (_, Counts::Received) => payment.receive_amount.value,
     });
     amounts.fold(0, u64::saturating_add)
 }
@@ -238,8 +245,8 @@ fn is_estimate(spent: &SpentUnderGrant, window: Option<Window>) -> bool {
     counted(spent, window).any(|payment| payment.state == OutgoingPaymentState::Failed && payment.sent_amount.value > 0)
 }
 
-fn bar(title: &'static str, limit: &Amount, spent: &SpentUnderGrant, window: Option<Window>, debit: bool) -> Limit {
-    let used = sum(spent, window, debit);
+fn bar(counts: Counts, limit: &Amount, spent: &SpentUnderGrant, window: Option<Window>) -> Limit {
+    let used = sum(spent, window, counts);
     let left = limit.value.saturating_sub(used);
     let tone = if left == 0 { Tone::Failed } else { Tone::Done };
     let svg = charts::bar(&[
@@ -251,10 +258,14 @@ fn bar(title: &'static str, limit: &Amount, spent: &SpentUnderGrant, window: Opt
     if spent.more {
         about.push(Fact { label: "Counted", value: Cell::Word("the latest 500 payments of the address") });
     }
-    if !debit && is_estimate(spent, window) {
+    if counts == Counts::Received && is_estimate(spent, window) {
         let why = "a failed payment counts as zero here, but a part of it may have arrived";
         about.push(Fact { label: "Estimate", value: Cell::Word(why) });
     }
+    let title = match counts {
+        Counts::Debited => "Debited",
+        Counts::Received => "Received",
+    };
     Limit { title, svg, facts: about }
 }
 
@@ -295,15 +306,15 @@ mod tests {
     #[test]
     fn a_received_amount_is_an_estimate_as_soon_as_a_failed_payment_sent_a_part() {
         use OutgoingPaymentState::{Cancelled, Completed, Failed, Sending};
-        let told = |payments: Vec<SpendingPayment>, debit: bool| {
+        let told = |payments: Vec<SpendingPayment>, counts: Counts| {
             let spent = SpentUnderGrant { payments, more: false };
-            let facts = bar("Received", &usd(1000), &spent, None, debit).facts;
-            (sum(&spent, None, debit), facts.iter().any(|fact| fact.label == "Estimate"))
+            let facts = bar(counts, &usd(1000), &spent, None).facts;
+            (sum(&spent, None, counts), facts.iter().any(|fact| fact.label == "Estimate"))
         };
         let sure = vec![payment(Completed, 101), payment(Sending, 5), payment(Cancelled, 0), payment(Failed, 0)];
-        assert_eq!(told(sure.clone(), false), (200, false), "what sent nothing delivered nothing");
+        assert_eq!(told(sure.clone(), Counts::Received), (200, false), "what sent nothing delivered nothing");
         let part: Vec<_> = sure.into_iter().chain([payment(Failed, 40)]).collect();
-        assert_eq!(told(part.clone(), false), (200, true));
-        assert_eq!(told(part, true), (246, false), "what was sent is known");
+        assert_eq!(told(part.clone(), Counts::Received), (200, true));
+        assert_eq!(told(part, Counts::Debited), (246, false), "what was sent is known");
     }
 }

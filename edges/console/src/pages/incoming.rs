@@ -6,7 +6,7 @@ use admin_client::{IncomingPaymentState, IncomingPaymentView, Mutation, WebhookE
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::{accounts, payments};
+use crate::pages::payment_parts::{Around, Course, Kind, Question, Sight, step_of};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
 
@@ -39,51 +39,60 @@ fn state(payment: &IncomingPaymentView) -> (&'static str, Tone, &'static str) {
 /// `GET /payments/incoming/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let payment = load(&ctx).await?;
-    let admin = ctx.admin();
-    let (told, address, account) = futures::join!(
-        payments::told(&admin, payment.id, &KINDS),
-        payments::wallet_address(&admin, payment.wallet_address_id),
-        admin.account_view(payment.id, 100),
-    );
-    let (told, (address, _), account) = (told?, address?, account?);
+    let around = Around::read(&ctx.admin(), payment.id, payment.wallet_address_id, &KINDS).await?;
 
     let received = Money::from(&payment.received_amount);
-    let (word, tone, next) = state(&payment);
-    let at = format!("/payments/incoming/{}", payment.id);
-    let open = matches!(payment.state, IncomingPaymentState::Pending | IncomingPaymentState::Processing);
+    let mut main = vec![Block::Story(story(&payment, around.events()))];
+    main.extend(around.blocks(&received.code, received.scale, payment.metadata.as_ref()));
 
+    let sight = Sight {
+        kind: Kind::Incoming,
+        id: payment.id,
+        state: state(&payment),
+        actions: actions(&payment),
+        facts: about(&payment, &received, around.wallet_address),
+        amount: received,
+        main,
+        course: if is_open(&payment) { Course::Open } else { Course::Ended },
+    };
+    Ok(sight.page().into())
+}
+
+fn is_open(payment: &IncomingPaymentView) -> bool {
+    matches!(payment.state, IncomingPaymentState::Pending | IncomingPaymentState::Processing)
+}
+
+fn actions(payment: &IncomingPaymentView) -> Vec<Action> {
+    let at = Kind::Incoming.address(payment.id);
     let mut actions = Vec::new();
-    if !open && payment.liquidity.unwrap_or(0) > 0 {
+    if !is_open(payment) && payment.liquidity.unwrap_or(0) > 0 {
         actions.push(Action::main(format!("{at}/withdraw-liquidity"), "Withdraw liquidity"));
     }
     if payment.state == IncomingPaymentState::Pending && payment.cancelled_at.is_none() {
         actions.push(Action::other(format!("{at}/approve"), "Approve"));
         actions.push(Action::other(format!("{at}/cancel"), "Cancel payment"));
     }
-    if open {
+    if is_open(payment) {
         actions.push(Action::other(format!("{at}/partial"), "Decide about a partial payment"));
     }
     actions.push(Action::other(format!("{at}/metadata"), "Change metadata"));
+    actions
+}
 
-    let mut main = vec![Block::Story(story(&payment, &told.events))];
-    main.push(accounts::block(&account, &received.code, received.scale));
-    main.push(told.block());
-    main.extend(payments::metadata(payment.metadata.as_ref()));
-
+fn about(payment: &IncomingPaymentView, received: &Money, wallet_address: Cell) -> Vec<Fact> {
+    let expected = payment.incoming_amount.as_ref();
     let mut about = facts([
-        ("Wallet address", address),
+        ("Wallet address", wallet_address),
         ("URL", Cell::code(payment.url.clone())),
-        (
-            "Incoming amount",
-            payment.incoming_amount.as_ref().map_or(Cell::Absent("None"), |amount| Cell::Money(Money::from(amount))),
-        ),
+        ("Incoming amount", expected.map_or(Cell::Absent("None"), |amount| Cell::Money(Money::from(amount)))),
         ("Received amount", Cell::Money(received.clone())),
         ("Liquidity", Cell::money_or(payment.liquidity, &received.code, received.scale)),
         ("Created", Cell::Time(payment.created_at)),
         ("Tenant", Cell::tenant(payment.tenant.as_ref())),
         ("Client", Cell::text_or(payment.client.as_deref(), "None")),
     ]);
-    if open {
+
+    if is_open(payment) {
         about.push(Fact { label: "Expires", value: Cell::Time(payment.expires_at) });
     }
     if let Some(sender) = &payment.sender_wallet_address {
@@ -92,21 +101,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     if let Some(reason) = &payment.cancellation_reason {
         about.push(Fact { label: "Reason", value: Cell::text(reason.clone()) });
     }
-
-    Ok(Page {
-        place: "payments",
-        kind: "Incoming payment",
-        back: Some(("Payments", "/payments".to_owned())),
-        state: Some(Cell::State { word: word.to_owned(), tone, next: Some(next) }),
-        amount: Some(received),
-        id: Some(payment.id.to_string()),
-        actions,
-        main,
-        side: vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }],
-        live: open,
-        ..Page::default()
-    }
-    .into())
+    about
 }
 
 fn story(payment: &IncomingPaymentView, events: &[WebhookEventView]) -> Vec<Step> {
@@ -119,14 +114,13 @@ fn story(payment: &IncomingPaymentView, events: &[WebhookEventView]) -> Vec<Step
             "incoming_payment.expired" => ("Expired", Tone::Waiting),
             _ => continue,
         };
-        let link = Some((format!("/webhook-events/data?id={}", event.id), "Webhook event"));
         let about = facts([("Received amount", Cell::Money(Money::from(&payment.received_amount)))]);
         let about = if tone == Tone::Info { Vec::new() } else { about };
-        steps.push(Step { link, facts: about, ..step(title, tone, event.created_at) });
+        steps.push(step_of(event, title, tone, about));
     }
     if let Some(at) = payment.cancelled_at {
         steps.push(step("Cancelled", Tone::Failed, at));
-    } else if matches!(payment.state, IncomingPaymentState::Pending | IncomingPaymentState::Processing) {
+    } else if is_open(payment) {
         let waiting = Step { at: None, ..step("Waits for money", Tone::Waiting, payment.created_at) };
         steps.push(waiting);
     }
@@ -161,76 +155,83 @@ pub(crate) async fn act_page(ctx: Ctx) -> Result<Answer, Problem> {
 }
 
 fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&Posted>) -> Page {
-    let back = format!("/payments/incoming/{}", payment.id);
-    let received = Money::from(&payment.received_amount);
-    let held = Money { value: payment.liquidity.unwrap_or(0), ..received };
     let here = ctx.reader.path.clone();
-
-    let (kind, amount, form) = match act {
-        Act::Withdraw => (
-            "Withdraw incoming payment liquidity",
-            Some(held),
-            Form::new("", here, "Withdraw liquidity")
-                .intro("All money of the payment leaves the ledger for the account-servicing entity.")
-                .calls(Mutation::CreateIncomingPaymentWithdrawal),
-        ),
-        Act::Approve => (
-            "Approve incoming payment",
-            None,
-            Form::new("", here, "Approve")
-                .intro("After that the payment accepts money.")
-                .calls(Mutation::ApproveIncomingPayment),
-        ),
-        Act::Cancel => (
-            "Cancel incoming payment",
-            None,
-            Form::new("", here, "Cancel payment")
-                .intro("The payment no longer accepts money. This is final.")
-                .fields([Field::new("reason", "Reason", Input::Text)])
-                .danger("cancel payment")
-                .calls(Mutation::CancelIncomingPayment),
-        ),
-        Act::Metadata => {
-            let now = payment.metadata.as_ref().map(|data| serde_json::to_string_pretty(data).unwrap_or_default());
-            (
-                "Change metadata",
-                None,
-                Form::new("", here, "Save")
-                    .fields([Field::new("metadata", "Metadata", Input::Lines)
-                        .required()
-                        .help("A JSON object. It replaces the present metadata.")
-                        .value(now.unwrap_or_else(|| "{}".to_owned()))])
-                    .calls(Mutation::UpdateIncomingPayment),
-            )
-        }
-        Act::Partial => {
-            let decisions = vec![
-                ("confirm".to_owned(), "Accept the part".to_owned()),
-                ("reject".to_owned(), "Refuse the part".to_owned()),
-            ];
-            (
-                "Decide about a partial payment",
-                None,
-                Form::new("", here, "Decide")
-                    .intro("A partial payment waits only a short time for the payee's decision. Its id is in its webhook event.")
-                    .fields([
-                        Field::new("partialIncomingPaymentId", "Partial payment ID", Input::Text).required(),
-                        Field::new("decision", "Decision", Input::Choice(decisions)).required(),
-                        Field::new("reason", "Reason", Input::Text).help("Only when it is refused."),
-                    ])
-                    .calls(Mutation::ConfirmPartialIncomingPayment),
-            )
-        }
+    let question = match act {
+        Act::Withdraw => withdrawal(payment, here),
+        Act::Approve => approval(here),
+        Act::Cancel => cancellation(here),
+        Act::Metadata => change_of_metadata(payment, here),
+        Act::Partial => decision(here),
     };
+    question.page(ctx, Kind::Incoming, payment.id, posted)
+}
 
-    Page {
-        place: "payments",
-        kind,
-        back: Some(("Incoming payment", back.clone())),
-        amount,
-        id: Some(payment.id.to_string()),
-        main: vec![Block::Form(ctx.form(form.cancel(back), posted))],
-        ..Page::default()
+/// What the payment holds.
+fn held(payment: &IncomingPaymentView) -> Money {
+    Money { value: payment.liquidity.unwrap_or(0), ..Money::from(&payment.received_amount) }
+}
+
+fn withdrawal(payment: &IncomingPaymentView, here: String) -> Question {
+    Question {
+        title: "Withdraw incoming payment liquidity",
+        amount: Some(held(payment)),
+        form: Form::new("", here, "Withdraw liquidity")
+            .intro("All money of the payment leaves the ledger for the account-servicing entity.")
+            .calls(Mutation::CreateIncomingPaymentWithdrawal),
+    }
+}
+
+fn approval(here: String) -> Question {
+    Question {
+        title: "Approve incoming payment",
+        amount: None,
+        form: Form::new("", here, "Approve")
+            .intro("After that the payment accepts money.")
+            .calls(Mutation::ApproveIncomingPayment),
+    }
+}
+
+fn cancellation(here: String) -> Question {
+    Question {
+        title: "Cancel incoming payment",
+        amount: None,
+        form: Form::new("", here, "Cancel payment")
+            .intro("The payment no longer accepts money. This is final.")
+            .fields([Field::new("reason", "Reason", Input::Text)])
+            .danger("cancel payment")
+            .calls(Mutation::CancelIncomingPayment),
+    }
+}
+
+fn change_of_metadata(payment: &IncomingPaymentView, here: String) -> Question {
+    let now = payment.metadata.as_ref().map(|data| serde_json::to_string_pretty(data).unwrap_or_default());
+    let field = Field::new("metadata", "Metadata", Input::Lines)
+        .required()
+        .help("A JSON object. It replaces the present metadata.")
+        .value(now.unwrap_or_else(|| "{}".to_owned()));
+    Question {
+        title: "Change metadata",
+        amount: None,
+        form: Form::new("", here, "Save").fields([field]).calls(Mutation::UpdateIncomingPayment),
+    }
+}
+
+fn decision(here: String) -> Question {
+    let decisions =
+        vec![("confirm".to_owned(), "Accept the part".to_owned()), ("reject".to_owned(), "Refuse the part".to_owned())];
+    Question {
+        title: "Decide about a partial payment",
+        amount: None,
+        form: Form::new("", here, "Decide")
+            .intro(
+                "A partial payment waits only a short time for the payee's decision. Its id is in its webhook event.",
+            )
+            .fields([
+                Field::new("partialIncomingPaymentId", "Partial payment ID", Input::Text).required(),
+                Field::new("decision", "Decision", Input::Choice(decisions)).required(),
+                Field::new("reason", "Reason", Input::Text).help("Only when it is refused."),
+            ])
+            .calls(Mutation::ConfirmPartialIncomingPayment),
     }
 }
 
@@ -242,11 +243,14 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
     let before = json!({"state": payment.state, "metadata": payment.metadata});
 
     let (mutation, input, said) = match act {
-        Act::Withdraw => (
-            Mutation::CreateIncomingPaymentWithdrawal,
-            json!({"incomingPaymentId": id, "idempotencyKey": posted.key(), "timeoutSeconds": "0"}),
-            "Withdrew incoming payment liquidity.",
-        ),
+        Act::Withdraw => {
+            posted.moves(held(&payment));
+            (
+                Mutation::CreateIncomingPaymentWithdrawal,
+                json!({"incomingPaymentId": id, "idempotencyKey": posted.key(), "timeoutSeconds": "0"}),
+                "Withdrew incoming payment liquidity.",
+            )
+        }
         Act::Approve => (Mutation::ApproveIncomingPayment, json!({"id": id}), "Payment was approved."),
         Act::Cancel => {
             posted.confirm("cancel payment");

@@ -1,21 +1,18 @@
-//! Liquidity: the balances of assets and peers with their thresholds, deposits, and withdrawals in one step or two.
+//! Deposits to assets and peers, and withdrawals in one step or two.
 //!
-//! The id of a movement is the key of its form, so a form that is sent twice moves money once.
+//! Balances and thresholds are in `liquidity_overview`. The id of a movement is the key of its form, so a form that is sent twice moves money once.
 
-use admin_client::{Mutation, PageRequest, TransferView};
+use admin_client::Mutation;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::{assets, charts, choices, forecast, peers, wallet_addresses};
+use crate::pages::{assets, choices, peers, wallet_addresses};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, short};
+use crate::view::{Block, Cell, Field, Form, Input, Money, Page};
 
 /// How long a withdrawal may wait for its second step, in seconds.
 const TIMEOUT_MAX: u64 = 7 * 24 * 3600;
-
-/// The latest movements of each side that forecasts are made from.
-const LINES: u32 = 50;
 
 /// The account of a deposit or a withdrawal.
 struct Subject {
@@ -31,6 +28,10 @@ struct Subject {
 impl Subject {
     fn page(&self) -> String {
         format!("/{}/{}", self.place, self.id)
+    }
+
+    fn money(&self, value: Option<u64>) -> Money {
+        Money::new(value.unwrap_or(0), &self.code, self.scale)
     }
 }
 
@@ -98,6 +99,7 @@ fn draw(ctx: &Ctx, subject: &Subject, way: Way, posted: Option<&Posted>) -> Page
 
 async fn deposit(ctx: Ctx, subject: Subject, mut posted: Posted) -> Result<Answer, Problem> {
     let amount = posted.some_amount("amount", subject.scale, ctx.words());
+    posted.moves(subject.money(amount));
     let key = posted.key();
     let mut input = json!({"amount": choices::amount(amount), "id": key, "idempotencyKey": key});
     let (mutation, said) = if subject.place == "assets" {
@@ -117,6 +119,7 @@ async fn deposit(ctx: Ctx, subject: Subject, mut posted: Posted) -> Result<Answe
 async fn withdraw(ctx: Ctx, subject: Subject, mut posted: Posted) -> Result<Answer, Problem> {
     let amount = posted.some_amount("amount", subject.scale, ctx.words());
     posted.required("timeoutSeconds");
+    posted.moves(subject.money(amount));
     let timeout = posted.number("timeoutSeconds", TIMEOUT_MAX, "Write a number from 0 to 604800, which is a week.");
     let key = posted.key();
     let mut input = json!({
@@ -210,6 +213,7 @@ async fn wallet_address_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page,
 /// `POST /wallet-addresses/{id}/withdraw-liquidity`
 pub(crate) async fn wallet_address(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
     let address = wallet_addresses::load(&ctx).await?;
+    posted.moves(Money::new(address.liquidity.unwrap_or(0), &address.asset.code, address.asset.scale));
     let key = posted.key();
     let input = json!({"walletAddressId": address.id, "id": key, "idempotencyKey": key, "timeoutSeconds": "0"});
     let before = json!({"liquidity": choices::amount(address.liquidity)});
@@ -217,128 +221,6 @@ pub(crate) async fn wallet_address(ctx: Ctx, mut posted: Posted) -> Result<Answe
         return Ok(ctx.done(format!("/wallet-addresses/{}", address.id), "Withdrew wallet address liquidity."));
     }
     Ok(Answer::refused(wallet_address_form(&ctx, Some(&posted)).await?))
-}
-
-/// The liquidity of an asset or a peer.
-struct Account {
-    id: Uuid,
-    name: String,
-    href: String,
-    code: String,
-    scale: u8,
-    held: Option<u64>,
-    threshold: Option<u64>,
-}
-
-/// A withdrawal that waits for its second step.
-struct Waiting<'a> {
-    transfer: TransferView,
-    account: &'a Account,
-}
-
-/// `GET /liquidity`
-pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
-    let admin = ctx.admin();
-    let all = PageRequest { first: Some(100), ..PageRequest::default() };
-    let (assets, peers) = futures::join!(admin.assets_page(&all, None), admin.peers_page(&all, None));
-    let (assets, peers) = (assets?.nodes, peers?.nodes);
-
-    let of_assets = assets.into_iter().map(|asset| Account {
-        id: asset.id,
-        name: asset.code.clone(),
-        href: format!("/assets/{}", asset.id),
-        code: asset.code,
-        scale: asset.scale,
-        held: asset.liquidity,
-        threshold: asset.liquidity_threshold,
-    });
-    let of_peers = peers.into_iter().map(|peer| Account {
-        id: peer.id,
-        name: peer.name.unwrap_or(peer.static_ilp_address),
-        href: format!("/peers/{}", peer.id),
-        code: peer.asset.code,
-        scale: peer.asset.scale,
-        held: peer.liquidity,
-        threshold: peer.liquidity_threshold,
-    });
-
-    let accounts: Vec<Account> = of_assets.chain(of_peers).collect();
-    let views = futures::future::join_all(accounts.iter().map(|account| admin.account_view(account.id, LINES))).await;
-
-    let mut waiting = Vec::new();
-    let mut forecasts = Vec::new();
-    let now = ctx.reader.console.now();
-    for (account, view) in accounts.iter().zip(views) {
-        let view = view?;
-        forecasts.push(forecast::of(&view, account.held.unwrap_or(0), LINES, now));
-        let pending = |transfer: &TransferView| transfer.state == "PENDING" && transfer.transfer_type == "WITHDRAWAL";
-        for transfer in view.debits.into_iter().filter(pending) {
-            waiting.push(Waiting { transfer, account });
-        }
-    }
-
-    let empty = Empty {
-        title: "There is no liquidity yet.",
-        text: "Assets and peers have liquidity, which payments use.",
-        action: Some(Action::main("/assets/create", "Add asset")),
-    };
-
-    let rows = accounts.iter().zip(&forecasts).map(|(account, forecast)| {
-        let Account { name, href, code, scale, held, threshold, .. } = account;
-        let tone = assets::liquidity_tone(*held, *threshold);
-        let state = match tone {
-            Tone::Failed => Cell::state("Low", Tone::Failed),
-            Tone::Done => Cell::state("Enough", Tone::Done),
-            _ => Cell::Absent("No threshold"),
-        };
-        vec![
-            Cell::link(href.clone(), name.clone()),
-            Cell::Picture(charts::gauge(held.unwrap_or(0), threshold.unwrap_or(0), tone)),
-            Cell::money_or(*held, code, *scale),
-            threshold.map_or(Cell::Absent("None"), |threshold| Cell::money(threshold, code, *scale)),
-            state,
-            forecast::cell(*forecast, ctx.words()),
-            Cell::Lines(vec![
-                Cell::WordLink { href: format!("{href}/deposit-liquidity"), word: "Deposit" },
-                Cell::WordLink { href: format!("{href}/withdraw-liquidity"), word: "Withdraw" },
-            ]),
-        ]
-    });
-
-    let columns = ["Of", "Against the threshold", "Liquidity>", "Threshold>", "State", "Forecast", "Change"];
-    let held = Table::new("Liquidity", columns, empty).rows(rows);
-
-    let nothing = Empty {
-        title: "No withdrawal waits.",
-        text: "Withdrawals in two steps appear here until they are posted, voided or given up.",
-        action: None,
-    };
-    let pending =
-        Table::new("Withdrawals that wait", ["Withdrawal", "Of", "Amount>", "Asked", "Given up", "Change"], nothing)
-            .rows(waiting.iter().map(|waiting| {
-                let transfer = &waiting.transfer;
-                vec![
-                    Cell::text(short(transfer.id)),
-                    Cell::link(waiting.account.href.clone(), waiting.account.name.clone()),
-                    Cell::money(transfer.amount, &waiting.account.code, waiting.account.scale),
-                    Cell::Time(transfer.created_at),
-                    transfer.expires_at.map_or(Cell::Absent("–"), Cell::Time),
-                    Cell::WordLink { href: format!("/liquidity/pending/{}", transfer.id), word: "Post or void" },
-                ]
-            }));
-
-    Ok(Page {
-        place: "liquidity",
-        kind: "Liquidity",
-        lead: Some("The liquidity that payments can use, and withdrawals that wait for their second step."),
-        main: vec![
-            Block::Table { title: Some("Withdrawals that wait"), table: pending },
-            Block::Table { title: Some("Held"), table: held },
-        ],
-        live: true,
-        ..Page::default()
-    }
-    .into())
 }
 
 /// `GET /liquidity/pending/{id}`

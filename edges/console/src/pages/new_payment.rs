@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
+use crate::pages::choices::url_of;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Field, Form, Input, Money, Page, facts};
 
@@ -34,15 +35,6 @@ async fn own_address(ctx: &Ctx, posted: &mut Posted, name: &'static str) -> Resu
         posted.refuse(name, ADDRESS);
     }
     Ok(found)
-}
-
-/// A payment pointer is another form of the URL.
-fn url_of(text: &str) -> String {
-    match text.strip_prefix('$') {
-        Some(rest) if rest.contains('/') => format!("https://{rest}"),
-        Some(rest) => format!("https://{rest}/.well-known/pay"),
-        None => text.to_owned(),
-    }
 }
 
 /// `GET /payments/create`
@@ -144,6 +136,7 @@ async fn at_once(
     if posted.text("kind") == "debit" {
         let value = posted.some_amount("amount", from.asset.scale, ctx.words());
         input["debitAmount"] = amount(value.unwrap_or(0), &from.asset.code, from.asset.scale);
+        posted.moves(Money::new(value.unwrap_or(0), &from.asset.code, from.asset.scale));
     }
     let mutation = Mutation::CreateOutgoingPaymentFromIncomingPayment;
     if posted.is_good()
@@ -223,6 +216,7 @@ async fn quote_page(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem>
     Ok(Page {
         place: "payments",
         kind: "Quote",
+        reads: "ConsoleQuote",
         back: Some(("New payment", "/payments/create".to_owned())),
         id: Some(id.to_string()),
         main,
@@ -238,6 +232,7 @@ pub(crate) async fn pay(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
     if let Some(note) = posted.optional("note") {
         input["metadata"] = json!({"description": note});
     }
+    posted.moves(Money::from(&quote.debit_amount));
     if let Some(done) = ctx.change(&mut posted, Mutation::CreateOutgoingPayment, input, Value::Null).await? {
         let id = done["payment"]["id"].as_str().unwrap_or_default();
         return Ok(ctx.done(format!("/payments/outgoing/{id}"), "Payment was created."));

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
-use crate::pages::{accounts, payments, picture};
+use crate::pages::payment_parts::{Around, Course, Kind, Question, Sight, step_of};
+use crate::pages::picture;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
 use crate::words::Words;
@@ -43,41 +44,52 @@ fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let payment = load(&ctx).await?;
     let admin = ctx.admin();
-    let (told, address, account, receiver) = futures::join!(
-        payments::told(&admin, payment.id, &KINDS),
-        payments::wallet_address(&admin, payment.wallet_address_id),
-        admin.account_view(payment.id, 100),
-        receiver(&ctx, &payment),
-    );
-    let (receiver, arrived) = receiver;
-    let (told, (address, _), account) = (told?, address?, account?);
+    let (around, (receiver, arrived)) =
+        futures::join!(Around::read(&admin, payment.id, payment.wallet_address_id, &KINDS), receiver(&ctx, &payment),);
+    let around = around?;
 
     let debit = Money::from(&payment.debit_amount);
-    let (word, tone, next) = state(&payment);
-    let at = format!("/payments/outgoing/{}", payment.id);
-
-    let mut actions = Vec::new();
-    if payment.state == OutgoingPaymentState::Funding {
-        actions.push(Action::main(format!("{at}/deposit-liquidity"), "Deposit liquidity"));
-        actions.push(Action::other(format!("{at}/cancel"), "Cancel payment"));
-    }
-    let ended = !matches!(payment.state, OutgoingPaymentState::Funding | OutgoingPaymentState::Sending);
-    if ended && payment.liquidity.unwrap_or(0) > 0 {
-        actions.push(Action::main(format!("{at}/withdraw-liquidity"), "Withdraw liquidity"));
-    }
-
     let cost = Block::Facts {
         title: "Fee and rate",
         facts: cost(&payment, arrived.as_ref(), ctx.words()),
         actions: Vec::new(),
     };
-    let mut main = vec![picture::block(&payment), cost, Block::Story(story(&payment, &told.events))];
-    main.push(accounts::block(&account, &debit.code, debit.scale));
-    main.push(told.block());
-    main.extend(payments::metadata(payment.metadata.as_ref()));
+    let mut main = vec![picture::block(&payment), cost, Block::Story(story(&payment, around.events()))];
+    main.extend(around.blocks(&debit.code, debit.scale, payment.metadata.as_ref()));
 
+    let sight = Sight {
+        kind: Kind::Outgoing,
+        id: payment.id,
+        state: state(&payment),
+        actions: actions(&payment),
+        facts: about(&payment, &debit, around.wallet_address, receiver),
+        amount: debit,
+        main,
+        course: if is_open(&payment) { Course::Open } else { Course::Ended },
+    };
+    Ok(sight.page().into())
+}
+
+fn is_open(payment: &OutgoingPaymentView) -> bool {
+    matches!(payment.state, OutgoingPaymentState::Funding | OutgoingPaymentState::Sending)
+}
+
+fn actions(payment: &OutgoingPaymentView) -> Vec<Action> {
+    let at = Kind::Outgoing.address(payment.id);
+    let mut actions = Vec::new();
+    if payment.state == OutgoingPaymentState::Funding {
+        actions.push(Action::main(format!("{at}/deposit-liquidity"), "Deposit liquidity"));
+        actions.push(Action::other(format!("{at}/cancel"), "Cancel payment"));
+    }
+    if !is_open(payment) && payment.liquidity.unwrap_or(0) > 0 {
+        actions.push(Action::main(format!("{at}/withdraw-liquidity"), "Withdraw liquidity"));
+    }
+    actions
+}
+
+fn about(payment: &OutgoingPaymentView, debit: &Money, wallet_address: Cell, receiver: Cell) -> Vec<Fact> {
     let mut about = facts([
-        ("Wallet address", address),
+        ("Wallet address", wallet_address),
         ("Receiver", Cell::code(payment.receiver.clone())),
         ("Receiver now", receiver),
         ("Debit amount", Cell::Money(debit.clone())),
@@ -95,22 +107,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         about.push(Fact { label: "Quote", value: Cell::code(quote.id.to_string()) });
         about.push(Fact { label: "Quote good until", value: Cell::Time(quote.expires_at) });
     }
-    let side = vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }];
-
-    Ok(Page {
-        place: "payments",
-        kind: "Outgoing payment",
-        back: Some(("Payments", "/payments".to_owned())),
-        state: Some(Cell::State { word: word.to_owned(), tone, next: Some(next) }),
-        amount: Some(debit),
-        id: Some(payment.id.to_string()),
-        actions,
-        main,
-        side,
-        live: !ended,
-        ..Page::default()
-    }
-    .into())
+    about
 }
 
 /// The state of the receiver. Its institution may be slow, so it is requested only when the user wants it.
@@ -195,8 +192,7 @@ fn story(payment: &OutgoingPaymentView, events: &[WebhookEventView]) -> Vec<Step
         } else {
             facts([("Sent amount", Cell::Money(Money::from(&payment.sent_amount)))])
         };
-        let link = Some((format!("/webhook-events/data?id={}", event.id), "Webhook event"));
-        steps.push(Step { title, tone, at: Some(event.created_at), facts: about, link });
+        steps.push(step_of(event, title, tone, about));
     }
 
     let waits = match payment.state {
@@ -239,47 +235,41 @@ pub(crate) async fn act_page(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(confirm(&ctx, &payment, &act_of(&ctx)?, None).into())
 }
 
+/// What the payment holds.
+fn held(payment: &OutgoingPaymentView) -> Money {
+    Money { value: payment.liquidity.unwrap_or(0), ..Money::from(&payment.debit_amount) }
+}
+
 fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&Posted>) -> Page {
-    let back = format!("/payments/outgoing/{}", payment.id);
     let debit = Money::from(&payment.debit_amount);
-    let held = Money { value: payment.liquidity.unwrap_or(0), ..debit.clone() };
     let here = ctx.reader.path.clone();
 
-    let (kind, amount, form) = match act {
-        Act::Deposit => (
-            "Deposit outgoing payment liquidity",
-            debit,
-            Form::new("", here, "Deposit liquidity")
+    let question = match act {
+        Act::Deposit => Question {
+            title: "Deposit outgoing payment liquidity",
+            amount: Some(debit),
+            form: Form::new("", here, "Deposit liquidity")
                 .intro("The whole debit amount is deposited, and the payment begins to send. This cannot be undone.")
                 .calls(Mutation::DepositOutgoingPaymentLiquidity),
-        ),
-        Act::Withdraw => (
-            "Withdraw outgoing payment liquidity",
-            held,
-            Form::new("", here, "Withdraw liquidity")
+        },
+        Act::Withdraw => Question {
+            title: "Withdraw outgoing payment liquidity",
+            amount: Some(held(payment)),
+            form: Form::new("", here, "Withdraw liquidity")
                 .intro("All remaining money of the payment leaves the ledger for the account-servicing entity.")
                 .calls(Mutation::CreateOutgoingPaymentWithdrawal),
-        ),
-        Act::Cancel => (
-            "Cancel outgoing payment",
-            debit,
-            Form::new("", here, "Cancel payment")
+        },
+        Act::Cancel => Question {
+            title: "Cancel outgoing payment",
+            amount: Some(debit),
+            form: Form::new("", here, "Cancel payment")
                 .intro("The payment ends, and a webhook event reports it as cancelled. No money was taken for it yet.")
                 .fields([Field::new("reason", "Reason", Input::Text)])
                 .danger("cancel payment")
                 .calls(Mutation::CancelOutgoingPayment),
-        ),
+        },
     };
-
-    Page {
-        place: "payments",
-        kind,
-        back: Some(("Outgoing payment", back.clone())),
-        amount: Some(amount),
-        id: Some(payment.id.to_string()),
-        main: vec![Block::Form(ctx.form(form.cancel(back), posted))],
-        ..Page::default()
-    }
+    question.page(ctx, Kind::Outgoing, payment.id, posted)
 }
 
 /// `POST /payments/outgoing/{id}/{act}`
@@ -290,16 +280,22 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
     let key = posted.key();
 
     let (mutation, input, said) = match act {
-        Act::Deposit => (
-            Mutation::DepositOutgoingPaymentLiquidity,
-            json!({"outgoingPaymentId": id, "idempotencyKey": key}),
-            "Deposited outgoing payment liquidity.",
-        ),
-        Act::Withdraw => (
-            Mutation::CreateOutgoingPaymentWithdrawal,
-            json!({"outgoingPaymentId": id, "idempotencyKey": key, "timeoutSeconds": "0"}),
-            "Withdrew outgoing payment liquidity.",
-        ),
+        Act::Deposit => {
+            posted.moves(Money::from(&payment.debit_amount));
+            (
+                Mutation::DepositOutgoingPaymentLiquidity,
+                json!({"outgoingPaymentId": id, "idempotencyKey": key}),
+                "Deposited outgoing payment liquidity.",
+            )
+        }
+        Act::Withdraw => {
+            posted.moves(held(&payment));
+            (
+                Mutation::CreateOutgoingPaymentWithdrawal,
+                json!({"outgoingPaymentId": id, "idempotencyKey": key, "timeoutSeconds": "0"}),
+                "Withdrew outgoing payment liquidity.",
+            )
+        }
         Act::Cancel => {
             posted.confirm("cancel payment");
             (

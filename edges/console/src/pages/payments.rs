@@ -1,16 +1,12 @@
-//! The list of incoming and outgoing payments, and the shared parts of their pages.
+//! The list of incoming and outgoing payments.
 //!
 //! The pages of single payments are `incoming` and `outgoing`.
 
-use admin_client::{
-    AdminClient, AdminError, AssetView, DeliverySelection, DeliveryView, Direction, PageRequest, PaymentFilter,
-    PaymentView, WebhookEventView,
-};
-use serde_json::Value;
+use admin_client::{Direction, PaymentFilter, PaymentView};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::{deliveries, saved_views};
+use crate::pages::saved_views;
 use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sieve, Table, Tone};
 
 /// `GET /payments`
@@ -23,6 +19,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "payments",
         kind: "Payments",
+        reads: "ConsolePayments",
         lead: Some("All incoming and outgoing payments, newest first."),
         tabs: saved_views::tabs(&ctx, "All"),
         actions: vec![
@@ -74,7 +71,7 @@ pub(crate) fn filter(ctx: &Ctx) -> Result<PaymentFilter, Problem> {
 }
 
 /// Rows of payments.
-pub(crate) fn table(payments: &[PaymentView]) -> Table {
+pub(crate) fn table<'a>(payments: impl IntoIterator<Item = &'a PaymentView>) -> Table {
     let empty = Empty {
         title: "No payments found.",
         text: "Payments that customers make and receive appear here.",
@@ -82,7 +79,7 @@ pub(crate) fn table(payments: &[PaymentView]) -> Table {
     };
 
     Table::new("Payments", ["ID", "Type", "State", "Wallet address", "Date", "Tenant"], empty).rows(
-        payments.iter().map(|payment| {
+        payments.into_iter().map(|payment| {
             let word = match payment.direction {
                 Direction::Incoming => "Incoming",
                 Direction::Outgoing => "Outgoing",
@@ -128,81 +125,4 @@ pub(crate) fn tone(state: &str) -> Tone {
         "EXPIRED" | "PENDING" | "PROCESSING" | "FUNDING" | "SENDING" => Tone::Waiting,
         _ => Tone::Quiet,
     }
-}
-
-/// Data of a payment, or nothing.
-pub(crate) fn metadata(metadata: Option<&Value>) -> Option<Block> {
-    let metadata = metadata.filter(|metadata| metadata.as_object().is_some_and(|members| !members.is_empty()))?;
-    Some(Block::Data { title: "Metadata", text: serde_json::to_string_pretty(metadata).unwrap_or_default() })
-}
-
-/// What was told about a payment.
-#[derive(Default)]
-pub(crate) struct Told {
-    /// The events, the oldest first.
-    pub(crate) events: Vec<WebhookEventView>,
-    /// Their deliveries, the newest first.
-    pub(crate) deliveries: Vec<DeliveryView>,
-}
-
-impl Told {
-    /// The deliveries as a block of the page.
-    pub(crate) fn block(&self) -> Block {
-        let empty = Empty {
-            title: "Nothing was sent yet.",
-            text: "The webhook events about this payment appear here, with each attempt.",
-            action: Some(Action::other("/webhooks/endpoints", "Endpoints")),
-        };
-        Block::Table { title: Some("Webhooks"), table: deliveries::table(&self.deliveries, empty) }
-    }
-}
-
-/// The events about a payment and their deliveries. An instance that does not list deliveries gives events only.
-pub(crate) async fn told(admin: &AdminClient, payment: Uuid, kinds: &[&str]) -> Result<Told, AdminError> {
-    let page = PageRequest { first: Some(100), ..PageRequest::default() };
-    let about = DeliverySelection { subject: Some(payment), ..DeliverySelection::default() };
-    let deliveries = match admin.webhook_deliveries_page(&page, &about, None).await {
-        Ok(found) => found.nodes,
-        Err(AdminError::Refused { .. }) => Vec::new(),
-        Err(error) => return Err(error),
-    };
-
-    let mut events: Vec<WebhookEventView> = Vec::new();
-    for event in deliveries.iter().rev().filter_map(|delivery| delivery.event.as_ref()) {
-        if !events.iter().any(|known| known.id == event.id) {
-            events.push(event.clone());
-        }
-    }
-    events.sort_by_key(|event| event.created_at);
-    if events.is_empty() {
-        events = latest_events(admin, payment, kinds).await?;
-    }
-    Ok(Told { events, deliveries })
-}
-
-/// The events about a payment, the oldest first, out of the latest hundred events of these types.
-async fn latest_events(
-    admin: &AdminClient,
-    payment: Uuid,
-    kinds: &[&str],
-) -> Result<Vec<WebhookEventView>, AdminError> {
-    let page = PageRequest { first: Some(100), ..PageRequest::default() };
-    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-    let found = admin.webhook_events_page(&page, &kinds, None).await?;
-    let about = |event: &WebhookEventView| event.data["id"].as_str() == Some(payment.to_string().as_str());
-    let mut events: Vec<_> = found.nodes.into_iter().filter(about).collect();
-    events.reverse();
-    Ok(events)
-}
-
-/// The wallet address as a link with its URL, and its asset.
-pub(crate) async fn wallet_address(admin: &AdminClient, id: Uuid) -> Result<(Cell, Option<AssetView>), AdminError> {
-    let link = format!("/wallet-addresses/{id}");
-    Ok(match admin.wallet_address_view(id).await? {
-        Some(address) => {
-            let cell = Cell::Link { href: link, text: address.address, note: address.public_name };
-            (cell, Some(address.asset))
-        }
-        None => (Cell::link(link, id.to_string()), None),
-    })
 }

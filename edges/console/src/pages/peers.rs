@@ -2,15 +2,16 @@
 //!
 //! Tokens can be set here and are never shown.
 
-use admin_client::{Mutation, PeerView};
+use admin_client::{AssetView, Mutation, PeerView};
 use ilp_packet::Address;
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
-use crate::pages::{assets, choices};
+use crate::pages::{assets, choices, peer_terms};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
+use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts};
+use crate::words::Words;
 
 const INVALID: &str = "Invalid peer ID.";
 const NOT_FOUND: &str = "Peer not found.";
@@ -23,7 +24,9 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<PeerView, Problem> {
 
 /// `GET /peers`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
-    let found = ctx.admin().peers_page(&ctx.page_request()?, None).await?;
+    let (admin, request) = (ctx.admin(), ctx.page_request()?);
+    let (found, health) = futures::join!(admin.peers_page(&request, None), admin.peers_health(&request));
+    let (found, health) = (found?, health?);
     let empty = Empty {
         title: "No peers found.",
         text: "A peer is another institution with which this instance exchanges packets of money.",
@@ -41,17 +44,19 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             },
             Cell::text(format!("{} (Scale: {})", peer.asset.code, peer.asset.scale)),
             if low { Cell::Lines(vec![held, Cell::state("Low", Tone::Failed)]) } else { held },
+            peer_terms::state(health.get(&peer.id)),
             Cell::text(peer.http.outgoing.endpoint.clone()),
             Cell::tenant(peer.tenant.as_ref()),
         ]
     });
 
-    let columns = ["Name", "Asset", "Liquidity>", "Outgoing HTTP endpoint", "Tenant"];
+    let columns = ["Name", "Asset", "Liquidity>", "State", "Outgoing HTTP endpoint", "Tenant"];
     let table = Table::new("Peers", columns, empty).rows(rows).paged(ctx.paging(&found.page_info));
 
     Ok(Page {
         place: "peers",
         kind: "Peers",
+        reads: "ConsolePeers",
         lead: Some("Institutions with which this instance exchanges packets of money."),
         actions: vec![
             Action::main("/peers/create", "Create peer"),
@@ -143,6 +148,15 @@ fn endpoint(posted: &mut Posted) -> Option<String> {
     posted.url("outgoingEndpoint")
 }
 
+/// Notes the liquidity that a new peer gets at once.
+fn deposits(posted: &mut Posted, name: &'static str, asset: Option<&AssetView>, words: Words) {
+    if let Some(asset) = asset
+        && let Some(value) = posted.amount(name, asset.scale, words)
+    {
+        posted.moves(Money::new(value, &asset.code, asset.scale));
+    }
+}
+
 /// `POST /peers/create`
 pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
     let known = choices::assets(&ctx).await?;
@@ -176,6 +190,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if let Some(name) = posted.optional("name") {
         input["name"] = json!(name);
     }
+    deposits(&mut posted, "initialLiquidity", choices::chosen(&known, chosen), ctx.words());
     for name in ["maxPacketAmount", "liquidityThreshold", "initialLiquidity"] {
         let value = posted.amount(name, scale, ctx.words());
         if value.is_some() {
@@ -187,7 +202,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         && let Some(done) = ctx.change(&mut posted, Mutation::CreatePeer, input, Value::Null).await?
     {
         let id = done["peer"]["id"].as_str().unwrap_or_default();
-        return Ok(ctx.done(format!("/peers/{id}"), "Peer created."));
+        return Ok(ctx.done(format!("/peers/{id}/start"), "Peer created."));
     }
     Ok(Answer::refused(create_form(&ctx, Some(&posted)).await?))
 }
@@ -234,6 +249,7 @@ pub(crate) async fn by_url(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if let Some(name) = posted.optional("name") {
         input["name"] = json!(name);
     }
+    deposits(&mut posted, "liquidityToDeposit", choices::chosen(&known, chosen), ctx.words());
     for name in ["maxPacketAmount", "liquidityThreshold", "liquidityToDeposit"] {
         let value = posted.amount(name, scale, ctx.words());
         if value.is_some() {
@@ -244,15 +260,23 @@ pub(crate) async fn by_url(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         && let Some(done) = ctx.change(&mut posted, Mutation::CreateOrUpdatePeerByUrl, input, Value::Null).await?
     {
         let id = done["peer"]["id"].as_str().unwrap_or_default();
-        return Ok(ctx.done(format!("/peers/{id}"), "Peer created."));
+        return Ok(ctx.done(format!("/peers/{id}/start"), "Peer created."));
     }
     Ok(Answer::refused(by_url_form(&ctx, Some(&posted)).await?))
 }
 
 /// `GET /peers/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
-    let peer = load(&ctx).await?;
-    Ok(draw(&ctx, &peer, None).into())
+    let id = ctx.id(INVALID)?;
+    let admin = ctx.admin();
+    let (peer, terms) = futures::join!(admin.peer_view(id), admin.peer_terms(id));
+    let peer = peer?.ok_or(Problem::NotFound(NOT_FOUND))?;
+    let mut page = draw(&ctx, &peer, None);
+    if let Some(terms) = terms? {
+        let blocks = peer_terms::blocks(&peer, &terms);
+        page.main.splice(1..1, blocks);
+    }
+    Ok(page.into())
 }
 
 fn keyword(peer: &PeerView) -> String {
@@ -261,14 +285,36 @@ fn keyword(peer: &PeerView) -> String {
 
 fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
     let at = format!("/peers/{}", peer.id);
-    let (code, scale) = (&peer.asset.code, peer.asset.scale);
-    let amount = |value: Option<u64>| value.map(|value| numbers::input(value, scale, ctx.words())).unwrap_or_default();
-    let unit = || Input::Amount(code.clone());
+    let low = assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed;
 
+    Page {
+        place: "peers",
+        kind: "Peer",
+        reads: "ConsolePeer",
+        name: Some(peer.name.clone().unwrap_or_else(|| peer.static_ilp_address.clone())),
+        back: Some(("Peers", "/peers".to_owned())),
+        id: Some(peer.id.to_string()),
+        state: low.then(|| Cell::state("Liquidity is low", Tone::Failed)),
+        actions: vec![Action::other(format!("{at}/start"), "First steps")],
+        main: vec![
+            liquidity_block(peer, &at),
+            Block::Form(ctx.form(general_form(peer, &at, ctx.words()), posted)),
+            Block::Form(ctx.form(http_form(peer, &at), posted)),
+            Block::Form(ctx.form(delete_form(peer, &at), posted)),
+        ],
+        side: vec![facts_block(peer)],
+        ..Page::default()
+    }
+}
+
+fn general_form(peer: &PeerView, at: &str, words: Words) -> Form {
+    let amount =
+        |value: Option<u64>| value.map(|value| numbers::input(value, peer.asset.scale, words)).unwrap_or_default();
+    let unit = || Input::Amount(peer.asset.code.clone());
     let own = peer.static_ilp_address.as_str();
     let routes: Vec<&str> = peer.routes.iter().map(String::as_str).filter(|route| *route != own).collect();
 
-    let general = Form::new("General", at.clone(), "Save")
+    Form::new("General", at, "Save")
         .fields([
             Field::new("name", "Name", Input::Text).value(peer.name.clone().unwrap_or_default()),
             Field::new("staticIlpAddress", "Static ILP address", Input::Text).required().value(own),
@@ -278,9 +324,11 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
                 .value(routes.join(", "))
                 .help("Other ILP prefixes that are reached through this peer, separated by commas."),
         ])
-        .calls(Mutation::UpdatePeer);
+        .calls(Mutation::UpdatePeer)
+}
 
-    let http = Form::new("HTTP", format!("{at}/http"), "Save")
+fn http_form(peer: &PeerView, at: &str) -> Form {
+    Form::new("HTTP", format!("{at}/http"), "Save")
         .fields([
             Field::new("incomingAuthTokens", "Incoming auth tokens", Input::Password)
                 .help("Separate several with commas. Leave empty to keep the present ones."),
@@ -290,46 +338,37 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
                 .required()
                 .value(peer.http.outgoing.endpoint.clone()),
         ])
-        .calls(Mutation::UpdatePeer);
+        .calls(Mutation::UpdatePeer)
+}
 
-    let remove = Form::new("Delete peer", format!("{at}/delete"), "Delete peer")
+fn delete_form(peer: &PeerView, at: &str) -> Form {
+    Form::new("Delete peer", format!("{at}/delete"), "Delete peer")
         .intro("Please note that this action is not reversible.")
         .danger(keyword(peer))
-        .calls(Mutation::DeletePeer);
+        .calls(Mutation::DeletePeer)
+}
 
-    let low = assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed;
+fn liquidity_block(peer: &PeerView, at: &str) -> Block {
+    Block::Facts {
+        title: "Liquidity",
+        facts: facts([("Liquidity", Cell::money_or(peer.liquidity, &peer.asset.code, peer.asset.scale))]),
+        actions: vec![
+            Action::main(format!("{at}/deposit-liquidity"), "Deposit"),
+            Action::other(format!("{at}/withdraw-liquidity"), "Withdraw"),
+        ],
+    }
+}
+
+fn facts_block(peer: &PeerView) -> Block {
+    let asset = &peer.asset;
     let about = facts([
-        ("ILP address", Cell::code(own)),
-        ("Asset", Cell::link(format!("/assets/{}", peer.asset.id), format!("{code} / {scale}"))),
+        ("ILP address", Cell::code(peer.static_ilp_address.as_str())),
+        ("Asset", Cell::link(format!("/assets/{}", asset.id), format!("{} / {}", asset.code, asset.scale))),
         ("Created", Cell::Time(peer.created_at)),
         ("Tenant", Cell::tenant(peer.tenant.as_ref())),
         ("Account", Cell::WordLink { href: format!("/ledger/{}", peer.id), word: "Open in the ledger" }),
     ]);
-    let held = facts([("Liquidity", Cell::money_or(peer.liquidity, code, scale))]);
-
-    Page {
-        place: "peers",
-        kind: "Peer",
-        name: Some(peer.name.clone().unwrap_or_else(|| own.to_owned())),
-        back: Some(("Peers", "/peers".to_owned())),
-        id: Some(peer.id.to_string()),
-        state: low.then(|| Cell::state("Liquidity is low", Tone::Failed)),
-        main: vec![
-            Block::Facts {
-                title: "Liquidity",
-                facts: held,
-                actions: vec![
-                    Action::main(format!("{at}/deposit-liquidity"), "Deposit"),
-                    Action::other(format!("{at}/withdraw-liquidity"), "Withdraw"),
-                ],
-            },
-            Block::Form(ctx.form(general, posted)),
-            Block::Form(ctx.form(http, posted)),
-            Block::Form(ctx.form(remove, posted)),
-        ],
-        side: vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }],
-        ..Page::default()
-    }
+    Block::Facts { title: "Facts", facts: about, actions: Vec::new() }
 }
 
 /// `POST /peers/{id}`

@@ -3,10 +3,13 @@
 //!
 //! It has no index. It queries the Admin API, and the page says how many rows it has searched.
 
-use admin_client::{Direction, PageRequest, PaymentFilter};
+use admin_client::{
+    AssetView, Direction, PageRequest, PaymentFilter, PaymentView, PeerView, WalletAddressView, WebhookEventView,
+};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::pages::choices::url_of;
 use crate::pages::{payments, webhook_events};
 use crate::view::{Block, Cell, Empty, Page, Table};
 
@@ -87,27 +90,12 @@ async fn by_id(ctx: &Ctx, id: Uuid) -> Result<Vec<Hit>, Problem> {
 }
 
 async fn by_text(ctx: &Ctx, text: &str) -> Result<Vec<Hit>, Problem> {
-    let admin = ctx.admin();
-    let all = PageRequest { first: Some(100), ..PageRequest::default() };
-    let lower = text.to_lowercase();
-    let has = |candidate: &str| candidate.to_lowercase().contains(&lower);
-    let mut hits: Vec<Hit> = Vec::new();
-
-    // A payment pointer is another form of a wallet address.
-    let url = match text.strip_prefix('$') {
-        Some(rest) if rest.contains('/') => format!("https://{rest}"),
-        Some(rest) => format!("https://{rest}/.well-known/pay"),
-        None => text.to_owned(),
-    };
-    if url.starts_with("http") {
-        if let Some(id) = url.split("/incoming-payments/").nth(1).and_then(|id| Uuid::parse_str(id).ok()) {
-            return by_id(ctx, id).await;
-        }
-        if let Some(address) = admin.wallet_address_by_url(&url).await.ok().flatten() {
-            return Ok(vec![("Wallet address", format!("/wallet-addresses/{}", address.id), address.address)]);
-        }
+    if let Some(hits) = by_url(ctx, &url_of(text)).await? {
+        return Ok(hits);
     }
 
+    let admin = ctx.admin();
+    let all = PageRequest { first: Some(100), ..PageRequest::default() };
     let filter = PaymentFilter::default();
     let (addresses, peers, assets, latest, events) = futures::join!(
         admin.wallet_addresses_page(&all, None),
@@ -117,37 +105,73 @@ async fn by_text(ctx: &Ctx, text: &str) -> Result<Vec<Hit>, Problem> {
         admin.webhook_events_page(&all, &[], None),
     );
 
-    for asset in assets?.nodes.into_iter().filter(|asset| has(&asset.code)) {
-        hits.push(("Asset", format!("/assets/{}", asset.id), asset.code));
-    }
-    for peer in peers?.nodes {
-        let name = peer.name.unwrap_or_default();
-        let below = lower.starts_with(&format!("{}.", peer.static_ilp_address.to_lowercase()));
-        if has(&name) || has(&peer.static_ilp_address) || below {
-            let shown = if name.is_empty() { peer.static_ilp_address } else { name };
-            hits.push(("Peer", format!("/peers/{}", peer.id), shown));
-        }
-    }
-    for address in addresses?.nodes {
-        if has(&address.address) || address.public_name.as_deref().is_some_and(has) {
-            hits.push(("Wallet address", format!("/wallet-addresses/{}", address.id), address.address));
-        }
-    }
-
-    for payment in latest?.nodes {
-        if payment.metadata.as_ref().is_some_and(|metadata| has(&metadata.to_string())) {
-            let kind = match payment.direction {
-                Direction::Incoming => "Incoming payment",
-                Direction::Outgoing => "Outgoing payment",
-            };
-            hits.push((kind, payments::address(payment.direction, payment.id), payment.id.to_string()));
-        }
-    }
-
-    for event in events?.nodes.into_iter().filter(|event| has(&event.data.to_string())) {
-        hits.push(("Webhook event", format!("/webhook-events/data?id={}", event.id), event.kind));
-    }
-
+    let wanted = Wanted(text.to_lowercase());
+    let mut hits: Vec<Hit> = Vec::new();
+    hits.extend(assets?.nodes.into_iter().filter(|asset| wanted.is_in(&asset.code)).map(of_asset));
+    hits.extend(peers?.nodes.into_iter().filter(|peer| wanted.is_peer(peer)).map(of_peer));
+    hits.extend(addresses?.nodes.into_iter().filter(|address| wanted.is_address(address)).map(of_address));
+    hits.extend(latest?.nodes.iter().filter(|payment| wanted.is_payment(payment)).map(of_payment));
+    hits.extend(events?.nodes.into_iter().filter(|event| wanted.is_in(&event.data.to_string())).map(of_event));
     hits.truncate(100);
     Ok(hits)
+}
+
+/// What has this URL; `None` if the text is no URL, or nothing here has it.
+async fn by_url(ctx: &Ctx, url: &str) -> Result<Option<Vec<Hit>>, Problem> {
+    if !url.starts_with("http") {
+        return Ok(None);
+    }
+    if let Some(id) = url.split("/incoming-payments/").nth(1).and_then(|id| Uuid::parse_str(id).ok()) {
+        return by_id(ctx, id).await.map(Some);
+    }
+    let address = ctx.admin().wallet_address_by_url(url).await.ok().flatten();
+    Ok(address.map(|address| vec![("Wallet address", format!("/wallet-addresses/{}", address.id), address.address)]))
+}
+
+/// A text in small letters that is searched for.
+struct Wanted(String);
+
+impl Wanted {
+    fn is_in(&self, text: &str) -> bool {
+        text.to_lowercase().contains(&self.0)
+    }
+
+    /// By name, by address, or because its packets go there.
+    fn is_peer(&self, peer: &PeerView) -> bool {
+        let below = self.0.starts_with(&format!("{}.", peer.static_ilp_address.to_lowercase()));
+        below || self.is_in(&peer.static_ilp_address) || peer.name.as_deref().is_some_and(|name| self.is_in(name))
+    }
+
+    fn is_address(&self, address: &WalletAddressView) -> bool {
+        self.is_in(&address.address) || address.public_name.as_deref().is_some_and(|name| self.is_in(name))
+    }
+
+    fn is_payment(&self, payment: &PaymentView) -> bool {
+        payment.metadata.as_ref().is_some_and(|metadata| self.is_in(&metadata.to_string()))
+    }
+}
+
+fn of_asset(asset: AssetView) -> Hit {
+    ("Asset", format!("/assets/{}", asset.id), asset.code)
+}
+
+fn of_peer(peer: PeerView) -> Hit {
+    let name = peer.name.filter(|name| !name.is_empty()).unwrap_or(peer.static_ilp_address);
+    ("Peer", format!("/peers/{}", peer.id), name)
+}
+
+fn of_address(address: WalletAddressView) -> Hit {
+    ("Wallet address", format!("/wallet-addresses/{}", address.id), address.address)
+}
+
+fn of_payment(payment: &PaymentView) -> Hit {
+    let kind = match payment.direction {
+        Direction::Incoming => "Incoming payment",
+        Direction::Outgoing => "Outgoing payment",
+    };
+    (kind, payments::address(payment.direction, payment.id), payment.id.to_string())
+}
+
+fn of_event(event: WebhookEventView) -> Hit {
+    ("Webhook event", format!("/webhook-events/data?id={}", event.id), event.kind)
 }

@@ -17,8 +17,8 @@ use crate::console::OneClick;
 use crate::context::{Answer, Ctx, Problem, Reader};
 use crate::posted::{FORM_MAX, Posted};
 use crate::render;
-use crate::session::{Rights, Role, Session};
-use crate::view::{Block, Field, Form, Input, Page, Tone, short};
+use crate::session::{Person, Rights, Role, Session};
+use crate::view::{Action, Block, Field, Form, Input, Page, Tone, short};
 
 const WRONG: &str = "The instance refused this tenant id and API secret. Check both.";
 
@@ -39,7 +39,7 @@ pub(crate) async fn sign_in(reader: Reader, body: Body) -> Response {
     let (Some(tenant), true) = (tenant, posted.is_good()) else {
         return draw(&reader, StatusCode::UNPROCESSABLE_ENTITY, &posted);
     };
-    enter(&reader, tenant, secret, rights, &mut posted).await
+    enter(&reader, Entering { person: Person::Secret, tenant, secret, rights }, &mut posted, next(&reader)).await
 }
 
 /// `POST /sign-in/one-click`
@@ -57,7 +57,9 @@ pub(crate) async fn one_click(reader: Reader, body: Body) -> Response {
         posted.problem = Some(error.to_string());
         return draw(&reader, StatusCode::BAD_GATEWAY, &posted);
     }
-    enter(&reader, chosen.tenant_id, chosen.secret, Rights::Change, &mut posted).await
+    let person = Person::Known { id: format!("button {}", chosen.name), name: chosen.name };
+    let entering = Entering { person, tenant: chosen.tenant_id, secret: chosen.secret, rights: Rights::Change };
+    enter(&reader, entering, &mut posted, next(&reader)).await
 }
 
 /// The tenant of the playground is created at the first click.
@@ -76,7 +78,22 @@ async fn create(reader: &Reader, chosen: &OneClick) -> Result<(), AdminError> {
     }
 }
 
-async fn enter(reader: &Reader, tenant: Uuid, secret: String, rights: Rights, posted: &mut Posted) -> Response {
+/// The page that was asked for.
+fn next(reader: &Reader) -> &str {
+    reader.query.get("next").map_or("/", String::as_str)
+}
+
+/// Somebody who signs in.
+pub(crate) struct Entering {
+    pub(crate) person: Person,
+    pub(crate) tenant: Uuid,
+    pub(crate) secret: String,
+    pub(crate) rights: Rights,
+}
+
+/// Begins a session, and shows the page `next`.
+pub(crate) async fn enter(reader: &Reader, entering: Entering, posted: &mut Posted, next: &str) -> Response {
+    let Entering { person, tenant, secret, rights } = entering;
     let console = &reader.console;
     let admin = console.admin(tenant, &secret);
     let (who, name) = match admin.whoami().await {
@@ -101,6 +118,7 @@ async fn enter(reader: &Reader, tenant: Uuid, secret: String, rights: Rights, po
     let role = if who.is_operator { Role::Operator } else { Role::Tenant };
     let session = Session {
         id: console.new_id(),
+        person,
         tenant_id: who.id,
         secret,
         name,
@@ -115,7 +133,6 @@ async fn enter(reader: &Reader, tenant: Uuid, secret: String, rights: Rights, po
         return draw(reader, StatusCode::SERVICE_UNAVAILABLE, posted);
     }
 
-    let next = reader.query.get("next").map_or("/", String::as_str);
     // Only a path of this console. `//host` and `/\host` would lead to another site.
     let own = next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control);
     let mut response = reader.go(if own { next } else { "/" }, None);
@@ -130,6 +147,7 @@ fn entry(reader: &Reader, session: &Session, action: &str, now: Timestamp) -> En
         stage: Stage::Session,
         tenant: session.tenant_id,
         name: session.name.clone(),
+        person: session.person.name().map(str::to_owned),
         session: session.id,
         from: reader.from.clone(),
         key: None,
@@ -151,7 +169,8 @@ pub(crate) async fn sign_out(ctx: Ctx, _: Posted) -> Result<Answer, Problem> {
     Ok(Answer::Raw(response))
 }
 
-fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Response {
+/// The page with the ways to sign in.
+pub(crate) fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Response {
     let settings = reader.console.settings();
     let next = reader.query.get("next").map_or("", String::as_str);
     let with_next = |path: &str| match next {
@@ -171,6 +190,9 @@ fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Response {
     ]);
 
     let mut main = Vec::new();
+    if reader.console.provider().is_some() {
+        main.push(Block::Actions(vec![Action::main(with_next("/sign-in/provider"), "Sign in with your own account")]));
+    }
     for entry in &settings.one_click {
         main.push(Block::Enter { action: with_next("/sign-in/one-click"), name: entry.name.clone() });
     }

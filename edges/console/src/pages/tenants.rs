@@ -87,6 +87,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "tenants",
         kind: "Tenants",
+        reads: "ConsoleTenants",
         lead: Some("Institutions that share this instance."),
         actions: if operator { vec![add, Action::other("/export/tenants", "Export CSV")] } else { Vec::new() },
         main: vec![Block::Table { title: None, table }],
@@ -215,7 +216,6 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     Ok(Answer::refused(create_form(&ctx, Some(&posted))))
 }
 
-/// `GET /tenants/{id}/start`
 pub(crate) async fn start(ctx: Ctx) -> Result<Answer, Problem> {
     let tenant = load(&ctx).await?;
     let id = tenant.id;
@@ -226,51 +226,18 @@ pub(crate) async fn start(ctx: Ctx) -> Result<Answer, Problem> {
         admin.assets_page(&one, Some(id)),
         admin.wallet_addresses_page(&one, Some(id)),
     );
+
     let has_url = tenant.settings.iter().any(|setting| setting.key == "WEBHOOK_URL");
     let told = has_url || endpoints?.iter().any(|endpoint| !endpoint.is_default);
-    let (assets, addresses) = (!assets?.nodes.is_empty(), !addresses?.nodes.is_empty());
+    let steps = first_steps(
+        &tenant,
+        Progress::of(told),
+        Progress::of(!assets?.nodes.is_empty()),
+        Progress::of(!addresses?.nodes.is_empty()),
+    );
 
-    let step = |done: bool, name: &'static str, why: &'static str, href: String, word: &'static str| {
-        let state = if done { Cell::state("Done", Tone::Done) } else { Cell::state("To do", Tone::Waiting) };
-        vec![
-            Cell::Lines(vec![Cell::WordLink { href: href.clone(), word: name }, Cell::Word(why)]),
-            state,
-            Cell::WordLink { href, word },
-        ]
-    };
-    let consent = tenant.idp_consent_url.is_some();
-    let rows = vec![
-        step(
-            true,
-            "The tenant and its API secret",
-            "It signs in here with its id and the secret.",
-            format!("/tenants/{id}"),
-            "Open",
-        ),
-        step(consent, "Consent", "Where its customers allow clients to pay.", format!("/tenants/{id}"), "Set the URL"),
-        step(
-            told,
-            "Webhooks",
-            "It has to hear of payments to fund them.",
-            format!("/webhooks/endpoints/create?tenantId={id}"),
-            "Add endpoint",
-        ),
-        step(
-            assets,
-            "The first asset",
-            "What its customers hold, for example USD.",
-            format!("/assets/create?tenantId={id}"),
-            "Add asset",
-        ),
-        step(
-            addresses,
-            "The first wallet address",
-            "The URL that a customer is paid at.",
-            "/wallet-addresses/create".to_owned(),
-            "Create wallet address",
-        ),
-    ];
     let empty = Empty { title: "Nothing yet.", text: "", action: None };
+    let rows = steps.into_iter().map(FirstStep::row);
     let table = Table::new("First steps", ["Step", "State", "Change"], empty).rows(rows);
     Ok(Page {
         place: "tenants",
@@ -282,6 +249,79 @@ pub(crate) async fn start(ctx: Ctx) -> Result<Answer, Problem> {
         ..Page::default()
     }
     .into())
+}
+
+#[derive(Clone, Copy)]
+enum Progress {
+    Done,
+    ToDo,
+}
+
+impl Progress {
+    fn of(exists: bool) -> Self {
+        if exists { Self::Done } else { Self::ToDo }
+    }
+}
+
+/// A step of setting up a tenant.
+struct FirstStep {
+    progress: Progress,
+    name: &'static str,
+    why: &'static str,
+    href: String,
+    word: &'static str,
+}
+
+impl FirstStep {
+    fn row(self) -> Vec<Cell> {
+        let state = match self.progress {
+            Progress::Done => Cell::state("Done", Tone::Done),
+            Progress::ToDo => Cell::state("To do", Tone::Waiting),
+        };
+        let name = Cell::WordLink { href: self.href.clone(), word: self.name };
+        vec![Cell::Lines(vec![name, Cell::Word(self.why)]), state, Cell::WordLink { href: self.href, word: self.word }]
+    }
+}
+
+fn first_steps(tenant: &TenantView, webhooks: Progress, asset: Progress, address: Progress) -> [FirstStep; 5] {
+    let id = tenant.id;
+    [
+        FirstStep {
+            progress: Progress::Done,
+            name: "The tenant and its API secret",
+            why: "It signs in here with its id and the secret.",
+            href: format!("/tenants/{id}"),
+            word: "Open",
+        },
+        FirstStep {
+            progress: Progress::of(tenant.idp_consent_url.is_some()),
+            name: "Consent",
+            why: "Where its customers allow clients to pay.",
+            href: format!("/tenants/{id}"),
+            word: "Set the URL",
+        },
+        FirstStep {
+            progress: webhooks,
+            name: "Webhooks",
+            why: "It has to hear of payments to fund them.",
+            href: format!("/webhooks/endpoints/create?tenantId={id}"),
+            word: "Add endpoint",
+        },
+        FirstStep {
+            progress: asset,
+            name: "The first asset",
+            why: "What its customers hold, for example USD.",
+            href: format!("/assets/create?tenantId={id}"),
+            word: "Add asset",
+        },
+        FirstStep {
+            progress: address,
+            name: "The first wallet address",
+            why: "The URL that a customer is paid at.",
+            href: "/wallet-addresses/create".to_owned(),
+            word: "Create wallet address",
+        },
+    ]
 }
 
 fn named(tenant: &TenantView) -> String {
@@ -296,65 +336,22 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 
 fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
     let at = format!("/tenants/{}", tenant.id);
-    let own = tenant.id == ctx.session.tenant_id;
-
-    let mut main = Vec::new();
-    if tenant.deleted_at.is_some() {
+    let main = if tenant.deleted_at.is_some() {
         let text = ctx.words().t("This tenant was deleted. It can only be viewed.").to_owned();
-        main.push(Block::Note { tone: Tone::Failed, text });
+        vec![Block::Note { tone: Tone::Failed, text }]
     } else {
-        let general =
-            Form::new("General", at.clone(), "Save").fields(general_fields(Some(tenant))).calls(Mutation::UpdateTenant);
-        let provider = Form::new("Identity provider", format!("{at}/identity-provider"), "Save")
-            .fields([
-                Field::new("idpConsentUrl", "Consent URL", Input::Url)
-                    .value(tenant.idp_consent_url.clone().unwrap_or_default()),
-                Field::new("idpSecret", "Secret of the identity provider", Input::Password)
-                    .help("Leave empty to keep the present one."),
-            ])
-            .calls(Mutation::UpdateTenant);
-        let secret = Form::new("API secret", format!("{at}/secret"), "Change secret")
-            .intro("Requests that are signed with the old secret are refused from then on.")
-            .fields([Field::new("apiSecret", "New API secret", Input::Password).required()])
-            .calls(Mutation::UpdateTenant);
-        main.extend([general, provider, secret].map(|form| Block::Form(ctx.form(form, posted))));
+        forms(ctx, tenant, &at).into_iter().map(|form| Block::Form(ctx.form(form, posted))).collect()
+    };
 
-        if own {
-            let settings = Form::new("Tenant settings", format!("{at}/settings"), "Save settings")
-                .intro("Empty fields stay unchanged.")
-                .fields(setting_fields(tenant))
-                .calls(Mutation::CreateTenantSettings);
-            main.push(Block::Form(ctx.form(settings, posted)));
-        }
-
-        if ctx.session.is_operator() && !own {
-            let remove = Form::new("Delete tenant", format!("{at}/delete"), "Delete this tenant")
-                .intro("Please note that this action is not reversible.")
-                .danger("delete tenant")
-                .calls(Mutation::DeleteTenant);
-            main.push(Block::Form(ctx.form(remove, posted)));
-        }
-    }
-
-    let mut about = facts([
-        ("Created", Cell::Time(tenant.created_at)),
-        ("Email", Cell::text_or(tenant.email.as_deref(), "No email")),
-    ]);
-    about.extend(tenant.deleted_at.map(|at| facts([("Deleted", Cell::Time(at))])).into_iter().flatten());
-    let mut side = vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }];
-    if !own {
-        let rows = SETTINGS.into_iter().filter_map(|(key, label, _)| {
-            let set = tenant.settings.iter().find(|setting| setting.key == key)?;
-            Some(vec![Cell::Word(label), Cell::text(set.value.clone())])
-        });
-        let empty = Empty { title: "Nothing set.", text: "The settings of the instance apply to it.", action: None };
-        let table = Table::new("Settings", ["Setting", "Value"], empty).rows(rows);
-        side.push(Block::Table { title: Some("Settings"), table });
+    let mut side = vec![facts_block(tenant)];
+    if tenant.id != ctx.session.tenant_id {
+        side.push(settings_block(tenant));
     }
 
     Page {
         place: "tenants",
         kind: "Tenant",
+        reads: "ConsoleTenant",
         name: Some(named(tenant)),
         back: Some(("Tenants", "/tenants".to_owned())),
         state: Some(status(ctx, tenant)),
@@ -364,6 +361,67 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
         side,
         ..Page::default()
     }
+}
+
+/// The forms for what this session may change of the tenant.
+fn forms(ctx: &Ctx, tenant: &TenantView, at: &str) -> Vec<Form> {
+    let own = tenant.id == ctx.session.tenant_id;
+    let general = Form::new("General", at, "Save").fields(general_fields(Some(tenant))).calls(Mutation::UpdateTenant);
+    let mut forms = vec![general, provider_form(tenant, at), secret_form(at)];
+
+    if own {
+        let settings = Form::new("Tenant settings", format!("{at}/settings"), "Save settings")
+            .intro("Empty fields stay unchanged.")
+            .fields(setting_fields(tenant))
+            .calls(Mutation::CreateTenantSettings);
+        forms.push(settings);
+    }
+    if ctx.session.is_operator() && !own {
+        let remove = Form::new("Delete tenant", format!("{at}/delete"), "Delete this tenant")
+            .intro("Please note that this action is not reversible.")
+            .danger("delete tenant")
+            .calls(Mutation::DeleteTenant);
+        forms.push(remove);
+    }
+    forms
+}
+
+fn provider_form(tenant: &TenantView, at: &str) -> Form {
+    Form::new("Identity provider", format!("{at}/identity-provider"), "Save")
+        .fields([
+            Field::new("idpConsentUrl", "Consent URL", Input::Url)
+                .value(tenant.idp_consent_url.clone().unwrap_or_default()),
+            Field::new("idpSecret", "Secret of the identity provider", Input::Password)
+                .help("Leave empty to keep the present one."),
+        ])
+        .calls(Mutation::UpdateTenant)
+}
+
+fn secret_form(at: &str) -> Form {
+    Form::new("API secret", format!("{at}/secret"), "Change secret")
+        .intro("Requests that are signed with the old secret are refused from then on.")
+        .fields([Field::new("apiSecret", "New API secret", Input::Password).required()])
+        .calls(Mutation::UpdateTenant)
+}
+
+fn facts_block(tenant: &TenantView) -> Block {
+    let mut about = facts([
+        ("Created", Cell::Time(tenant.created_at)),
+        ("Email", Cell::text_or(tenant.email.as_deref(), "No email")),
+    ]);
+    about.extend(tenant.deleted_at.map(|at| facts([("Deleted", Cell::Time(at))])).into_iter().flatten());
+    Block::Facts { title: "Facts", facts: about, actions: Vec::new() }
+}
+
+/// The settings of a tenant that only that tenant may change.
+fn settings_block(tenant: &TenantView) -> Block {
+    let rows = SETTINGS.into_iter().filter_map(|(key, label, _)| {
+        let set = tenant.settings.iter().find(|setting| setting.key == key)?;
+        Some(vec![Cell::Word(label), Cell::text(set.value.clone())])
+    });
+    let empty = Empty { title: "Nothing set.", text: "The settings of the instance apply to it.", action: None };
+    let table = Table::new("Settings", ["Setting", "Value"], empty).rows(rows);
+    Block::Table { title: Some("Settings"), table }
 }
 
 /// `POST /tenants/{id}`

@@ -2,7 +2,7 @@
 //!
 //! Keys have a file of their own.
 
-use admin_client::{Mutation, WalletAddressView};
+use admin_client::{AdditionalProperty, Mutation, WalletAddressView};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -87,6 +87,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "wallet-addresses",
         kind: "Wallet addresses",
+        reads: "ConsoleWalletAddresses",
         lead: Some("The URLs at which customers are paid."),
         actions: vec![
             Action::main("/wallet-addresses/create", "Create wallet address"),
@@ -195,9 +196,35 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 
 fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page {
     let at = format!("/wallet-addresses/{}", address.id);
+    let name = address.public_name.clone().filter(|name| !name.is_empty());
 
+    Page {
+        place: "wallet-addresses",
+        kind: "Wallet address",
+        reads: "ConsoleWalletAddress",
+        name: Some(name.unwrap_or_else(|| address.address.clone())),
+        back: Some(("Wallet addresses", "/wallet-addresses".to_owned())),
+        state: Some(status(&address.status)),
+        id: Some(address.id.to_string()),
+        actions: vec![Action::other(format!("/payments?walletAddressId={}", address.id), "Go to payments page")],
+        main: vec![
+            liquidity_block(address, &at),
+            Block::Form(ctx.form(general_form(address, &at), posted)),
+            keys_block(address),
+            Block::Form(ctx.form(properties_form(address, &at), posted)),
+        ],
+        side: vec![
+            facts_block(address),
+            to_be_paid_block(address),
+            Block::Data { title: "Open Payments document", text: document(address) },
+        ],
+        ..Page::default()
+    }
+}
+
+fn general_form(address: &WalletAddressView, at: &str) -> Form {
     let states = vec![("ACTIVE".to_owned(), "Active".to_owned()), ("INACTIVE".to_owned(), "Inactive".to_owned())];
-    let general = Form::new("General", at.clone(), "Save")
+    Form::new("General", at, "Save")
         .fields([
             Field::new("publicName", "Public name", Input::Text).value(address.public_name.clone().unwrap_or_default()),
             Field::new("status", "Status", Input::Choice(states))
@@ -205,71 +232,50 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
                 .value(address.status.clone())
                 .help("An inactive address takes no new payments."),
         ])
-        .calls(Mutation::UpdateWalletAddress);
+        .calls(Mutation::UpdateWalletAddress)
+}
 
-    let lines: Vec<String> = address
-        .additional_properties
-        .iter()
-        .flatten()
-        .map(|property| {
-            let seen = if property.visible_in_open_payments { "public" } else { "private" };
-            format!("{seen} {} = {}", property.key, property.value)
-        })
-        .collect();
-    let properties = Form::new("Additional properties", format!("{at}/properties"), "Save properties")
+fn properties_form(address: &WalletAddressView, at: &str) -> Form {
+    let line = |property: &AdditionalProperty| {
+        let seen = if property.visible_in_open_payments { "public" } else { "private" };
+        format!("{seen} {} = {}", property.key, property.value)
+    };
+    let lines: Vec<String> = address.additional_properties.iter().flatten().map(line).collect();
+
+    Form::new("Additional properties", format!("{at}/properties"), "Save properties")
         .fields([Field::new("properties", "Properties", Input::Lines)
             .value(lines.join("\n"))
             .help("One per line: public name = value, or private name = value. Everyone can read the public ones in the address's document.")])
-        .calls(Mutation::UpdateWalletAddress);
+        .calls(Mutation::UpdateWalletAddress)
+}
 
+fn liquidity_block(address: &WalletAddressView, at: &str) -> Block {
     let held = address.liquidity.unwrap_or(0);
-    let liquidity = Block::Facts {
+    Block::Facts {
         title: "Liquidity",
         facts: facts([("Liquidity", Cell::money_or(address.liquidity, &address.asset.code, address.asset.scale))]),
         actions: if held > 0 { vec![Action::main(format!("{at}/withdraw-liquidity"), "Withdraw")] } else { Vec::new() },
-    };
+    }
+}
 
+fn facts_block(address: &WalletAddressView) -> Block {
+    let asset = &address.asset;
     let about = facts([
         ("URL", Cell::code(address.address.clone())),
-        (
-            "Asset",
-            Cell::link(
-                format!("/assets/{}", address.asset.id),
-                format!("{} / {}", address.asset.code, address.asset.scale),
-            ),
-        ),
+        ("Asset", Cell::link(format!("/assets/{}", asset.id), format!("{} / {}", asset.code, asset.scale))),
         ("Created", Cell::Time(address.created_at)),
         ("Tenant", Cell::tenant(address.tenant.as_ref())),
         ("Account", Cell::WordLink { href: format!("/ledger/{}", address.id), word: "Open in the ledger" }),
     ]);
+    Block::Facts { title: "Facts", facts: about, actions: Vec::new() }
+}
 
+/// What a payer types or scans.
+fn to_be_paid_block(address: &WalletAddressView) -> Block {
     let mut code = facts([("Payment pointer", pointer(&address.address).map_or(Cell::Absent("–"), Cell::Code))]);
     let picture = qr::svg(&address.address);
     code.extend(picture.into_iter().flat_map(|svg| facts([("QR code of the URL", Cell::Picture(svg))])));
-
-    Page {
-        place: "wallet-addresses",
-        kind: "Wallet address",
-        name: Some(
-            address.public_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| address.address.clone()),
-        ),
-        back: Some(("Wallet addresses", "/wallet-addresses".to_owned())),
-        state: Some(status(&address.status)),
-        id: Some(address.id.to_string()),
-        actions: vec![Action::other(format!("/payments?walletAddressId={}", address.id), "Go to payments page")],
-        main: vec![
-            liquidity,
-            Block::Form(ctx.form(general, posted)),
-            keys_block(address),
-            Block::Form(ctx.form(properties, posted)),
-        ],
-        side: vec![
-            Block::Facts { title: "Facts", facts: about, actions: Vec::new() },
-            Block::Facts { title: "To be paid", facts: code, actions: Vec::new() },
-            Block::Data { title: "Open Payments document", text: document(address) },
-        ],
-        ..Page::default()
-    }
+    Block::Facts { title: "To be paid", facts: code, actions: Vec::new() }
 }
 
 /// The address as a payment pointer; only an address over TLS without a query has one.

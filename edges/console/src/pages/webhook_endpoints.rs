@@ -72,6 +72,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "webhook-events",
         kind: "Endpoints",
+        reads: "ConsoleWebhookEndpoints",
         lead: Some("Where events are sent. The default endpoint is the webhook URL of the tenant or of the instance."),
         tabs: deliveries::tabs(&ctx, LIST),
         actions: vec![Action::main(format!("{LIST}/create"), "Add endpoint")],

@@ -50,6 +50,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "webhook-events",
         kind: "Webhook events",
+        reads: "ConsoleWebhookEvents",
         lead: Some("Events for the account-servicing entity, newest first."),
         actions: vec![Action::other(ctx.export_address("webhook-events"), "Export CSV")],
         tabs: deliveries::tabs(&ctx, "/webhook-events"),

@@ -2,6 +2,7 @@
 //! A real browser is driven by `cargo xtask browser`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,23 +10,28 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use clock::{ManualClock, SeededEntropy, Timestamp};
-use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
+use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, FourEyes, Lifetimes, Limit, OneClick};
 use http_kit::ShutdownGate;
 use outbound_http::{Outbound, OutboundConfig};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use tower::ServiceExt;
 
 use crate::fake::{Fake, OPERATOR, OPERATOR_SECRET, TENANT, TENANT_SECRET};
+use crate::provider::Provider;
 
 pub(crate) struct World {
     pub(crate) fake: Arc<Fake>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) folder: tempfile::TempDir,
-    router: Router,
+    address: SocketAddr,
+    four_eyes: Option<FourEyes>,
+    pub(crate) provider: Option<Arc<Provider>>,
+    routers: Vec<Router>,
 }
 
 pub(crate) struct Browser<'a> {
-    world: &'a World,
+    /// The process that answers.
+    router: &'a Router,
     cookies: BTreeMap<String, String>,
     pub(crate) language: &'static str,
 }
@@ -39,6 +45,25 @@ pub(crate) struct Shown {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(None, None).await
+    }
+
+    /// A console with a sign-in provider.
+    pub(crate) async fn with_provider() -> Self {
+        Self::with(None, Some(Provider::start().await)).await
+    }
+
+    /// A console in which more than 1,000 dollars, and what cannot be undone, waits for a second person.
+    pub(crate) async fn with_four_eyes() -> Self {
+        Self::with(Some(four_eyes()), None).await
+    }
+
+    /// Both.
+    pub(crate) async fn with_provider_and_four_eyes() -> Self {
+        Self::with(Some(four_eyes()), Some(Provider::start().await)).await
+    }
+
+    async fn with(four_eyes: Option<FourEyes>, provider: Option<Arc<Provider>>) -> Self {
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::at(now));
         let fake = Fake::new(now);
@@ -47,6 +72,20 @@ impl World {
         let api = fake.router();
         tokio::spawn(async move { axum::serve(listener, api).await });
         let folder = tempfile::tempdir().unwrap();
+        let mut world = Self { fake, clock, folder, address, four_eyes, provider, routers: Vec::new() };
+        world.start_process();
+        world
+    }
+
+    /// Starts one more process of the console, which uses the same files.
+    pub(crate) fn start_process(&mut self) {
+        let (address, clock) = (self.address, self.clock.clone());
+        let one_click = |name: &str, tenant_id, secret: &str| OneClick {
+            name: name.to_owned(),
+            tenant_id,
+            secret: secret.to_owned(),
+            creator: None,
+        };
         let settings = ConsoleSettings {
             institution: "Cloud Nine Wallet".to_owned(),
             graphql_url: format!("http://{address}/graphql").parse().unwrap(),
@@ -56,15 +95,18 @@ impl World {
             cookie_secret: "a cookie secret of this test".to_owned(),
             cookies: Cookies::Secure,
             lifetimes: Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(8) },
-            audit_file: folder.path().join("audit.jsonl"),
+            audit_file: self.folder.path().join("audit.jsonl"),
+            four_eyes: self.four_eyes.clone(),
+            approvals_file: self.folder.path().join("approvals.json"),
+            provider: self.provider.as_ref().map(|provider| provider.settings()),
             accent: Accent::Teal,
             sign_ins: Rate::per_minute("sign-ins", 3),
-            one_click: vec![OneClick {
-                name: "The operator".to_owned(),
-                tenant_id: OPERATOR,
-                secret: OPERATOR_SECRET.to_owned(),
-                creator: None,
-            }],
+            one_click: vec![
+                one_click("The operator", OPERATOR, OPERATOR_SECRET),
+                one_click("Another operator", OPERATOR, OPERATOR_SECRET),
+                one_click("A third operator", OPERATOR, OPERATOR_SECRET),
+                one_click("A tenant", TENANT, TENANT_SECRET),
+            ],
             neighbours: Vec::new(),
         };
         let limiter = Limiter::new(
@@ -72,14 +114,26 @@ impl World {
             clock.clone(),
         );
         let http = Outbound::new(OutboundConfig::development(), clock.clone()).unwrap();
-        let ports = ConsolePorts { http, clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(1)), limiter };
+        let seed = 1 + self.routers.len() as u64;
+        let ports = ConsolePorts { http, clock, entropy: Arc::new(SeededEntropy::new(seed)), limiter };
         let console = Console::new(settings, ports).unwrap();
-        let router = console::http::router(console, ShutdownGate::default());
-        Self { fake, clock, folder, router }
+        self.routers.push(console::http::router(console, ShutdownGate::default()));
     }
 
     pub(crate) fn stranger(&self) -> Browser<'_> {
-        Browser { world: self, cookies: BTreeMap::new(), language: "en" }
+        self.stranger_at(0)
+    }
+
+    /// A browser whose requests this process of the console answers.
+    pub(crate) fn stranger_at(&self, process: usize) -> Browser<'_> {
+        Browser { router: &self.routers[process], cookies: BTreeMap::new(), language: "en" }
+    }
+
+    /// A browser of the person with this button.
+    pub(crate) async fn person(&self, process: usize, button: &str) -> Browser<'_> {
+        let mut browser = self.stranger_at(process);
+        browser.post("/sign-in/one-click", &[("as", button)], &[]).await;
+        browser
     }
 
     pub(crate) async fn operator(&self) -> Browser<'_> {
@@ -97,6 +151,11 @@ impl World {
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap()
     }
+}
+
+fn four_eyes() -> FourEyes {
+    let limit = Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 };
+    FourEyes { limits: vec![limit], lifetime: Duration::from_hours(4) }
 }
 
 impl Browser<'_> {
@@ -145,7 +204,7 @@ impl Browser<'_> {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.world.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         for line in parts.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();

@@ -9,7 +9,7 @@ use admin_signature::{canonical, sign};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use clock::Timestamp;
 use serde_json::{Value, json};
@@ -48,6 +48,8 @@ pub(crate) struct Fake {
     pub(crate) now: Timestamp,
     pub(crate) mood: Mutex<Mood>,
     pub(crate) empty: Mutex<bool>,
+    /// Whether the watch over the ledger has found a fault.
+    pub(crate) ledger_alarm: Mutex<bool>,
     /// The authorization server refuses the signature of documents that begin so.
     pub(crate) auth_refuses: Mutex<Option<&'static str>>,
     calls: Mutex<Vec<(String, Value)>>,
@@ -63,6 +65,7 @@ impl Fake {
             now,
             mood: Mutex::default(),
             empty: Mutex::new(false),
+            ledger_alarm: Mutex::new(false),
             auth_refuses: Mutex::default(),
             calls: Mutex::default(),
             done: Mutex::default(),
@@ -88,6 +91,7 @@ impl Fake {
 
     pub(crate) fn router(self: &Arc<Self>) -> Router {
         let routes = Router::new().route("/graphql", post(answer)).route("/auth/graphql", post(answer_of_auth));
+        let routes = routes.route("/health", get(health)).route("/ledger/accounts", post(accounts));
         routes.with_state(Arc::clone(self))
     }
 
@@ -135,6 +139,16 @@ impl Fake {
                "http": {"outgoing": {"endpoint": "https://connector.happy-life.example", "authToken": "the token of the peer"}},
                "asset": self.asset(0), "createdAt": self.at(40_000),
                "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"}})
+    }
+
+    fn terms(&self, n: u128) -> Value {
+        let down = n == 1;
+        let soon = (self.now + std::time::Duration::from_hours(20)).to_string();
+        json!({"incomingTokens": [{"id": "97a3a4318ee10c2f", "expiresAt": null}, {"id": "0b1c2d3e4f5a6b7c", "expiresAt": soon}],
+               "outgoingTokens": [{"id": "5d41402abc4b2a76", "expiresAt": null}], "packetsPerSecond": if down { json!(null) } else { json!(200) },
+               "packetBurst": null, "incomingThroughput": {"amount": "5000000", "seconds": 86400}, "outgoingThroughput": null, "weight": 1,
+               "health": {"state": if down { "DOWN" } else { "UP" }, "since": self.at(300), "lastSuccessAt": self.at(if down { 9 } else { 1 }),
+                          "lastErrorAt": down.then(|| self.at(2)), "lastError": down.then_some("no answer within 5 s"), "interruptions": if down { "3" } else { "0" }}})
     }
 
     fn address(&self, n: u128) -> Value {
@@ -287,6 +301,10 @@ impl Fake {
     fn query(&self, name: &str, variables: &Value, tenant: Uuid) -> Value {
         match name {
             "Whoami" => json!({"whoami": {"id": tenant, "isOperator": tenant == OPERATOR}}),
+            "TenantSecret" => {
+                let secret = self.secrets.lock().unwrap().get(variables["id"].as_str().unwrap()).cloned();
+                json!({"tenant": {"apiSecret": secret.filter(|_| tenant == OPERATOR)}})
+            }
             "ConsoleTenant" => {
                 let known = [OPERATOR, TENANT].into_iter().find(|id| variables["id"] == json!(id));
                 json!({"tenant": known.map(|id| self.tenant(id))})
@@ -302,6 +320,11 @@ impl Fake {
             }
             "ConsolePeers" => json!({"peers": self.listed((0..2).map(|n| self.peer(n)).collect(), variables)}),
             "ConsolePeer" | "PeerOutgoingToken" => json!({"peer": Self::one(variables, PEER, 2, |n| self.peer(n))}),
+            "ConsolePeerTerms" => json!({"peer": Self::one(variables, PEER, 2, |n| self.terms(n))}),
+            "ConsolePeersHealth" => {
+                let peer = |n| json!({"id": Uuid::from_u128(PEER.as_u128() + n), "health": self.terms(n)["health"]});
+                json!({"peers": self.listed((0..2).map(peer).collect(), variables)})
+            }
             "ConsoleWalletAddresses" => {
                 json!({"walletAddresses": self.listed((0..3).map(|n| self.address(n)).collect(), variables)})
             }
@@ -310,7 +333,7 @@ impl Fake {
                 let found = (0..3).map(|n| self.address(n)).find(|address| address["address"] == variables["url"]);
                 json!({"walletAddressByUrl": found})
             }
-            "ConsolePayments" => {
+            "ConsolePayments" | "ConsolePaymentStates" => {
                 let wanted = &variables["filter"]["type"]["in"];
                 let fits = |payment: &Value| wanted.as_array().is_none_or(|kinds| kinds.contains(&payment["type"]));
                 json!({"payments": self.listed((0..PAYMENTS).map(|n| self.payment(n)).filter(fits).collect(), variables)})
@@ -366,6 +389,32 @@ impl Fake {
     }
 }
 
+async fn health(State(fake): State<Arc<Fake>>) -> Response {
+    let alarm =
+        json!({"id": "1", "kind": "sum", "reason": "the accounts of ledger 1 add up to 5", "detectedAt": fake.at(7)});
+    let has_alarm = *fake.ledger_alarm.lock().unwrap();
+    let alarms = if has_alarm { vec![alarm] } else { Vec::new() };
+    let ledger = json!({"monitor": "here", "reason": null, "lastLookAt": fake.at(1), "alarmCount": alarms.len(), "alarms": alarms});
+    let status = if has_alarm { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(json!({"status": "ok", "instance": {}, "ledger": ledger}))).into_response()
+}
+
+async fn accounts(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    if fake.is_signed(&headers, &body) != Some(OPERATOR) {
+        return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
+    }
+    let account = |n: u128, name: &str, debits: &str, credits: &str| {
+        json!({"id": Uuid::from_u128(ASSET.as_u128() + n), "ledger": 1, "assetCode": "USD", "assetScale": 2, "name": name,
+               "debits": debits, "credits": credits, "pending": "2500"})
+    };
+    let all = json!([
+        account(9, "settlement USD", "1234568283", "0"),
+        account(0, "liquidity USD", "104500", "1234672783"),
+        account(8, "peer Happy Life Bank", "340282366920938463463374607431768211455", "1")
+    ]);
+    Json(all).into_response()
+}
+
 async fn answer_of_auth(fake: State<Arc<Fake>>, headers: HeaderMap, body: Json<Value>) -> Response {
     let refused = *fake.auth_refuses.lock().unwrap();
     if refused.is_some_and(|begin| body["query"].as_str().unwrap().trim_start().starts_with(begin)) {
@@ -403,6 +452,7 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
         "tenant": id(TENANT), "payment": id(if name.contains("Incoming") && !name.contains("Outgoing") { INCOMING } else { OUTGOING }),
         "quote": id(Uuid::from_u128(0x9007)), "receiver": {"id": "https://happy-life.example/incoming-payments/1"}, "count": 1,
         "walletAddressKey": id(ADDRESS), "withdrawal": id(ADDRESS), "settings": [], "webhookEndpoint": id(ENDPOINT), "id": GRANT, "hasMore": false,
+        "authToken": if input["authToken"].is_null() { json!("0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c") } else { json!("as given") },
         "secret": if input["secret"].is_null() { "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c" } else { "as given" },
         "attempt": {"number": 1, "beganAt": fake.at(0), "durationMs": 42, "statusCode": 200, "body": "ok", "error": null}});
     Json(json!({"data": {field: made}})).into_response()

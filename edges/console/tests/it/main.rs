@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+mod approvals;
 mod browser;
 mod fake;
 mod pages;
+mod provider;
 mod safety;
 mod signing_in;
 mod tasks;

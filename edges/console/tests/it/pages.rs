@@ -24,6 +24,7 @@ fn pages() -> Vec<String> {
         "/wallet-addresses/trigger-events",
         "/liquidity",
         "/ledger",
+        "/ledger/check",
         "/webhook-events",
         "/tenants",
         "/tenants/create",
@@ -51,7 +52,10 @@ fn pages() -> Vec<String> {
     for act in ["", "/fee", "/fee?amount=10", "/fee-history", "/deposit-liquidity", "/withdraw-liquidity"] {
         pages.push(format!("/assets/{ASSET}{act}"));
     }
-    for act in ["", "/deposit-liquidity", "/withdraw-liquidity"] {
+    for act in ["", "/start", "/limits", "/tokens/add", "/tokens/replace", "/tokens/97a3a4318ee10c2f/remove"] {
+        pages.push(format!("/peers/{PEER}{act}"));
+    }
+    for act in ["/deposit-liquidity", "/withdraw-liquidity"] {
         pages.push(format!("/peers/{PEER}{act}"));
     }
     for act in ["", "/keys/create", "/keys/00000000-0000-0000-0000-0000000004e7/revoke", "/withdraw-liquidity"] {
@@ -218,6 +222,46 @@ async fn a_past_balance_is_shown_for_an_instant_in_the_address() {
     let before_all = browser.get(&format!("/ledger/{PEER}?at=2026-11-01T00:00")).await;
     assert!(before_all.html.contains("Unknown"), "the lines are not what the peer has: {}", before_all.html);
     assert_eq!(browser.get(&format!("/ledger/{ASSET}?at=yesterday")).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_operator_sees_whether_the_ledger_is_in_order_and_a_tenant_does_not() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let good = browser.get("/ledger/check").await;
+    assert!(good.html.contains("In order") && good.html.contains("12,345,682.83"), "{}", good.html);
+    assert!(good.html.contains("\u{2212}12,345,682.83 USD"), "what was paid in is a debit of the world outside");
+    *world.fake.ledger_alarm.lock().unwrap() = true;
+    let bad = browser.get("/ledger/check").await;
+    assert!(bad.html.contains("Faults found") && bad.html.contains("add up to 5"), "{}", bad.html);
+    assert_eq!(world.tenant().await.get("/ledger/check").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_page_shows_the_call_that_reads_it() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    for (path, query) in
+        [("/payments".to_owned(), "query ConsolePayments("), (format!("/assets/{ASSET}"), "query ConsoleAsset(")]
+    {
+        assert!(browser.get(&path).await.html.contains(query), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_answer_is_told_on_the_first_page_in_the_list_and_on_its_own() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let home = browser.get("/").await;
+    assert!(
+        home.html.contains("Peers that do not answer") && home.html.contains("of 2 with exchanges"),
+        "{}",
+        home.html
+    );
+    let list = browser.get("/peers").await;
+    assert!(list.html.contains("Answers") && list.html.contains("Does not answer"), "{}", list.html);
+    let page = browser.get(&format!("/peers/{}", Uuid::from_u128(PEER.as_u128() + 1))).await;
+    assert!(page.html.contains("no answer within 5 s") && page.html.contains("50,000.00"), "{}", page.html);
 }
 
 #[tokio::test]

@@ -48,6 +48,14 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     does(b, &peer, &peer, &[("name", "Renamed")]).await;
     does(b, &peer, &format!("{peer}/http"), &[("outgoingEndpoint", "https://new.example")]).await;
     does(b, &peer, &format!("{peer}/delete"), &[("keyword", "Happy Life Bank")]).await;
+    let limits = format!("{peer}/limits");
+    does(b, &limits, &limits, &[("packetsPerSecond", "50"), ("incomingAmount", "10.50"), ("outgoingAmount", "")]).await;
+    let tokens = format!("{peer}/tokens");
+    shows(b, &format!("{tokens}/add"), &format!("{tokens}/add"), &[], "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c").await;
+    let replace = format!("{tokens}/replace");
+    shows(b, &replace, &replace, &[("authToken", "a-token-of-our-own")], "The token was replaced").await;
+    let remove = format!("{tokens}/97a3a4318ee10c2f/remove");
+    does(b, &remove, &remove, &[("keyword", "remove token")]).await;
     for decision in ["post", "void"] {
         let path = format!("/liquidity/pending/{ASSET}");
         does(b, &path, &path, &[("decision", decision)]).await;
@@ -155,6 +163,34 @@ async fn amounts_and_clearings_reach_the_admin_api_exactly() {
     assert_eq!(world.fake.calls_of("DepositAssetLiquidity")[0]["amount"], "123450");
     let shown = b.fill(&deposit, &deposit, &[("amount", "1.234")]).await;
     assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "a dot may be meant for thousands, so it is refused");
+}
+
+#[tokio::test]
+async fn limits_and_tokens_of_a_peer_reach_the_admin_api_exactly() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let peer = format!("/peers/{PEER}");
+    let limits = format!("{peer}/limits");
+    let fields = [("packetsPerSecond", ""), ("incomingAmount", "10.50"), ("incomingSeconds", "60"), ("weight", "0")];
+    does(&mut b, &limits, &limits, &fields).await;
+    let sent = world.fake.calls_of("UpdatePeer")[0].clone();
+    assert_eq!((&sent["packetsPerSecond"], &sent["weight"]), (&json!(null), &json!(0)));
+    assert_eq!(sent["incomingThroughput"], json!({"amount": "1050", "seconds": 60}));
+    assert!(sent["outgoingThroughput"].is_null());
+    for wrong in [("weight", "1001"), ("packetBurst", "0"), ("incomingSeconds", "0"), ("incomingAmount", "1.005")] {
+        let shown = b.fill(&limits, &limits, &[wrong]).await;
+        assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong:?}");
+    }
+
+    let add = format!("{peer}/tokens/add");
+    shows(&mut b, &add, &add, &[("overlapHours", ""), ("expiresHours", "2")], "it is not shown again").await;
+    let sent = world.fake.calls_of("AddPeerIncomingToken")[0].clone();
+    assert_eq!((&sent["expiresInSeconds"], sent.get("overlapSeconds")), (&json!(7200), None));
+    let refused = b.fill(&add, &add, &[("authToken", "too short")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!refused.html.contains("too short"), "a token is never written back");
+    let log = world.log();
+    assert!(!log.contains("0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c"));
 }
 
 #[tokio::test]

@@ -1,0 +1,438 @@
+//! Changes that wait for a second person, in a file that all processes of the console on one machine share.
+//!
+//! Each change is encrypted, because its input may contain tokens. The file is replaced as a whole under a lock, so a
+//! process that is killed leaves the old file or the new one. Which changes wait is decided in `four_eyes`.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::four_eyes::Stakes;
+use crate::seal::Seal;
+use crate::session::Person;
+
+const PURPOSE: &str = "approval";
+/// The most changes of a tenant that wait at the same time.
+const WAITING_MAX: usize = 200;
+/// A change that is over is shown for this time. The audit log keeps it.
+const KEPT_FOR: Duration = Duration::from_hours(30 * 24);
+
+/// A change that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// The idempotency key of the form.
+    pub(crate) id: Uuid,
+    pub(crate) tenant: Uuid,
+    pub(crate) by: Person,
+    pub(crate) at: Timestamp,
+    /// It is given up at this time.
+    pub(crate) until: Timestamp,
+    /// The field of the mutation.
+    pub(crate) action: String,
+    /// The address of the form.
+    pub(crate) place: String,
+    /// The input, as it is sent.
+    pub(crate) input: Value,
+    pub(crate) before: Value,
+    pub(crate) stakes: Stakes,
+    pub(crate) state: State,
+}
+
+/// The state of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum State {
+    Waiting,
+    /// It was approved. It is sent, or will be.
+    Approved {
+        by: Person,
+        at: Timestamp,
+        outcome: Outcome,
+    },
+    /// It is not sent.
+    Refused {
+        by: Person,
+        at: Timestamp,
+    },
+}
+
+/// What came of an approved change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// It is not known whether it took effect. It may be sent again, with the same key.
+    Open,
+    Done,
+    /// The instance refused it.
+    Refused(String),
+}
+
+/// What a person decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Approve,
+    Refuse,
+}
+
+/// Why a decision is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotDecided {
+    #[error("There is no such request.")]
+    NotFound,
+    #[error("You asked for this change, so another person has to approve it.")]
+    SamePerson,
+    #[error("Nobody approved this change in time. It was not sent.")]
+    Expired,
+    #[error("This was decided already.")]
+    Decided,
+    #[error(transparent)]
+    File(#[from] ApprovalsError),
+}
+
+/// The file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the file {path} of changes that wait for approval: {reason}")]
+pub struct ApprovalsError {
+    path: String,
+    reason: String,
+}
+
+impl Request {
+    /// Whether it still waits at this time.
+    pub(crate) fn waits(&self, now: Timestamp) -> bool {
+        self.state == State::Waiting && now < self.until
+    }
+
+    /// Whether it was approved, and nobody knows whether it took effect.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::Approved { outcome: Outcome::Open, .. }) && now < self.until
+    }
+
+    /// The request after a decision.
+    fn decided(self, by: &Person, decision: Decision, now: Timestamp) -> Result<Self, NotDecided> {
+        if self.state != State::Waiting {
+            return Err(NotDecided::Decided);
+        }
+        if now >= self.until {
+            return Err(NotDecided::Expired);
+        }
+        let state = match decision {
+            Decision::Approve if !by.is_other_than(&self.by) => return Err(NotDecided::SamePerson),
+            Decision::Approve => State::Approved { by: by.clone(), at: now, outcome: Outcome::Open },
+            Decision::Refuse => State::Refused { by: by.clone(), at: now },
+        };
+        Ok(Self { state, ..self })
+    }
+}
+
+/// Whether a request is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Waits,
+    /// Too many changes of the tenant wait already.
+    TooMany,
+}
+
+fn added(requests: &mut Vec<Request>, new: Request, now: Timestamp) -> Asked {
+    if requests.iter().any(|known| known.id == new.id) {
+        return Asked::Waits;
+    }
+    let waiting = requests.iter().filter(|known| known.tenant == new.tenant && known.waits(now));
+    if waiting.count() >= WAITING_MAX {
+        return Asked::TooMany;
+    }
+    requests.push(new);
+    Asked::Waits
+}
+
+/// A request as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// After this time it may be dropped, also by a process that cannot read it.
+    drop_after: Timestamp,
+    sealed: String,
+}
+
+/// The file.
+#[derive(Clone, Debug)]
+pub(crate) struct Approvals {
+    path: Arc<PathBuf>,
+    seal: Seal,
+}
+
+impl Approvals {
+    /// Opens the file; one that does not exist has no requests.
+    pub(crate) fn open(path: &Path, seal: Seal) -> Result<Self, ApprovalsError> {
+        let approvals = Self { path: Arc::new(path.to_owned()), seal };
+        std::fs::create_dir_all(approvals.folder()).map_err(|error| approvals.failed(&error))?;
+        let _lock = approvals.lock()?;
+        approvals.read()?;
+        Ok(approvals)
+    }
+
+    /// Stores a request. One that is already there stays as it is: its form was sent twice.
+    pub(crate) async fn ask(&self, request: Request, now: Timestamp) -> Result<Asked, ApprovalsError> {
+        self.under_lock(now, move |requests| added(requests, request, now)).await
+    }
+
+    /// The requests of a tenant, the newest first.
+    pub(crate) async fn of(&self, tenant: Uuid) -> Result<Vec<Request>, ApprovalsError> {
+        let approvals = self.clone();
+        let mut requests = self
+            .blocking(move || {
+                let _lock = approvals.lock()?;
+                Ok(approvals.opened(&approvals.read()?).collect::<Vec<_>>())
+            })
+            .await?;
+        requests.retain(|request| request.tenant == tenant);
+        requests.sort_by_key(|request| std::cmp::Reverse(request.at));
+        Ok(requests)
+    }
+
+    /// Takes a decision. Of several at the same time, the first counts. The decision is on the disk when this returns.
+    pub(crate) async fn decide(
+        &self,
+        (tenant, id): (Uuid, Uuid),
+        by: Person,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Result<Request, NotDecided> {
+        self.under_lock(now, move |requests| {
+            let found = requests.iter_mut().find(|request| request.id == id && request.tenant == tenant);
+            let request = found.ok_or(NotDecided::NotFound)?;
+            *request = request.clone().decided(&by, decision, now)?;
+            Ok(request.clone())
+        })
+        .await?
+    }
+
+    /// Notes what came of an approved request.
+    pub(crate) async fn end(&self, id: Uuid, came: Outcome, now: Timestamp) -> Result<(), ApprovalsError> {
+        self.under_lock(now, move |requests| {
+            let found = requests.iter_mut().find(|request| request.id == id);
+            // Another process may know the outcome already. What is known stays.
+            if let Some(State::Approved { outcome: outcome @ Outcome::Open, .. }) = found.map(|found| &mut found.state)
+            {
+                *outcome = came;
+            }
+        })
+        .await
+    }
+
+    /// Changes the requests while no other process does.
+    async fn under_lock<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&mut Vec<Request>) -> T + Send + 'static,
+    ) -> Result<T, ApprovalsError> {
+        let approvals = self.clone();
+        self.blocking(move || {
+            let _lock = approvals.lock()?;
+            let kept: Vec<Kept> = approvals.read()?.into_iter().filter(|kept| now < kept.drop_after).collect();
+            let mut requests: Vec<Request> = approvals.opened(&kept).collect();
+            let before = requests.clone();
+
+            let answer = change(&mut requests);
+            if requests != before {
+                let unreadable = kept.into_iter().filter(|kept| approvals.open_one(kept).is_none());
+                let sealed = requests.iter().map(|request| approvals.sealed(request));
+                approvals.write(&unreadable.chain(sealed).collect::<Vec<_>>())?;
+            }
+            Ok(answer)
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ApprovalsError> + Send + 'static,
+    ) -> Result<T, ApprovalsError> {
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(self.failed(&error)))
+    }
+
+    fn opened<'a>(&'a self, kept: &'a [Kept]) -> impl Iterator<Item = Request> + 'a {
+        kept.iter().filter_map(|kept| self.open_one(kept))
+    }
+
+    /// The request; `None` if it was made with another secret, or was changed.
+    fn open_one(&self, kept: &Kept) -> Option<Request> {
+        serde_json::from_str(&self.seal.open(PURPOSE, &kept.sealed)?).ok()
+    }
+
+    fn sealed(&self, request: &Request) -> Kept {
+        let text = serde_json::to_string(request).unwrap_or_default();
+        Kept { drop_after: request.until + KEPT_FOR, sealed: self.seal.seal(PURPOSE, &text) }
+    }
+
+    /// Waits for the lock. It ends with the file that is returned.
+    fn lock(&self) -> Result<File, ApprovalsError> {
+        let lock = private(OpenOptions::new().write(true).create(true), &self.beside("lock"));
+        let lock = lock.map_err(|error| self.failed(&error))?;
+        lock.lock().map_err(|error| self.failed(&error))?;
+        Ok(lock)
+    }
+
+    fn read(&self) -> Result<Vec<Kept>, ApprovalsError> {
+        match std::fs::read(&*self.path) {
+            Ok(octets) => serde_json::from_slice(&octets).map_err(|error| self.failed(&error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn write(&self, kept: &[Kept]) -> Result<(), ApprovalsError> {
+        let failed = |error: std::io::Error| self.failed(&error);
+        let text = serde_json::to_vec(kept).map_err(|error| self.failed(&error))?;
+        let new = self.beside("new");
+        let mut file = private(OpenOptions::new().write(true).create(true).truncate(true), &new).map_err(failed)?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+        std::fs::rename(&new, &*self.path).map_err(failed)?;
+        File::open(self.folder()).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    fn beside(&self, end: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".");
+        name.push(end);
+        self.path.with_file_name(name)
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> ApprovalsError {
+        ApprovalsError { path: self.path.display().to_string(), reason: error.to_string() }
+    }
+}
+
+fn private(options: &mut OpenOptions, path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::SeededEntropy;
+    use serde_json::json;
+
+    use super::*;
+
+    const TENANT: Uuid = Uuid::from_u128(1);
+    const KEY: Uuid = Uuid::from_u128(7);
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_millis(hours * 3_600_000)
+    }
+
+    fn person(name: &str) -> Person {
+        Person::Known { id: format!("https://sign-in.example {name}"), name: name.to_owned() }
+    }
+
+    fn request() -> Request {
+        Request {
+            id: KEY,
+            tenant: TENANT,
+            by: person("Ann"),
+            at: at(0),
+            until: at(24),
+            action: "deletePeer".to_owned(),
+            place: "/peers/x/delete".to_owned(),
+            input: json!({"id": "x", "authToken": "a token"}),
+            before: Value::Null,
+            stakes: Stakes::Final,
+            state: State::Waiting,
+        }
+    }
+
+    fn opened(folder: &tempfile::TempDir, secret: &str) -> Approvals {
+        let seal = Seal::new(secret, Arc::new(SeededEntropy::new(1)));
+        Approvals::open(&folder.path().join("deep/approvals.json"), seal).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_outlives_the_process_and_no_token_is_readable() {
+        let folder = tempfile::tempdir().unwrap();
+        opened(&folder, "s").ask(request(), at(0)).await.unwrap();
+        opened(&folder, "s").ask(Request { place: "/other".to_owned(), ..request() }, at(0)).await.unwrap();
+        assert_eq!(opened(&folder, "s").of(TENANT).await.unwrap(), [request()], "a form that is sent twice asks once");
+        assert!(opened(&folder, "s").of(Uuid::from_u128(2)).await.unwrap().is_empty());
+
+        let file = std::fs::read_to_string(folder.path().join("deep/approvals.json")).unwrap();
+        assert!(!file.contains("a token") && !file.contains("deletePeer"));
+    }
+
+    #[tokio::test]
+    async fn only_another_person_approves_and_only_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let approvals = opened(&folder, "s");
+        approvals.ask(request(), at(0)).await.unwrap();
+        let approve = |id, by, now| approvals.decide((TENANT, id), by, Decision::Approve, now);
+        assert!(matches!(approve(KEY, person("Ann"), at(1)).await, Err(NotDecided::SamePerson)));
+        assert!(matches!(approve(KEY, Person::Secret, at(1)).await, Err(NotDecided::SamePerson)));
+        assert!(matches!(approve(KEY, person("Bob"), at(24)).await, Err(NotDecided::Expired)));
+        assert!(matches!(approve(Uuid::nil(), person("Bob"), at(1)).await, Err(NotDecided::NotFound)));
+        let other = approvals.decide((Uuid::nil(), KEY), person("Bob"), Decision::Approve, at(1)).await;
+        assert!(matches!(other, Err(NotDecided::NotFound)), "another tenant");
+        assert!(approve(KEY, person("Bob"), at(23)).await.unwrap().is_open(at(23)));
+        assert!(matches!(approve(KEY, person("Cat"), at(23)).await, Err(NotDecided::Decided)));
+    }
+
+    #[tokio::test]
+    async fn of_many_processes_that_decide_at_once_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let processes = [opened(&folder, "s"), opened(&folder, "s")];
+        processes[0].ask(request(), at(0)).await.unwrap();
+        let decide = |n: usize| {
+            let decision = if n.is_multiple_of(3) { Decision::Refuse } else { Decision::Approve };
+            processes[n % 2].decide((TENANT, KEY), person(&n.to_string()), decision, at(1))
+        };
+        let decided = futures::future::join_all((0..20).map(decide)).await;
+        assert_eq!(decided.iter().filter(|decided| decided.is_ok()).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_known_outcome_stays_and_old_requests_are_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let approvals = opened(&folder, "s");
+        approvals.ask(request(), at(0)).await.unwrap();
+        approvals.decide((TENANT, KEY), person("Bob"), Decision::Approve, at(1)).await.unwrap();
+        approvals.end(KEY, Outcome::Done, at(1)).await.unwrap();
+        approvals.end(KEY, Outcome::Open, at(2)).await.unwrap();
+        let known = approvals.of(TENANT).await.unwrap();
+        let expected = State::Approved { by: person("Bob"), at: at(1), outcome: Outcome::Done };
+        assert_eq!(known[0].state, expected);
+
+        let much_later = at(24 + 31 * 24);
+        let new = Request { id: Uuid::from_u128(8), at: much_later, until: much_later, ..request() };
+        approvals.ask(new.clone(), much_later).await.unwrap();
+        assert_eq!(approvals.of(TENANT).await.unwrap(), [new]);
+    }
+
+    #[tokio::test]
+    async fn what_was_made_with_another_secret_is_kept_and_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        opened(&folder, "old").ask(request(), at(0)).await.unwrap();
+        let new = opened(&folder, "new");
+        assert!(new.of(TENANT).await.unwrap().is_empty());
+        new.ask(Request { id: Uuid::from_u128(8), ..request() }, at(0)).await.unwrap();
+        assert_eq!(opened(&folder, "old").of(TENANT).await.unwrap(), [request()]);
+    }
+
+    #[test]
+    fn a_tenant_cannot_fill_the_file() {
+        let waiting = |n: usize| Request { id: Uuid::from_u128(100 + n as u128), ..request() };
+        let mut requests: Vec<Request> = (0..WAITING_MAX).map(waiting).collect();
+        assert_eq!(added(&mut requests, request(), at(0)), Asked::TooMany);
+        assert_eq!(added(&mut requests, waiting(0), at(0)), Asked::Waits, "it is there already");
+        let of_another = Request { tenant: Uuid::from_u128(2), ..request() };
+        assert_eq!(added(&mut requests, of_another, at(0)), Asked::Waits);
+        assert_eq!(added(&mut requests, waiting(900), at(24)), Asked::Waits, "the others were given up");
+        assert_eq!(requests.len(), WAITING_MAX + 2);
+    }
+}

@@ -1,0 +1,203 @@
+//! What the first page is made from, and its figures, each with a link to its list.
+//!
+//! The Admin API has no counts. So figures cover the latest hundred payments, and the page says so.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use admin_client::{
+    AdminError, AssetView, DeliverySelection, DeliveryState, DeliveryView, Direction, Listed, PageRequest,
+    PaymentFilter, PaymentView, PeerHealthView, PeerStateView, PeerView, WebhookEventView,
+};
+use clock::Timestamp;
+use uuid::Uuid;
+
+use crate::context::{Ctx, Problem};
+use crate::numbers;
+use crate::pages::assets;
+use crate::view::{Block, Figure, Tone};
+use crate::words::Words;
+
+/// A payment that waits this long needs attention.
+const STUCK: Duration = Duration::from_mins(10);
+/// An alarm is shown for so long.
+const ALARM_FOR: Duration = Duration::from_hours(7 * 24);
+
+/// What the instance says at this moment. Lists that it does not have are `None`.
+pub(crate) struct Seen {
+    pub(crate) now: Timestamp,
+    pub(crate) latest: Vec<PaymentView>,
+    pub(crate) assets: Vec<AssetView>,
+    pub(crate) peers: Vec<PeerView>,
+    health: HashMap<Uuid, PeerHealthView>,
+    waiting: Option<Vec<DeliveryView>>,
+    alarms: Option<Vec<WebhookEventView>>,
+}
+
+impl Seen {
+    pub(crate) async fn read(ctx: &Ctx) -> Result<Self, Problem> {
+        let admin = ctx.admin();
+        let all = PageRequest { first: Some(100), ..PageRequest::default() };
+        let filter = PaymentFilter::default();
+        let waiting = DeliverySelection {
+            states: ["PENDING", "QUARANTINED", "EXHAUSTED"].map(str::to_owned).to_vec(),
+            ..DeliverySelection::default()
+        };
+        let alarm = ["ledger.alarm".to_owned()];
+
+        let (latest, waiting, alarms, assets, peers, health) = futures::join!(
+            admin.payments_page(&all, &filter, None),
+            admin.webhook_deliveries_page(&all, &waiting, None),
+            admin.webhook_events_page(&all, &alarm, None),
+            admin.assets_page(&all, None),
+            admin.peers_page(&all, None),
+            admin.peers_health(&all),
+        );
+        Ok(Self {
+            now: ctx.reader.console.now(),
+            latest: latest?.nodes,
+            assets: assets?.nodes,
+            peers: peers?.nodes,
+            health: health?,
+            waiting: or_unknown(waiting)?,
+            alarms: or_unknown(alarms)?,
+        })
+    }
+
+    /// The payments that wait for too long.
+    pub(crate) fn stuck(&self) -> Vec<&PaymentView> {
+        let waits = |payment: &&PaymentView| matches!(payment.state.as_str(), "FUNDING" | "SENDING");
+        let is_old = |payment: &&PaymentView| self.now.saturating_since(payment.created_at) > STUCK;
+        self.latest.iter().filter(waits).filter(is_old).collect()
+    }
+
+    fn count(&self, wanted: impl Fn(&PaymentView) -> bool) -> u64 {
+        self.latest.iter().filter(|payment| wanted(payment)).count() as u64
+    }
+
+    fn outgoing(&self, state: &str) -> u64 {
+        self.count(|payment| payment.direction == Direction::Outgoing && payment.state == state)
+    }
+}
+
+/// The instance may not have a list, or may not show it to this caller.
+fn or_unknown<T>(found: Result<Listed<T>, AdminError>) -> Result<Option<Vec<T>>, AdminError> {
+    match found {
+        Ok(found) => Ok(Some(found.nodes)),
+        Err(AdminError::Refused { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All figures.
+pub(crate) fn block(seen: &Seen, words: Words) -> Block {
+    Block::Figures(vec![
+        success(seen, words),
+        on_their_way(seen, words),
+        stuck(seen, words),
+        low_liquidity(seen, words),
+        silent_peers(seen, words),
+        webhooks(seen, words),
+        alarms(seen, words),
+    ])
+}
+
+fn success(seen: &Seen, words: Words) -> Figure {
+    let (done, failed) = (seen.outgoing("COMPLETED"), seen.outgoing("FAILED"));
+    let rate = match done + failed {
+        0 => "–".to_owned(),
+        ended => format!("{} %", numbers::decimal(done * 1000 / ended, 1, words)),
+    };
+    Figure {
+        label: "Outgoing payments that succeed",
+        value: rate,
+        note: Some(words.t("of the latest 100 payments").to_owned()),
+        tone: if failed > 0 { Tone::Waiting } else { Tone::Done },
+        href: "/payments?type=OUTGOING".to_owned(),
+    }
+}
+
+fn on_their_way(seen: &Seen, words: Words) -> Figure {
+    let count = seen.count(|payment| matches!(payment.state.as_str(), "SENDING" | "FUNDING" | "PROCESSING"));
+    Figure {
+        label: "On their way",
+        value: numbers::count(count, words),
+        note: Some(words.t("of the latest 100 payments").to_owned()),
+        tone: Tone::Info,
+        href: "/payments".to_owned(),
+    }
+}
+
+fn stuck(seen: &Seen, words: Words) -> Figure {
+    let count = seen.stuck().len() as u64;
+    Figure {
+        label: "Waiting for long",
+        value: numbers::count(count, words),
+        note: Some(words.t("funding or sending for ten minutes").to_owned()),
+        tone: bad_unless_zero(count),
+        href: "/payments?type=OUTGOING".to_owned(),
+    }
+}
+
+fn low_liquidity(seen: &Seen, words: Words) -> Figure {
+    let is_low = |held, threshold| assets::liquidity_tone(held, threshold) == Tone::Failed;
+    let of_assets = seen.assets.iter().filter(|asset| is_low(asset.liquidity, asset.liquidity_threshold));
+    let of_peers = seen.peers.iter().filter(|peer| is_low(peer.liquidity, peer.liquidity_threshold));
+    let count = (of_assets.count() + of_peers.count()) as u64;
+    Figure {
+        label: "Liquidity below threshold",
+        value: numbers::count(count, words),
+        note: Some(words.t("assets and peers").to_owned()),
+        tone: bad_unless_zero(count),
+        href: "/liquidity".to_owned(),
+    }
+}
+
+fn silent_peers(seen: &Seen, words: Words) -> Figure {
+    let count = seen.health.values().filter(|health| health.state == PeerStateView::Down).count() as u64;
+    Figure {
+        label: "Peers that do not answer",
+        value: numbers::count(count, words),
+        note: Some(words.with("of {} with exchanges", &numbers::count(seen.health.len() as u64, words))),
+        tone: bad_unless_zero(count),
+        href: "/peers".to_owned(),
+    }
+}
+
+fn webhooks(seen: &Seen, words: Words) -> Figure {
+    let all = seen.waiting.iter().flatten();
+    let given_up = all.filter(|delivery| delivery.state != DeliveryState::Pending).count() as u64;
+    let list = if given_up > 0 { "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED" } else { "/webhooks/deliveries" };
+    Figure {
+        label: "Webhooks that wait",
+        value: of_page(seen.waiting.as_ref().map(|all| all.len() as u64), words),
+        note: Some(words.with("{} given up or in quarantine", &numbers::count(given_up, words))),
+        tone: bad_unless_zero(given_up),
+        href: list.to_owned(),
+    }
+}
+
+fn alarms(seen: &Seen, words: Words) -> Figure {
+    let recent = |event: &&WebhookEventView| seen.now.saturating_since(event.created_at) < ALARM_FOR;
+    let count = seen.alarms.as_ref().map(|all| all.iter().filter(recent).count() as u64);
+    Figure {
+        label: "Alarms of the ledger",
+        value: of_page(count, words),
+        note: Some(words.t("in the last seven days").to_owned()),
+        tone: bad_unless_zero(count.unwrap_or(0)),
+        href: "/webhook-events?type=ledger.alarm".to_owned(),
+    }
+}
+
+fn bad_unless_zero(count: u64) -> Tone {
+    if count == 0 { Tone::Done } else { Tone::Failed }
+}
+
+/// A count of one page of a list. A full page may not be all.
+fn of_page(count: Option<u64>, words: Words) -> String {
+    match count {
+        Some(100) => "100+".to_owned(),
+        Some(count) => numbers::count(count, words),
+        None => "–".to_owned(),
+    }
+}
