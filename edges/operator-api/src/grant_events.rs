@@ -197,7 +197,7 @@ mod tests {
             let (api, store, _database) = scene().await;
             store.database().close().await;
             let shown = [("authorization", "Bearer shared")];
-            let answer = answer(&api, &shown, told(1, "grant.created").to_string()).await;
+            let answer = answer(&api, &shown, handed_over(1, "grant.created").to_string()).await;
             assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"1".parse().unwrap()));
         });
     }
