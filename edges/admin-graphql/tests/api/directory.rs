@@ -162,7 +162,7 @@ on_each_database! {
             { "id": name("test.bob"), "expiresAt": null },
         ]));
         let again = bench.mutate(TENANT, &add, new).await;
-        assert_eq!(again["authToken"], Value::Null, "a token is told once");
+        assert_eq!(again["authToken"], Value::Null, "a token is shown once");
 
         // A token is made, and the others end; none ends later than it would have.
         let added = bench.mutate(TENANT, &add, json!({ "peerId": id, "overlapSeconds": 3600 })).await;
@@ -184,9 +184,9 @@ on_each_database! {
         let taken = json!({ "peerId": other, "authToken": made });
         assert_eq!(bench.refused(TENANT, &add, taken).await, ("duplicate incoming token".into(), "DUPLICATE".into()));
         for (wrong, why) in [
-            (json!({ "authToken": "short" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to have one made"),
-            (json!({ "authToken": "with a space in it" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to have one made"),
-            (json!({ "overlapSeconds": 2_592_001 }), "tokens before can be used for 30 days more at most"),
+            (json!({ "authToken": "short" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to get a generated one"),
+            (json!({ "authToken": "with a space in it" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to get a generated one"),
+            (json!({ "overlapSeconds": 2_592_001 }), "overlapSeconds must be at most 2592000, which is 30 days"),
             (json!({ "expiresInSeconds": -1 }), "expiresInSeconds must not be negative"),
         ] {
             let mut input = wrong;

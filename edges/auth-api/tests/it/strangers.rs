@@ -71,7 +71,7 @@ on_each_database! {
         assert_eq!(attempt(SECRET).await.status, 200);
     }
 
-    async fn a_page_in_a_browser_reaches_neither(database) {
+    async fn a_page_in_a_browser_can_call_neither_of_them(database) {
         // Even if no secret is required.
         let server = Server::on(database).await;
         let tenant = json!({"id": TENANT, "apiSecret": "s"}).to_string();
@@ -135,7 +135,7 @@ on_each_database! {
         assert_eq!(server.idp_from(moved, &grant, "accept", IDP_SECRET).await.status, 202);
     }
 
-    async fn a_provider_that_comes_again_within_its_month_stays_known(database) {
+    async fn a_provider_that_calls_again_within_a_month_stays_known(database) {
         let server = Server::with(database, |settings| {
             settings.provider_secrets_from_new_sources = Rate::per_minute("idp-secrets", 5);
         }).await;
@@ -197,7 +197,7 @@ on_each_database! {
             let sent = headers(&[("content-type", "application/json"), ("authorization", &format!("Bearer {secret}"))]);
             call(&server.routers.introspection, "POST", "/", sent, json!({"access_token": "x"}).to_string()).await
         };
-        assert_eq!(ask("guess").await.status, 401, "who does not know the secret uses nothing up");
+        assert_eq!(ask("guess").await.status, 401, "a caller without the secret does not use up the limit");
         for _ in 0..2 {
             assert_eq!(ask(SECRET).await.status, 200);
         }
@@ -291,14 +291,14 @@ on_each_database! {
     async fn the_operator_is_known_by_its_id_even_if_others_have_its_secret(database) {
         let server = Server::on(database).await;
         let sent = || headers(&[("content-type", "application/json")]);
-        let tell = async |method: &str, path: &str, body: Value| {
+        let report = async |method: &str, path: &str, body: Value| {
             call(&server.routers.service, method, path, sent(), body.to_string()).await
         };
         let words = "apiSecret is the operator's; give the tenant one of its own";
-        let created = tell("POST", "/tenant", json!({"id": TENANT, "apiSecret": OPERATOR_SECRET})).await;
+        let created = report("POST", "/tenant", json!({"id": TENANT, "apiSecret": OPERATOR_SECRET})).await;
         assert_eq!(created.refusal(), refused(400, "invalid_request", words));
-        assert_eq!(tell("POST", "/tenant", json!({"id": TENANT, "apiSecret": "s"})).await.status, 204);
-        let changed = tell("PATCH", &format!("/tenant/{TENANT}"), json!({"apiSecret": OPERATOR_SECRET})).await;
+        assert_eq!(report("POST", "/tenant", json!({"id": TENANT, "apiSecret": "s"})).await.status, 204);
+        let changed = report("PATCH", &format!("/tenant/{TENANT}"), json!({"apiSecret": OPERATOR_SECRET})).await;
         assert_eq!(changed.refusal(), refused(400, "invalid_request", words));
 
         // A tenant that has this secret sees its own grants only.
