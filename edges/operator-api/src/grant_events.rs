@@ -180,11 +180,26 @@ mod tests {
     }
 
     async fn send(api: &Router, headers: &[(&str, &str)], body: String) -> u16 {
+        answer(api, headers, body).await.status().as_u16()
+    }
+
+    async fn answer(api: &Router, headers: &[(&str, &str)], body: String) -> Response {
         let mut request = Request::post("/grant-events");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        api.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap().status().as_u16()
+        api.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()
+    }
+
+    #[test]
+    fn while_the_database_is_away_the_sender_learns_when_to_come_again() {
+        block_on(async {
+            let (api, store, _database) = scene().await;
+            store.database().close().await;
+            let shown = [("authorization", "Bearer shared")];
+            let answer = answer(&api, &shown, handed_over(1, "grant.created").to_string()).await;
+            assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+        });
     }
 
     #[test]
