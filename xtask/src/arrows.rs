@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 41] = [
+const SAME_FLOOR: [(&str, &[&str]); 43] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -25,11 +25,12 @@ const SAME_FLOOR: [(&str, &[&str]); 41] = [
     ("payments-store", &["database", "jobs"]),
     ("auth-store", &["database", "jobs"]),
     ("shared-cache", &["database"]),
-    ("rates", &["outbound-http"]),
+    ("rates", &["outbound-http", "service-identity"]),
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),
-    ("auth-service", &["outbound-http"]),
-    ("admin-client", &["outbound-http"]),
+    ("auth-service", &["outbound-http", "service-identity"]),
+    ("service-identity", &["outbound-http", "token-introspection"]),
+    ("admin-client", &["outbound-http", "service-identity"]),
     ("openid-connect", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
@@ -47,6 +48,7 @@ const SAME_FLOOR: [(&str, &[&str]); 41] = [
     ("point-of-sale", &["http-kit"]),
     ("console", &["http-kit"]),
     ("shadow", &["http-kit"]),
+    ("rates-service", &["http-kit"]),
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),

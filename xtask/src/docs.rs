@@ -7,6 +7,7 @@ mod assembled;
 mod citations;
 mod links;
 mod operations;
+mod routes;
 mod schema;
 mod settings;
 mod shown_by;
@@ -54,6 +55,11 @@ pub(crate) fn write_operations() -> Result<bool, String> {
     write(operations::PAGE, &operations::chapter()?)
 }
 
+/// Writes the page of routes again.
+pub(crate) fn write_routes() -> Result<bool, String> {
+    write(routes::PAGE, &routes::chapter()?)
+}
+
 fn write(page: &str, text: &str) -> Result<bool, String> {
     std::fs::write(root().join(page), text).map_err(|error| format!("{page}: {error}"))?;
     println!("{page} written");
@@ -69,6 +75,8 @@ pub(crate) fn check(tally: &mut Tally) {
     tally.check("chapter of settings", settings::chapter().and_then(|text| same(settings::PAGE, &text, fresh)));
     let fresh = "`cargo xtask docs --operations`";
     tally.check("chapter of operations", operations::chapter().and_then(|text| same(operations::PAGE, &text, fresh)));
+    let fresh = "`cargo xtask docs --routes`";
+    tally.check("page of routes", routes::chapter().and_then(|text| same(routes::PAGE, &text, fresh)));
 }
 
 /// Whether a page is equal to what its source makes.

@@ -30,7 +30,8 @@ const USAGE: &str = "cargo xtask <verb>
   lint               formatting, floors, circles of files, unused code and dependencies, licences, the book,
                      clippy and rustdoc with denied warnings
   docs               builds the book into target/book with mdBook, which is installed if it is missing;
-                     --check checks it without, --settings and --operations write the pages made of sources anew,
+                     --check checks it without, --settings, --operations and --routes write the pages made of sources
+                     anew,
                      --pictures takes those of the console
   wasm               the pure floors built for wasm32, and their imports
   browser            the console in a real browser: every page, and the tasks of an operator by keyboard
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ["docs", "--check"] => Ok(suite::only("the book", docs::check)),
         ["docs", "--settings"] => docs::write_settings(),
         ["docs", "--operations"] => docs::write_operations(),
+        ["docs", "--routes"] => docs::write_routes(),
         ["wasm"] => toolchain::ensure_wasm().map(|()| suite::only("wasm32", wasm::check)),
         ["browser"] => Ok(suite::only("browser", browser::run)),
         ["docs", "--pictures"] => browser::pictures(),

@@ -14,6 +14,8 @@ use outbound_http::{Outbound, Request};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use service_auth::Wanted;
+use service_identity::ServiceTokens;
 use url::Url;
 use uuid::Uuid;
 
@@ -43,6 +45,7 @@ pub struct AdminClient {
     credentials: Arc<Credentials>,
     http: Outbound,
     clock: Arc<dyn Clock>,
+    tokens: Option<(ServiceTokens, Wanted)>,
 }
 
 #[derive(Deserialize)]
@@ -56,12 +59,17 @@ struct GraphQlAnswer {
 impl AdminClient {
     /// A client of the API at `endpoint` (the whole URL, `…/graphql`).
     pub fn new(endpoint: Url, credentials: Credentials, http: Outbound, clock: Arc<dyn Clock>) -> Self {
-        Self { endpoint, audience: Audience::Backend, credentials: Arc::new(credentials), http, clock }
+        Self { endpoint, audience: Audience::Backend, credentials: Arc::new(credentials), http, clock, tokens: None }
     }
 
     /// A client of the authorization server's Admin API at `endpoint`.
     pub fn of_auth(endpoint: Url, credentials: Credentials, http: Outbound, clock: Arc<dyn Clock>) -> Self {
         Self { audience: Audience::Auth, ..Self::new(endpoint, credentials, http, clock) }
+    }
+
+    /// Shows a token with these rights instead of a signature.
+    pub fn with_tokens(self, tokens: ServiceTokens, wanted: Wanted) -> Self {
+        Self { tokens: Some((tokens, wanted)), ..self }
     }
 
     /// The tenant for which this client acts.
@@ -86,20 +94,24 @@ impl AdminClient {
     ) -> Result<T, AdminError> {
         let unexpected = |what: String| AdminError::Unexpected(what);
         let body = json!({"query": document, "variables": variables});
-        let request = self.signed(&self.endpoint, body, self.audience);
+        let unreachable = |reason: String| AdminError::Unreachable { endpoint: self.endpoint.to_string(), reason };
 
         let answer: GraphQlAnswer = {
-            let response = self.http.send(request).await.map_err(|error| AdminError::Unreachable {
-                endpoint: self.endpoint.to_string(),
-                reason: error.to_string(),
-            })?;
+            let response = match &self.tokens {
+                None => {
+                    let request = self.signed(&self.endpoint, body, self.audience);
+                    self.http.send(request).await.map_err(|error| unreachable(error.to_string()))?
+                }
+                Some((tokens, wanted)) => {
+                    let request = self.request(&self.endpoint, canonical(&body));
+                    let sent = tokens.send(&self.http, *wanted, request).await;
+                    sent.map_err(|error| unreachable(error.to_string()))?
+                }
+            };
             match response.status {
                 StatusCode::UNAUTHORIZED => return Err(AdminError::Unauthorized),
                 StatusCode::SERVICE_UNAVAILABLE => {
-                    return Err(AdminError::Unreachable {
-                        endpoint: self.endpoint.to_string(),
-                        reason: "it is stopping".to_owned(),
-                    });
+                    return Err(unreachable("it is stopping, or the provider of tokens does not answer".to_owned()));
                 }
                 _ => response
                     .json()
@@ -123,18 +135,24 @@ impl AdminClient {
         let unique = SystemEntropy.uuid().simple().to_string();
         let body = canonical(&addressed(body, audience, &unique));
         let header = sign(&credentials.secret, credentials.signature_version, self.clock.now(), &body);
-        let mut request = Request::new(Method::POST, url.clone())
+        with_header(self.request(url, body), "signature", &header)
+    }
+
+    fn request(&self, url: &Url, body: String) -> Request {
+        let request = Request::new(Method::POST, url.clone())
             .configured()
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .body(Bytes::from(body))
             .deadline(DEADLINE)
             .limit(ANSWER_MAX);
-        for (name, value) in [("tenant-id", credentials.tenant_id.to_string()), ("signature", header)] {
-            // Identifiers and digests are visible ASCII.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                request = request.header(HeaderName::from_static(name), value);
-            }
-        }
-        request
+        with_header(request, "tenant-id", &self.credentials.tenant_id.to_string())
+    }
+}
+
+/// Identifiers and digests are visible ASCII, so they can be sent.
+fn with_header(request: Request, name: &'static str, value: &str) -> Request {
+    match HeaderValue::from_str(value) {
+        Ok(value) => request.header(HeaderName::from_static(name), value),
+        Err(_) => request,
     }
 }

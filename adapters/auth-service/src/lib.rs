@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Method, StatusCode};
-use outbound_http::{Outbound, OutboundError, Request};
+use outbound_http::{Outbound, Request};
 use payments_model::{Secret, Tenant, TenantId};
 use serde_json::{Map, Value, json};
+use service_identity::{CallError, CallerProof};
 use url::Url;
 
 /// A server that mirrors tenants.
@@ -25,11 +26,11 @@ pub trait TenantMirror: Send + Sync + fmt::Debug {
 pub enum MirrorError {
     /// The authorization server gave no answer.
     #[error("the authorization server does not answer at AUTH_SERVICE_API_URL: {0}")]
-    NoAnswer(#[from] OutboundError),
+    NoAnswer(#[from] CallError),
     /// It does not accept our secret.
     #[error(
-        "the authorization server does not accept our secret; set AUTH_SERVICE_SECRET to the same value at both, or \
-         ADMIN_API_SECRET"
+        "the authorization server does not accept our proof; set AUTH_SERVICE_SECRET to the same value at both, or \
+         ADMIN_API_SECRET, or check SERVICE_AUTH at both"
     )]
     NotTrusted,
     /// It refuses the tenant.
@@ -47,18 +48,18 @@ pub enum MirrorError {
 pub struct AuthService {
     outbound: Outbound,
     base: String,
-    secret: Secret,
+    proof: CallerProof,
     operator: TenantId,
     deadline: Duration,
 }
 
 impl AuthService {
-    /// Makes a client of the service API below `base`. The address guard does not apply to `base`. `secret` proves the
+    /// Makes a client of the service API below `base`. The address guard does not apply to `base`. `proof` proves the
     /// right to call it. The operator's own tenant is configured at both servers, so only values that were set through
     /// the Admin API are sent for it.
-    pub fn new(outbound: Outbound, base: &Url, secret: Secret, operator: TenantId) -> Self {
+    pub fn new(outbound: Outbound, base: &Url, proof: CallerProof, operator: TenantId) -> Self {
         let base = base.as_str().trim_end_matches('/').to_owned();
-        Self { outbound, base, secret, operator, deadline: Duration::from_secs(5) }
+        Self { outbound, base, proof, operator, deadline: Duration::from_secs(5) }
     }
 
     async fn call(&self, method: Method, path: &str, body: &Value) -> Result<StatusCode, MirrorError> {
@@ -67,9 +68,7 @@ impl AuthService {
         let url = Url::parse(&url).map_err(|error| refused(error.to_string()))?;
         let mut request = Request::post_json(url, body).map_err(|error| refused(error.to_string()))?;
         request.method = method;
-        let authorization = format!("Bearer {}", self.secret.expose());
-        let request = request.authorization(&authorization).deadline(self.deadline).configured();
-        let response = self.outbound.send(request).await?;
+        let response = self.proof.send(&self.outbound, request.deadline(self.deadline).configured()).await?;
         match response.status {
             status if status.is_success() => Ok(status),
             status @ (StatusCode::NOT_FOUND | StatusCode::CONFLICT) => Ok(status),

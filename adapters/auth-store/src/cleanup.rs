@@ -32,6 +32,8 @@ pub struct Purged {
     pub grants: u64,
     /// Clear values of tokens that were kept for the way back.
     pub kept: u64,
+    /// Tokens of services.
+    pub service_tokens: u64,
 }
 
 const BATCH: u64 = 500;
@@ -39,7 +41,7 @@ const BATCH: u64 = 500;
 impl AuthStore {
     /// Removes everything whose retention time has passed.
     pub async fn purge(&self, retention: &Retention, now: Timestamp) -> Result<Purged, Error> {
-        let mut purged = Purged::default();
+        let mut purged = Purged { service_tokens: self.purge_service_tokens(now).await?, ..Purged::default() };
         loop {
             let tokens = self.purge_tokens(now - retention.tokens).await?;
             let unissued = self.purge_grants(unissued(now - retention.unissued_grants)).await?;

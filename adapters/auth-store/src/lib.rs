@@ -9,6 +9,7 @@ mod grant_events;
 mod grants;
 mod listing;
 mod migrations;
+mod service_tokens;
 mod tenants;
 mod unit;
 
@@ -24,6 +25,7 @@ pub use database::{Error, Locked};
 pub use grant_events::{GRANT_EVENTS_QUEUE, GrantEvent};
 pub use listing::{FinalizationReason, GrantFilter, GrantPage, Page, Scope, SortOrder, StateName};
 pub use migrations::MIGRATIONS;
+pub use service_tokens::ServiceToken;
 pub use tenants::{TenantChange, TenantData};
 pub use unit::AuthUnit;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use outbound_http::{Outbound, Request};
+use service_identity::CallerProof;
 use url::Url;
 
 use crate::fetch::{FetchError, FetchRates};
@@ -24,13 +25,19 @@ const ANSWER_LIMIT: usize = 1 << 20;
 pub struct HttpRates {
     client: Outbound,
     operators: Option<Url>,
+    proof: Option<CallerProof>,
 }
 
 impl HttpRates {
     /// Makes a source of rates that uses `client`. `operators` is the service that the operator configured, if there is
     /// one.
     pub fn new(client: Outbound, operators: Option<Url>) -> Self {
-        Self { client, operators }
+        Self { client, operators, proof: None }
+    }
+
+    /// Proves to the operator's service who asks. Services of tenants get no proof.
+    pub fn with_proof(self, proof: Option<CallerProof>) -> Self {
+        Self { proof, ..self }
     }
 
     /// Whether `url` is the operator's own service. The query, which names the base, does not matter.
@@ -44,11 +51,20 @@ impl FetchRates for HttpRates {
     async fn fetch(&self, url: Url) -> Result<Bytes, FetchError> {
         let trusted = self.is_operators(&url);
         let request = Request::get(url).deadline(DEADLINE).limit(ANSWER_LIMIT).redirects(5);
-        let request = if trusted { request.configured() } else { request };
-        let answer = self.client.send(request).await.map_err(|error| FetchError { reason: error.to_string() })?;
+        let answer = match (&self.proof, trusted) {
+            (Some(proof), true) => {
+                proof.send(&self.client, request.configured()).await.map_err(|error| reason(&error))?
+            }
+            (None, true) => self.client.send(request.configured()).await.map_err(|error| reason(&error))?,
+            (_, false) => self.client.send(request).await.map_err(|error| reason(&error))?,
+        };
         if answer.status.as_u16() != 200 {
             return Err(FetchError { reason: format!("the rates service answered with status {}", answer.status) });
         }
         Ok(answer.body)
     }
+}
+
+fn reason(error: &dyn std::error::Error) -> FetchError {
+    FetchError { reason: error.to_string() }
 }

@@ -17,13 +17,14 @@ mod refusal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use clock::Clock;
 use gnap::{IntrospectionRequest, RequiredAccess, TokenInfo, TokenValue};
-use outbound_http::{Outbound, OutboundError, Request};
+use outbound_http::{Outbound, OutboundError, Request, Response};
 use url::Url;
 
 use crate::memory::Memory;
-pub use crate::oauth::{OAuthDemand, OAuthIntrospection, OAuthToken};
+pub use crate::oauth::{ClientProof, OAuthDemand, OAuthIntrospection, OAuthToken};
 pub use crate::protect::{Protect, Protected};
 pub use crate::refusal::Refusal;
 
@@ -33,8 +34,42 @@ pub struct IntrospectionClient {
     outbound: Outbound,
     url: Url,
     timeout: Duration,
-    secret: Option<String>,
+    credential: Option<Arc<dyn CallerCredential>>,
     memory: Option<Memory>,
+}
+
+/// How the caller of an authorization server proves who it is.
+#[async_trait]
+pub trait CallerCredential: Send + Sync + std::fmt::Debug {
+    /// Sends a request with the proof.
+    async fn send(&self, http: &Outbound, request: Request) -> Result<Response, CredentialError>;
+}
+
+/// Why a request with a proof was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// The server gave no answer.
+    #[error(transparent)]
+    NoAnswer(#[from] OutboundError),
+    /// There is no proof now.
+    #[error("{0}")]
+    NoProof(String),
+}
+
+/// A secret that both sides know.
+struct SharedSecret(String);
+
+impl std::fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedSecret(***)")
+    }
+}
+
+#[async_trait]
+impl CallerCredential for SharedSecret {
+    async fn send(&self, http: &Outbound, request: Request) -> Result<Response, CredentialError> {
+        Ok(http.send(request.authorization(&format!("Bearer {}", self.0))).await?)
+    }
 }
 
 /// Why a token could not be checked.
@@ -43,6 +78,9 @@ pub enum IntrospectionError {
     /// The authorization server gave no answer; the token may be fine.
     #[error("Error when making introspection request: {0}")]
     NoAnswer(#[from] OutboundError),
+    /// There is no proof of who asks.
+    #[error("Error when making introspection request: {0}")]
+    NoProof(String),
     /// The authorization server cannot answer now: status 5xx or 429.
     #[error("Error when making introspection request: status {0}")]
     Unavailable(u16),
@@ -59,17 +97,26 @@ pub enum IntrospectionError {
     Unusable(String),
 }
 
+impl From<CredentialError> for IntrospectionError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::NoAnswer(error) => Self::NoAnswer(error),
+            CredentialError::NoProof(told) => Self::NoProof(told),
+        }
+    }
+}
+
 impl IntrospectionError {
     /// Whether the authorization server did not answer, as opposed to an answer that cannot be used.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::NoAnswer(_) | Self::Unavailable(_) | Self::NotTrusted)
+        matches!(self, Self::NoAnswer(_) | Self::NoProof(_) | Self::Unavailable(_) | Self::NotTrusted)
     }
 }
 
 impl IntrospectionClient {
     /// Makes a client for `url` with a time-out of 5 seconds. The address guard does not apply to `url`.
     pub fn new(outbound: Outbound, url: Url) -> Self {
-        Self { outbound, url, timeout: Duration::from_secs(5), secret: None, memory: None }
+        Self { outbound, url, timeout: Duration::from_secs(5), credential: None, memory: None }
     }
 
     /// Sets the time-out.
@@ -79,8 +126,13 @@ impl IntrospectionClient {
     }
 
     /// Authenticates this client with `Authorization: Bearer`.
-    pub fn secret(mut self, secret: String) -> Self {
-        self.secret = Some(secret);
+    pub fn secret(self, secret: String) -> Self {
+        self.credential(Arc::new(SharedSecret(secret)))
+    }
+
+    /// Authenticates this client in another way.
+    pub fn credential(mut self, credential: Arc<dyn CallerCredential>) -> Self {
+        self.credential = Some(credential);
         self
     }
 
@@ -107,11 +159,12 @@ impl IntrospectionClient {
 
     async fn ask(&self, question: &IntrospectionRequest) -> Result<TokenInfo, IntrospectionError> {
         let unusable = |error: serde_json::Error| IntrospectionError::Unusable(error.to_string());
-        let mut request = Request::post_json(self.url.clone(), question).map_err(unusable)?;
-        if let Some(secret) = &self.secret {
-            request = request.authorization(&format!("Bearer {secret}"));
-        }
-        let response = self.outbound.send(request.deadline(self.timeout).configured()).await?;
+        let request = Request::post_json(self.url.clone(), question).map_err(unusable)?;
+        let request = request.deadline(self.timeout).configured();
+        let response = match &self.credential {
+            Some(credential) => credential.send(&self.outbound, request).await?,
+            None => self.outbound.send(request).await?,
+        };
         match response.status.as_u16() {
             200..=299 => response.json().map_err(unusable),
             401 | 403 => Err(IntrospectionError::NotTrusted),

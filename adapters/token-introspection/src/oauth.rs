@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use outbound_http::{Outbound, Request};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
@@ -27,8 +28,42 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub struct OAuthIntrospection {
     outbound: Outbound,
     url: Url,
-    client_id: String,
-    client_secret: String,
+    proof: ClientProof,
+}
+
+/// How a request shows a provider which client sends it (RFC 6749 section 2.3, RFC 7523 section 2.2).
+#[derive(Clone, Default)]
+pub struct ClientProof {
+    /// The value of `Authorization`.
+    pub authorization: Option<String>,
+    /// More members of the form.
+    pub form: Vec<(&'static str, String)>,
+}
+
+impl ClientProof {
+    /// `client_secret_basic`: id and secret in the header `Authorization`.
+    pub fn basic(client_id: &str, client_secret: &str) -> Self {
+        use base64::Engine;
+        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        let credentials = format!("{}:{}", encoded(client_id), encoded(client_secret));
+        let credentials = base64::engine::general_purpose::STANDARD.encode(credentials);
+        Self { authorization: Some(format!("Basic {credentials}")), form: Vec::new() }
+    }
+
+    /// `POST` of a form to the provider, with this proof.
+    pub fn post(&self, url: Url, members: &[(&str, &str)]) -> Request {
+        let mut form = Serializer::new(String::new());
+        form.extend_pairs(members);
+        form.extend_pairs(self.form.iter().map(|(name, value)| (*name, value.as_str())));
+        let request = Request::post(url)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+            .body(Bytes::from(form.finish()))
+            .configured();
+        match &self.authorization {
+            Some(authorization) => request.authorization(authorization),
+            None => request,
+        }
+    }
 }
 
 /// What the provider says of an active token.
@@ -48,6 +83,8 @@ pub struct OAuthToken {
     pub not_before: Option<Timestamp>,
     /// The instant from which it is no longer valid.
     pub expires_at: Option<Timestamp>,
+    /// Everything else that the provider says.
+    pub more: Map<String, Value>,
 }
 
 /// What a route demands of a token.
@@ -57,13 +94,19 @@ pub struct OAuthDemand<'a> {
     pub issuer: Option<&'a str>,
     /// The service's own name, which must be among the token's audience.
     pub audience: &'a str,
-    /// The scope it must have.
-    pub scope: &'a str,
+    /// The scope it must have; `None` if the caller judges the scopes itself.
+    pub scope: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
 struct Wire {
     active: bool,
+    #[serde(flatten)]
+    claims: Claims,
+}
+
+#[derive(Deserialize)]
+struct Claims {
     client_id: Option<String>,
     sub: Option<String>,
     iss: Option<String>,
@@ -73,6 +116,8 @@ struct Wire {
     scope: String,
     nbf: Option<i64>,
     exp: Option<i64>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 /// One name, or several.
@@ -87,26 +132,19 @@ enum Audience {
 
 impl OAuthIntrospection {
     /// Asks at `url`, as the client with this id and secret (`client_secret_basic`, RFC 6749 section 2.3.1).
-    pub fn new(outbound: Outbound, url: Url, client_id: String, client_secret: String) -> Self {
-        Self { outbound, url, client_id, client_secret }
+    pub fn new(outbound: Outbound, url: Url, client_id: &str, client_secret: &str) -> Self {
+        Self::proving(outbound, url, ClientProof::basic(client_id, client_secret))
+    }
+
+    /// Asks at `url`, as the client that this proof is of.
+    pub fn proving(outbound: Outbound, url: Url, proof: ClientProof) -> Self {
+        Self { outbound, url, proof }
     }
 
     /// Asks about a token; `None` if it is not active.
     pub async fn introspect(&self, token: &str) -> Result<Option<OAuthToken>, IntrospectionError> {
-        use base64::Engine;
-        let form = Serializer::new(String::new())
-            .append_pair("token", token)
-            .append_pair("token_type_hint", "access_token")
-            .finish();
-        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-        let credentials = format!("{}:{}", encoded(&self.client_id), encoded(&self.client_secret));
-        let credentials = base64::engine::general_purpose::STANDARD.encode(credentials);
-        let request = Request::post(self.url.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-            .authorization(&format!("Basic {credentials}"))
-            .body(Bytes::from(form))
-            .deadline(TIMEOUT)
-            .configured();
+        let members = [("token", token), ("token_type_hint", "access_token")];
+        let request = self.proof.post(self.url.clone(), &members).deadline(TIMEOUT);
         let response = self.outbound.send(request).await?;
         match response.status.as_u16() {
             200 => {}
@@ -115,11 +153,11 @@ impl OAuthIntrospection {
             status => return Err(IntrospectionError::Refused(status)),
         }
         let wire: Wire = response.json().map_err(|error| IntrospectionError::Unusable(error.to_string()))?;
-        Ok(wire.active.then(|| wire.read()))
+        Ok(wire.active.then(|| wire.claims.read()))
     }
 }
 
-impl Wire {
+impl Claims {
     fn read(self) -> OAuthToken {
         let instant = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
         OAuthToken {
@@ -134,20 +172,32 @@ impl Wire {
             scopes: self.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
             not_before: self.nbf.map(instant),
             expires_at: self.exp.map(instant),
+            more: self.more,
         }
     }
 }
 
 impl OAuthToken {
+    /// The token that a document describes: an answer of introspection, or the claims of a signed token (RFC 9068).
+    pub fn of_claims(claims: Map<String, Value>) -> Result<Self, serde_json::Error> {
+        let wire: Claims = serde_json::from_value(Value::Object(claims))?;
+        Ok(wire.read())
+    }
+
     /// Whether the token meets a demand at `now`. A token without an audience meets none.
     pub fn meets(&self, demand: &OAuthDemand<'_>, now: Timestamp) -> Result<(), Refusal> {
         let is_early = self.not_before.is_some_and(|begin| now + SKEW < begin);
         let is_late = self.expires_at.is_some_and(|end| end + SKEW <= now);
         let is_foreign = demand.issuer.is_some_and(|issuer| self.issuer.as_deref() != Some(issuer));
-        if is_early || is_late || is_foreign || !self.audience.iter().any(|name| name == demand.audience) {
+        // A token that is bound to a key or a certificate is worth nothing without it (RFC 8705, RFC 9449), and neither is
+        // checked here.
+        let is_bound = self.more.contains_key("cnf");
+        let is_for_us = self.audience.iter().any(|name| name == demand.audience);
+        if is_early || is_late || is_foreign || is_bound || !is_for_us {
             return Err(Refusal::InvalidToken);
         }
-        if self.scopes.iter().any(|scope| scope == demand.scope) { Ok(()) } else { Err(Refusal::InsufficientScope) }
+        let Some(scope) = demand.scope else { return Ok(()) };
+        if self.scopes.iter().any(|granted| granted == scope) { Ok(()) } else { Err(Refusal::InsufficientScope) }
     }
 }
 
@@ -156,10 +206,11 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-    const DEMAND: OAuthDemand<'_> = OAuthDemand { issuer: Some("https://op.example"), audience: "auth", scope: "a:b" };
+    const DEMAND: OAuthDemand<'_> =
+        OAuthDemand { issuer: Some("https://op.example"), audience: "auth", scope: Some("a:b") };
 
     fn token(document: &str) -> OAuthToken {
-        serde_json::from_str::<Wire>(document).unwrap().read()
+        serde_json::from_str::<Wire>(document).unwrap().claims.read()
     }
 
     #[test]
@@ -174,6 +225,7 @@ mod tests {
             r#"{"active":true,"iss":"https://op.example","scope":"a:b"}"#,
             r#"{"active":true,"iss":"https://op.example","aud":"auth","scope":"a:b","exp":1767225570}"#,
             r#"{"active":true,"iss":"https://op.example","aud":"auth","scope":"a:b","nbf":1767225631}"#,
+            r#"{"active":true,"iss":"https://op.example","aud":"auth","scope":"a:b","cnf":{"jkt":"x"}}"#,
         ] {
             assert_eq!(token(wrong).meets(&DEMAND, NOW), Err(Refusal::InvalidToken), "{wrong}");
         }

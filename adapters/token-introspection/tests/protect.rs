@@ -135,7 +135,7 @@ async fn a_provider_of_oauth_is_asked_as_rfc_7662_says() {
     let body =
         r#"{"active":true,"client_id":"backend","aud":"auth-introspection","scope":"token:introspect","iss":"i"}"#;
     let (provider, url) = provider(200, body).await;
-    let oauth = OAuthIntrospection::new(outbound(&clock()), url, "a b".to_owned(), "s:cret".to_owned());
+    let oauth = OAuthIntrospection::new(outbound(&clock()), url, "a b", "s:cret");
     let token = oauth.introspect("to+ken").await.unwrap().unwrap();
     assert_eq!(
         (token.client_id.as_deref(), token.scopes.as_slice()),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use url::Url;
 
-use crate::{Auth, Backend, DatabaseUrl, Secret, UnsignedWebhooks, Wallet};
+use crate::{Auth, Backend, DatabaseUrl, Secret, ServiceAuth, UnsignedWebhooks, Wallet};
 
 /// The sections of one installation, each with the name that its operator uses.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +80,15 @@ impl Roles {
     }
 }
 
+/// What two roles must have in common for one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    /// Their secrets.
+    Secrets,
+    /// Nothing: the caller shows a token.
+    Nothing,
+}
+
 #[derive(Default)]
 struct Findings(Vec<Disagreement>);
 
@@ -142,8 +151,23 @@ impl Findings {
         );
     }
 
+    /// Whether the callee accepts what the caller shows. Only if that is a shared secret, the secrets are compared.
+    fn link(&mut self, (caller, shows): (&str, &ServiceAuth), (callee, accepts): (&str, &ServiceAuth)) -> Compared {
+        let by_token = shows.ways.tokens();
+        let fits = if by_token { accepts.ways.tokens() } else { accepts.ways.secrets() };
+        self.broken(fits, || {
+            let shown = if by_token { "a token" } else { "a shared secret" };
+            format!("{caller} shows {shown} to {callee}, which does not accept it; compare SERVICE_AUTH of both")
+        });
+        if by_token { Compared::Nothing } else { Compared::Secrets }
+    }
+
     fn backend_and_wallet(&mut self, (b, backend): &(String, Backend), (w, wallet): &(String, Wallet)) {
+        let events = self.link((b, &backend.service_auth), (w, &wallet.service_auth));
+        let requests = self.link((w, &wallet.service_auth), (b, &backend.service_auth));
+
         match &backend.webhooks.secret {
+            _ if events == Compared::Nothing => {}
             Some(secret) => self.broken(*secret == wallet.webhook_secret, || {
                 format!(
                     "SIGNATURE_SECRET of {b} is not the secret with which {w} checks webhooks (WEBHOOK_SIGNATURE_SECRET, or \
@@ -160,12 +184,15 @@ impl Findings {
         }
 
         let signs = backend.webhooks.secret.is_some();
-        self.broken(!signs || backend.webhooks.signature_version == wallet.webhook_signature_version, || {
-            format!("SIGNATURE_VERSION of {b} is not the WEBHOOK_SIGNATURE_VERSION of {w}; make them equal")
-        });
+        let compared = events == Compared::Secrets;
+        self.broken(
+            !compared || !signs || backend.webhooks.signature_version == wallet.webhook_signature_version,
+            || format!("SIGNATURE_VERSION of {b} is not the WEBHOOK_SIGNATURE_VERSION of {w}; make them equal"),
+        );
 
         if wallet.tenant_id == backend.operator_tenant_id {
-            self.broken(wallet.admin_secret == backend.admin_api.secret, || {
+            let by_token = requests == Compared::Nothing;
+            self.broken(by_token || wallet.admin_secret == backend.admin_api.secret, || {
                 format!(
                     "SIGNATURE_SECRET of {w} is not the ADMIN_API_SECRET of {b}: the Admin API answers it with 401; \
                      make them equal"
@@ -190,7 +217,9 @@ impl Findings {
                 "OPERATOR_TENANT_ID differs between {b} and {a}: no grant belongs to this operator; make them equal"
             )
         });
-        self.doubtful(backend.admin_api.secret == auth.admin_api.secret, || {
+        let compared = self.link((b, &backend.service_auth), (a, &auth.service_auth));
+        let by_token = compared == Compared::Nothing;
+        self.doubtful(by_token || backend.admin_api.secret == auth.admin_api.secret, || {
             format!("ADMIN_API_SECRET differs between {b} and {a}; the operator has one secret in the original")
         });
 
@@ -200,7 +229,7 @@ impl Findings {
             (None, None) => backend.admin_api.secret == auth.admin_api.secret,
             (shown, wanted) => shown == wanted,
         };
-        self.broken(knows_us || !auth.require_service_secret, || {
+        self.broken(by_token || knows_us || !auth.require_service_secret, || {
             format!(
                 "AUTH_SERVICE_SECRET differs between {b} and {a}: no token of a client can be looked up, and each is \
                  answered with 503; make them equal, or leave both out where ADMIN_API_SECRET is equal"
@@ -354,6 +383,23 @@ mod tests {
             let told = told(backend, auth, wallet);
             assert!(told.iter().any(|text| text.contains(expected)), "{expected}: {told:?}");
         }
+    }
+
+    #[test]
+    fn with_tokens_no_secrets_are_compared_but_both_must_use_them() {
+        const TOKENS: [(&str, &str); 4] = [
+            ("SERVICE_AUTH", "token"),
+            ("OAUTH_ISSUER", "http://localhost:3011"),
+            ("OAUTH_CLIENT_ID", "me"),
+            ("OAUTH_CLIENT_SECRET", "a secret of one client"),
+        ];
+        let apart = |more: (&'static str, &'static str)| [&TOKENS[..], &[more]].concat();
+        let auth = apart(("ADMIN_API_SECRET", "a secret that only auth has"));
+        let wallet = [&TOKENS[..], &[("SIGNATURE_SECRET", ""), ("WEBHOOK_SIGNATURE_SECRET", "")]].concat();
+        let backend = apart(("SIGNATURE_SECRET", ""));
+        assert_eq!(told(&backend, &auth, &wallet), Vec::<String>::new());
+        let told = told(&backend, &[], &wallet);
+        assert!(told.iter().any(|text| text.contains("backend shows a token to auth")), "{told:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::redis::RedisSettings;
+use crate::service_auth::{ServiceAuth, ServiceClient, read_clients};
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
@@ -37,9 +38,19 @@ pub struct Auth {
     /// `AUTH_SERVICE_SECRET`: callers of introspection and of the service API must send it. By default it is derived
     /// from `ADMIN_API_SECRET`.
     pub service_secret: Option<Secret>,
+    /// `AUTH_SERVICE_SECRET_PREVIOUS`: the previous secret. It is also accepted, while the backend is given the new one.
+    pub previous_service_secret: Option<Secret>,
     /// `AUTH_SERVICE_REQUIRE_SECRET`: whether callers of introspection and of the service API must send
     /// `AUTH_SERVICE_SECRET`. Without it, any program that reaches these listeners can create tenants.
     pub require_service_secret: bool,
+    /// How services prove who they are.
+    pub service_auth: ServiceAuth,
+    /// `OAUTH_CLIENTS_FILE`: a JSON list of the clients of the built-in issuer, which `OAUTH_ISSUER` names then. It is
+    /// served on the service listener, for installations without a provider of their own. `rafiki service-client` makes
+    /// entries.
+    pub oauth_clients: Option<Vec<ServiceClient>>,
+    /// `OAUTH_TOKEN_LIFETIME_SECONDS`: how long tokens of the built-in issuer are valid.
+    pub oauth_token_lifetime: Duration,
     /// How many requests of strangers that cost work are accepted.
     pub limits: StrangerLimits,
     /// Ports of the listeners; 0 lets the system choose.
@@ -195,6 +206,16 @@ impl Auth {
             r.notice("NODE_ENV", text);
         }
 
+        let service_auth = ServiceAuth::read(r);
+        let clients = r.file("OAUTH_CLIENTS_FILE");
+        let oauth_clients = read_clients(r, clients);
+        if oauth_clients.is_some() && service_auth.issuer.is_none() {
+            r.problem(
+                "OAUTH_ISSUER",
+                "must be set with OAUTH_CLIENTS_FILE: the URL of SERVICE_API_PORT for other roles",
+            );
+        }
+
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
@@ -208,6 +229,10 @@ impl Auth {
             listeners: Listeners::read(r, trust_proxy),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             service_secret: r.secret("AUTH_SERVICE_SECRET"),
+            previous_service_secret: r.secret("AUTH_SERVICE_SECRET_PREVIOUS"),
+            service_auth,
+            oauth_clients,
+            oauth_token_lifetime: Duration::from_secs(r.number("OAUTH_TOKEN_LIFETIME_SECONDS", 300, 10..=3600)),
             require_service_secret: r.flag("AUTH_SERVICE_REQUIRE_SECRET", ByDefault::On),
             limits: StrangerLimits::read(r),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", ByDefault::Off),

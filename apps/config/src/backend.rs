@@ -27,6 +27,7 @@ use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
 use crate::redis::RedisSettings;
+use crate::service_auth::ServiceAuth;
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
@@ -91,6 +92,11 @@ pub struct Backend {
     pub outbound_allowed_hosts: Vec<String>,
     /// `AUTH_SERVICE_SECRET`: it is sent to the authorization server. By default it is derived from `ADMIN_API_SECRET`.
     pub auth_service_secret: Option<Secret>,
+    /// `AUTH_SERVICE_SECRET_PREVIOUS`: the previous secret. It is also accepted from the authorization server, while that
+    /// is given the new one.
+    pub previous_auth_service_secret: Option<Secret>,
+    /// How services prove who they are.
+    pub service_auth: ServiceAuth,
     /// `AUTH_SERVICE_API_URL`: the service API of the authorization server, where tenants are mirrored.
     pub auth_service_api_url: Url,
     /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: how many wrong tokens and signatures one address may send; 0 for any
@@ -102,7 +108,7 @@ pub struct Backend {
     pub database: DatabaseUrl,
     /// `LEDGER_DATABASE_URL`; by default beside the backend's own.
     pub ledger_database: DatabaseUrl,
-    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is scanned; `None` (0) means never.
+    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is scanned; 0 for never.
     pub ledger_monitor_interval: Option<Duration>,
     /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
     pub manual_migrations: bool,
@@ -205,6 +211,8 @@ impl Backend {
             listeners: Listeners::read(r, trust_proxy),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
+            previous_auth_service_secret: r.secret("AUTH_SERVICE_SECRET_PREVIOUS"),
+            service_auth: ServiceAuth::read(r),
             auth_service_api_url: auth_service_api_url?,
             failed_tokens_per_minute: r.number("FAILED_TOKENS_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", ByDefault::Off),

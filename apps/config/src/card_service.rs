@@ -9,10 +9,11 @@ use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
 
-use crate::events::{Events, read_unsigned};
+use crate::events::{Events, read_tenant_secret, read_unsigned};
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::service_auth::ServiceAuth;
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
 
@@ -36,9 +37,11 @@ pub struct CardService {
     pub database: DatabaseUrl,
     /// `GRAPHQL_URL`: the backend's Admin API.
     pub graphql_url: Url,
+    /// How services prove who they are.
+    pub service_auth: ServiceAuth,
     /// `TENANT_ID`: the tenant whose customers have cards.
     pub tenant_id: Uuid,
-    /// `TENANT_SECRET`: signs Admin API requests.
+    /// `TENANT_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` is `token`.
     pub tenant_secret: Secret,
     /// `TENANT_SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub tenant_signature_version: u32,
@@ -97,9 +100,9 @@ impl CardService {
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let graphql_url = r.require_url("GRAPHQL_URL");
         let tenant_id = r.require_parsed("TENANT_ID");
-        let tenant_secret = r.require_secret("TENANT_SECRET");
-        r.judge_secret("TENANT_SECRET");
-        let events = Events::read(r);
+        let service_auth = ServiceAuth::read(r);
+        let tenant_secret = read_tenant_secret(r, &service_auth);
+        let events = Events::read(r, &service_auth);
         let danger = "every caller that reaches this service can ask for payments with any card data that it has";
         let unsigned_requests = read_unsigned(r, "CARD_UNSIGNED_REQUESTS", danger);
         r.no_effect(&["INSTANCE_NAME", "REDIS_URL"], "the original's card service ignores it, too");
@@ -120,6 +123,7 @@ impl CardService {
             requests_per_minute: r.number("CARD_REQUESTS_PER_MINUTE_PER_ADDRESS", 6000, 0..=1_000_000),
             requests_per_minute_per_payer: r.number("CARD_REQUESTS_PER_MINUTE_PER_WALLET_ADDRESS", 60, 0..=1_000_000),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
+            service_auth,
             graphql_url: graphql_url?,
             tenant_id: tenant_id?,
             tenant_secret: tenant_secret?,

@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use crate::reader::{ByDefault, Reader};
+use crate::service_auth::ServiceAuth;
 use crate::{Mode, Secret, UnsignedWebhooks};
 
 /// How events are verified.
 #[derive(Clone, Debug)]
 pub struct Events {
-    /// `WEBHOOK_SIGNATURE_SECRET`: the `SIGNATURE_SECRET` of the backend.
+    /// `WEBHOOK_SIGNATURE_SECRET`: the `SIGNATURE_SECRET` of the backend. It is not needed if `SERVICE_AUTH` is `token`.
     pub secret: Secret,
     /// `WEBHOOK_SIGNATURE_SECRET_PREVIOUS`: the previous secret. It is also accepted, while the backend is given the
     /// new one.
@@ -24,8 +25,12 @@ pub struct Events {
 }
 
 impl Events {
-    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
-        let secret = r.require_secret("WEBHOOK_SIGNATURE_SECRET");
+    pub(crate) fn read(r: &mut Reader<'_>, service_auth: &ServiceAuth) -> Option<Self> {
+        let secret = if service_auth.ways.secrets() {
+            r.require_secret("WEBHOOK_SIGNATURE_SECRET")
+        } else {
+            service_auth.secret_unless_tokens(r.secret("WEBHOOK_SIGNATURE_SECRET"))
+        };
         r.judge_secret("WEBHOOK_SIGNATURE_SECRET");
         let unsigned = read_unsigned(
             r,
@@ -40,6 +45,16 @@ impl Events {
             secret: secret?,
         })
     }
+}
+
+/// The secret that signs Admin API requests.
+pub(crate) fn read_tenant_secret(r: &mut Reader<'_>, service_auth: &ServiceAuth) -> Option<Secret> {
+    if !service_auth.ways.secrets() {
+        return service_auth.secret_unless_tokens(r.secret("TENANT_SECRET"));
+    }
+    let secret = r.require_secret("TENANT_SECRET");
+    r.judge_secret("TENANT_SECRET");
+    secret
 }
 
 /// Reads a switch that turns a check off. Every start reports it.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::events::{Events, plain_http, read_unsigned};
+use crate::events::{Events, plain_http, read_tenant_secret, read_unsigned};
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::service_auth::ServiceAuth;
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
 
@@ -40,7 +41,9 @@ pub struct PointOfSale {
     pub graphql_url: Url,
     /// `TENANT_ID`: the operator. Only the operator may create payments by card.
     pub tenant_id: Uuid,
-    /// `TENANT_SECRET`: signs Admin API requests.
+    /// How services prove who they are.
+    pub service_auth: ServiceAuth,
+    /// `TENANT_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` is `token`.
     pub tenant_secret: Secret,
     /// `TENANT_SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub tenant_signature_version: u32,
@@ -87,9 +90,9 @@ impl PointOfSale {
 
         let graphql_url = r.require_url("GRAPHQL_URL");
         let tenant_id = r.require_parsed("TENANT_ID");
-        let tenant_secret = r.require_secret("TENANT_SECRET");
-        r.judge_secret("TENANT_SECRET");
-        let events = Events::read(r);
+        let service_auth = ServiceAuth::read(r);
+        let tenant_secret = read_tenant_secret(r, &service_auth);
+        let events = Events::read(r, &service_auth);
         let danger = "every caller that reaches this service can ask for payments to any merchant, and read what merchants received";
         let unsigned_terminals = read_unsigned(r, "POS_UNSIGNED_TERMINALS", danger);
 
@@ -123,6 +126,7 @@ impl PointOfSale {
             unsigned_terminals,
             requests_per_minute: r.number("POS_REQUESTS_PER_MINUTE_PER_ADDRESS", 600, 0..=1_000_000),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
+            service_auth,
             graphql_url: graphql_url?,
             tenant_id: tenant_id?,
             tenant_secret: tenant_secret?,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::service_auth::ServiceAuth;
 use crate::{ConfigError, Environment};
 
 /// The settings of the service of rates.
@@ -25,6 +26,8 @@ pub struct Rates {
     /// `RATES_UNKNOWN_BASE`: `empty` (default) answers a base that the file does not have with no rates, `not_found`
     /// with 404.
     pub unknown_base: UnknownBase,
+    /// How services prove who they are.
+    pub service_auth: ServiceAuth,
     /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
@@ -63,6 +66,7 @@ impl Rates {
             port: r.port("RATES_PORT", 3013),
             file: PathBuf::from(file?),
             unknown_base: r.one_of("RATES_UNKNOWN_BASE", UnknownBase::Empty, &answers),
+            service_auth: ServiceAuth::read(r),
             notices: Vec::new(),
         })
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::service_auth::ServiceAuth;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// The settings of the wallet.
@@ -34,12 +35,17 @@ pub struct Wallet {
     pub graphql_url: Url,
     /// `OPERATOR_TENANT_ID`: the tenant for which the wallet acts.
     pub tenant_id: Uuid,
-    /// `SIGNATURE_SECRET`: signs Admin API requests.
+    /// How services prove who they are.
+    pub service_auth: ServiceAuth,
+    /// `SIGNATURE_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` is `token`.
     pub admin_secret: Secret,
     /// `SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub admin_signature_version: u32,
     /// `WEBHOOK_SIGNATURE_SECRET`, by default the admin secret.
     pub webhook_secret: Secret,
+    /// `WEBHOOK_SIGNATURE_SECRET_PREVIOUS`: the previous secret. It is also accepted, while the backend is given the new
+    /// one.
+    pub previous_webhook_secret: Option<Secret>,
     /// Whether a webhook without any signature is accepted.
     pub unsigned_webhooks: UnsignedWebhooks,
     /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events. By default that of requests.
@@ -111,7 +117,12 @@ impl Wallet {
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
         let graphql_url = r.require_url("GRAPHQL_URL");
         let tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
-        let admin_secret = r.require_secret("SIGNATURE_SECRET");
+        let service_auth = ServiceAuth::read(r);
+        let admin_secret = if service_auth.ways.secrets() {
+            r.require_secret("SIGNATURE_SECRET")
+        } else {
+            service_auth.secret_unless_tokens(r.secret("SIGNATURE_SECRET"))
+        };
         let admin_signature_version = r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX);
         let webhook_secret = r.secret("WEBHOOK_SIGNATURE_SECRET").or_else(|| admin_secret.clone());
         let webhook_signature_version = r.number("WEBHOOK_SIGNATURE_VERSION", admin_signature_version, 0..=u32::MAX);
@@ -151,6 +162,8 @@ impl Wallet {
             admin_secret: admin_secret?,
             admin_signature_version,
             webhook_secret: webhook_secret?,
+            previous_webhook_secret: r.secret("WEBHOOK_SIGNATURE_SECRET_PREVIOUS"),
+            service_auth,
             unsigned_webhooks,
             webhook_signature_version,
             database: database?,

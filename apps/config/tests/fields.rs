@@ -18,7 +18,7 @@ const SECTIONS: [(&str, &str); 7] = [
 ];
 
 /// Structures whose fields are no settings, or the content of a file that a setting names.
-const NO_SETTINGS: [&str; 5] = ["Problem", "Notice", "Roles", "ConfigError", "CardTenant"];
+const NO_SETTINGS: [&str; 6] = ["Problem", "Notice", "Roles", "ConfigError", "CardTenant", "ServiceClient"];
 
 struct Field {
     structure: String,

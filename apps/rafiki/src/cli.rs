@@ -12,6 +12,8 @@ use clap_complete::Shell;
 use url::Url;
 use uuid::Uuid;
 
+use service_auth::{ServiceRole, Ways};
+
 use crate::ledger_place::LedgerPlace;
 use crate::shadow_place::Place;
 use crate::signatures::options::{SignOptions, VerifyOptions};
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Tap(Box<TapOptions>),
     /// Register the terminals of merchants at the point of sale configured by the environment.
     Terminal(TerminalOptions),
+    /// Make a client of the built-in issuer for a role: its secret, and the entry for OAUTH_CLIENTS_FILE.
+    ServiceClient(ServiceClientOptions),
     /// Show the state of an outgoing payment.
     ///
     /// Ends with 0 when it is found, 3 when no known institution has it, 5 when one does not answer.
@@ -184,6 +188,10 @@ pub(crate) struct DevOptions {
     /// ip:port or host:port, comma separated. A cluster belongs to one institution, and is not emptied.
     #[arg(long, value_name = "ADDRESSES", conflicts_with = "fresh")]
     pub(crate) tigerbeetle: Option<String>,
+    /// How the roles prove to each other who they are, as SERVICE_AUTH: hmac, token, or hmac,token. With token alone, no
+    /// two roles share a secret, and the consoles and commands that sign with one are refused.
+    #[arg(long, value_name = "WAYS", default_value = "hmac")]
+    pub(crate) service_auth: Ways,
     /// Log level or filter, written to standard error.
     #[arg(long, env = "LOG_LEVEL", default_value = "warn")]
     pub(crate) log: String,
@@ -281,6 +289,50 @@ pub(crate) struct TapOptions {
     /// The data folder of a running `rafiki dev`.
     #[arg(long, default_value = "./data")]
     pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServiceClientOptions {
+    /// The role that gets the secret.
+    #[arg(value_enum)]
+    pub(crate) role: RoleWithClient,
+    /// The tenant for which wallet, card service and point of sale act.
+    #[arg(long)]
+    pub(crate) tenant: Option<Uuid>,
+    /// The name of the client; by default that of the role.
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+}
+
+/// A role that has a client at the provider of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleWithClient {
+    /// `rafiki backend`.
+    Backend,
+    /// `rafiki auth`.
+    Auth,
+    /// `rafiki wallet`.
+    Wallet,
+    /// `rafiki card-service`.
+    CardService,
+    /// `rafiki point-of-sale`.
+    PointOfSale,
+    /// `rafiki rates`.
+    Rates,
+}
+
+impl RoleWithClient {
+    /// The role.
+    pub(crate) fn role(self) -> ServiceRole {
+        match self {
+            Self::Backend => ServiceRole::Backend,
+            Self::Auth => ServiceRole::Auth,
+            Self::Wallet => ServiceRole::Wallet,
+            Self::CardService => ServiceRole::CardService,
+            Self::PointOfSale => ServiceRole::PointOfSale,
+            Self::Rates => ServiceRole::Rates,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

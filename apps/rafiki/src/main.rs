@@ -19,6 +19,7 @@ mod peer;
 mod places;
 mod private_file;
 mod roles;
+mod service_client;
 mod shadow;
 mod shadow_place;
 mod shell;
@@ -76,6 +77,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Rates => roles::run_rates().await,
         Command::Tap(options) => tap::run(*options).await,
         Command::Terminal(options) => terminal::run(options).await,
+        Command::ServiceClient(options) => service_client::run(&options),
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Import(options) => import::run(*options).await,
         Command::Export(options) => export::run(*options).await,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_graphql::Context;
 use clock::{Clock, Entropy};
 use directory::Directory;
+use http_kit::ServiceIdentities;
 use payments::Payments;
 use payments::administration::{Administration, Caller};
 use payments_model::TenantId;
@@ -73,6 +74,8 @@ pub struct AdminApiParts {
     pub webhooks: WebhookAdministration,
     /// Peering with other nodes.
     pub peering: Peering,
+    /// How services prove who they are.
+    pub identities: ServiceIdentities,
     /// Replay windows and idempotency keys.
     pub cache: SharedCache,
     /// The clock.

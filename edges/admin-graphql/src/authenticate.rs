@@ -1,4 +1,4 @@
-//! The sender of a request: the tenant whose secret signed it.
+//! The sender of a request: the tenant whose secret signed it, or a service with a token that acts for the tenant.
 //!
 //! A client sees the same answer for every failure, except that a missing header is named.
 
@@ -10,6 +10,8 @@ use http_kit::graphql;
 use idempotency::{NotAccepted, SignedRequests};
 use payments::administration::Caller;
 use payments_model::{Secret, TenantId};
+use service_auth::{Scope, Service};
+use service_identity::{Principal, Refusal};
 
 use crate::AdminApiParts;
 
@@ -22,6 +24,8 @@ pub(crate) enum Unauthenticated {
     UnknownTenant,
     #[error(transparent)]
     NotAccepted(NotAccepted),
+    #[error(transparent)]
+    Token(Refusal),
     #[error(transparent)]
     Database(#[from] payments_store::Error),
     #[error(transparent)]
@@ -46,6 +50,10 @@ impl From<Unauthenticated> for graphql::Unauthenticated {
                 Self::Unavailable
             }
             Unauthenticated::Header(name) => Self::Header(name),
+            Unauthenticated::Token(refusal) => {
+                tracing::warn!(%refusal, "an Admin API request with a token was not accepted");
+                Self::Token(refusal)
+            }
             why => {
                 tracing::warn!(
                     %why,
@@ -58,16 +66,43 @@ impl From<Unauthenticated> for graphql::Unauthenticated {
     }
 }
 
-/// The tenant that signed `body`.
+/// A sender whose proof was accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) caller: Caller,
+    /// The service, if it showed a token. Whoever signs with the tenant's secret has all rights of the tenant.
+    pub(crate) principal: Option<Principal>,
+}
+
+/// The sender of `body`. A request with a token and a signature must have both right.
 pub(crate) async fn authenticate(
     parts: &AdminApiParts,
     headers: &HeaderMap,
+    query: Option<&str>,
     body: &serde_json::Value,
-) -> Result<Caller, Unauthenticated> {
-    let signed = text(headers, "signature")?;
+) -> Result<Sender, Unauthenticated> {
+    let identities = &parts.identities;
+    let principal =
+        identities.principal(headers, query, Service::BackendAdmin).await.map_err(Unauthenticated::Token)?;
+    if principal.is_none() && !identities.ways.secrets() {
+        return Err(Unauthenticated::Token(Refusal::Missing));
+    }
+
     let tenant: TenantId = text(headers, "tenant-id")?.parse().map_err(|_| Unauthenticated::Header("tenant-id"))?;
     let facts = parts.directory.facts().await?;
     let known = facts.tenant(tenant).ok_or(Unauthenticated::UnknownTenant)?;
+    let caller = Caller { tenant, is_operator: tenant == parts.settings.operator };
+    if let Some(principal) = &principal {
+        let own = principal.tenant.as_deref().and_then(|own| own.parse().ok()) == Some(tenant);
+        if !own && !principal.has(Scope::Operator) {
+            return Err(Unauthenticated::Token(Refusal::InsufficientScope));
+        }
+        if !headers.contains_key("signature") {
+            return Ok(Sender { caller, principal: Some(principal.clone()) });
+        }
+    }
+
+    let signed = text(headers, "signature")?;
     let secrets = known.api_secrets(parts.clock.now()).map(Secret::expose).filter(|secret| !secret.is_empty());
     let requests = SignedRequests {
         audience: Audience::Backend,
@@ -77,7 +112,7 @@ pub(crate) async fn authenticate(
         clock: Arc::clone(&parts.clock),
     };
     requests.accept(signed, tenant.as_uuid(), secrets, body).await?;
-    Ok(Caller { tenant, is_operator: tenant == parts.settings.operator })
+    Ok(Sender { caller, principal })
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Unauthenticated> {

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use http_kit::{Access, Declared};
 
 /// The page may load its own files and send requests to this server only. No other page may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
@@ -14,13 +15,19 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// `GET /explorer` and the files that it loads.
 pub(crate) fn routes() -> Router {
     Router::new()
-        .route("/explorer", get(async || file("text/html; charset=utf-8", include_str!("explorer/explorer.html"))))
-        .route(
+        .declare(
+            "/explorer",
+            Access::Public,
+            get(async || file("text/html; charset=utf-8", include_str!("explorer/explorer.html"))),
+        )
+        .declare(
             "/explorer/explorer.js",
+            Access::Public,
             get(async || file("text/javascript; charset=utf-8", include_str!("explorer/explorer.js"))),
         )
-        .route(
+        .declare(
             "/explorer/explorer.css",
+            Access::Public,
             get(async || file("text/css; charset=utf-8", include_str!("explorer/explorer.css"))),
         )
 }

@@ -6,10 +6,12 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
-use http_kit::graphql::{self, Endpoint, Introspection};
+use http_kit::graphql::{self, AllFields, Endpoint, Introspection};
+use http_kit::{Access, Declared};
 use payments::Unavailable;
 
-use crate::authenticate::authenticate;
+use crate::authenticate::{Sender, authenticate};
+use crate::rights::ScopedRights;
 use crate::schema::AdminSchema;
 use crate::{AdminApiParts, Explorer};
 
@@ -26,8 +28,8 @@ pub fn router(parts: AdminApiParts) -> Router {
     let endpoint = Endpoint::new(crate::schema::schema(&parts), inputs, introspection);
     let explorer = parts.settings.explorer;
     let router = Router::new()
-        .route("/graphql", post(answer).fallback(graphql::only_post))
-        .route("/healthz", any(healthz))
+        .declare("/graphql", Access::Tenant, post(answer).fallback(graphql::only_post))
+        .declare("/healthz", Access::Health, any(healthz))
         .with_state(Api { parts, endpoint });
     let router = http_kit::open_to_every_origin(router);
     match explorer {
@@ -54,8 +56,11 @@ async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
         Err(error) => return error.into_response(),
     };
     let Some(body) = graphql::json(&body) else { return graphql::no_json() };
-    match authenticate(&api.parts, &head.headers, &body).await {
-        Ok(caller) => api.endpoint.answer(&head.headers, body, caller).await,
+    match authenticate(&api.parts, &head.headers, head.uri.query(), &body).await {
+        Ok(Sender { caller, principal: None }) => api.endpoint.answer(&head.headers, body, caller, &AllFields).await,
+        Ok(Sender { caller, principal: Some(principal) }) => {
+            api.endpoint.answer(&head.headers, body, caller, &ScopedRights(&principal)).await
+        }
         Err(unauthenticated) => graphql::Unauthenticated::from(unauthenticated).into_response(),
     }
 }

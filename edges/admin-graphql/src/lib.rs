@@ -13,6 +13,7 @@ mod http;
 mod idempotency;
 mod mutations;
 mod queries;
+mod rights;
 mod scalars;
 mod schema;
 mod texts;

@@ -2,6 +2,8 @@
 //!
 //! A failing database is logged here. Clients do not see the cause.
 
+use std::time::Duration;
+
 use auth::{
     CancelError, ClientError, ContinueError, DecideError, DetailsError, FinishError, IntrospectError,
     RequestGrantError, StartError, StoreError, TenantError, TokenError,
@@ -12,7 +14,11 @@ use axum::response::{IntoResponse, Response};
 use gnap::{ErrorBody, ErrorCode, InvalidBody};
 use http::StatusCode;
 use http_kit::{BodyError, RetryAfter, WrongGuess};
+use service_identity::Refusal;
 use shared_cache::TooMany;
+
+/// When to try again while the provider of tokens does not answer.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +65,14 @@ impl IntoResponse for ApiError {
             Some(retry_after) => (retry_after, response).into_response(),
             None => response,
         }
+    }
+}
+
+/// The token of a service is not accepted, or cannot be checked now.
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let retry_after = (refusal == Refusal::Unavailable).then_some(RetryAfter(AGAIN));
+        Self { retry_after, ..Self::new(refusal.status(), ErrorCode::InvalidRequest, refusal) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `/grant/{id}/{nonce}` of the interaction listener, for identity providers.
 //! The pages of the owner's browser are in `interact`.
 
-use auth::InteractionDetails;
+use auth::{InteractionDetails, ProviderProof};
 use auth_model::Choice;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -11,6 +11,8 @@ use gnap::{AccessItem, Subject};
 use http::{HeaderMap, StatusCode};
 use http_kit::ClientAddress;
 use serde::Serialize;
+use service_auth::{Scope, Service};
+use service_identity::Refusal;
 
 use crate::Api;
 use crate::body::check_accept;
@@ -53,8 +55,9 @@ pub(crate) async fn details(
     headers: HeaderMap,
 ) -> Result<Json<Details>, ApiError> {
     check_accept(&headers)?;
+    let proof = proof(&api, &headers, Scope::IdpRead).await?;
     let source = from.source().to_string();
-    Ok(Json(api.auth.interaction_details(&id, &nonce, secret(&headers), &source).await?.into()))
+    Ok(Json(api.auth.interaction_details(&id, &nonce, proof, &source).await?.into()))
 }
 
 /// `POST /grant/{id}/{nonce}/{choice}`: what the owner answered.
@@ -74,11 +77,22 @@ pub(crate) async fn decide(
         }
     };
 
+    let proof = proof(&api, &headers, Scope::IdpDecide).await?;
     let source = from.source().to_string();
-    api.auth.decide_interaction(&id, &nonce, choice, secret(&headers), &source).await?;
+    api.auth.decide_interaction(&id, &nonce, choice, proof, &source).await?;
     Ok((StatusCode::ACCEPTED, "Accepted").into_response())
 }
 
-fn secret(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-idp-secret").and_then(|value| value.to_str().ok())
+/// The token of a service, if tokens are accepted and there is one, and otherwise the secret.
+async fn proof<'h>(api: &Api, headers: &'h HeaderMap, needed: Scope) -> Result<ProviderProof<'h>, ApiError> {
+    let Some(principal) = api.admin.identities.principal(headers, None, Service::AuthIdp).await? else {
+        let secret = headers.get("x-idp-secret").and_then(|value| value.to_str().ok());
+        return Ok(ProviderProof::Secret(secret));
+    };
+    principal.needs(&[needed])?;
+    if principal.has(Scope::Operator) {
+        return Ok(ProviderProof::OfEveryTenant);
+    }
+    let own = principal.tenant.as_deref().and_then(|tenant| tenant.parse().ok());
+    own.map(ProviderProof::Of).ok_or_else(|| Refusal::InsufficientScope.into())
 }

@@ -10,6 +10,7 @@ mod grants;
 mod interact;
 mod interaction;
 mod introspection;
+mod issuer;
 mod outside;
 mod pages;
 mod routing;
@@ -20,7 +21,7 @@ mod tokens;
 
 use std::sync::Arc;
 
-use auth::Auth;
+use auth::{Auth, Issuer};
 use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn;
@@ -28,9 +29,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_kit::graphql::{self, Endpoint};
 use http_kit::{
-    CallerSecret, SourceLimit, limit_guesses, limit_requests, open_to_every_origin, refuse_browsers, require_secret,
+    Access, Declared, Need, ServiceCallers, SourceLimit, limit_guesses, limit_requests, open_to_every_origin,
+    refuse_browsers, require_service,
 };
 use http_signatures::TargetOrigin;
+use service_auth::{Scope, Service};
 use shared_cache::{Limiter, Rate};
 
 use crate::admin::AdminSchema;
@@ -39,6 +42,11 @@ use crate::errors::{ApiError, not_found};
 pub use crate::service::ServiceOperation;
 pub use crate::session::SameSite;
 use crate::session::Sessions;
+
+/// What callers of introspection need.
+const INTROSPECTION: Need = Need { service: Service::AuthIntrospection, scopes: &[Scope::TokenIntrospect] };
+/// What callers of the service API need.
+const TENANTS: Need = Need { service: Service::AuthService, scopes: &[Scope::TenantsWrite] };
 
 /// The largest body accepted, in octets.
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
@@ -56,6 +64,8 @@ pub struct ApiSettings {
     pub admin: AdminSettings,
     /// Which programs may call introspection and the service API.
     pub services: ServiceCallers,
+    /// The built-in issuer of tokens for services, if there is one.
+    pub issuer: Option<Issuer>,
     /// Counts requests of unknown clients.
     pub limiter: Limiter,
     /// How many grants one source may request.
@@ -66,15 +76,6 @@ pub struct ApiSettings {
     pub introspections: Rate,
     /// How many wrong signatures, tokens and interactions one source may send.
     pub failures: Rate,
-}
-
-/// Which programs may call introspection and the service API.
-#[derive(Clone, Debug)]
-pub enum ServiceCallers {
-    /// Those that send the secret.
-    WithSecret(CallerSecret),
-    /// All programs that can reach the listeners.
-    Anybody,
 }
 
 /// One router per listener.
@@ -123,42 +124,45 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         refuse: |refused| ApiError::from(refused).into_response(),
     };
 
-    let grant_requests = Router::new().route("/{tenant}", post(grants::request));
+    let grant_requests = Router::new().declare("/{tenant}", Access::Client, post(grants::request));
     let continuations = Router::new()
-        .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
-        .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke));
+        .declare("/continue/{id}", Access::Client, post(continuation::go_on).delete(continuation::cancel))
+        .declare("/token/{id}", Access::Client, post(tokens::rotate).delete(tokens::revoke));
     let client_facing = client_facing()
         .merge(limit_requests(grant_requests, limit(settings.grant_requests)))
         .merge(limit_requests(continuations, limit(settings.continuations)));
     let client_facing = limit_guesses(client_facing, limit(settings.failures));
 
     let interaction = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/grant/{id}/{nonce}", get(interaction::details))
-        .route("/grant/{id}/{nonce}/{choice}", post(interaction::decide));
+        .declare("/healthz", Access::Health, get(healthz))
+        .declare("/grant/{id}/{nonce}", Access::IdentityProvider, get(interaction::details))
+        .declare("/grant/{id}/{nonce}/{choice}", Access::IdentityProvider, post(interaction::decide));
     let interaction = limit_guesses(interaction, limit(settings.failures));
 
-    let introspection = Router::new().route("/", post(introspection::introspect));
-    let introspection = limit_requests(introspection, limit(settings.introspections)).route("/healthz", get(healthz));
-    let service = service::routes().route("/healthz", get(healthz));
-    let admin = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/graphql", post(admin::execute).fallback(graphql::only_post));
+    let introspection = Router::new().declare("/", Access::Service, post(introspection::introspect));
+    let introspection =
+        limit_requests(introspection, limit(settings.introspections)).declare("/healthz", Access::Health, get(healthz));
+    let service = service::routes().declare("/healthz", Access::Health, get(healthz));
+    let admin = Router::new().declare("/healthz", Access::Health, get(healthz)).declare(
+        "/graphql",
+        Access::Tenant,
+        post(admin::execute).fallback(graphql::only_post),
+    );
 
     let finish = |router: Router<Api>| {
         let router = router.fallback(not_found).method_not_allowed_fallback(not_found).with_state(api.clone());
         routing::tolerant(router).layer(from_fn(outside::check_target_of))
     };
-    let services = |router: Router| match &settings.services {
-        ServiceCallers::WithSecret(secret) => refuse_browsers(require_secret(router, secret.clone())),
-        ServiceCallers::Anybody => refuse_browsers(router),
-    };
+    let services = |router: Router, need| refuse_browsers(require_service(router, settings.services.clone(), need));
 
     Routers {
         auth: open_to_every_origin(finish(client_facing)),
         interaction: open_to_every_origin(finish(interaction)),
-        introspection: services(finish(introspection)),
-        service: services(finish(service)),
+        introspection: services(finish(introspection), INTROSPECTION),
+        service: match settings.issuer {
+            Some(issuer) => services(finish(service), TENANTS).merge(issuer::routes(issuer)),
+            None => services(finish(service), TENANTS),
+        },
         admin: finish(admin),
     }
 }
@@ -166,10 +170,10 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
 /// What clients and browsers of owners call, except the routes with a limit for each address.
 fn client_facing() -> Router<Api> {
     Router::new()
-        .route("/healthz", get(healthz))
-        .route("/discovery", get(grants::discover))
-        .route("/interact/{id}/{nonce}", get(interact::start))
-        .route("/interact/{id}/{nonce}/finish", get(interact::finish))
+        .declare("/healthz", Access::Health, get(healthz))
+        .declare("/discovery", Access::Public, get(grants::discover))
+        .declare("/interact/{id}/{nonce}", Access::Owner, get(interact::start))
+        .declare("/interact/{id}/{nonce}/finish", Access::Owner, get(interact::finish))
 }
 
 /// `GET /healthz`

@@ -5,9 +5,10 @@ use auth::{TenantChange, TenantData};
 use auth_model::TenantId;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::{MethodRouter, patch, post};
+use axum::routing::{patch, post};
 use clock::Timestamp;
 use http::StatusCode;
+use http_kit::{Access, Declared};
 use outside_text::FieldChange;
 use serde::Deserialize;
 use url::Url;
@@ -29,7 +30,7 @@ pub enum ServiceOperation {
 }
 
 impl ServiceOperation {
-    /// Every operation. The routes of the listener are made from this list.
+    /// Every operation, for tests of all of them.
     pub const ALL: [Self; 3] = [Self::CreateTenant, Self::UpdateTenant, Self::DeleteTenant];
 
     /// Its method.
@@ -48,19 +49,14 @@ impl ServiceOperation {
             Self::UpdateTenant | Self::DeleteTenant => "/tenant/{id}",
         }
     }
-
-    fn handler(self) -> MethodRouter<Api> {
-        match self {
-            Self::CreateTenant => post(create),
-            Self::UpdateTenant => patch(update),
-            Self::DeleteTenant => axum::routing::delete(delete),
-        }
-    }
 }
 
 pub(crate) fn routes() -> Router<Api> {
-    let add = |router: Router<Api>, operation: ServiceOperation| router.route(operation.path(), operation.handler());
-    ServiceOperation::ALL.into_iter().fold(Router::new(), add)
+    Router::new().declare("/tenant", Access::Service, post(create)).declare(
+        "/tenant/{id}",
+        Access::Service,
+        patch(update).delete(delete),
+    )
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode, Uri};
-use http_kit::{RetryAfter, ShutdownGate, SourceLimit, limit_requests, read_body, refuse_while_draining};
+use http_kit::{
+    Access, Declared, RetryAfter, ShutdownGate, SourceLimit, limit_requests, read_body, refuse_while_draining,
+};
 use peering::{AcceptError, Asked, Peering};
 use shared_cache::{Limiter, Rate, TooMany};
 
@@ -29,7 +31,7 @@ pub struct RequestLimit {
 /// `POST /`. Every other path gets 404. While `gate` is closed, every request gets 503.
 pub fn router(peering: Peering, limit: RequestLimit, gate: ShutdownGate) -> Router {
     let RequestLimit { limiter, rate } = limit;
-    let route = Router::new().route("/", post(ask).fallback(not_found)).with_state(peering);
+    let route = Router::new().declare("/", Access::Node, post(ask).fallback(not_found)).with_state(peering);
     let limited = limit_requests(route, SourceLimit { limiter, rate, refuse: too_many });
     limited.fallback(not_found).layer(from_fn_with_state(gate, refuse_while_draining))
 }

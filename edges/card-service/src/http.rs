@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clock::Timestamp;
 use http_kit::{
-    ClientAddress, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin,
+    Access, ClientAddress, Declared, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin,
     refuse_while_draining,
 };
 use serde_json::{Value, json};
@@ -28,10 +28,10 @@ const DEADLINE: &str = "rafiki-deadline";
 /// The routes of `service`. The gate refuses requests while the process ends.
 pub fn router(service: CardService, gate: ShutdownGate) -> Router {
     let router = Router::new()
-        .route("/payment", post(pay))
-        .route("/payment/{id}", get(status))
-        .route("/webhook", post(receive_event))
-        .route("/healthz", get(health))
+        .declare("/payment", Access::PointOfSale, post(pay))
+        .declare("/payment/{id}", Access::PointOfSale, get(status))
+        .declare("/webhook", Access::Events, post(receive_event))
+        .declare("/healthz", Access::Health, get(health))
         .layer(from_fn_with_state(gate, refuse_while_draining))
         .with_state(service);
     open_to_every_origin(router)

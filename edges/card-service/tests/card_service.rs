@@ -15,11 +15,12 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use card_service::{Callers, CardService, CardServicePorts, CardServiceSettings, PointOfSaleKeys, Tenants};
 use clock::{Clock, ManualClock};
-use http_kit::{EventVerification, ShutdownGate, Unsigned};
+use http_kit::{EventVerification, ServiceIdentities, ShutdownGate, Unsigned};
 use http_signatures::{Freshness, Jwk, JwkSet, Signer, SigningKey, TargetOrigin};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
+use service_auth::Service;
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use testkit::TestDatabase;
 use tower::ServiceExt;
@@ -224,6 +225,8 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
         timeout: Duration::from_secs(30),
         timestamp_tolerance: Duration::from_mins(5),
         events: EventVerification {
+            identities: ServiceIdentities::default(),
+            service: Service::CardHooks,
             secrets: vec![SECRET.to_owned()],
             version: 1,
             tolerance: Duration::from_mins(5),

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use http::header::{CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_kit::{ShutdownGate, SourceLimit, limit_guesses, read_body, refuse_while_draining};
+use http_kit::{Access, Declared, ShutdownGate, SourceLimit, limit_guesses, read_body, refuse_while_draining};
 use shared_cache::TooMany;
 
 use crate::console::Console;
@@ -34,10 +34,10 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
     let limit = SourceLimit { limiter: console.limiter().clone(), rate: console.settings().sign_ins, refuse: too_many };
 
     let signing_in = Router::new()
-        .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
-        .route("/sign-in/one-click", post(sign_in::one_click))
-        .route("/sign-in/provider", get(provider::leave))
-        .route("/sign-in/callback", get(provider::back));
+        .declare("/sign-in", Access::Public, get(sign_in::page).post(sign_in::sign_in))
+        .declare("/sign-in/one-click", Access::Public, post(sign_in::one_click))
+        .declare("/sign-in/provider", Access::Public, get(provider::leave))
+        .declare("/sign-in/callback", Access::Public, get(provider::back));
 
     let pages = [
         own_pages(),
@@ -64,82 +64,131 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .merge(guarded)
         .layer(from_fn(own_forms_only))
         .layer(from_fn_with_state(gate, refuse_while_draining))
-        .route("/static/{version}/{name}", get(files::serve))
-        .route("/healthz", get(|| async { "OK" }))
+        .declare("/static/{version}/{name}", Access::Public, get(files::serve))
+        .declare("/healthz", Access::Health, get(|| async { "OK" }))
         .layer(from_fn(headers))
 }
 
 /// The pages about this console and its user.
 fn own_pages() -> Router<Console> {
     Router::new()
-        .route("/", page(home::page))
-        .route("/sign-out", form(home::page, sign_in::sign_out))
-        .route("/preferences", form(preferences::page, preferences::save))
-        .route("/views", form(saved_views::page, saved_views::save))
-        .route("/search", page(search::page))
-        .route("/audit", page(audit::page))
-        .route("/audit/export", page(audit::export))
-        .route("/live", page(live::stream))
-        .route("/export/{list}", page(export::export))
+        .declare("/", Access::Session, page(home::page))
+        .declare("/sign-out", Access::Session, form(home::page, sign_in::sign_out))
+        .declare("/preferences", Access::Session, form(preferences::page, preferences::save))
+        .declare("/views", Access::Session, form(saved_views::page, saved_views::save))
+        .declare("/search", Access::Session, page(search::page))
+        .declare("/audit", Access::Session, page(audit::page))
+        .declare("/audit/export", Access::Session, page(audit::export))
+        .declare("/live", Access::Session, page(live::stream))
+        .declare("/export/{list}", Access::Session, page(export::export))
 }
 
 /// The pages of payments and quotes.
 fn payment_pages() -> Router<Console> {
     Router::new()
-        .route("/payments", page(payments::list))
-        .route("/payments/create", form(new_payment::page, new_payment::create))
-        .route("/payments/quotes/{id}", form(new_payment::quote, new_payment::pay))
-        .route("/payments/incoming/create", form(new_payment::incoming_page, new_payment::create_incoming))
-        .route("/payments/receivers/create", form(new_payment::receiver_page, new_payment::create_receiver))
-        .route("/payments/incoming/{id}", page(incoming::page))
-        .route("/payments/incoming/{id}/{act}", form(incoming::act_page, incoming::act))
-        .route("/payments/outgoing/{id}", page(outgoing::page))
-        .route("/payments/outgoing/{id}/{act}", form(outgoing::act_page, outgoing::act))
+        .declare("/payments", Access::Session, page(payments::list))
+        .declare("/payments/create", Access::Session, form(new_payment::page, new_payment::create))
+        .declare("/payments/quotes/{id}", Access::Session, form(new_payment::quote, new_payment::pay))
+        .declare(
+            "/payments/incoming/create",
+            Access::Session,
+            form(new_payment::incoming_page, new_payment::create_incoming),
+        )
+        .declare(
+            "/payments/receivers/create",
+            Access::Session,
+            form(new_payment::receiver_page, new_payment::create_receiver),
+        )
+        .declare("/payments/incoming/{id}", Access::Session, page(incoming::page))
+        .declare("/payments/incoming/{id}/{act}", Access::Session, form(incoming::act_page, incoming::act))
+        .declare("/payments/outgoing/{id}", Access::Session, page(outgoing::page))
+        .declare("/payments/outgoing/{id}/{act}", Access::Session, form(outgoing::act_page, outgoing::act))
 }
 
 /// The pages of assets and their fees.
 fn asset_pages() -> Router<Console> {
     Router::new()
-        .route("/assets", page(assets::list))
-        .route("/assets/create", form(assets::create_page, assets::create))
-        .route("/assets/{id}", form(assets::page, assets::update))
-        .route("/assets/{id}/delete", form(assets::page, assets::delete))
-        .route("/assets/{id}/fee", form(fees::edit_page, fees::set))
-        .route("/assets/{id}/fee-history", page(fees::history))
-        .route("/assets/{id}/deposit-liquidity", form(liquidity::asset_deposit_page, liquidity::asset_deposit))
-        .route("/assets/{id}/withdraw-liquidity", form(liquidity::asset_withdraw_page, liquidity::asset_withdraw))
+        .declare("/assets", Access::Session, page(assets::list))
+        .declare("/assets/create", Access::Session, form(assets::create_page, assets::create))
+        .declare("/assets/{id}", Access::Session, form(assets::page, assets::update))
+        .declare("/assets/{id}/delete", Access::Session, form(assets::page, assets::delete))
+        .declare("/assets/{id}/fee", Access::Session, form(fees::edit_page, fees::set))
+        .declare("/assets/{id}/fee-history", Access::Session, page(fees::history))
+        .declare(
+            "/assets/{id}/deposit-liquidity",
+            Access::Session,
+            form(liquidity::asset_deposit_page, liquidity::asset_deposit),
+        )
+        .declare(
+            "/assets/{id}/withdraw-liquidity",
+            Access::Session,
+            form(liquidity::asset_withdraw_page, liquidity::asset_withdraw),
+        )
 }
 
 /// The pages of peers.
 fn peer_pages() -> Router<Console> {
     Router::new()
-        .route("/peers", page(peers::list))
-        .route("/peers/create", form(peers::create_page, peers::create))
-        .route("/peers/by-url", form(peers::by_url_page, peers::by_url))
-        .route("/peers/{id}", form(peers::page, peers::update))
-        .route("/peers/{id}/http", form(peers::page, peers::update_http))
-        .route("/peers/{id}/start", page(peer_terms::start))
-        .route("/peers/{id}/limits", form(peer_terms::limits_page, peer_terms::set_limits))
-        .route("/peers/{id}/tokens/add", form(peer_terms::add_page, peer_terms::add))
-        .route("/peers/{id}/tokens/replace", form(peer_terms::replace_page, peer_terms::replace))
-        .route("/peers/{id}/tokens/{token}/remove", form(peer_terms::remove_page, peer_terms::remove))
-        .route("/peers/{id}/delete", form(peers::page, peers::delete))
-        .route("/peers/{id}/deposit-liquidity", form(liquidity::peer_deposit_page, liquidity::peer_deposit))
-        .route("/peers/{id}/withdraw-liquidity", form(liquidity::peer_withdraw_page, liquidity::peer_withdraw))
+        .declare("/peers", Access::Session, page(peers::list))
+        .declare("/peers/create", Access::Session, form(peers::create_page, peers::create))
+        .declare("/peers/by-url", Access::Session, form(peers::by_url_page, peers::by_url))
+        .declare("/peers/{id}", Access::Session, form(peers::page, peers::update))
+        .declare("/peers/{id}/http", Access::Session, form(peers::page, peers::update_http))
+        .declare("/peers/{id}/start", Access::Session, page(peer_terms::start))
+        .declare("/peers/{id}/limits", Access::Session, form(peer_terms::limits_page, peer_terms::set_limits))
+        .declare("/peers/{id}/tokens/add", Access::Session, form(peer_terms::add_page, peer_terms::add))
+        .declare("/peers/{id}/tokens/replace", Access::Session, form(peer_terms::replace_page, peer_terms::replace))
+        .declare(
+            "/peers/{id}/tokens/{token}/remove",
+            Access::Session,
+            form(peer_terms::remove_page, peer_terms::remove),
+        )
+        .declare("/peers/{id}/delete", Access::Session, form(peers::page, peers::delete))
+        .declare(
+            "/peers/{id}/deposit-liquidity",
+            Access::Session,
+            form(liquidity::peer_deposit_page, liquidity::peer_deposit),
+        )
+        .declare(
+            "/peers/{id}/withdraw-liquidity",
+            Access::Session,
+            form(liquidity::peer_withdraw_page, liquidity::peer_withdraw),
+        )
 }
 
 /// The pages of wallet addresses and their keys.
 fn wallet_address_pages() -> Router<Console> {
     Router::new()
-        .route("/wallet-addresses", page(wallet_addresses::list))
-        .route("/wallet-addresses/create", form(wallet_addresses::create_page, wallet_addresses::create))
-        .route("/wallet-addresses/trigger-events", form(wallet_addresses::trigger_page, wallet_addresses::trigger))
-        .route("/wallet-addresses/{id}", form(wallet_addresses::page, wallet_addresses::update))
-        .route("/wallet-addresses/{id}/properties", form(wallet_addresses::page, wallet_addresses::set_properties))
-        .route("/wallet-addresses/{id}/keys/create", form(wallet_keys::create_page, wallet_keys::create))
-        .route("/wallet-addresses/{id}/keys/{key}/revoke", form(wallet_keys::revoke_page, wallet_keys::revoke))
-        .route(
+        .declare("/wallet-addresses", Access::Session, page(wallet_addresses::list))
+        .declare(
+            "/wallet-addresses/create",
+            Access::Session,
+            form(wallet_addresses::create_page, wallet_addresses::create),
+        )
+        .declare(
+            "/wallet-addresses/trigger-events",
+            Access::Session,
+            form(wallet_addresses::trigger_page, wallet_addresses::trigger),
+        )
+        .declare("/wallet-addresses/{id}", Access::Session, form(wallet_addresses::page, wallet_addresses::update))
+        .declare(
+            "/wallet-addresses/{id}/properties",
+            Access::Session,
+            form(wallet_addresses::page, wallet_addresses::set_properties),
+        )
+        .declare(
+            "/wallet-addresses/{id}/keys/create",
+            Access::Session,
+            form(wallet_keys::create_page, wallet_keys::create),
+        )
+        .declare(
+            "/wallet-addresses/{id}/keys/{key}/revoke",
+            Access::Session,
+            form(wallet_keys::revoke_page, wallet_keys::revoke),
+        )
+        .declare(
             "/wallet-addresses/{id}/withdraw-liquidity",
+            Access::Session,
             form(liquidity::wallet_address_page, liquidity::wallet_address),
         )
 }
@@ -147,53 +196,81 @@ fn wallet_address_pages() -> Router<Console> {
 /// The pages of the ledger and of withdrawals that wait.
 fn ledger_pages() -> Router<Console> {
     Router::new()
-        .route("/liquidity", page(liquidity_overview::page))
-        .route("/liquidity/pending/{id}", form(liquidity::pending_page, liquidity::decide))
-        .route("/ledger", page(accounts::list))
-        .route("/ledger/check", page(ledger_check::page))
-        .route("/ledger/{id}", page(accounts::page))
+        .declare("/liquidity", Access::Session, page(liquidity_overview::page))
+        .declare("/liquidity/pending/{id}", Access::Session, form(liquidity::pending_page, liquidity::decide))
+        .declare("/ledger", Access::Session, page(accounts::list))
+        .declare("/ledger/check", Access::Session, page(ledger_check::page))
+        .declare("/ledger/{id}", Access::Session, page(accounts::page))
 }
 
 /// The pages of events, deliveries and endpoints.
 fn webhook_pages() -> Router<Console> {
     Router::new()
-        .route("/webhook-events", page(webhook_events::list))
-        .route("/webhook-events/data", page(webhook_events::data))
-        .route("/webhooks/deliveries", page(deliveries::list))
-        .route("/webhooks/deliveries/{id}", form(deliveries::page, deliveries::resend_one))
-        .route("/webhooks/resend", form(deliveries::resend_page, deliveries::resend))
-        .route("/webhooks/endpoints", page(webhook_endpoints::list))
-        .route("/webhooks/endpoints/create", form(webhook_endpoints::create_page, webhook_endpoints::create))
-        .route("/webhooks/endpoints/{tenant}/{id}", form(webhook_endpoints::page, webhook_endpoints::update))
-        .route("/webhooks/endpoints/{tenant}/{id}/test", form(webhook_endpoints::page, webhook_endpoints::test))
-        .route("/webhooks/endpoints/{tenant}/{id}/secret", form(webhook_endpoints::page, webhook_endpoints::rotate))
-        .route("/webhooks/endpoints/{tenant}/{id}/delete", form(webhook_endpoints::page, webhook_endpoints::delete))
+        .declare("/webhook-events", Access::Session, page(webhook_events::list))
+        .declare("/webhook-events/data", Access::Session, page(webhook_events::data))
+        .declare("/webhooks/deliveries", Access::Session, page(deliveries::list))
+        .declare("/webhooks/deliveries/{id}", Access::Session, form(deliveries::page, deliveries::resend_one))
+        .declare("/webhooks/resend", Access::Session, form(deliveries::resend_page, deliveries::resend))
+        .declare("/webhooks/endpoints", Access::Session, page(webhook_endpoints::list))
+        .declare(
+            "/webhooks/endpoints/create",
+            Access::Session,
+            form(webhook_endpoints::create_page, webhook_endpoints::create),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/{id}",
+            Access::Session,
+            form(webhook_endpoints::page, webhook_endpoints::update),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/{id}/test",
+            Access::Session,
+            form(webhook_endpoints::page, webhook_endpoints::test),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/{id}/secret",
+            Access::Session,
+            form(webhook_endpoints::page, webhook_endpoints::rotate),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/{id}/delete",
+            Access::Session,
+            form(webhook_endpoints::page, webhook_endpoints::delete),
+        )
 }
 
 /// The pages of grants.
 fn grant_pages() -> Router<Console> {
-    Router::new().route("/grants", page(grants::list)).route("/grants/{id}", form(grants::page, grants::revoke))
+    Router::new().declare("/grants", Access::Session, page(grants::list)).declare(
+        "/grants/{id}",
+        Access::Session,
+        form(grants::page, grants::revoke),
+    )
 }
 
 /// The pages of changes that wait for a second person.
 fn approval_pages() -> Router<Console> {
     Router::new()
-        .route("/approvals", page(approvals::list))
-        .route("/approvals/{id}", page(approvals::page))
-        .route("/approvals/{id}/{decision}", form(approvals::decided_page, approvals::decide))
+        .declare("/approvals", Access::Session, page(approvals::list))
+        .declare("/approvals/{id}", Access::Session, page(approvals::page))
+        .declare("/approvals/{id}/{decision}", Access::Session, form(approvals::decided_page, approvals::decide))
 }
 
 /// The pages of tenants.
 fn tenant_pages() -> Router<Console> {
     Router::new()
-        .route("/tenants", page(tenants::list))
-        .route("/tenants/create", form(tenants::create_page, tenants::create))
-        .route("/tenants/{id}", form(tenants::page, tenants::update))
-        .route("/tenants/{id}/start", page(tenants::start))
-        .route("/tenants/{id}/identity-provider", form(tenants::page, tenants::update_identity_provider))
-        .route("/tenants/{id}/secret", form(tenants::page, tenants::update_secret))
-        .route("/tenants/{id}/settings", form(tenants::page, tenants::update_settings))
-        .route("/tenants/{id}/delete", form(tenants::page, tenants::delete))
+        .declare("/tenants", Access::Session, page(tenants::list))
+        .declare("/tenants/create", Access::Session, form(tenants::create_page, tenants::create))
+        .declare("/tenants/{id}", Access::Session, form(tenants::page, tenants::update))
+        .declare("/tenants/{id}/start", Access::Session, page(tenants::start))
+        .declare(
+            "/tenants/{id}/identity-provider",
+            Access::Session,
+            form(tenants::page, tenants::update_identity_provider),
+        )
+        .declare("/tenants/{id}/secret", Access::Session, form(tenants::page, tenants::update_secret))
+        .declare("/tenants/{id}/settings", Access::Session, form(tenants::page, tenants::update_settings))
+        .declare("/tenants/{id}/delete", Access::Session, form(tenants::page, tenants::delete))
 }
 
 /// A page without a form.

@@ -11,15 +11,21 @@ use clock::Timestamp;
 use http::{HeaderMap, StatusCode};
 use outside_text::{Bounds, check_json, check_line};
 use serde_json::{Map, Value};
+use service_auth::{Scope, Service};
+use service_identity::Refusal;
 use uuid::Uuid;
 
 use crate::body::{BodyError, read_body};
+use crate::identities::{ServiceIdentities, unproven};
 
 const BODY_MAX: usize = 1024 * 1024;
 /// The most digests of one signature: of a secret and of the one before it.
 const DIGESTS_MAX: usize = 2;
 /// The longest name of a type of event.
 const KIND_MAX: usize = 255;
+
+/// What the token of a sender must grant.
+const SENDERS: &[Scope] = &[Scope::HooksSend];
 
 /// How events are verified.
 #[derive(Clone)]
@@ -32,6 +38,10 @@ pub struct EventVerification {
     pub tolerance: Duration,
     /// Whether an event without signature is accepted.
     pub unsigned: Unsigned,
+    /// The proofs that are accepted. A token counts instead of a signature; a request with both must have both right.
+    pub identities: ServiceIdentities,
+    /// The service that receives, for which a token must be.
+    pub service: Service,
 }
 
 /// Whether an event without signature is accepted.
@@ -66,6 +76,9 @@ pub enum EventRefused {
     /// The signature is missing or wrong.
     #[error("{0}")]
     Signature(String),
+    /// The token is missing, or not accepted.
+    #[error(transparent)]
+    Token(Refusal),
 }
 
 impl IntoResponse for EventRefused {
@@ -74,6 +87,7 @@ impl IntoResponse for EventRefused {
             Self::Body(error) => error.into_response(),
             Self::Malformed(reason) => (StatusCode::BAD_REQUEST, reason).into_response(),
             Self::Signature(reason) => (StatusCode::UNAUTHORIZED, reason).into_response(),
+            Self::Token(refusal) => unproven(refusal, SENDERS),
         }
     }
 }
@@ -85,11 +99,16 @@ pub async fn read_event(
     body: Body,
     now: Timestamp,
 ) -> Result<ReceivedEvent, EventRefused> {
+    let shown = verification.check_token(headers).await.map_err(EventRefused::Token)?;
     let body = read_body(body, BODY_MAX).await?;
     let malformed = |reason: &str| EventRefused::Malformed(reason.to_owned());
     let body: Value = serde_json::from_slice(&body).map_err(|_| malformed("the body is not JSON"))?;
     let signature = headers.get("rafiki-signature").and_then(|value| value.to_str().ok());
-    if let Err(reason) = verification.verify(signature, &body, now) {
+    // A receiver that takes tokens only has no secret for a signature.
+    let is_signed = signature.is_some() && verification.identities.ways.secrets();
+    if (shown == Shown::Nothing || is_signed)
+        && let Err(reason) = verification.verify(signature, &body, now)
+    {
         tracing::warn!(
             reason,
             "an event is refused with 401; SIGNATURE_SECRET and SIGNATURE_VERSION of the backend must be \
@@ -101,7 +120,22 @@ pub async fn read_event(
     read(body).ok_or_else(|| malformed("an event has an id (UUID), a type and data"))
 }
 
+/// Whether the sender has shown a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Token,
+    Nothing,
+}
+
 impl EventVerification {
+    async fn check_token(&self, headers: &HeaderMap) -> Result<Shown, Refusal> {
+        match self.identities.principal(headers, None, self.service).await? {
+            Some(principal) => principal.needs(SENDERS).map(|()| Shown::Token),
+            None if self.identities.ways.secrets() => Ok(Shown::Nothing),
+            None => Err(Refusal::Missing),
+        }
+    }
+
     fn verify(&self, signature: Option<&str>, body: &Value, now: Timestamp) -> Result<(), String> {
         let header = match (signature, self.unsigned) {
             (Some(header), _) => header,
@@ -168,7 +202,14 @@ mod tests {
 
     fn verification(secrets: &[&str], unsigned: Unsigned) -> EventVerification {
         let secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
-        EventVerification { secrets, version: 1, tolerance: Duration::from_mins(5), unsigned }
+        EventVerification {
+            secrets,
+            version: 1,
+            tolerance: Duration::from_mins(5),
+            unsigned,
+            identities: ServiceIdentities::default(),
+            service: Service::WalletHooks,
+        }
     }
 
     async fn received(verification: &EventVerification, header: Option<String>) -> Result<ReceivedEvent, EventRefused> {

@@ -1,4 +1,4 @@
-//! Listeners that only the operator's machines call: they refuse browsers, and require a shared secret.
+//! Listeners that only the operator's machines call: they refuse browsers, and require a proof of who calls.
 //!
 //! The operator decides on which address such a listener is bound. This applies to every address.
 
@@ -6,13 +6,15 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, ORIGIN, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, ORIGIN};
 use http::{HeaderMap, StatusCode};
+use service_identity::Refusal;
 use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Lockout};
 use subtle::ConstantTimeEq;
 
 use crate::client_address::ClientAddress;
+use crate::identities::{Need, ServiceIdentities, unproven};
 use crate::retry_after::too_many_requests;
 
 /// Refuses requests that a page in a browser sends. The browser can reach the listener, but its user did not intend the
@@ -26,45 +28,95 @@ pub fn refuse_browsers(router: Router) -> Router {
     }))
 }
 
-/// The secret that callers send as `Authorization: Bearer`. Only its digest is stored.
+/// The secrets that callers send as `Authorization: Bearer`. Only their digests are stored. There are two while one
+/// replaces the other.
 #[derive(Clone, Debug)]
 pub struct CallerSecret {
-    digest: [u8; 32],
+    digests: Vec<[u8; 32]>,
     limiter: Limiter,
     lockout: Lockout,
 }
 
 impl CallerSecret {
     /// Callers with a wrong secret are locked out for a time. They are counted under `name`.
-    pub fn new(secret: &str, name: &'static str, limiter: Limiter) -> Self {
-        Self { digest: Sha256::digest(secret).into(), limiter, lockout: Lockout::of_secrets(name) }
+    pub fn new<'s>(secrets: impl IntoIterator<Item = &'s str>, name: &'static str, limiter: Limiter) -> Self {
+        let digests = secrets.into_iter().map(|secret| Sha256::digest(secret).into()).collect();
+        Self { digests, limiter, lockout: Lockout::of_secrets(name) }
     }
 
     fn is_shown(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown =
             shown.and_then(|value| value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")));
-        shown.is_some_and(|(_, secret)| Sha256::digest(secret.trim())[..].ct_eq(&self.digest).into())
+        shown.is_some_and(|(_, secret)| {
+            let digest = Sha256::digest(secret.trim());
+            self.digests.iter().any(|own| digest[..].ct_eq(own).into())
+        })
     }
 }
 
-/// Requires the secret for all routes except `/healthz`.
-pub fn require_secret(router: Router, secret: CallerSecret) -> Router {
-    router.layer(from_fn_with_state(secret, check))
+/// Which programs may call a private listener.
+#[derive(Clone, Debug)]
+pub enum ServiceCallers {
+    /// Those that prove who they are.
+    Proven(ServiceDoor),
+    /// All programs that can reach it.
+    Anybody,
 }
 
-async fn check(State(secret): State<CallerSecret>, from: ClientAddress, request: Request, next: Next) -> Response {
+/// The proofs that a private listener accepts.
+#[derive(Clone, Debug)]
+pub struct ServiceDoor {
+    /// The secrets that are shown.
+    pub secret: CallerSecret,
+    /// The accepted ways, and the judge of tokens.
+    pub identities: ServiceIdentities,
+}
+
+#[derive(Clone, Debug)]
+struct Guarded {
+    door: ServiceDoor,
+    need: Need,
+}
+
+/// Requires a proof for all routes except `/healthz`. A token must grant what is needed. Whoever shows the secret may do
+/// everything.
+pub fn require_service(router: Router, callers: ServiceCallers, need: Need) -> Router {
+    match callers {
+        ServiceCallers::Anybody => router,
+        ServiceCallers::Proven(door) => router.layer(from_fn_with_state(Guarded { door, need }, check)),
+    }
+}
+
+async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Request, next: Next) -> Response {
     if request.uri().path().trim_end_matches('/').eq_ignore_ascii_case("/healthz") {
         return next.run(request).await;
     }
+    let Guarded { door: ServiceDoor { secret, identities }, need } = &guarded;
     let source = from.source().to_string();
-    if let Err(locked) = secret.limiter.may_try(&secret.lockout, &source).await {
+    let secrets = identities.ways.secrets();
+    if secrets && let Err(locked) = secret.limiter.may_try(&secret.lockout, &source).await {
         return too_many_requests(locked.retry_after);
     }
-    if secret.is_shown(request.headers()) {
+    if secrets && secret.is_shown(request.headers()) {
         secret.limiter.succeeded(&secret.lockout, &source).await;
         return next.run(request).await;
     }
-    secret.limiter.failed(&secret.lockout, &source).await;
-    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], "Unauthorized").into_response()
+
+    let shown = identities.principal(request.headers(), request.uri().query(), need.service).await;
+    let allowed = match shown {
+        Ok(Some(principal)) => principal.needs(need.scopes),
+        Ok(None) => Err(Refusal::Missing),
+        Err(refusal) => Err(refusal),
+    };
+    match allowed {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            // Tokens cannot be guessed, but secrets can.
+            if secrets && matches!(refusal, Refusal::Missing | Refusal::InvalidToken) {
+                secret.limiter.failed(&secret.lockout, &source).await;
+            }
+            unproven(refusal, need.scopes)
+        }
+    }
 }

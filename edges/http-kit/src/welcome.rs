@@ -6,6 +6,8 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 
+use crate::declared::{Access, Declared};
+
 /// A page at `/` that says what this listener is, with links.
 pub fn welcome_page(instance: &str, what: &'static str, hints: &'static [&'static str]) -> Router {
     let instance = escaped(instance);
@@ -15,7 +17,7 @@ pub fn welcome_page(instance: &str, what: &'static str, hints: &'static [&'stati
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{instance}: {what}</title>\
          <h1>{instance}</h1><p>{what}</p><ul>{hints}</ul></html>\n"
     );
-    Router::new().route("/", get(move || std::future::ready(Html(text.clone()))))
+    Router::new().declare("/", Access::Public, get(move || std::future::ready(Html(text.clone()))))
 }
 
 /// Escapes text for a page.

@@ -8,11 +8,15 @@ mod packet;
 use axum::Router;
 use axum::routing::get;
 use connector::Connector;
+use http_kit::{Access, Declared};
 
 /// The largest request body; the largest STREAM packet takes about half of it.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// `GET /healthz`, and packets on every other path, because peers are configured with all kinds of endpoints.
 pub fn router(connector: Connector) -> Router {
-    Router::new().route("/healthz", get(|| async { "OK" })).fallback(packet::handle).with_state(connector)
+    Router::new()
+        .declare("/healthz", Access::Health, get(|| async { "OK" }))
+        .declare_rest("/…", Access::Peer, packet::handle)
+        .with_state(connector)
 }

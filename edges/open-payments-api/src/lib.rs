@@ -20,7 +20,9 @@ mod wallet_addresses;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use http_kit::{ShutdownGate, SourceLimit, limit_guesses, open_to_every_origin, refuse_while_draining};
+use http_kit::{
+    Access, Declared, ShutdownGate, SourceLimit, limit_guesses, open_to_every_origin, refuse_while_draining,
+};
 use shared_cache::{Limiter, Rate};
 
 pub use routes::{OPERATIONS, Operation};
@@ -40,6 +42,7 @@ pub struct WrongGuesses {
 pub fn router(api: OpenPaymentsApi, guesses: WrongGuesses, gate: ShutdownGate) -> Router {
     let WrongGuesses { limiter, rate } = guesses;
     let limit = SourceLimit { limiter, rate, refuse: error::too_many };
-    let router = limit_guesses(Router::new().fallback(dispatch::dispatch).with_state(api), limit);
+    let router =
+        limit_guesses(Router::new().declare_rest("/…", Access::Client, dispatch::dispatch).with_state(api), limit);
     open_to_every_origin(router).layer(from_fn_with_state(gate, refuse_while_draining))
 }

@@ -10,10 +10,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use clock::Timestamp;
-use http_kit::{CallerSecret, RetryAfter, read_body, refuse_browsers, require_secret};
+use http_kit::{Access, Declared, Need, RetryAfter, ServiceCallers, read_body, refuse_browsers, require_service};
 use payments_model::TenantId;
 use serde::Deserialize;
 use serde_json::Value;
+use service_auth::{Scope, Service};
 use uuid::Uuid;
 use webhooks::{GrantEvent, GrantEventError, GrantEventRecorder};
 
@@ -27,8 +28,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub struct GrantEventReceiver {
     /// Records the events.
     pub recorder: GrantEventRecorder,
-    /// The secret that callers must show.
-    pub secret: CallerSecret,
+    /// How callers prove who they are.
+    pub callers: ServiceCallers,
 }
 
 #[derive(Deserialize)]
@@ -44,8 +45,9 @@ struct HandedOver {
 impl GrantEventReceiver {
     /// The route, for the Admin listener.
     pub fn router(self) -> Router {
-        let route = Router::new().route("/grant-events", post(take)).with_state(self.recorder);
-        refuse_browsers(require_secret(route, self.secret))
+        let route = Router::new().declare("/grant-events", Access::Service, post(take)).with_state(self.recorder);
+        let need = Need { service: Service::BackendAdmin, scopes: &[Scope::GrantsNotify] };
+        refuse_browsers(require_service(route, self.callers, need))
     }
 }
 
@@ -87,6 +89,7 @@ mod tests {
     use axum::body::Body;
     use axum::http::Request;
     use directory::Directory;
+    use http_kit::{CallerSecret, ServiceDoor, ServiceIdentities};
     use money::Asset;
     use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, WebhookEndpoint};
     use payments_model::webhook_event::EventType;
@@ -164,12 +167,14 @@ mod tests {
             operator: OPERATOR,
             card_service: None,
             point_of_sale: None,
+            tokens: None,
         };
         let webhooks = Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(1));
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let secret = CallerSecret::new("shared", "grant-events", Limiter::new(cache, clock));
+        let secret = CallerSecret::new(["shared"], "grant-events", Limiter::new(cache, clock));
+        let callers = ServiceCallers::Proven(ServiceDoor { secret, identities: ServiceIdentities::default() });
         let recorder = GrantEventRecorder { store: store.clone(), webhooks };
-        (GrantEventReceiver { recorder, secret }.router(), store, database)
+        (GrantEventReceiver { recorder, callers }.router(), store, database)
     }
 
     fn handed_over(id: u128, kind: &str) -> Value {
@@ -180,11 +185,26 @@ mod tests {
     }
 
     async fn send(api: &Router, headers: &[(&str, &str)], body: String) -> u16 {
+        answer(api, headers, body).await.status().as_u16()
+    }
+
+    async fn answer(api: &Router, headers: &[(&str, &str)], body: String) -> Response {
         let mut request = Request::post("/grant-events");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        api.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap().status().as_u16()
+        api.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()
+    }
+
+    #[test]
+    fn while_the_database_is_away_the_sender_learns_when_to_come_again() {
+        block_on(async {
+            let (api, store, _database) = scene().await;
+            store.database().close().await;
+            let shown = [("authorization", "Bearer shared")];
+            let answer = answer(&api, &shown, handed_over(1, "grant.created").to_string()).await;
+            assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+        });
     }
 
     #[test]

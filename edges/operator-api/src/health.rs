@@ -3,6 +3,7 @@
 //! `/health` answers 503 while a person has to act. Load balancers use `/healthz`, which a ledger alarm does not
 //! change.
 
+use http_kit::{Access, Declared};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
@@ -119,9 +120,9 @@ impl LedgerHealth {
 /// `GET /metrics` and `GET /health`, for the Admin listener.
 pub fn health_routes(metrics: Metrics, ledger: LedgerHealth) -> Router {
     Router::new()
-        .route("/metrics", get(numbers))
+        .declare("/metrics", Access::Machine, get(numbers))
         .with_state(metrics)
-        .merge(Router::new().route("/health", get(health)).with_state(ledger))
+        .merge(Router::new().declare("/health", Access::Machine, get(health)).with_state(ledger))
 }
 
 async fn numbers(State(metrics): State<Metrics>) -> Response {

@@ -3,6 +3,7 @@
 //! Rafiki 2.4 has no such route. A request is signed as for the Admin API, with the operator's secret. A peer's account
 //! also shows why the last exchange failed.
 
+use http_kit::{Access, Declared};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +90,7 @@ impl LedgerView {
         };
         let (operator, secret) = (settings.operator.as_uuid(), settings.secret);
         let view = View { store, ledger, last_failure, operator, secret, requests };
-        Router::new().route("/ledger/accounts", post(accounts)).with_state(view)
+        Router::new().declare("/ledger/accounts", Access::Operator, post(accounts)).with_state(view)
     }
 }
 

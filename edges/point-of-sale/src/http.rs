@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use clock::Timestamp;
 use http_kit::{
-    ClientAddress, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin,
+    Access, ClientAddress, Declared, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin,
     refuse_while_draining,
 };
 use serde::Deserialize;
@@ -33,13 +33,13 @@ const PAGE_MAX: u32 = 100;
 /// The routes of `service`. The gate refuses requests while the process ends.
 pub fn router(service: PointOfSale, gate: ShutdownGate) -> Router {
     let router = Router::new()
-        .route("/payment", post(pay))
-        .route("/payments", get(list))
-        .route("/payments/{id}", get(status))
-        .route("/payments/{id}/refund", post(refund))
-        .route("/totals", get(totals))
-        .route("/webhook", post(receive_event))
-        .route("/healthz", get(health))
+        .declare("/payment", Access::Terminal, post(pay))
+        .declare("/payments", Access::Terminal, get(list))
+        .declare("/payments/{id}", Access::Terminal, get(status))
+        .declare("/payments/{id}/refund", Access::Terminal, post(refund))
+        .declare("/totals", Access::Terminal, get(totals))
+        .declare("/webhook", Access::Events, post(receive_event))
+        .declare("/healthz", Access::Health, get(health))
         .layer(from_fn_with_state(gate, refuse_while_draining))
         .with_state(service);
     open_to_every_origin(router)

@@ -15,11 +15,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clock::{Clock, ManualClock};
-use http_kit::{EventVerification, ShutdownGate, Unsigned};
+use http_kit::{EventVerification, ServiceIdentities, ShutdownGate, Unsigned};
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
 use outbound_http::{Outbound, OutboundConfig};
 use point_of_sale::{NewTerminal, PointOfSale, PointOfSalePorts, PointOfSaleSettings, Terminals};
 use serde_json::{Value, json};
+use service_auth::Service;
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use testkit::TestDatabase;
 use tower::ServiceExt;
@@ -257,6 +258,8 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
         timeout: Duration::from_secs(30),
         margin: Duration::from_secs(30),
         events: EventVerification {
+            identities: ServiceIdentities::default(),
+            service: Service::PosHooks,
             secrets: vec![SECRET.to_owned()],
             version: 1,
             tolerance: Duration::from_mins(5),

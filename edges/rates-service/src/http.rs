@@ -7,15 +7,21 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use http_kit::{Access, Declared, Need, ServiceCallers, require_service};
 use serde::Deserialize;
+use service_auth::{Scope, Service};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::service::RatesService;
 
-/// The paths of the service.
-pub fn router(service: RatesService) -> Router {
-    Router::new().route("/rates", get(general)).route("/{tenant}/rates", get(of_tenant)).with_state(service)
+/// The paths of the service, for these callers.
+pub fn router(service: RatesService, callers: ServiceCallers) -> Router {
+    let router = Router::new()
+        .declare("/rates", Access::Service, get(general))
+        .declare("/{tenant}/rates", Access::Service, get(of_tenant))
+        .with_state(service);
+    require_service(router, callers, Need { service: Service::Rates, scopes: &[Scope::RatesRead] })
 }
 
 #[derive(Deserialize)]

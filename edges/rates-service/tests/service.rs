@@ -9,6 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use clock::SystemClock;
+use http_kit::ServiceCallers;
 use money::Asset;
 use outbound_http::{Outbound, OutboundConfig};
 use rates::{ConversionError, HttpRates, Rates, RatesSettings, convert_source_floor};
@@ -23,7 +24,7 @@ async fn ask(service: &RatesService, path: &str, known: Option<&str>) -> Respons
     if let Some(known) = known {
         request = request.header(header::IF_NONE_MATCH, known);
     }
-    http::router(service.clone()).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    http::router(service.clone(), ServiceCallers::Anybody).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
 }
 
 async fn text(answer: Response) -> String {
@@ -47,7 +48,7 @@ async fn the_backends_client_reads_what_is_served_exactly() {
     let service = serving(&folder.path().join("rates.yaml"), &text).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, http::router(service)).await });
+    tokio::spawn(async move { axum::serve(listener, http::router(service, ServiceCallers::Anybody)).await });
 
     let cents = async |path: &str, to: &str| -> Result<Option<u64>, ConversionError> {
         let url: Url = format!("http://{address}{path}").parse().unwrap();

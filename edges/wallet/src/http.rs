@@ -8,19 +8,20 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use http_kit::{Access, Declared, ServiceCallers};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::wallet::Wallet;
 
-/// The routes of `wallet`.
-pub fn router(wallet: Wallet) -> Router {
-    let rates = rates_service::http::router(wallet.rates().clone());
+/// The routes of `wallet`. Rates are for these callers.
+pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
+    let rates = rates_service::http::router(wallet.rates().clone(), rates);
     Router::new()
-        .route("/", get(page))
-        .route("/webhooks", post(receive_webhook))
-        .route("/balances", get(balances))
-        .route("/healthz", get(|| async { "OK" }))
+        .declare("/", Access::Public, get(page))
+        .declare("/webhooks", Access::Events, post(receive_webhook))
+        .declare("/balances", Access::Machine, get(balances))
+        .declare("/healthz", Access::Health, get(|| async { "OK" }))
         .with_state(wallet)
         .merge(rates)
 }

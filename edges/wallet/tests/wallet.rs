@@ -14,9 +14,11 @@ use axum::http::{Request, StatusCode};
 use axum::{Json, Router, routing::post};
 use card::{Chip, ChipKey, PinKey, PinRule, Tap};
 use clock::{Clock, ManualClock};
+use http_kit::{ServiceCallers, ServiceIdentities};
 use ledger::MemoryLedger;
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
+use service_auth::Service;
 use testkit::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -160,6 +162,8 @@ impl Bench {
             display_name: "Bank & <Sons>".to_owned(),
             open_payments_url: "https://localhost:3000".parse().unwrap(),
             webhooks: EventVerification {
+                identities: ServiceIdentities::default(),
+                service: Service::WalletHooks,
                 secrets: vec![SECRET.to_owned()],
                 version: 1,
                 tolerance: Duration::from_mins(5),
@@ -208,12 +212,12 @@ impl Bench {
             request = request.header("rafiki-signature", header);
         }
         let request = request.body(Body::from(event.to_string())).unwrap();
-        wallet::http::router(self.wallet.clone()).oneshot(request).await.unwrap().status()
+        wallet::http::router(self.wallet.clone(), ServiceCallers::Anybody).oneshot(request).await.unwrap().status()
     }
 
     /// Balance and hold of an account.
     async fn balance(&self, slug: &str) -> (u64, u64) {
-        let response = wallet::http::router(self.wallet.clone())
+        let response = wallet::http::router(self.wallet.clone(), ServiceCallers::Anybody)
             .oneshot(Request::get("/balances").body(Body::empty()).unwrap())
             .await;
         let body = axum::body::to_bytes(response.unwrap().into_body(), usize::MAX).await.unwrap();
@@ -388,7 +392,8 @@ fn a_browser_that_opens_the_wallet_shows_what_it_is() {
     testkit::block_on(async {
         let bench = Bench::new().await;
         let request = Request::get("/").header("accept", "text/html").body(Body::empty()).unwrap();
-        let response = wallet::http::router(bench.wallet.clone()).oneshot(request).await.unwrap();
+        let response =
+            wallet::http::router(bench.wallet.clone(), ServiceCallers::Anybody).oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let page = String::from_utf8(body.to_vec()).unwrap();

@@ -230,6 +230,7 @@ fn administration_settings(setup: &Setup) -> AdministrationSettings {
         operator: setup.operator,
         ilp_address: setup.ilp_address().parse().unwrap(),
         secret_overlap: Duration::from_mins(10),
+        sealer: setup.sealer.clone(),
     }
 }
 
@@ -310,5 +311,6 @@ fn targets(setup: &Setup) -> Targets {
         operator: setup.operator,
         card_service: None,
         point_of_sale: None,
+        tokens: None,
     }
 }

@@ -34,12 +34,36 @@ fn main() {
     black_box(answer_comparison());
     black_box(card());
     black_box(auto_peering());
+    black_box(service_auth());
     #[cfg(any(
         feature = "offence-clock",
         feature = "offence-socket",
         all(feature = "offence-import", target_arch = "wasm32")
     ))]
     black_box(offence::commit());
+}
+
+fn service_auth() -> impl Sized {
+    use std::str::FromStr;
+
+    use service_auth::{Jws, Scope, Service, ServiceRole, Wanted, Ways, signing_input, with_signature};
+    linked![
+        Jws::read,
+        Scope::as_str,
+        Scope::from_str,
+        Service::as_str,
+        Service::from_str,
+        ServiceRole::access,
+        ServiceRole::acts_for_a_tenant,
+        ServiceRole::as_str,
+        ServiceRole::serves,
+        Wanted::scope,
+        Ways::secrets,
+        Ways::tokens,
+        Ways::from_str,
+        signing_input,
+        with_signature,
+    ]
 }
 
 fn auto_peering() -> impl Sized {

@@ -3,7 +3,6 @@
 //! The backend signs the events and sends them to tenants as webhooks. A job hands over a grant's events in their
 //! order, and tries again until the backend has recorded them. The backend recognises a repetition by the event's id.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,8 +11,9 @@ use auth_store::{AuthStore, GrantEvent};
 use clock::Timestamp;
 use gnap::Client;
 use jobs::{Done, Failure, Handler, Job};
-use outbound_http::{Outbound, OutboundError, Request};
+use outbound_http::{Outbound, Request};
 use serde_json::{Value, json};
+use service_identity::{CallError, CallerProof};
 use url::Url;
 
 use crate::Auth;
@@ -35,11 +35,11 @@ pub enum GrantEvents {
 pub enum HandOverError {
     /// It gave no answer.
     #[error("the backend does not answer at GRANT_EVENTS_URL: {0}")]
-    NoAnswer(#[from] OutboundError),
+    NoAnswer(#[from] CallError),
     /// It refused.
     #[error(
         "the backend answers an event about a grant with status {status}; check GRANT_EVENTS_URL, and that \
-         AUTH_SERVICE_SECRET is the same at both"
+         AUTH_SERVICE_SECRET, or SERVICE_AUTH, fits at both"
     )]
     Refused {
         /// The status of its answer.
@@ -98,8 +98,8 @@ pub struct HandOver {
     pub http: Outbound,
     /// `GRANT_EVENTS_URL`: the backend's route.
     pub url: Url,
-    /// The secret that both roles share.
-    pub secret: Arc<str>,
+    /// How this role proves itself to the backend.
+    pub proof: CallerProof,
 }
 
 impl HandOver {
@@ -107,11 +107,10 @@ impl HandOver {
         let request = Request::post(self.url.clone())
             .header(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"))
             .body(event.body.clone().into())
-            .authorization(&format!("Bearer {}", self.secret))
             .deadline(DEADLINE)
             .beginning_of_answer(1024)
             .configured();
-        let status = self.http.send(request).await?.status;
+        let status = self.proof.send(&self.http, request).await?.status;
         if status.is_success() { Ok(()) } else { Err(HandOverError::Refused { status: status.as_u16() }) }
     }
 }

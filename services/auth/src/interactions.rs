@@ -10,7 +10,7 @@ use gnap::{AccessItem, Subject};
 use shared_cache::TooMany;
 use url::Url;
 
-use crate::provider_secret::NotShown;
+use crate::provider_secret::{NotShown, ProviderProof};
 use crate::{Auth, StoreError};
 
 /// The browser is redirected to the consent page.
@@ -247,7 +247,7 @@ impl Auth {
         &self,
         id: &str,
         nonce: &str,
-        secret: Option<&str>,
+        proof: ProviderProof<'_>,
         source: &str,
     ) -> Result<InteractionDetails, DetailsError> {
         self.may_show_secret(source).await?;
@@ -257,7 +257,7 @@ impl Auth {
         }
         let tenant = self.inner.store.get_tenant(grant.tenant).await?;
         let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DetailsError::NoIdentityProvider)?;
-        self.check_secret_of(grant.tenant, &provider, secret, source).await?;
+        self.check_secret_of(grant.tenant, &provider, proof, source).await?;
         Ok(InteractionDetails {
             grant: grant.id,
             tenant: grant.tenant,
@@ -274,14 +274,14 @@ impl Auth {
         id: &str,
         nonce: &str,
         choice: Choice,
-        secret: Option<&str>,
+        proof: ProviderProof<'_>,
         source: &str,
     ) -> Result<(), DecideError> {
         self.may_show_secret(source).await?;
         let (found, _) = self.interaction(id, nonce).await?.ok_or(DecideError::Unknown)?;
         let tenant = self.inner.store.get_tenant(found.tenant).await?;
         let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DecideError::Unknown)?;
-        self.check_secret_of(found.tenant, &provider, secret, source).await?;
+        self.check_secret_of(found.tenant, &provider, proof, source).await?;
         let now = self.inner.clock.now();
         let work = self.inner.store.begin().await?;
         let grant = work.lock_grant(found.id).await?.ok_or(DecideError::Unknown)?;

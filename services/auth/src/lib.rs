@@ -9,6 +9,7 @@ mod continue_grant;
 mod grant_events;
 mod interactions;
 mod introspection;
+mod issuer;
 mod provider_secret;
 mod request_grant;
 mod settings;
@@ -32,6 +33,11 @@ pub use continue_grant::{CancelError, ContinueError};
 pub use grant_events::{GrantEvents, HandOver, HandOverError};
 pub use interactions::{DecideError, DetailsError, FinishError, Finished, InteractionDetails, StartError, Started};
 pub use introspection::IntrospectError;
+pub use issuer::{
+    InvalidClient, IssuedServiceToken, Issuer, IssuerClient, IssuerError, IssuerSettings, KnownServiceToken,
+    ShownClient, TokenQuestion, new_client_secret,
+};
+pub use provider_secret::ProviderProof;
 pub use request_grant::RequestGrantError;
 pub use settings::AuthSettings;
 pub use tenants::TenantError;

@@ -22,6 +22,17 @@ const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
 /// The age at which the mark of a known source is set again. So a source that calls daily stays known.
 const RENEWED_AFTER: Duration = Duration::from_hours(24);
 
+/// How the caller proves that it is a tenant's identity provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderProof<'p> {
+    /// The secret that it shows, if it shows one.
+    Secret(Option<&'p str>),
+    /// A token that was accepted, of a service that acts for one tenant.
+    Of(TenantId),
+    /// A token that was accepted, of a service that acts for every tenant.
+    OfEveryTenant,
+}
+
 /// Why the secret is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotShown {
@@ -38,14 +49,20 @@ impl Auth {
         self.inner.limiter.may_try(&OF_SOURCE, source).await
     }
 
-    /// Checks the secret that `source` shows for a tenant.
+    /// Checks the secret that `source` shows for a tenant. A token cannot be guessed, so nothing is counted for it.
     pub(crate) async fn check_secret_of(
         &self,
         tenant: TenantId,
         provider: &IdentityProvider,
-        secret: Option<&str>,
+        proof: ProviderProof<'_>,
         source: &str,
     ) -> Result<(), NotShown> {
+        let secret = match proof {
+            ProviderProof::OfEveryTenant => return Ok(()),
+            ProviderProof::Of(own) if own == tenant => return Ok(()),
+            ProviderProof::Of(_) => return Err(NotShown::Wrong),
+            ProviderProof::Secret(secret) => secret,
+        };
         let limiter = &self.inner.limiter;
         let mark = format!("auth:idp-source:{tenant}:{source}");
         let known = self.inner.cache.get(&mark).await.ok().flatten();

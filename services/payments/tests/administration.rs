@@ -77,6 +77,7 @@ impl Office {
             operator: OPERATOR.tenant,
             ilp_address: "test.bank".parse().unwrap(),
             secret_overlap: Duration::from_mins(10),
+            sealer: sealed_text::Sealer::default(),
         };
         let shared = Arc::clone(&ledger) as Arc<dyn Ledger>;
         let administration =

@@ -71,6 +71,7 @@ impl Office {
             operator: OPERATOR.tenant,
             ilp_address: "test.bank".parse().unwrap(),
             secret_overlap: Duration::from_mins(10),
+            sealer: sealed_text::Sealer::default(),
         };
         let ledger = Arc::new(MemoryLedger::new(clock.clone()));
         let entropy = testkit::entropy(5);

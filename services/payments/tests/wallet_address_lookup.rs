@@ -67,6 +67,7 @@ impl World {
             operator: OPERATOR,
             card_service: None,
             point_of_sale: None,
+            tokens: None,
         };
         let lookup = WalletAddressLookup {
             webhooks: Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(3)),

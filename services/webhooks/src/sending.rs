@@ -5,9 +5,10 @@
 use std::error::Error;
 
 use clock::{Clock, Timestamp};
-use outbound_http::{Outbound, Request};
+use outbound_http::{Outbound, Request, Response};
 use payments_model::webhook_delivery::{BODY_KEPT, WebhookAttempt, kept_body};
 use serde_json::Value;
+use service_identity::{CallError, ServiceTokens};
 
 use crate::signature::signature_header;
 use crate::target::Target;
@@ -34,6 +35,7 @@ pub(crate) struct Sender<'s> {
     pub(crate) http: &'s Outbound,
     pub(crate) clock: &'s dyn Clock,
     pub(crate) signature_version: u32,
+    pub(crate) tokens: Option<&'s ServiceTokens>,
 }
 
 impl Sender<'_> {
@@ -49,7 +51,7 @@ impl Sender<'_> {
             error: None,
         };
         match self.request(letter, target, began_at) {
-            Ok(request) => match self.http.send(request).await {
+            Ok(request) => match self.call(request, target).await {
                 Ok(response) => {
                     let status = response.status.as_u16();
                     attempt.status_code = Some(status);
@@ -62,6 +64,13 @@ impl Sender<'_> {
         }
         attempt.duration = self.clock.now().saturating_since(began_at);
         attempt
+    }
+
+    async fn call(&self, request: Request, target: &Target) -> Result<Response, CallError> {
+        match (self.tokens, target.wanted) {
+            (Some(tokens), Some(wanted)) => tokens.send(self.http, wanted, request).await,
+            _ => Ok(self.http.send(request).await?),
+        }
     }
 
     fn request(

@@ -12,6 +12,8 @@ use payments_model::webhook_endpoint::{EndpointAddress, WebhookEndpoint};
 use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{Secret, TenantId, WebhookEndpointId};
 use payments_store::Error;
+use service_auth::Wanted;
+use service_identity::ServiceTokens;
 use url::Url;
 
 /// The instance's own settings.
@@ -35,6 +37,8 @@ pub struct Targets {
     pub card_service: Option<Url>,
     /// The URL of the point-of-sale service.
     pub point_of_sale: Option<Url>,
+    /// Tokens for the operator's own services. Without them, only signatures tell who sends.
+    pub tokens: Option<ServiceTokens>,
 }
 
 /// How a recipient is called now.
@@ -47,6 +51,8 @@ pub(crate) struct Target {
     pub(crate) attempts_max: AttemptsMax,
     /// The signing secrets, the current one first.
     pub(crate) secrets: Vec<Secret>,
+    /// The token to show. Endpoints of tenants get none.
+    pub(crate) wanted: Option<Wanted>,
 }
 
 impl Targets {
@@ -66,8 +72,10 @@ impl Targets {
         let setting = |key| known?.setting(key);
         let endpoint = |id: WebhookEndpointId| known?.webhook_endpoints().iter().find(|endpoint| endpoint.id == id);
         match recipient {
-            Recipient::CardService => Some(self.service(self.card_service.as_ref()?, setting)),
-            Recipient::PointOfSaleService => Some(self.service(self.point_of_sale.as_ref()?, setting)),
+            Recipient::CardService => Some(self.service(self.card_service.as_ref()?, Wanted::CARD_EVENTS, setting)),
+            Recipient::PointOfSaleService => {
+                Some(self.service(self.point_of_sale.as_ref()?, Wanted::POS_EVENTS, setting))
+            }
             Recipient::Tenant(tenant) => {
                 let default = endpoint(WebhookEndpointId::from_uuid(tenant.as_uuid()));
                 Some(self.tenant(tenant, default, setting, now))
@@ -76,13 +84,14 @@ impl Targets {
         }
     }
 
-    fn service<'s>(&self, url: &Url, setting: impl Fn(SettingKey) -> Option<&'s str>) -> Target {
+    fn service<'s>(&self, url: &Url, wanted: Wanted, setting: impl Fn(SettingKey) -> Option<&'s str>) -> Target {
         Target {
             url: url.clone(),
             chosen_by_tenant: false,
             timeout: self.timeout,
             attempts_max: self.attempts_max(setting),
             secrets: self.secret.iter().cloned().collect(),
+            wanted: self.tokens.is_some().then_some(wanted),
         }
     }
 
@@ -105,6 +114,7 @@ impl Targets {
         };
         Target {
             chosen_by_tenant: own_url.is_some() && tenant != self.operator,
+            wanted: (own_url.is_none() && self.tokens.is_some()).then_some(Wanted::WALLET_EVENTS),
             url: own_url.unwrap_or_else(|| self.default_url.clone()),
             timeout: millis.map_or(self.timeout, |millis| Duration::from_millis(millis.into())),
             attempts_max: self.attempts_max(setting),
@@ -126,6 +136,7 @@ fn url_set_by<'s>(setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Url
 #[cfg(test)]
 mod tests {
     use super::*;
+    use service_identity::{ClientIdentity, Credential, ProviderSettings, SecretPlace, TokenSettings};
     use uuid::Uuid;
 
     fn tenant(n: u128) -> TenantId {
@@ -143,6 +154,7 @@ mod tests {
             operator: tenant(1),
             card_service: None,
             point_of_sale: Some(Url::parse("http://pos.internal/webhook").unwrap()),
+            tokens: None,
         }
     }
 
@@ -157,6 +169,33 @@ mod tests {
         assert!(!target.chosen_by_tenant);
         assert_eq!((target.timeout, target.attempts_max), (Duration::from_secs(2), AttemptsMax::Exactly(10)));
         assert_eq!(target.secrets, [Secret::new("secret")]);
+    }
+
+    #[test]
+    fn only_the_operators_own_services_get_a_token_and_each_its_own() {
+        let clock = std::sync::Arc::new(clock::ManualClock::at(Timestamp::EPOCH));
+        let http = outbound_http::Outbound::new(outbound_http::OutboundConfig::default(), clock.clone()).unwrap();
+        let provider = service_identity::Provider::new(ProviderSettings::default(), http, clock.clone());
+        let credential = Credential::Secret("s".to_owned(), SecretPlace::Header);
+        let identity = ClientIdentity { id: "backend".to_owned(), credential };
+        let entropy = std::sync::Arc::new(clock::SeededEntropy::new(1));
+        let tokens = ServiceTokens::new(provider, identity, TokenSettings::default(), clock, entropy);
+        let targets = Targets { tokens: Some(tokens), ..targets() };
+        let wanted = |recipient| targets.target(recipient, None, Timestamp::EPOCH).unwrap().wanted;
+        assert_eq!(wanted(Recipient::Tenant(tenant(2))), Some(Wanted::WALLET_EVENTS));
+        assert_eq!(wanted(Recipient::PointOfSaleService), Some(Wanted::POS_EVENTS));
+
+        let own = WebhookEndpoint {
+            id: WebhookEndpointId::from_uuid(tenant(2).as_uuid()),
+            tenant_id: tenant(2),
+            address: EndpointAddress::Own(Url::parse("https://tenant.example/hooks").unwrap()),
+            event_types: vec![],
+            secrets: payments_model::webhook_endpoint::EndpointSecrets::default(),
+            created_at: Timestamp::EPOCH,
+            updated_at: Timestamp::EPOCH,
+        };
+        let target = targets.tenant(tenant(2), Some(&own), |_| None, Timestamp::EPOCH);
+        assert_eq!((target.chosen_by_tenant, target.wanted), (true, None), "a stranger's server could use it here");
     }
 
     #[test]

@@ -96,6 +96,14 @@ pub(crate) struct Environments {
     pub(crate) console: Environment,
 }
 
+impl Environments {
+    /// Those of the roles that call each other without a person.
+    pub(crate) fn of_services(&mut self) -> impl Iterator<Item = &mut Environment> {
+        let Self { backend, auth, wallet, card_service, point_of_sale, .. } = self;
+        [backend, auth, wallet, card_service, point_of_sale].into_iter()
+    }
+}
+
 impl Institution {
     /// The additional settings of its console: a button for the operator, and one for a tenant that is created at the
     /// first click.
@@ -240,6 +248,7 @@ impl Roles<'_> {
             ("INTERACTION_PORT", &ports.interaction.to_string()),
             ("INTROSPECTION_PORT", &ports.introspection.to_string()),
             ("SERVICE_API_PORT", &ports.service.to_string()),
+            ("GRANT_EVENTS_URL", &local(ports.admin, "/grant-events")),
             // Load tests are run against the playground, so its limits are high.
             ("GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", "0"),

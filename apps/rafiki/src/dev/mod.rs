@@ -7,6 +7,7 @@ pub(crate) mod databases;
 pub(crate) mod institution;
 pub(crate) mod playground;
 pub(crate) mod ports;
+mod service_clients;
 pub(crate) mod session;
 
 use std::path::Path;
@@ -50,7 +51,8 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     };
 
     let peering = if options.unpeered { SeededPeering::Left } else { SeededPeering::Made };
-    let playground = Playground::new(&options.data_dir, storage, options.redis.as_deref(), peering)?;
+    let playground = Playground::new(&options.data_dir, storage, options.redis.as_deref(), peering)?
+        .with_service_auth(options.service_auth);
 
     let mut running = Vec::with_capacity(chosen.len());
     let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {
@@ -158,7 +160,8 @@ fn is_own(name: &str) -> bool {
         "point-of-sale.db",
     ];
     let environments = playground::ROLES.map(playground::environment_file);
-    [institution::KEY_FILE, institution::AUDIT_FILE, cards::FILE, cards::COUNTERS_FILE].contains(&name)
+    [institution::KEY_FILE, institution::AUDIT_FILE, cards::FILE, cards::COUNTERS_FILE, service_clients::FILE]
+        .contains(&name)
         || environments.iter().any(|file| file == name)
         || databases.into_iter().any(of_database)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ::point_of_sale::PointOfSale;
 use config::{Environment, Mode};
+use service_auth::Ways;
 use url::Url;
 use wallet::Wallet;
 use wallet::seed::{AddressCreation, Seed};
@@ -13,6 +14,7 @@ use super::cards::{self, Cards};
 use super::databases;
 use super::institution::{Databases, Environments, Institution, KEY_FILE};
 use super::ports::{Listeners, Ports};
+use super::service_clients;
 use super::session::{Session, SessionAddress};
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
@@ -45,6 +47,9 @@ pub(crate) struct Playground<'a> {
     storage: Storage<'a>,
     redis: Option<&'a str>,
     peering: SeededPeering,
+    service_auth: Ways,
+    /// `OAUTH_ISSUER` of the caller's environment: another provider than the playground's own.
+    issuer: Option<String>,
     /// Variables of the caller's environment that apply to the playground too.
     handed_on: Vec<(&'static str, String)>,
     pub(crate) deps: SharedDeps,
@@ -87,7 +92,14 @@ impl<'a> Playground<'a> {
         let given =
             HANDED_ON.iter().chain(&TO_BACKENDS).filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, peering, handed_on, deps })
+        let service_auth = Ways::SharedSecret;
+        let issuer = environment.get("OAUTH_ISSUER").map(str::to_owned);
+        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, peering, service_auth, issuer, handed_on, deps })
+    }
+
+    /// Lets the roles prove in these ways who they are.
+    pub(crate) fn with_service_auth(self, service_auth: Ways) -> Self {
+        Self { service_auth, ..self }
     }
 
     /// Starts an institution whose peer is `peer`. Its ledger is in the TigerBeetle `cluster`, if there is one.
@@ -108,6 +120,11 @@ impl<'a> Playground<'a> {
 
         let mut environments = institution.environments(&ports, &databases, &key_file, self.redis);
         self.hand_on(&mut environments, cluster);
+        let entropy = &*self.deps.entropy;
+        service_clients::hand_out(self.service_auth, institution, ports.service, &mut environments, &folder, entropy)?;
+        if let Some(issuer) = &self.issuer {
+            environments.of_services().for_each(|environment| environment.set("OAUTH_ISSUER", issuer));
+        }
         write_environments(&environments, &folder)?;
         let configs = Configs::read(&environments)?;
 

@@ -3,21 +3,26 @@
 
 use std::sync::Arc;
 
-use auth::{Auth, AuthSettings, GRANT_EVENTS_QUEUE, GrantEvents, HandOver, PublishedClients, Retention, TenantData};
-use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers};
+use auth::{
+    Auth, AuthSettings, GRANT_EVENTS_QUEUE, GrantEvents, HandOver, Issuer, PublishedClients, Retention, TenantData,
+};
+use auth_api::{AdminSettings, ApiSettings, Routers, SameSite};
 use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use config::{Cleanup, Mode};
 use database::Database;
-use http_kit::CallerSecret;
 use http_kit::graphql::Introspection;
+use http_kit::{CallerSecret, ServiceCallers, ServiceDoor};
 use jobs::{Worker, WorkerSettings};
 use open_payments_client::{PublicResources, RetryPolicy};
+use service_auth::Wanted;
+use service_identity::CallerProof;
 use shared_cache::{Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
 use url::Url;
 
 use super::cache::{self, for_cache, limiter, open_cache};
+use super::identities::{Identities, identities, issuer};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use super::service_secret::service_secret;
@@ -109,11 +114,14 @@ pub(crate) async fn start(
     let cache = open_cache(config.redis.as_ref(), &config.database, &database, Arc::clone(&clock)).await?;
     let entropy = Arc::clone(&deps.entropy);
     let limiter = limiter(&cache, Arc::clone(&clock));
-    let hand_over = config.grant_events_url.clone().map(|url| hand_over(config, url, &store, &database, deps));
+    let identities = identities(&config.service_auth, deps)?;
+    let issuer = issuer(config, &store, &limiter, deps)?;
+    let hand_over =
+        config.grant_events_url.clone().map(|url| hand_over(config, url, &store, &database, deps, &identities));
     let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone(), limiter.clone()).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;
     let Routers { auth: public, interaction, introspection, service, admin } =
-        auth_api::routers(auth.clone(), api_settings(config, cache, limiter));
+        auth_api::routers(auth.clone(), api_settings(config, cache, limiter, &identities, issuer));
 
     let mut running = Running::new("auth", serving(&config.listeners));
     let welcome =
@@ -139,9 +147,17 @@ pub(crate) async fn start(
 }
 
 /// The worker that hands events about grants over to the backend.
-fn hand_over(config: &config::Auth, url: Url, store: &AuthStore, database: &Database, deps: &SharedDeps) -> Worker {
-    let secret = service_secret(config.service_secret.as_ref(), &config.admin_api.secret).into();
-    let handler = Arc::new(HandOver { store: store.clone(), http: deps.http.clone(), url, secret });
+fn hand_over(
+    config: &config::Auth,
+    url: Url,
+    store: &AuthStore,
+    database: &Database,
+    deps: &SharedDeps,
+    identities: &Identities,
+) -> Worker {
+    let secret = service_secret(config.service_secret.as_ref(), &config.admin_api.secret);
+    let proof = CallerProof::choose(identities.tokens.as_ref(), Wanted::GRANT_EVENTS, &secret);
+    let handler = Arc::new(HandOver { store: store.clone(), http: deps.http.clone(), url, proof });
     let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
     Worker::new(database.clone(), clock, entropy, GRANT_EVENTS_QUEUE, handler, WorkerSettings::default())
 }
@@ -185,7 +201,13 @@ fn settings(config: &config::Auth) -> AuthSettings {
     }
 }
 
-fn api_settings(config: &config::Auth, cache: SharedCache, limiter: Limiter) -> ApiSettings {
+fn api_settings(
+    config: &config::Auth,
+    cache: SharedCache,
+    limiter: Limiter,
+    identities: &Identities,
+    issuer: Option<Issuer>,
+) -> ApiSettings {
     ApiSettings {
         target_origin: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
         cookie_key: config.cookie_key.expose().to_owned(),
@@ -196,13 +218,15 @@ fn api_settings(config: &config::Auth, cache: SharedCache, limiter: Limiter) -> 
         admin: AdminSettings {
             signature_version: config.admin_api.signature_version,
             signature_lifetime: config.admin_api.signature_lifetime,
+            identities: identities.accepted.clone(),
             cache,
             introspection: match config.mode {
                 Mode::Production => Introspection::Refused,
                 Mode::Development | Mode::Test | Mode::Autopeer => Introspection::Allowed,
             },
         },
-        services: service_callers(config, &limiter),
+        services: service_callers(config, &limiter, identities),
+        issuer,
         grant_requests: Rate::per_minute("grant-requests", config.limits.grant_requests_per_address),
         continuations: Rate::per_minute("continuations", config.limits.continuations_per_address),
         introspections: Rate::per_minute("introspections", config.limits.introspections_per_address),
@@ -211,7 +235,7 @@ fn api_settings(config: &config::Auth, cache: SharedCache, limiter: Limiter) -> 
     }
 }
 
-fn service_callers(config: &config::Auth, limiter: &Limiter) -> ServiceCallers {
+fn service_callers(config: &config::Auth, limiter: &Limiter, identities: &Identities) -> ServiceCallers {
     if !config.require_service_secret {
         tracing::warn!(
             "AUTH_SERVICE_REQUIRE_SECRET is false: every caller that reaches the introspection and service listeners \
@@ -220,5 +244,8 @@ fn service_callers(config: &config::Auth, limiter: &Limiter) -> ServiceCallers {
         return ServiceCallers::Anybody;
     }
     let secret = service_secret(config.service_secret.as_ref(), &config.admin_api.secret);
-    ServiceCallers::WithSecret(CallerSecret::new(&secret, "service-secret", limiter.clone()))
+    let previous = config.previous_service_secret.as_ref().map(config::Secret::expose);
+    let secrets = [Some(secret.as_str()), previous].into_iter().flatten();
+    let secret = CallerSecret::new(secrets, "service-secret", limiter.clone());
+    ServiceCallers::Proven(ServiceDoor { secret, identities: identities.accepted.clone() })
 }

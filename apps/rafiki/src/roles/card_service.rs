@@ -7,10 +7,12 @@ use admin_client::{AdminClient, Credentials};
 use card_service::{Callers, CardService, CardServicePorts, CardServiceSettings, PointOfSaleKeys, Tenants};
 use http_kit::{EventVerification, ShutdownGate, Unsigned};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
+use service_auth::{Service, Wanted};
 use shared_cache::Rate;
 use tokio::net::TcpListener;
 
 use super::cache::memory_limiter;
+use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, open, tell};
@@ -46,14 +48,15 @@ pub(crate) async fn start(
 ) -> Result<Running, Failure> {
     let database = open(&Place::of_card_service(config)).await?;
     CardService::migrate(&database).await.map_err(|e| Failure::start("the card service's database", e))?;
+    let identities = identities(&config.service_auth, deps)?;
     let ports = CardServicePorts {
         database: database.clone(),
-        tenants: tenants(config, deps)?,
+        tenants: tenants(config, deps, &identities)?,
         limiter: memory_limiter(Arc::clone(&deps.clock)),
         clock: Arc::clone(&deps.clock),
         entropy: Arc::clone(&deps.entropy),
     };
-    let service = CardService::new(settings(config, deps), ports);
+    let service = CardService::new(settings(config, deps, &identities), ports);
     let gate = ShutdownGate::default();
     let mut running = Running::new("card-service", serving(&config.listeners));
     running.serve(listener, card_service::http::router(service.clone(), gate.clone()));
@@ -65,14 +68,16 @@ pub(crate) async fn start(
     Ok(running)
 }
 
-fn tenants(config: &config::CardService, deps: &SharedDeps) -> Result<Tenants, Failure> {
+fn tenants(config: &config::CardService, deps: &SharedDeps, identities: &Identities) -> Result<Tenants, Failure> {
     let client = |tenant_id, secret: &config::Secret| {
         let credentials = Credentials {
             tenant_id,
             secret: secret.expose().to_owned(),
             signature_version: config.tenant_signature_version,
         };
-        AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&deps.clock))
+        let clock = Arc::clone(&deps.clock);
+        let admin = AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), clock);
+        identities.admin(admin, Wanted::CARD_PAYMENTS)
     };
     let mut tenants = Tenants::one(client(config.tenant_id, &config.tenant_secret));
     for tenant in &config.tenants {
@@ -84,7 +89,7 @@ fn tenants(config: &config::CardService, deps: &SharedDeps) -> Result<Tenants, F
     Ok(tenants)
 }
 
-fn settings(config: &config::CardService, deps: &SharedDeps) -> CardServiceSettings {
+fn settings(config: &config::CardService, deps: &SharedDeps, identities: &Identities) -> CardServiceSettings {
     let public = PublicResources::new(deps.http.clone(), RetryPolicy::default(), Arc::clone(&deps.clock));
     let keys = PointOfSaleKeys {
         keys: Arc::new(KeySets::new(public, KeySetsConfig::default(), Arc::clone(&deps.clock))),
@@ -94,7 +99,7 @@ fn settings(config: &config::CardService, deps: &SharedDeps) -> CardServiceSetti
     CardServiceSettings {
         timeout: config.payment_timeout,
         timestamp_tolerance: config.timestamp_tolerance,
-        events: verification(&config.events),
+        events: verification(&config.events, identities, Service::CardHooks),
         callers: match config.unsigned_requests {
             config::UnsignedWebhooks::Refused => Callers::Signed(keys),
             config::UnsignedWebhooks::Believed => Callers::Anybody(keys),
@@ -105,10 +110,14 @@ fn settings(config: &config::CardService, deps: &SharedDeps) -> CardServiceSetti
 }
 
 /// How events are verified, from the section that both services have.
-pub(crate) fn verification(events: &config::Events) -> EventVerification {
+pub(crate) fn verification(events: &config::Events, identities: &Identities, service: Service) -> EventVerification {
     let secrets = [Some(&events.secret), events.previous_secret.as_ref()];
+    // An empty secret is one that was not given, because only tokens are accepted.
+    let secrets = secrets.into_iter().flatten().map(config::Secret::expose).filter(|secret| !secret.is_empty());
     EventVerification {
-        secrets: secrets.into_iter().flatten().map(|secret| secret.expose().to_owned()).collect(),
+        identities: identities.accepted.clone(),
+        service,
+        secrets: secrets.map(str::to_owned).collect(),
         version: events.version,
         tolerance: events.tolerance,
         unsigned: match events.unsigned {

@@ -7,6 +7,7 @@ pub(crate) mod backend;
 pub(crate) mod cache;
 pub(crate) mod card_service;
 pub(crate) mod console;
+pub(crate) mod identities;
 pub(crate) mod listening;
 pub(crate) mod point_of_sale;
 pub(crate) mod rates;

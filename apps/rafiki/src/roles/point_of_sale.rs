@@ -8,11 +8,13 @@ use config::Mode;
 use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use point_of_sale::{PointOfSale, PointOfSalePorts, PointOfSaleSettings, Terminals};
+use service_auth::{Service, Wanted};
 use shared_cache::Rate;
 use tokio::net::TcpListener;
 
 use super::cache::memory_limiter;
 use super::card_service::verification;
+use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, open, tell};
@@ -56,9 +58,11 @@ pub(crate) async fn start(
         signature_version: config.tenant_signature_version,
     };
     let clock = Arc::clone(&deps.clock);
+    let identities = identities(&config.service_auth, deps)?;
+    let admin = AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&clock));
     let ports = PointOfSalePorts {
         database: database.clone(),
-        admin: AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&clock)),
+        admin: identities.admin(admin, Wanted::POS_PAYMENTS),
         http: deps.http.clone(),
         signer: signer(config)?.map(Arc::new),
         limiter: memory_limiter(Arc::clone(&clock)),
@@ -66,7 +70,7 @@ pub(crate) async fn start(
         entropy: Arc::clone(&deps.entropy),
     };
 
-    let service = PointOfSale::new(settings(config), ports);
+    let service = PointOfSale::new(settings(config, &identities), ports);
     let gate = ShutdownGate::default();
     let mut running = Running::new("point-of-sale", serving(&config.listeners));
     running.serve(listener, point_of_sale::http::router(service.clone(), gate.clone()));
@@ -90,13 +94,13 @@ fn signer(config: &config::PointOfSale) -> Result<Option<Signer>, Failure> {
     Signer::new(key, key_id).map(Some).map_err(|error| failed("KEY_ID", &error))
 }
 
-fn settings(config: &config::PointOfSale) -> PointOfSaleSettings {
+fn settings(config: &config::PointOfSale, identities: &Identities) -> PointOfSaleSettings {
     let freshness = signatures::freshness(&config.signatures);
     let origin = signatures::target_origin(&config.signatures, config.mode, config.trust_proxy);
     PointOfSaleSettings {
         timeout: config.timeout,
         margin: config.incoming_payment_margin,
-        events: verification(&config.events),
+        events: verification(&config.events, identities, Service::PosHooks),
         terminals: match config.unsigned_terminals {
             config::UnsignedWebhooks::Refused => Terminals::Signed { freshness, origin },
             config::UnsignedWebhooks::Believed => Terminals::Anybody { freshness, origin },

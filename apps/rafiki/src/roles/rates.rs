@@ -1,13 +1,16 @@
 //! The service of exchange rates as a role.
 //! Its routes and its file are in `edges/rates-service`.
 
+use http_kit::{Access, Declared};
 use std::path::Path;
 
+use config::Mode;
 use rates_service::{RatesService, UnknownBase, http};
 
+use super::identities::identities;
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
-use super::shared_deps::{bind, tell};
+use super::shared_deps::{SharedDeps, bind, tell};
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -19,14 +22,16 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let listener = bind("the service of rates", Exposure::Private.address(&config.listeners), config.port).await?;
     announce(&[("rates", Exposure::Private, &listener)]);
     tell(&config.notices, &environment);
+    let deps = SharedDeps::new(Mode::Production, &[])?;
     let unknown_base = match config.unknown_base {
         config::UnknownBase::Empty => UnknownBase::Empty,
         config::UnknownBase::NotFound => UnknownBase::NotFound,
     };
     let service = service(&config.file).await?.with_unknown_base(unknown_base);
     let mut running = Running::new("rates", serving(&config.listeners));
-    let health = axum::Router::new().route("/healthz", axum::routing::get(async || "OK"));
-    running.serve(listener, http::router(service).merge(health));
+    let health = axum::Router::new().declare("/healthz", Access::Health, axum::routing::get(async || "OK"));
+    let callers = identities(&config.service_auth, &deps)?.readers_of_rates(&deps.clock);
+    running.serve(listener, http::router(service, callers).merge(health));
     tracing::info!(port = config.port, file = %config.file.display(), "rates ready");
     say("ready\n");
     stop_signal().await;

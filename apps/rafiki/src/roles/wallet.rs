@@ -8,10 +8,12 @@ use config::FeePolicy;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ledger_sql::SqlLedger;
+use service_auth::{Service, Wanted};
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
 use wallet::{EventVerification, Ports, Wallet, WalletSettings};
 
+use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, open, tell};
@@ -75,24 +77,30 @@ pub(crate) async fn start(
         signature_version: config.admin_signature_version,
     };
     let clock = Arc::clone(&deps.clock);
+    let identities = identities(&config.service_auth, deps)?;
+    let admin = AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&clock));
     let ports = Ports {
         database: database.clone(),
         ledger: Arc::new(book),
-        admin: AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&clock)),
+        admin: identities.admin(admin, Wanted::WALLET),
         clock,
         entropy: Arc::clone(&deps.entropy),
     };
-    let wallet = Wallet::new(settings(config)?, seed, ports);
+    let rates = identities.readers_of_rates(&deps.clock);
+    let wallet = Wallet::new(settings(config, &identities)?, seed, ports);
 
     let mut running = Running::new("wallet", serving(&config.listeners));
-    running.serve(listener, wallet::http::router(wallet.clone()));
+    running.serve(listener, wallet::http::router(wallet.clone(), rates));
     let working = wallet.clone();
     running.work(|stop| async move { working.work(stop).await });
     running.on_close(async move { database.close().await });
     Ok((running, wallet))
 }
 
-fn settings(config: &config::Wallet) -> Result<WalletSettings, Failure> {
+fn settings(config: &config::Wallet, identities: &Identities) -> Result<WalletSettings, Failure> {
+    let secrets = [Some(&config.webhook_secret), config.previous_webhook_secret.as_ref()];
+    // An empty secret is one that was not given, because only tokens are accepted.
+    let secrets = secrets.into_iter().flatten().map(config::Secret::expose).filter(|secret| !secret.is_empty());
     Ok(WalletSettings {
         display_name: config.display_name.clone(),
         open_payments_url: config.open_payments_url.clone(),
@@ -101,7 +109,9 @@ fn settings(config: &config::Wallet) -> Result<WalletSettings, Failure> {
                 config::UnsignedWebhooks::Refused => wallet::Unsigned::Refused,
                 config::UnsignedWebhooks::Believed => wallet::Unsigned::Believed,
             },
-            secrets: vec![config.webhook_secret.expose().to_owned()],
+            secrets: secrets.map(str::to_owned).collect(),
+            identities: identities.accepted.clone(),
+            service: Service::WalletHooks,
             version: config.webhook_signature_version,
             tolerance: config.webhook_tolerance,
         },

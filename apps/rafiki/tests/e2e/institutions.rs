@@ -101,7 +101,17 @@ impl Institutions {
         Self::start_as(storage, &["--unpeered"], &[])
     }
 
-    fn start_as(storage: Storage, options: &'static [&'static str], variables: &[(&str, &str)]) -> Option<Self> {
+    /// The same, whose roles prove in these ways who they are (`--service-auth`).
+    pub(crate) fn start_proving(storage: Storage, options: &'static [&'static str]) -> Option<Self> {
+        Self::start_as(storage, options, &[])
+    }
+
+    /// The same, with further arguments and variables.
+    pub(crate) fn start_as(
+        storage: Storage,
+        options: &'static [&'static str],
+        variables: &[(&str, &str)],
+    ) -> Option<Self> {
         if storage.needs_postgres() && postgres_url().is_none() {
             println!("SKIPPED: end-to-end on Postgres (set TEST_POSTGRES_URL, or run `cargo xtask test`)");
             return None;

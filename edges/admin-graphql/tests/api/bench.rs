@@ -111,6 +111,7 @@ pub(crate) fn api_with(process: &Institution, settings: AdminApiSettings) -> Rou
         payments: process.payments.clone(),
         webhooks: process.webhook_administration(),
         peering: process.peering.clone(),
+        identities: http_kit::ServiceIdentities::default(),
         cache: process.parts.cache.clone(),
         clock: process.parts.clock.clone(),
         entropy: process.parts.entropy.clone(),

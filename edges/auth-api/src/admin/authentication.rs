@@ -1,4 +1,4 @@
-//! Which tenant signed an Admin API request.
+//! Which tenant signed an Admin API request, or for which tenant a service with a token acts.
 //!
 //! The check is that of the backend. A request signed for the backend is refused here.
 
@@ -8,23 +8,48 @@ use http::HeaderMap;
 use http_kit::graphql::Unauthenticated;
 use idempotency::{NotAccepted, SignedRequests};
 use serde_json::Value;
+use service_auth::Service;
+use service_identity::{Principal, Refusal};
 
 use super::AdminSettings;
 
-/// The scope of the tenant that signed `body`.
+/// A sender whose proof was accepted.
+pub(crate) struct Sender {
+    pub(crate) scope: Scope,
+    /// The service, if it showed a token.
+    pub(crate) principal: Option<Principal>,
+}
+
+/// The sender of `body`. A request with a token and a signature must have both right.
 pub(crate) async fn authenticate(
     auth: &Auth,
     settings: &AdminSettings,
     headers: &HeaderMap,
     body: &Value,
-) -> Result<Scope, Unauthenticated> {
-    let (tenant, signature) = (sole(headers, "tenant-id")?, sole(headers, "signature")?);
-    let tenant = tenant.parse().map_err(|_| Unauthenticated::Unauthorized)?;
+) -> Result<Sender, Unauthenticated> {
+    let identities = &settings.identities;
+    // The query of a signed URL is checked with its signature, and this API has none.
+    let principal = identities.principal(headers, None, Service::AuthAdmin).await.map_err(Unauthenticated::Token)?;
+    if principal.is_none() && !identities.ways.secrets() {
+        return Err(Unauthenticated::Token(Refusal::Missing));
+    }
+
+    let tenant = sole(headers, "tenant-id")?.parse().map_err(|_| Unauthenticated::Unauthorized)?;
     let found = auth.get_tenant(tenant).await.map_err(|error| {
         tracing::error!(%error, "the database failed");
         Unauthenticated::Unavailable
     })?;
     let tenant = found.ok_or(Unauthenticated::Unauthorized)?;
+    if let Some(principal) = &principal {
+        let own = principal.tenant.as_deref().and_then(|own| own.parse().ok()) == Some(tenant.id);
+        if !own && !principal.has(service_auth::Scope::Operator) {
+            return Err(Unauthenticated::Token(Refusal::InsufficientScope));
+        }
+        if !headers.contains_key("signature") {
+            return Ok(Sender { scope: auth.scope_of(&tenant), principal: Some(principal.clone()) });
+        }
+    }
+    let signature = sole(headers, "signature")?;
     let secrets = tenant.api_secret.good_at(auth.clock().now()).filter(|secret| !secret.is_empty());
 
     let requests = SignedRequests {
@@ -36,7 +61,7 @@ pub(crate) async fn authenticate(
     };
 
     match requests.accept(signature, tenant.id.as_uuid(), secrets.map(String::as_str), body).await {
-        Ok(()) => Ok(auth.scope_of(&tenant)),
+        Ok(()) => Ok(Sender { scope: auth.scope_of(&tenant), principal }),
         Err(NotAccepted::Cache(error)) => {
             tracing::error!(%error, "used signatures cannot be stored");
             Err(Unauthenticated::Unavailable)

@@ -3,9 +3,10 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http_kit::graphql;
+use http_kit::graphql::{self, AllFields};
 
-use super::authentication::authenticate;
+use super::authentication::{Sender, authenticate};
+use super::rights::ScopedRights;
 use crate::Api;
 use crate::signed::UncheckedMessage;
 
@@ -13,7 +14,10 @@ use crate::signed::UncheckedMessage;
 pub(crate) async fn execute(State(api): State<Api>, UncheckedMessage(message): UncheckedMessage) -> Response {
     let Some(body) = graphql::json(&message.body) else { return graphql::no_json() };
     match authenticate(&api.auth, &api.admin, &message.headers, &body).await {
-        Ok(scope) => api.endpoint.answer(&message.headers, body, scope).await,
+        Ok(Sender { scope, principal: None }) => api.endpoint.answer(&message.headers, body, scope, &AllFields).await,
+        Ok(Sender { scope, principal: Some(principal) }) => {
+            api.endpoint.answer(&message.headers, body, scope, &ScopedRights(&principal)).await
+        }
         Err(unauthenticated) => unauthenticated.into_response(),
     }
 }

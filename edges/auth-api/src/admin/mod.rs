@@ -6,11 +6,13 @@
 mod authentication;
 mod grants;
 mod http;
+mod rights;
 mod schema;
 mod types;
 
 use std::time::Duration;
 
+use http_kit::ServiceIdentities;
 use http_kit::graphql::Introspection;
 use shared_cache::SharedCache;
 
@@ -24,6 +26,8 @@ pub struct AdminSettings {
     pub signature_version: u32,
     /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how far a signature's time may be from now.
     pub signature_lifetime: Duration,
+    /// How services prove who they are.
+    pub identities: ServiceIdentities,
     /// Remembers signatures that were used.
     pub cache: SharedCache,
     /// Whether introspection of the schema is allowed; not in production.

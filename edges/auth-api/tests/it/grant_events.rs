@@ -13,6 +13,7 @@ use http::{HeaderMap, StatusCode};
 use jobs::{Worker, WorkerSettings};
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
+use service_identity::CallerProof;
 use testkit::{TestDatabase, on_each_database};
 
 use crate::harness::{ALICE, CLIENT, IDP_SECRET, OPERATOR, OPERATOR_SECRET, Server, polled};
@@ -66,7 +67,8 @@ async fn scene_with(database: TestDatabase, adjust: impl FnOnce(&mut AuthSetting
     })
     .await;
     let http = Outbound::new(OutboundConfig::development(), server.clock.clone()).unwrap();
-    let handler = Arc::new(HandOver { store: server.store.clone(), http, url, secret: "shared".into() });
+    let handler =
+        Arc::new(HandOver { store: server.store.clone(), http, url, proof: CallerProof::Secret("shared".into()) });
     let entropy = Arc::new(SeededEntropy::new(9));
     let settings = WorkerSettings::default();
     let worker = Worker::new(database_of_jobs, server.clock.clone(), entropy, GRANT_EVENTS_QUEUE, handler, settings);

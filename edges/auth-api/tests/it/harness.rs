@@ -2,13 +2,14 @@
 //! It tests nothing itself.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use auth::{Auth, AuthSettings, ClientDirectory, GrantEvents, NoSuchClient, Retention, TenantData};
-use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers, routers};
+use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, routers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use axum::Router;
@@ -17,8 +18,8 @@ use clock::{Clock, ManualClock, SeededEntropy};
 use database::Database;
 use gnap::WebUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use http_kit::ClientAddress;
 use http_kit::graphql::Introspection;
+use http_kit::{CallerSecret, ClientAddress, ServiceCallers, ServiceDoor, ServiceIdentities};
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
@@ -68,6 +69,40 @@ pub(crate) struct Server {
     _database: Option<TestDatabase>,
 }
 
+/// What is logged on this thread while it lives.
+pub(crate) struct Log {
+    lines: Arc<Mutex<Vec<u8>>>,
+    _listening: tracing::subscriber::DefaultGuard,
+}
+
+/// Writes to the end of the lines.
+struct ToLines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for ToLines {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    pub(crate) fn of_this_thread() -> Self {
+        let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let to = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || ToLines(to.clone())).finish();
+        Self { lines, _listening: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// The lines since the last call.
+    pub(crate) fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.lines.lock().unwrap())).unwrap()
+    }
+}
+
 /// An answer, read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -88,6 +123,10 @@ impl Answer {
         (self.status.as_u16(), text("code"), text("description"))
     }
 
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     pub(crate) fn location(&self) -> String {
         assert_eq!(self.status, StatusCode::FOUND, "{self:?}");
         self.headers["location"].to_str().unwrap().to_owned()
@@ -96,6 +135,12 @@ impl Answer {
 
 pub(crate) fn refused(status: u16, code: &str, description: &str) -> (u16, String, String) {
     (status, code.to_owned(), description.to_owned())
+}
+
+/// Callers that show this secret.
+pub(crate) fn with_secret(secret: &str, name: &'static str, limiter: &Limiter) -> ServiceCallers {
+    let secret = CallerSecret::new([secret], name, limiter.clone());
+    ServiceCallers::Proven(ServiceDoor { secret, identities: ServiceIdentities::default() })
 }
 
 impl Server {
@@ -111,21 +156,29 @@ impl Server {
         database: TestDatabase,
         adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
     ) -> Self {
-        Self::open(Database::clone(&database), Some(database), 1, adjust).await
+        Self::open(Database::clone(&database), Some(database), 1, |settings, api, _| adjust(settings, api)).await
+    }
+
+    /// With more that needs the server's own store and clock.
+    pub(crate) async fn with_own(
+        database: TestDatabase,
+        adjust: impl FnOnce(&mut ApiSettings, (&AuthStore, &Arc<ManualClock>)),
+    ) -> Self {
+        Self::open(Database::clone(&database), Some(database), 1, |_, api, own| adjust(api, own)).await
     }
 
     /// Two processes on one database, each with a memory of its own; `adjust` is for the second.
     pub(crate) async fn two(database: TestDatabase, adjust: impl FnOnce(&mut AuthSettings)) -> (Self, Self) {
         let second = database.connect_again().await;
         let first = Self::on(database).await;
-        (first, Self::open(second, None, 2, |settings, _| adjust(settings)).await)
+        (first, Self::open(second, None, 2, |settings, _, _| adjust(settings)).await)
     }
 
     async fn open(
         database: Database,
         kept: Option<TestDatabase>,
         seed: u64,
-        adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
+        adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings, (&AuthStore, &Arc<ManualClock>)),
     ) -> Self {
         let clock = testkit::manual_clock();
         let client = Signer::new(SigningKey::from_seed(&[1; 32]), "client-key").unwrap();
@@ -149,10 +202,12 @@ impl Server {
             admin: AdminSettings {
                 signature_version: 1,
                 signature_lifetime: Duration::from_secs(30),
+                identities: ServiceIdentities::default(),
                 cache: cache.clone(),
                 introspection: Introspection::Refused,
             },
             services: ServiceCallers::Anybody,
+            issuer: None,
             limiter: limiter.clone(),
             grant_requests: Rate::per_minute("grants", 0),
             continuations: Rate::per_minute("continuations", 0),
@@ -160,7 +215,7 @@ impl Server {
             failures: Rate::per_minute("failures", 0),
         };
         let mut settings = settings();
-        adjust(&mut settings, &mut api);
+        adjust(&mut settings, &mut api, (&store, &clock));
         let auth = Auth::open(
             settings,
             store.clone(),

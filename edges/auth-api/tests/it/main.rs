@@ -4,14 +4,17 @@
 
 mod admin;
 mod continuation;
+mod contract;
 mod grant_events;
 mod grants;
 mod harness;
 mod hostile;
 mod interaction;
 mod introspection;
+mod issuer;
 mod matrix;
 mod refusals;
+mod services;
 mod strangers;
 mod tenants;
 mod tokens;

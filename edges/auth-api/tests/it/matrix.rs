@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
-use auth_api::{ServiceCallers, ServiceOperation};
+use auth_api::ServiceOperation;
 use http::HeaderMap;
-use http_kit::CallerSecret;
 use serde_json::{Value, json};
 use testkit::on_each_database;
 
-use crate::harness::{OPERATOR, OPERATOR_SECRET, Server, call, incoming};
+use crate::harness::{OPERATOR, OPERATOR_SECRET, Server, call, incoming, with_secret};
 
 const OWNER: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
 const ASKING: &str = "0d1b9b4d-8a9d-4b3e-a1a5-3d1cf0e6a111";
@@ -76,8 +75,7 @@ fn admin_operations() -> Vec<String> {
 
 async fn closed(database: testkit::TestDatabase) -> Server {
     Server::with_api(database, |_, api| {
-        api.services =
-            ServiceCallers::WithSecret(CallerSecret::new(SERVICE_SECRET, "service-secret", api.limiter.clone()));
+        api.services = with_secret(SERVICE_SECRET, "service-secret", &api.limiter);
     })
     .await
 }

@@ -3,18 +3,17 @@
 
 use std::net::Ipv4Addr;
 
-use auth_api::ServiceCallers;
 use clock::Clock;
 use futures::future::join_all;
 use http::{HeaderMap, HeaderValue};
-use http_kit::CallerSecret;
 use http_kit::graphql::Introspection;
 use serde_json::{Value, json};
-use shared_cache::Rate;
+use shared_cache::{DatabaseCache, DatabaseLimits, Rate, SharedCache};
 use testkit::on_each_database;
 
 use crate::harness::{
-    Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused,
+    Answer, IDP_SECRET, Interaction, Log, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused,
+    with_secret,
 };
 
 const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
@@ -26,7 +25,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 async fn closed(database: testkit::TestDatabase) -> Server {
     Server::with_api(database, |_, api| {
-        api.services = ServiceCallers::WithSecret(CallerSecret::new(SECRET, "test", api.limiter.clone()));
+        api.services = with_secret(SECRET, "test", &api.limiter);
     })
     .await
 }
@@ -135,6 +134,43 @@ on_each_database! {
         assert_eq!(server.idp_from(moved, &grant, "accept", IDP_SECRET).await.status, 202);
     }
 
+    async fn the_log_tells_auditors_of_wrong_secrets_and_once_a_minute_of_guessing_from_many_addresses(database) {
+        let server = Server::with(database, |settings| {
+            settings.provider_secrets_from_new_sources = Rate::per_minute("idp-secrets", 3);
+        }).await;
+        let grant = server.outgoing_grant().await;
+        let log = Log::of_this_thread();
+        let guess_from = async |address: u8| server.idp_from(Ipv4Addr::new(203, 0, 113, address), &grant, "details", "guess-4711").await;
+        for address in 1..=3 {
+            assert_eq!(guess_from(address).await.status, 401);
+            let line = log.take();
+            assert_eq!(line.matches("audit:").count(), 1, "{line}");
+            assert!(line.contains("audit: a wrong secret") && line.contains(OPERATOR), "{line}");
+            assert!(line.contains(&format!("203.0.113.{address}")) && !line.contains("guess-4711"), "{line}");
+        }
+        for (waited, lines) in [(0, 1), (60, 1)] {
+            server.wait(waited);
+            let guesses = (4..=8).map(guess_from);
+            let refused = join_all(guesses).await.iter().filter(|answer| answer.status == 429).count();
+            assert!(refused >= 2, "{refused}");
+            assert_eq!(log.take().matches("audit: the identity provider's secret is tried from many addresses").count(), lines);
+        }
+    }
+
+    async fn a_request_whose_signature_cannot_be_looked_up_says_when_to_come_again(database) {
+        let empty = testkit::TestDatabase::sqlite().await;
+        let memory = (*empty).clone();
+        let server = Server::with_api(database, |_, api| {
+            // Its tables are missing.
+            api.admin.cache = SharedCache::Database(DatabaseCache::new(memory, testkit::manual_clock(), DatabaseLimits::default()));
+        }).await;
+        let body = json!({"query": "{ grants { edges { cursor } } }"});
+        let signed = admin_signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &admin_signature::canonical(&body));
+        let answer = server.admin_raw(OPERATOR, &signed, body.to_string()).await;
+        assert_eq!(retry_after(&answer), (503, "1"));
+        assert_eq!(answer.text, "Service Unavailable");
+    }
+
     async fn a_provider_that_calls_again_within_a_month_stays_known(database) {
         let server = Server::with(database, |settings| {
             settings.provider_secrets_from_new_sources = Rate::per_minute("idp-secrets", 5);
@@ -190,7 +226,7 @@ on_each_database! {
 
     async fn tokens_are_looked_up_no_more_often_than_the_limit_says(database) {
         let server = Server::with_api(database, |_, api| {
-            api.services = ServiceCallers::WithSecret(CallerSecret::new(SECRET, "test", api.limiter.clone()));
+            api.services = with_secret(SECRET, "test", &api.limiter);
             api.introspections = Rate::per_minute("introspections", 2);
         }).await;
         let ask = async |secret: &str| {

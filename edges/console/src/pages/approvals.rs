@@ -4,13 +4,14 @@
 
 use admin_client::{AdminError, Mutation};
 use clock::Timestamp;
+use uuid::Uuid;
 
 use crate::approvals::{Approvals, Decision, NotDecided, Outcome, Request, State};
 use crate::audit::Stage;
 use crate::context::{Answer, Change, Ctx, Problem, without_secrets};
 use crate::four_eyes::{self, Stakes};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
+use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts, short};
 
 const NOT_FOUND: &str = "There is no such request.";
 const OFF: &str = "In this console no change waits for a second person. Set CONSOLE_FOUR_EYES_ABOVE to ask for one.";
@@ -112,10 +113,11 @@ fn stakes(stakes: &Stakes) -> Cell {
 /// `GET /approvals/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let request = load(&ctx).await?;
-    Ok(draw(&ctx, &request, None).into())
+    Ok(draw(&ctx, &request, None).await?.into())
 }
 
-fn draw(ctx: &Ctx, request: &Request, posted: Option<&Posted>) -> Page {
+async fn draw(ctx: &Ctx, request: &Request, posted: Option<&Posted>) -> Result<Page, Problem> {
+    let object = object(ctx, &request.place).await?;
     let now = ctx.reader.console.now();
     let (word, tone, next) = state(request, now);
     let amount = match &request.stakes {
@@ -134,7 +136,7 @@ fn draw(ctx: &Ctx, request: &Request, posted: Option<&Posted>) -> Page {
     }
     main.extend(forms(ctx, request, now).into_iter().map(|form| Block::Form(ctx.form(form, posted))));
 
-    Page {
+    Ok(Page {
         place: "approvals",
         kind: "Request for approval",
         name: Some(ctx.words().t(name(request)).to_owned()),
@@ -143,22 +145,45 @@ fn draw(ctx: &Ctx, request: &Request, posted: Option<&Posted>) -> Page {
         amount,
         id: Some(request.id.to_string()),
         main,
-        side: vec![about(request)],
+        side: vec![about(request, object)],
         ..Page::default()
-    }
+    })
+}
+
+/// The name of what the change is about, with a link to its page.
+async fn object(ctx: &Ctx, place: &str) -> Result<Cell, Problem> {
+    let mut parts = place.split('/').skip(1);
+    let (Some(kind), id) = (parts.next(), parts.filter_map(|part| Uuid::parse_str(part).ok()).last()) else {
+        return Ok(Cell::Absent("–"));
+    };
+    let Some(id) = id else { return Ok(Cell::Absent("Something new")) };
+    let admin = ctx.admin();
+    let named = match kind {
+        "assets" => admin.asset_view(id).await?.map(|asset| asset.code),
+        "peers" => admin.peer_view(id).await?.map(|peer| peer.name.unwrap_or(peer.static_ilp_address)),
+        "wallet-addresses" => admin.wallet_address_view(id).await?.map(|address| address.address),
+        "tenants" => admin.tenant_view(id).await?.map(|tenant| tenant.public_name.unwrap_or_else(|| short(id))),
+        _ => Some(short(id)),
+    };
+    let page = place.split_inclusive('/').take_while(|part| !part.starts_with(&id.to_string())).collect::<String>();
+    Ok(match named {
+        Some(name) => Cell::link(format!("{page}{id}"), name),
+        None => Cell::Absent("It is not there any more"),
+    })
 }
 
 fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-fn about(request: &Request) -> Block {
+fn about(request: &Request, object: Cell) -> Block {
     let person = |person: &crate::session::Person| Cell::text(person.name().unwrap_or_default());
     let mut about = facts([
+        ("About", object),
         ("Asked by", person(&request.by)),
         ("Asked", Cell::Time(request.at)),
         ("Given up", Cell::Time(request.until)),
-        ("Asked on page", Cell::link(request.place.clone(), request.place.clone())),
+        ("Asked on page", Cell::code(request.place.clone())),
     ]);
     match &request.state {
         State::Waiting => {}
@@ -247,7 +272,7 @@ pub(crate) async fn decide(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
 
 async fn approve(ctx: &Ctx, request: Request, mut posted: Posted, now: Timestamp) -> Result<Answer, Problem> {
     if !posted.is_good() {
-        return Ok(Answer::refused(draw(ctx, &request, Some(&posted))));
+        return Ok(Answer::refused(draw(ctx, &request, Some(&posted)).await?));
     }
     match take(ctx, &request, Decision::Approve, now).await? {
         Ok(approved) => {
@@ -256,7 +281,7 @@ async fn approve(ctx: &Ctx, request: Request, mut posted: Posted, now: Timestamp
         }
         Err(reason) => {
             posted.problem = Some(ctx.words().t(&reason).to_owned());
-            Ok(Answer::refused(draw(ctx, &load(ctx).await?, Some(&posted))))
+            Ok(Answer::refused(draw(ctx, &load(ctx).await?, Some(&posted)).await?))
         }
     }
 }
@@ -271,7 +296,7 @@ async fn refuse(ctx: &Ctx, request: Request, mut posted: Posted, now: Timestamp)
         }
         Err(reason) => {
             posted.problem = Some(ctx.words().t(&reason).to_owned());
-            Ok(Answer::refused(draw(ctx, &load(ctx).await?, Some(&posted))))
+            Ok(Answer::refused(draw(ctx, &load(ctx).await?, Some(&posted)).await?))
         }
     }
 }

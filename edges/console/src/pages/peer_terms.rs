@@ -27,10 +27,10 @@ pub(crate) fn state(health: Option<&PeerHealthView>) -> Cell {
 }
 
 /// The blocks of a peer's page.
-pub(crate) fn blocks(peer: &PeerView, terms: &PeerTermsView) -> Vec<Block> {
+pub(crate) fn blocks(peer: &PeerView, terms: &PeerTermsView, words: Words) -> Vec<Block> {
     vec![
         health_block(terms.health.as_ref()),
-        limits_block(peer, terms),
+        limits_block(peer, terms, words),
         tokens_block(peer, Side::FromPeer, &terms.incoming_tokens),
         tokens_block(peer, Side::ToPeer, &terms.outgoing_tokens),
     ]
@@ -54,14 +54,14 @@ fn health_block(health: Option<&PeerHealthView>) -> Block {
     Block::Facts { title: "Does it answer?", facts: about, actions: Vec::new() }
 }
 
-fn limits_block(peer: &PeerView, terms: &PeerTermsView) -> Block {
+fn limits_block(peer: &PeerView, terms: &PeerTermsView, words: Words) -> Block {
     let count =
         |value: Option<u32>| value.map_or(Cell::Absent("As the instance"), |value| Cell::text(value.to_string()));
     let money = |of: Option<ThroughputView>| match of {
         None => Cell::Absent("No limit"),
         Some(of) => Cell::Lines(vec![
             Cell::money(of.amount, &peer.asset.code, peer.asset.scale),
-            Cell::text(format!("/ {} s", of.seconds)),
+            Cell::text(period(of.seconds, words)),
         ]),
     };
     let shown = facts([
@@ -73,6 +73,17 @@ fn limits_block(peer: &PeerView, terms: &PeerTermsView) -> Block {
     ]);
     let change = Action::other(format!("/peers/{}/limits", peer.id), "Change limits");
     Block::Facts { title: "Limits", facts: shown, actions: vec![change] }
+}
+
+/// A period in words.
+fn period(seconds: u32, words: Words) -> String {
+    match seconds {
+        1 => words.t("a second").to_owned(),
+        60 => words.t("a minute").to_owned(),
+        3600 => words.t("an hour").to_owned(),
+        86_400 => words.t("a day").to_owned(),
+        seconds => words.with("in {} seconds", &seconds.to_string()),
+    }
 }
 
 /// Who presents a token.

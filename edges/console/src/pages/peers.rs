@@ -273,7 +273,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let peer = peer?.ok_or(Problem::NotFound(NOT_FOUND))?;
     let mut page = draw(&ctx, &peer, None);
     if let Some(terms) = terms? {
-        let blocks = peer_terms::blocks(&peer, &terms);
+        let blocks = peer_terms::blocks(&peer, &terms, ctx.words());
         page.main.splice(1..1, blocks);
     }
     Ok(page.into())

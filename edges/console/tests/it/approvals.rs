@@ -30,9 +30,14 @@ async fn a_large_deposit_is_sent_once_after_another_person_approved_it_with_the_
 
     let mut bob = world.person(0, "Another operator").await;
     let shown = bob.get(&request).await;
-    for told in
-        ["Deposit to a peer", "1,000.01", "The operator", "&#34;amount&#34;: &#34;100001&#34;", "Waits for approval"]
-    {
+    for told in [
+        "Deposit to a peer",
+        "Happy Life Bank",
+        "1,000.01",
+        "The operator",
+        "&#34;amount&#34;: &#34;100001&#34;",
+        "Waits for approval",
+    ] {
         assert!(shown.html.contains(told), "{told}: {}", shown.html);
     }
     assert!(bob.get("/approvals").await.html.contains(&request));

@@ -8,6 +8,7 @@ mod malformed;
 mod outside;
 mod request;
 mod response;
+mod rights;
 mod suggestions;
 mod variables;
 mod wording;
@@ -19,9 +20,11 @@ use async_graphql::{Executor, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use service_identity::Refusal;
 
-use crate::RetryAfter;
+use crate::{RetryAfter, unproven};
 use documents::Documents;
+pub use rights::{AllFields, FieldRights};
 pub use variables::{Inputs, ScalarRefusal};
 
 use response::{JSON, error, errors, media_type, respond};
@@ -31,6 +34,7 @@ pub const BODY_MAX: usize = 1 << 20;
 
 const BAD_REQUEST: &str = "BAD_REQUEST";
 const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+const FORBIDDEN: &str = "FORBIDDEN";
 const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 
 /// Whether introspection is allowed.
@@ -57,6 +61,8 @@ pub enum Unauthenticated {
     Header(&'static str),
     /// The check failed. Nothing is wrong with the request.
     Unavailable,
+    /// The token is not accepted, or cannot be checked now.
+    Token(Refusal),
 }
 
 impl IntoResponse for Unauthenticated {
@@ -71,6 +77,7 @@ impl IntoResponse for Unauthenticated {
                 let again = RetryAfter(Duration::from_secs(1));
                 (StatusCode::SERVICE_UNAVAILABLE, again, "Service Unavailable").into_response()
             }
+            Self::Token(refusal) => unproven(refusal, &[]),
         }
     }
 }
@@ -110,11 +117,17 @@ impl<E: Executor> Endpoint<E> {
         Self { schema, introspection, documents: Documents::default(), inputs: Arc::new(inputs) }
     }
 
-    /// Answers `body`, sent by `caller`. Resolvers find the caller in their context.
+    /// Answers `body`, sent by `caller`, who has these rights. Resolvers find the caller in their context.
     ///
     /// Runs to the end even if the client disconnects. So a mutation that was begun is stored under its idempotency key
     /// for a later request.
-    pub async fn answer<C: Send + Sync + 'static>(&self, headers: &HeaderMap, body: Value, caller: C) -> Response {
+    pub async fn answer<C: Send + Sync + 'static>(
+        &self,
+        headers: &HeaderMap,
+        body: Value,
+        caller: C,
+        rights: &dyn FieldRights,
+    ) -> Response {
         if request::is_form(headers) {
             let message = "This operation has been blocked as a potential Cross-Site Request Forgery (CSRF). \
                            Send it with the content type application/json.";
@@ -123,7 +136,7 @@ impl<E: Executor> Endpoint<E> {
         let Some(media_type) = media_type(headers) else {
             return (StatusCode::NOT_ACCEPTABLE, "Not Acceptable").into_response();
         };
-        let (status, answer) = match request::read(body, &self.documents, &self.inputs, self.introspection) {
+        let (status, answer) = match request::read(body, &self.documents, &self.inputs, self.introspection, rights) {
             Ok(request) => self.execute(request.data(caller)).await,
             Err(malformed) => (malformed.status, errors(malformed.errors)),
         };

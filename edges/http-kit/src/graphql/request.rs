@@ -10,13 +10,15 @@ use sha2::{Digest as _, Sha256};
 use super::documents::Documents;
 use super::malformed::{Malformed, malformed};
 use super::response::error;
-use super::{BAD_REQUEST, BAD_USER_INPUT, Inputs, Introspection, VALIDATION_FAILED, outside};
+use super::rights::{FieldRights, first_forbidden};
+use super::{BAD_REQUEST, BAD_USER_INPUT, FORBIDDEN, Inputs, Introspection, VALIDATION_FAILED, outside};
 
 pub(super) fn read(
     body: Value,
     documents: &Documents,
     inputs: &Inputs,
     introspection: Introspection,
+    rights: &dyn FieldRights,
 ) -> Result<Request, Malformed> {
     let Value::Object(mut members) = body else {
         return Err(malformed("Operation batching disabled.", BAD_REQUEST));
@@ -35,6 +37,9 @@ pub(super) fn read(
     if parsed.asks_for_schema && introspection == Introspection::Refused {
         // The library would answer with `null`; clients expect an error.
         return Err(no_introspection());
+    }
+    if let Some(field) = first_forbidden(&parsed.document, rights) {
+        return Err(forbidden(field));
     }
 
     if let (Some(operation), Value::Object(given)) =
@@ -63,6 +68,11 @@ fn meant<'d>(operations: &'d DocumentOperations, name: Option<&str>) -> Option<&
         (Some((_, only)), None) => Some(&only.node),
         _ => None,
     }
+}
+
+fn forbidden(field: &str) -> Malformed {
+    let message = format!("insufficient_scope: no scope of the token allows the field {field}");
+    Malformed { status: StatusCode::FORBIDDEN, errors: vec![error(&message, FORBIDDEN)] }
 }
 
 fn no_introspection() -> Malformed {

@@ -7,13 +7,15 @@ use admin_graphql::{AdminApiParts, AdminApiSettings, Explorer};
 use auto_peering_api::RequestLimit;
 use axum::Router;
 use config::Mode;
-use http_kit::{CallerSecret, ShutdownGate, welcome_page};
+use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ShutdownGate, welcome_page};
 use http_signatures::Signer;
 use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig};
 use operator_api::{GrantEventReceiver, LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
 use payments::WalletAddressLookup;
 use payments_model::{Secret, TenantId};
+use service_auth::Wanted;
+use service_identity::CallerProof;
 use shared_cache::Rate;
 use token_introspection::IntrospectionClient;
 use webhooks::GrantEventRecorder;
@@ -80,7 +82,11 @@ fn open_payments(
         look_again: config.wallet_addresses.polling_interval,
     };
     let introspection = IntrospectionClient::new(deps.http.clone(), config.auth_server_introspection_url.clone())
-        .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
+        .credential(Arc::new(CallerProof::choose(
+            services.identities.tokens.as_ref(),
+            Wanted::INTROSPECTION,
+            &service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret),
+        )));
     let client_keys = KeySets::new(services.published.clone(), KeySetsConfig::default(), deps.clock.clone());
     let guesses = WrongGuesses {
         limiter: limiter(cache, deps.clock.clone()),
@@ -123,6 +129,7 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         payments: services.payments.clone(),
         webhooks: services.webhook_administration.clone(),
         peering: services.peering.clone(),
+        identities: services.identities.accepted.clone(),
         cache: cache.clone(),
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),
@@ -144,9 +151,17 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         },
     };
     let secret = service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret);
+    let previous = config.previous_auth_service_secret.as_ref().map(Secret::expose);
     let grant_events = GrantEventReceiver {
         recorder: GrantEventRecorder { store: store.clone(), webhooks: services.webhooks.clone() },
-        secret: CallerSecret::new(&secret, "grant-events", limiter(cache, deps.clock.clone())),
+        callers: ServiceCallers::Proven(ServiceDoor {
+            secret: CallerSecret::new(
+                [Some(secret.as_str()), previous].into_iter().flatten(),
+                "grant-events",
+                limiter(cache, deps.clock.clone()),
+            ),
+            identities: services.identities.accepted.clone(),
+        }),
     };
     graphql.merge(view.router()).merge(grant_events.router())
 }

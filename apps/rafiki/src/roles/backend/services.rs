@@ -21,6 +21,8 @@ use payments_model::{Secret, TenantId};
 use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
 use sealed_text::Sealer;
+use service_auth::Wanted;
+use service_identity::CallerProof;
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::{Amounts, Metrics, Probes};
 use webhooks::{Targets, WebhookAdministration, Webhooks};
@@ -31,12 +33,15 @@ use super::directory_sync::DirectorySync;
 use super::stores::{Stores, failed};
 use super::timed_ledger::timed;
 use crate::failure::Failure;
+use crate::roles::identities::{Identities, identities};
 use crate::roles::service_secret::service_secret;
 use crate::roles::shared_deps::SharedDeps;
 
 /// The services of one backend. Their metrics are gathered in one place.
 pub(super) struct Services {
     pub(super) metrics: Metrics,
+    /// Who this role is for others, and the proofs of callers that it accepts.
+    pub(super) identities: Identities,
     pub(super) webhooks: Webhooks,
     /// The amounts for collectors, if there are any.
     pub(super) amounts: Option<(Amounts, Dollars)>,
@@ -61,15 +66,16 @@ impl Services {
     pub(super) async fn over(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Result<Self, Failure> {
         let Stores { store, ledger, cache, operator, .. } = stores;
         let (metrics, amounts) = collectors::metrics(config)?;
+        let identities = identities(&config.service_auth, deps)?;
         let ledger = &timed(ledger, metrics.gather(Probes::of_this_role), config);
-        let targets = targets(config, *operator);
+        let targets = targets(config, *operator, &identities);
         let copies = config.webhooks.copies_to_operator.then_some(*operator);
         let directory = Directory::new(store.clone());
         let webhooks = Webhooks::new(&targets, copies, directory.clone(), deps.entropy.clone());
         let targets = Arc::new(targets);
         let webhook_administration = webhook_administration(stores, &directory, &targets, deps);
 
-        let rates = rates(config, deps);
+        let rates = rates(config, deps, &identities);
         let amounts = amounts.map(|amounts| (amounts, Dollars::by(config, rates.clone(), deps)));
         let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
         let payment_settings = payments_settings(config, *operator, &stream_secret);
@@ -81,7 +87,7 @@ impl Services {
         let receivers =
             metrics.gather(|| live_receivers(stores, &webhooks, deps, receiver_settings, partial_payments(config)));
         let connector = metrics.gather(|| {
-            let ports = connector_ports(stores, ledger, &receivers, &webhooks, rates.clone(), deps);
+            let ports = connector_ports(stores, ledger, &receivers, &webhooks, rates.clone(), sealer(config), deps);
             Connector::new(connector_config(config, &stream_secret), ports)
         });
 
@@ -108,8 +114,10 @@ impl Services {
             })
         });
 
+        let administration = administration(stores, config, deps, &identities);
         Ok(Self {
             metrics,
+            identities,
             amounts,
             webhooks,
             targets,
@@ -121,7 +129,7 @@ impl Services {
             published,
             signer,
             payments,
-            administration: administration(stores, config, deps),
+            administration,
             peering: peering(stores, config, deps),
         })
     }
@@ -197,13 +205,14 @@ fn connector_ports(
     receivers: &LiveReceivers,
     webhooks: &Webhooks,
     rates: Rates,
+    sealer: Sealer,
     deps: &SharedDeps,
 ) -> ConnectorPorts {
     ConnectorPorts {
         ledger: Arc::clone(ledger),
         local_accounts: Arc::new(receivers.clone()),
         alerts: Arc::new(Alerts::new(stores.store.clone(), webhooks.clone(), deps)),
-        uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator, deps.clock.clone())),
+        uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator, sealer, deps.clock.clone())),
         rates,
         cache: stores.cache.clone(),
         clock: deps.clock.clone(),
@@ -211,7 +220,12 @@ fn connector_ports(
     }
 }
 
-fn administration(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Administration {
+fn administration(
+    stores: &Stores,
+    config: &config::Backend,
+    deps: &SharedDeps,
+    identities: &Identities,
+) -> Administration {
     Administration::new(
         stores.store.clone(),
         stores.ledger.clone(),
@@ -224,19 +238,25 @@ fn administration(stores: &Stores, config: &config::Backend, deps: &SharedDeps) 
             operator: stores.operator,
             ilp_address: config.ilp_address.clone(),
             secret_overlap: config.admin_api.secret_overlap,
+            sealer: sealer(config),
         },
         Arc::new(AuthService::new(
             deps.http.clone(),
             &config.auth_service_api_url,
-            Secret::new(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret)),
+            CallerProof::choose(
+                identities.tokens.as_ref(),
+                Wanted::TENANTS,
+                &service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret),
+            ),
             stores.operator,
         )),
     )
 }
 
-fn rates(config: &config::Backend, deps: &SharedDeps) -> Rates {
+fn rates(config: &config::Backend, deps: &SharedDeps, identities: &Identities) -> Rates {
     let lifetime = config.payments.exchange_rates_lifetime;
-    let service = HttpRates::new(deps.http.clone(), config.payments.exchange_rates_url.clone());
+    let proof = identities.tokens.clone().map(|tokens| CallerProof::Token(tokens, Wanted::RATES));
+    let service = HttpRates::new(deps.http.clone(), config.payments.exchange_rates_url.clone()).with_proof(proof);
     Rates::new(Arc::new(service), deps.clock.clone(), RatesSettings { lifetime, ..RatesSettings::default() })
 }
 
@@ -271,7 +291,7 @@ fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret
     }
 }
 
-fn targets(config: &config::Backend, operator: TenantId) -> Targets {
+fn targets(config: &config::Backend, operator: TenantId, identities: &Identities) -> Targets {
     Targets {
         default_url: config.webhooks.url.clone(),
         timeout: config.webhooks.timeout,
@@ -282,6 +302,7 @@ fn targets(config: &config::Backend, operator: TenantId) -> Targets {
         operator,
         card_service: config.webhooks.card_service_url.clone(),
         point_of_sale: config.webhooks.point_of_sale_url.clone(),
+        tokens: identities.tokens.clone(),
     }
 }
 

@@ -1,0 +1,24 @@
+//! Service identities: every role proves who it is with a short token of a provider, and checks the tokens of its callers.
+//!
+//! - [`ServiceTokens`] gets tokens (RFC 6749 section 4.4). Callers of one service share a token and one fetch of it. A token
+//!   is renewed at 80 % of its life, so that no call waits for it.
+//! - [`TokenJudge`] checks the token of a caller: by introspection (RFC 7662), by its signature (RFC 9068), or both.
+//! - [`Provider`] knows where the provider is: from its metadata (RFC 8414), or from settings.
+//!
+//! While the provider does not answer, no call is allowed. Token values never reach a log.
+
+#![warn(missing_docs)]
+
+mod identity;
+mod judge;
+mod keys;
+mod proof;
+mod provider;
+mod tokens;
+
+pub use identity::{ClientIdentity, ClientKey, Credential, InvalidClientKey, SecretPlace};
+pub use judge::{JudgeSettings, Principal, TokenJudge, Validation, bearer};
+pub use proof::CallerProof;
+pub use provider::{Provider, ProviderError, ProviderSettings};
+pub use token_introspection::Refusal;
+pub use tokens::{CallError, ServiceTokens, TokenError, TokenSettings};

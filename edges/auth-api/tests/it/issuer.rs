@@ -1,0 +1,195 @@
+//! The built-in issuer: tokens, introspection, revocation and metadata, as services use them.
+//! How a service uses a provider is tested in `service-identity`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use auth::{Issuer, IssuerClient, IssuerSettings, new_client_secret};
+use axum::Router;
+use base64::Engine;
+use clock::{ManualClock, SeededEntropy};
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use service_auth::{Scope, Service};
+use testkit::{TestDatabase, on_each_database};
+
+use crate::harness::{Answer, Server, call, with_secret};
+
+const ISSUER: &str = "http://auth.internal:3011";
+
+/// Two secrets of one client, with their hashes. A hash costs much on purpose, so they are made once.
+fn secrets() -> &'static [(String, String); 2] {
+    static SECRETS: OnceLock<[(String, String); 2]> = OnceLock::new();
+    SECRETS.get_or_init(|| {
+        let entropy = SeededEntropy::new(99);
+        [new_client_secret(&entropy).unwrap(), new_client_secret(&entropy).unwrap()]
+    })
+}
+
+fn clients() -> Vec<IssuerClient> {
+    let [(_, old), (_, new)] = secrets();
+    let card = IssuerClient {
+        id: "card".to_owned(),
+        secrets: vec![new.clone(), old.clone()],
+        tenant: Some("tenant-1".to_owned()),
+        access: BTreeMap::from([(Service::BackendAdmin, vec![Scope::CardsPay, Scope::PaymentsRead])]),
+        serves: vec![Service::CardHooks],
+    };
+    let backend = IssuerClient {
+        id: "back end".to_owned(),
+        secrets: vec![old.clone()],
+        tenant: None,
+        access: BTreeMap::from([(Service::CardHooks, vec![Scope::HooksSend])]),
+        serves: vec![Service::BackendAdmin],
+    };
+    vec![card, backend]
+}
+
+async fn server(database: TestDatabase) -> Server {
+    Server::with_own(database, |api, (store, clock)| {
+        let settings =
+            IssuerSettings { issuer: ISSUER.to_owned(), lifetime: Duration::from_mins(5), clients: clients() };
+        let (clock, entropy) = (Arc::<ManualClock>::clone(clock), Arc::new(SeededEntropy::new(5)));
+        api.issuer = Some(Issuer::new(settings, store.clone(), clock, entropy, api.limiter.clone()).unwrap());
+        api.services = with_secret("the other secret", "service-secret", &api.limiter);
+    })
+    .await
+}
+
+fn form(authorization: Option<String>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+    if let Some(authorization) = authorization {
+        headers.insert("authorization", authorization.parse().unwrap());
+    }
+    headers
+}
+
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
+}
+
+async fn post(api: &Router, path: &str, authorization: Option<String>, body: &str) -> Answer {
+    call(api, "POST", path, form(authorization), body.to_owned()).await
+}
+
+const ASK: &str = "grant_type=client_credentials&audience=backend-admin&scope=cards:pay";
+
+on_each_database! {
+    async fn a_client_gets_a_token_that_only_the_service_it_is_for_may_look_up(database) {
+        let server = server(database).await;
+        let api = &server.routers.service;
+        let [(old, _), (new, _)] = secrets();
+
+        // Both secrets of the client are good, in the header and in the form.
+        let first = post(api, "/oauth/token", Some(basic("card", old)), ASK).await;
+        assert_eq!(first.status, 200, "{}", first.text);
+        let second = post(api, "/oauth/token", None, &format!("{ASK}&client_id=card&client_secret={new}")).await;
+        assert_eq!((second.status.as_u16(), second.header("cache-control")), (200, Some("no-store")));
+        let token = first.json()["access_token"].as_str().unwrap().to_owned();
+        assert_eq!(first.json()["expires_in"], 300);
+        assert_ne!(second.json()["access_token"].as_str(), Some(token.as_str()));
+
+        let asked = format!("token={token}&token_type_hint=access_token");
+        let known = post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json();
+        let expected = json!({"active": true, "iss": ISSUER, "client_id": "card", "sub": "card",
+            "aud": "backend-admin", "scope": "cards:pay", "token_type": "Bearer", "tenant": "tenant-1"});
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(&known[name], value, "{known}");
+        }
+        let nothing = json!({"active": false});
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("card", new)), &asked).await.json(), nothing, "not its service");
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), "token=guess").await.json(), nothing);
+
+        // Only its own client can revoke it.
+        assert_eq!(post(api, "/oauth/revoke", Some(basic("back+end", old)), &asked).await.status, 200);
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json()["active"], true);
+        assert_eq!(post(api, "/oauth/revoke", Some(basic("card", old)), &asked).await.status, 200);
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json(), nothing);
+
+        let other = second.json()["access_token"].as_str().unwrap().to_owned();
+        server.wait(299);
+        let asked = format!("token={other}");
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json()["active"], true);
+        server.wait(1);
+        assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json(), nothing);
+        server.auth.purge().await;
+    }
+
+    async fn what_a_client_may_not_have_is_refused_with_the_standards_words(database) {
+        let server = server(database).await;
+        let api = &server.routers.service;
+        let [(old, _), (new, _)] = secrets();
+        let card = || Some(basic("card", new));
+        let grant = "grant_type=client_credentials";
+
+        for (authorization, body, status, code) in [
+            (None, ASK.to_owned(), 401, "invalid_client"),
+            (Some(basic("card", "wrong")), ASK.to_owned(), 401, "invalid_client"),
+            (Some(basic("nobody", old)), ASK.to_owned(), 401, "invalid_client"),
+            (Some(basic("back+end", new)), ASK.to_owned(), 401, "invalid_client"),
+            (Some("Bearer x".to_owned()), ASK.to_owned(), 401, "invalid_client"),
+            (card(), format!("{ASK}&client_id=card&client_secret={new}"), 400, "invalid_request"),
+            (card(), format!("{ASK}&scope=x"), 400, "invalid_request"),
+            (card(), grant.to_owned(), 400, "invalid_target"),
+            (card(), format!("{grant}&audience=auth-service"), 400, "invalid_target"),
+            (card(), format!("{grant}&audience=backend"), 400, "invalid_target"),
+            (card(), format!("{grant}&audience=backend-admin&scope=admin:*"), 400, "invalid_scope"),
+            (card(), format!("{grant}&audience=backend-admin&scope=cards:pay operator"), 400, "invalid_scope"),
+            (card(), "grant_type=password&audience=backend-admin".to_owned(), 400, "unsupported_grant_type"),
+            (card(), "audience=backend-admin".to_owned(), 400, "invalid_request"),
+            (card(), "x".repeat(20_000), 400, "invalid_request"),
+        ] {
+            let answer = post(api, "/oauth/token", authorization, &body).await;
+            assert_eq!((answer.status.as_u16(), answer.json()["error"].as_str()), (status, Some(code)), "{body:.80}");
+        }
+        assert_eq!(post(api, "/oauth/introspect", None, "token=x").await.status, 401);
+        assert_eq!(post(api, "/oauth/introspect", card(), "").await.status, 400);
+        let no_form = call(api, "POST", "/oauth/token", HeaderMap::new(), ASK.to_owned()).await;
+        assert_eq!(no_form.status, 400);
+        let mut page = form(card());
+        page.insert("origin", HeaderValue::from_static("https://evil.example"));
+        assert_eq!(call(api, "POST", "/oauth/token", page, ASK.to_owned()).await.status, 403);
+        // The issuer's clients do not get into the service API, and its secret does not get into the issuer.
+        assert_eq!(call(api, "POST", "/tenant", form(card()), String::new()).await.status, 401);
+    }
+
+    async fn guessing_a_secret_is_ended_without_locking_out_the_client_elsewhere(database) {
+        let server = server(database).await;
+        let api = &server.routers.service;
+        let [(old, _), _] = secrets();
+        for _ in 0..6 {
+            assert_eq!(post(api, "/oauth/token", Some(basic("back+end", "guess")), ASK).await.status, 401);
+        }
+        let locked = post(api, "/oauth/token", Some(basic("back+end", old)), ASK).await;
+        assert_eq!((locked.status.as_u16(), locked.header("retry-after").is_some()), (429, true));
+        assert_eq!(post(api, "/oauth/token", Some(basic("card", old)), ASK).await.status, 200);
+        server.wait(2);
+        let again = "grant_type=client_credentials&audience=card-hooks";
+        assert_eq!(post(api, "/oauth/token", Some(basic("back+end", old)), again).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn its_metadata_says_where_everything_is() {
+    let server = server(TestDatabase::sqlite().await).await;
+    let path = "/.well-known/oauth-authorization-server";
+    let told: Value = call(&server.routers.service, "GET", path, HeaderMap::new(), String::new()).await.json();
+    assert_eq!(told["issuer"], ISSUER);
+    assert_eq!(told["token_endpoint"], format!("{ISSUER}/oauth/token"));
+    assert_eq!(told["introspection_endpoint"], format!("{ISSUER}/oauth/introspect"));
+    assert_eq!(told["grant_types_supported"], json!(["client_credentials"]));
+}
+
+#[test]
+fn a_client_without_a_hashed_secret_stops_the_start() {
+    let [(_, hash), _] = secrets();
+    for (secrets, good) in
+        [(vec![hash.clone()], true), (vec![], false), (vec!["plain".to_owned()], false), (vec![hash.clone(); 3], false)]
+    {
+        let client = IssuerClient { secrets, ..clients().remove(0) };
+        assert_eq!(client.check().is_ok(), good);
+    }
+}

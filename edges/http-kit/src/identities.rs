@@ -1,0 +1,70 @@
+//! Who calls a private listener, and how callers prove it: with a shared secret, with a token, or with one of both.
+//!
+//! What a route needs is declared where the route is. How tokens are judged is in `service-identity`.
+
+use axum::response::{IntoResponse, Response};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderValue};
+use service_auth::{Scope, Service, Ways};
+use service_identity::{Principal, Refusal, TokenJudge, bearer};
+
+/// The ways of proof that a listener accepts.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceIdentities {
+    /// The accepted ways.
+    pub ways: Ways,
+    /// Judges tokens. Without it no token is accepted.
+    pub judge: Option<TokenJudge>,
+}
+
+/// The right that a caller needs: one of these scopes of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The service that is called.
+    pub service: Service,
+    /// One of these is enough.
+    pub scopes: &'static [Scope],
+}
+
+impl ServiceIdentities {
+    /// Who shows a token; `None` if the request has none, or if tokens are not looked at here.
+    pub async fn principal(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        service: Service,
+    ) -> Result<Option<Principal>, Refusal> {
+        let Some(judge) = self.judge.as_ref().filter(|_| self.ways.tokens()) else { return Ok(None) };
+        match bearer(headers, query)? {
+            Some(token) => judge.judge(token, service).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The answer to a caller whose proof is not accepted (RFC 6750 section 3).
+pub fn unproven(refusal: Refusal, needed: &[Scope]) -> Response {
+    let scopes: Vec<&str> = needed.iter().map(|scope| scope.as_str()).collect();
+    let challenge = match refusal {
+        Refusal::InvalidToken => "Bearer error=\"invalid_token\"".to_owned(),
+        Refusal::InsufficientScope => {
+            format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "))
+        }
+        Refusal::Malformed | Refusal::Missing | Refusal::Unavailable => "Bearer".to_owned(),
+    };
+    let told = match refusal {
+        Refusal::InsufficientScope => format!("Forbidden: the token needs one of the scopes {}", scopes.join(", ")),
+        Refusal::Unavailable => "Service Unavailable: the provider of tokens does not answer".to_owned(),
+        Refusal::Malformed => refusal.to_string(),
+        Refusal::Missing | Refusal::InvalidToken => "Unauthorized".to_owned(),
+    };
+    let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+    let mut response = (refusal.status(), told).into_response();
+    let shown = refusal.answer::<String>(&challenge);
+    for name in [WWW_AUTHENTICATE, http::header::RETRY_AFTER] {
+        if let Some(value) = shown.headers().get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}

@@ -1,0 +1,144 @@
+//! The services that are called with a token, and what each caller asks for.
+//! The rights themselves are in `scope`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Scope;
+
+/// A service that may be called with a token. Its name is the audience of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// The Admin listener of the backend.
+    BackendAdmin,
+    /// The Admin listener of the authorization server.
+    AuthAdmin,
+    /// Introspection of clients' tokens, at the authorization server.
+    AuthIntrospection,
+    /// The tenants of the authorization server.
+    AuthService,
+    /// The decisions of owners, at the authorization server.
+    AuthIdp,
+    /// The webhook receiver of the account-servicing entity.
+    WalletHooks,
+    /// The webhook receiver of the card service.
+    CardHooks,
+    /// The webhook receiver of the point of sale.
+    PosHooks,
+    /// Exchange rates.
+    Rates,
+}
+
+/// The name is none of a service.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is the name of no service; the names are {names}", names = names())]
+pub struct UnknownService(pub String);
+
+fn names() -> String {
+    Service::ALL.map(Service::as_str).join(", ")
+}
+
+impl Service {
+    /// Every service.
+    pub const ALL: [Self; 9] = [
+        Self::BackendAdmin,
+        Self::AuthAdmin,
+        Self::AuthIntrospection,
+        Self::AuthService,
+        Self::AuthIdp,
+        Self::WalletHooks,
+        Self::CardHooks,
+        Self::PosHooks,
+        Self::Rates,
+    ];
+
+    /// Its name, which is the audience of its tokens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BackendAdmin => "backend-admin",
+            Self::AuthAdmin => "auth-admin",
+            Self::AuthIntrospection => "auth-introspection",
+            Self::AuthService => "auth-service",
+            Self::AuthIdp => "auth-idp",
+            Self::WalletHooks => "wallet-hooks",
+            Self::CardHooks => "card-hooks",
+            Self::PosHooks => "pos-hooks",
+            Self::Rates => "rates",
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Service {
+    type Err = UnknownService;
+
+    fn from_str(text: &str) -> Result<Self, UnknownService> {
+        Self::ALL.into_iter().find(|service| service.as_str() == text).ok_or_else(|| UnknownService(text.to_owned()))
+    }
+}
+
+/// The token that a caller needs for a service. It asks for no more than it uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// The service to call.
+    pub service: Service,
+    /// The rights to ask for.
+    pub scopes: &'static [Scope],
+}
+
+impl Wanted {
+    /// The backend introspects tokens.
+    pub const INTROSPECTION: Self = Self { service: Service::AuthIntrospection, scopes: &[Scope::TokenIntrospect] };
+    /// The backend mirrors tenants.
+    pub const TENANTS: Self =
+        Self { service: Service::AuthService, scopes: &[Scope::TenantsRead, Scope::TenantsWrite] };
+    /// The authorization server reports changes of grants.
+    pub const GRANT_EVENTS: Self = Self { service: Service::BackendAdmin, scopes: &[Scope::GrantsNotify] };
+    /// The card service pays.
+    pub const CARD_PAYMENTS: Self = Self { service: Service::BackendAdmin, scopes: &[Scope::CardsPay] };
+    /// The point of sale receives.
+    pub const POS_PAYMENTS: Self = Self { service: Service::BackendAdmin, scopes: &[Scope::PosReceive] };
+    /// The wallet administers its accounts.
+    pub const WALLET: Self = Self {
+        service: Service::BackendAdmin,
+        scopes: &[Scope::PaymentsWrite, Scope::LiquidityWrite, Scope::AddressesWrite, Scope::AssetsWrite],
+    };
+    /// The backend sends events to the wallet.
+    pub const WALLET_EVENTS: Self = Self { service: Service::WalletHooks, scopes: &[Scope::HooksSend] };
+    /// The backend sends events to the card service.
+    pub const CARD_EVENTS: Self = Self { service: Service::CardHooks, scopes: &[Scope::HooksSend] };
+    /// The backend sends events to the point of sale.
+    pub const POS_EVENTS: Self = Self { service: Service::PosHooks, scopes: &[Scope::HooksSend] };
+    /// The backend reads exchange rates.
+    pub const RATES: Self = Self { service: Service::Rates, scopes: &[Scope::RatesRead] };
+
+    /// The scopes as one parameter (RFC 6749 section 3.3).
+    pub fn scope(&self) -> String {
+        self.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_is_found_by_its_name_and_no_other_name_is_one() {
+        for service in Service::ALL {
+            assert_eq!(service.as_str().parse(), Ok(service));
+        }
+        let unknown = "backend".parse::<Service>().unwrap_err().to_string();
+        assert!(unknown.contains("backend-admin") && unknown.contains("rates"), "{unknown}");
+    }
+
+    #[test]
+    fn scopes_are_one_text_with_single_blanks() {
+        assert_eq!(Wanted::TENANTS.scope(), "tenants:read tenants:write");
+        assert_eq!(Wanted::RATES.scope(), "rates:read");
+    }
+}

@@ -1,0 +1,314 @@
+//! The built-in issuer of tokens for services: client credentials (RFC 6749 section 4.4), introspection (RFC 7662) and
+//! revocation (RFC 7009), for installations without a provider of their own.
+//!
+//! It knows services only: no people, and no clients of Open Payments. It is no public provider.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use auth_model::SecretHash;
+use auth_store::{AuthStore, ServiceToken};
+use clock::{Clock, Entropy, Timestamp};
+use service_auth::{Scope, Service};
+use shared_cache::{Limiter, Lockout, TooMany};
+use tokio::sync::Semaphore;
+
+use crate::StoreError;
+
+/// Wrong secrets are counted for a client and its address, so that a stranger cannot lock a client out.
+const WRONG_SECRETS: Lockout = Lockout::of_secrets("service-client-secret");
+/// How many secrets are compared at the same time: each costs much memory on purpose.
+const COMPARISONS: usize = 2;
+
+/// A client that may get tokens.
+#[derive(Clone, Debug)]
+pub struct IssuerClient {
+    /// `client_id`.
+    pub id: String,
+    /// Hashes of its secrets (Argon2id, PHC text). Two while one replaces the other.
+    pub secrets: Vec<String>,
+    /// The tenant that it acts for.
+    pub tenant: Option<String>,
+    /// What it may ask for, by service.
+    pub access: BTreeMap<Service, Vec<Scope>>,
+    /// The services that it is, whose tokens it may introspect.
+    pub serves: Vec<Service>,
+}
+
+/// How the issuer works.
+#[derive(Clone, Debug)]
+pub struct IssuerSettings {
+    /// The name of the issuer: the URL below which its metadata is.
+    pub issuer: String,
+    /// How long a token is valid.
+    pub lifetime: Duration,
+    /// The clients.
+    pub clients: Vec<IssuerClient>,
+}
+
+/// The issuer. Clones are the same issuer.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: IssuerSettings,
+    store: AuthStore,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    limiter: Limiter,
+    comparisons: Semaphore,
+    /// Secrets that were found right, as digests, so that each is compared slowly once.
+    shown: Mutex<HashMap<String, Vec<SecretHash>>>,
+}
+
+/// The id and the secret that a caller shows.
+#[derive(Clone)]
+pub struct ShownClient {
+    /// `client_id`.
+    pub id: String,
+    /// The secret.
+    pub secret: String,
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug, Default)]
+pub struct TokenQuestion {
+    /// `audience`, or `resource`.
+    pub audience: Option<String>,
+    /// `scope`; without it, everything that the client may have.
+    pub scope: Option<String>,
+}
+
+/// A token that was issued.
+#[derive(Clone, Debug)]
+pub struct IssuedServiceToken {
+    /// Its value.
+    pub value: String,
+    /// How long it is valid.
+    pub lifetime: Duration,
+    /// What it grants.
+    pub scope: String,
+}
+
+/// What is known about an active token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownServiceToken {
+    /// The client it was issued to.
+    pub client: String,
+    /// The tenant that the client acts for.
+    pub tenant: Option<String>,
+    /// The service it is for.
+    pub audience: String,
+    /// What it grants.
+    pub scope: String,
+    /// Since when it is valid.
+    pub issued_at: Timestamp,
+    /// Until when it is valid.
+    pub expires_at: Timestamp,
+}
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// The client is unknown, or its secret is wrong.
+    #[error("the client is unknown, or its secret is wrong")]
+    Client,
+    /// Wrong secrets were shown too often.
+    #[error(transparent)]
+    TooMany(TooMany),
+    /// The request names no service, or one that the client may not call.
+    #[error("name a service that this client may call as audience")]
+    Target,
+    /// The client may not have a scope.
+    #[error("this client may not have one of the scopes")]
+    Scope,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why the issuer does not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the secrets of the client {0:?} must be one or two Argon2id hashes; `rafiki service-client` makes a secret and its hash"
+)]
+pub struct InvalidClient(String);
+
+impl IssuerClient {
+    /// Whether its secrets can be compared.
+    pub fn check(&self) -> Result<(), InvalidClient> {
+        let readable = |hash: &String| hash.starts_with("$argon2id$") && PasswordHash::new(hash).is_ok();
+        let good = (1..=2).contains(&self.secrets.len()) && self.secrets.iter().all(readable);
+        if good { Ok(()) } else { Err(InvalidClient(self.id.clone())) }
+    }
+}
+
+impl Issuer {
+    /// The issuer with these clients.
+    pub fn new(
+        settings: IssuerSettings,
+        store: AuthStore,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        limiter: Limiter,
+    ) -> Result<Self, InvalidClient> {
+        settings.clients.iter().try_for_each(IssuerClient::check)?;
+        let (comparisons, shown) = (Semaphore::new(COMPARISONS), Mutex::default());
+        Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, limiter, comparisons, shown }) })
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &IssuerSettings {
+        &self.inner.settings
+    }
+
+    /// Issues a token to a client.
+    pub async fn issue(
+        &self,
+        shown: &ShownClient,
+        question: &TokenQuestion,
+        source: &str,
+    ) -> Result<IssuedServiceToken, IssuerError> {
+        let client = self.client(shown, source).await?;
+        let service: Service =
+            question.audience.as_deref().and_then(|name| name.parse().ok()).ok_or(IssuerError::Target)?;
+        let allowed = client.access.get(&service).ok_or(IssuerError::Target)?;
+
+        let granted: Vec<Scope> = match question.scope.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            None => allowed.clone(),
+            Some(text) => {
+                let asked: Result<Vec<Scope>, _> = text.split(' ').map(str::parse).collect();
+                asked.map_err(|_| IssuerError::Scope)?
+            }
+        };
+        if !granted.iter().all(|scope| allowed.contains(scope)) {
+            return Err(IssuerError::Scope);
+        }
+
+        let Inner { settings, store, clock, entropy, .. } = &*self.inner;
+        let value = random_text(&**entropy);
+        let now = clock.now();
+        let scope = granted.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+        let token = ServiceToken {
+            hash: SecretHash::of(&value),
+            client: client.id.clone(),
+            audience: service.as_str().to_owned(),
+            scope: scope.clone(),
+            issued_at: now,
+            expires_at: now + settings.lifetime,
+        };
+        store.insert_service_token(&token).await?;
+        Ok(IssuedServiceToken { value, lifetime: settings.lifetime, scope })
+    }
+
+    /// What a token allows; `None` if it is not active, or not for a service of the asking client (RFC 7662 section 4).
+    pub async fn introspect(
+        &self,
+        shown: &ShownClient,
+        token: &str,
+        source: &str,
+    ) -> Result<Option<KnownServiceToken>, IssuerError> {
+        let asking = self.client(shown, source).await?;
+        let Inner { store, clock, .. } = &*self.inner;
+        let Some(token) = store.service_token(SecretHash::of(token), clock.now()).await? else { return Ok(None) };
+        let is_for_it = asking.serves.iter().any(|service| service.as_str() == token.audience);
+        // The rights of a client may have changed since. A token never grants more than its client has now.
+        let Some(owner) = self.find(&token.client).filter(|owner| is_for_it && still_allowed(owner, &token)) else {
+            return Ok(None);
+        };
+        Ok(Some(KnownServiceToken {
+            tenant: owner.tenant.clone(),
+            client: token.client,
+            audience: token.audience,
+            scope: token.scope,
+            issued_at: token.issued_at,
+            expires_at: token.expires_at,
+        }))
+    }
+
+    /// Revokes a token of the client itself. A token that is not its own is left as it is, without a word.
+    pub async fn revoke(&self, shown: &ShownClient, token: &str, source: &str) -> Result<(), IssuerError> {
+        let client = self.client(shown, source).await?;
+        Ok(self.inner.store.revoke_service_token(SecretHash::of(token), &client.id).await?)
+    }
+
+    fn find(&self, id: &str) -> Option<&IssuerClient> {
+        self.inner.settings.clients.iter().find(|client| client.id == id)
+    }
+
+    /// The client whose secret is shown.
+    async fn client(&self, shown: &ShownClient, source: &str) -> Result<&IssuerClient, IssuerError> {
+        // Ids of strangers do not make keys of any length.
+        let subject = match self.find(&shown.id) {
+            Some(client) => format!("{source} {}", client.id),
+            None => source.to_owned(),
+        };
+        self.inner.limiter.may_try(&WRONG_SECRETS, &subject).await.map_err(IssuerError::TooMany)?;
+        if let Some(client) = self.find(&shown.id)
+            && self.is_right(client, &shown.secret).await
+        {
+            self.inner.limiter.succeeded(&WRONG_SECRETS, &subject).await;
+            return Ok(client);
+        }
+        self.inner.limiter.failed(&WRONG_SECRETS, &subject).await;
+        tracing::warn!(source, "audit: a client of the built-in issuer showed a wrong id or secret");
+        Err(IssuerError::Client)
+    }
+
+    async fn is_right(&self, client: &IssuerClient, secret: &str) -> bool {
+        let digest = SecretHash::of(secret);
+        let known = |shown: &HashMap<String, Vec<SecretHash>>| {
+            shown.get(&client.id).is_some_and(|known| known.iter().any(|known| known.matches(secret)))
+        };
+        if known(&self.inner.shown.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return true;
+        }
+
+        let Ok(_place) = self.inner.comparisons.acquire().await else { return false };
+        let (hashes, shown) = (client.secrets.clone(), secret.to_owned());
+        let compared = tokio::task::spawn_blocking(move || hashes.iter().any(|hash| is_hash_of(hash, &shown)));
+        let is_right = compared.await.unwrap_or(false);
+        if is_right {
+            let mut shown = self.inner.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.entry(client.id.clone()).or_default().push(digest);
+        }
+        is_right
+    }
+}
+
+fn still_allowed(owner: &IssuerClient, token: &ServiceToken) -> bool {
+    let allowed = owner.access.iter().find(|(service, _)| service.as_str() == token.audience).map(|(_, scopes)| scopes);
+    allowed.is_some_and(|allowed| {
+        token.scope.split(' ').all(|granted| allowed.iter().any(|scope| scope.as_str() == granted))
+    })
+}
+
+fn is_hash_of(hash: &str, secret: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    Argon2::default().verify_password(secret.as_bytes(), &hash).is_ok()
+}
+
+/// A new secret for a client, and its hash for the file of clients.
+pub fn new_client_secret(entropy: &dyn Entropy) -> Option<(String, String)> {
+    let secret = random_text(entropy);
+    let hash = Argon2::default().hash_password_with_salt(secret.as_bytes(), &entropy.bytes::<16>()).ok()?;
+    let hash: PasswordHash = hash;
+    Some((secret, hash.to_string()))
+}
+
+/// 256 random bits in hexadecimal.
+fn random_text(entropy: &dyn Entropy) -> String {
+    use std::fmt::Write as _;
+    entropy.bytes::<32>().iter().fold(String::with_capacity(64), |mut text, octet| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
