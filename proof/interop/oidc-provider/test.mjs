@@ -29,6 +29,7 @@ const machine = {
   scope: 'rates:read other:read'
 }
 const configuration = {
+  scopes: ['rates:read', 'other:read'],
   clients: [
     { ...machine, client_id: 'by secret', client_secret: 'a secret: with % signs' },
     {
