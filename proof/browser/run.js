@@ -152,7 +152,7 @@ try {
     await page.locator('input[name=outgoingEndpoint]').fill('https://connector.example')
     await page.locator('input[name=outgoingAuthToken]').fill('a token')
     await page.locator('.submit button').click()
-    await page.waitForURL((url) => /\/peers\/[0-9a-f-]{36}$/.test(url.pathname))
+    await page.waitForURL((url) => /\/peers\/[0-9a-f-]{36}\/start$/.test(url.pathname))
     await page.setViewportSize({ width: 320, height: 700 })
     await page.locator('.menu').click()
     await page.locator('.rail a', { hasText: 'Assets' }).click()

@@ -21,7 +21,7 @@ pub enum DeliveryState {
     Pending,
     /// It was answered with 200.
     Delivered,
-    /// It fails while its recipient takes others. It is still tried.
+    /// It fails while its recipient accepts other deliveries. Further attempts are made.
     Quarantined,
     /// It was tried as often as allowed.
     Exhausted,

@@ -33,12 +33,12 @@ pub enum MirrorError {
     )]
     NotTrusted,
     /// It refuses the tenant.
-    #[error("the authorization server refused the tenant with status {status}: {told}")]
+    #[error("the authorization server refused the tenant with status {status}: {reason}")]
     Refused {
         /// The status of its answer.
         status: u16,
         /// The text of its answer.
-        told: String,
+        reason: String,
     },
 }
 
@@ -63,7 +63,7 @@ impl AuthService {
 
     async fn call(&self, method: Method, path: &str, body: &Value) -> Result<StatusCode, MirrorError> {
         let url = format!("{}{path}", self.base);
-        let refused = |told: String| MirrorError::Refused { status: 0, told };
+        let refused = |reason: String| MirrorError::Refused { status: 0, reason };
         let url = Url::parse(&url).map_err(|error| refused(error.to_string()))?;
         let mut request = Request::post_json(url, body).map_err(|error| refused(error.to_string()))?;
         request.method = method;
@@ -74,7 +74,7 @@ impl AuthService {
             status if status.is_success() => Ok(status),
             status @ (StatusCode::NOT_FOUND | StatusCode::CONFLICT) => Ok(status),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(MirrorError::NotTrusted),
-            status => Err(MirrorError::Refused { status: status.as_u16(), told: response.excerpt() }),
+            status => Err(MirrorError::Refused { status: status.as_u16(), reason: response.excerpt() }),
         }
     }
 
@@ -121,7 +121,7 @@ impl TenantMirror for AuthService {
             status if status.is_success() => Ok(()),
             status => Err(MirrorError::Refused {
                 status: status.as_u16(),
-                told: "a tenant with this id existed before and is deleted; choose another id".to_owned(),
+                reason: "a tenant with this id existed before and is deleted; choose another id".to_owned(),
             }),
         }
     }

@@ -53,7 +53,7 @@ impl AuthStore {
         }
     }
 
-    /// Forgets the clear values whose trial period is over.
+    /// Deletes the clear values whose trial period is over.
     async fn purge_kept(&self, now: Timestamp) -> Result<u64, Error> {
         let mut forgotten = 0;
         for table in ["kept_tokens", "kept_continuations"] {
@@ -83,7 +83,7 @@ impl AuthStore {
         Ok(deleted.rows_affected)
     }
 
-    /// The condition is checked again when deleting: a grant may have been continued in between.
+    /// The condition is checked again by the deletion, because a grant may have been continued in between.
     async fn purge_grants(&self, over: Condition) -> Result<u64, Error> {
         let ids: Vec<Uuid> = grants::Entity::find()
             .select_only()

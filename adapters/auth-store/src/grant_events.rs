@@ -1,7 +1,7 @@
-//! What tenants are to be told about their grants. It is written in the transaction of the change, with a job that hands
-//! it over. A grant's events are handed over one after the other.
+//! Events about grants that wait to be handed over to the backend. Each is written in the transaction of the change,
+//! with a job. A grant's events are handed over one after the other.
 //!
-//! It sends nothing.
+//! Handing over is in `services/auth`.
 
 use auth_model::GrantId;
 use clock::Timestamp;
@@ -25,7 +25,7 @@ pub struct GrantEvent {
     pub id: Uuid,
     /// The grant.
     pub grant: GrantId,
-    /// Its place among the grant's events: a smaller number happens earlier.
+    /// Its position among the grant's events. The smallest is handed over first.
     pub turn: i32,
     /// The whole event as JSON.
     pub body: String,
@@ -51,7 +51,7 @@ impl AuthStore {
         }))
     }
 
-    /// Forgets an event that was handed over.
+    /// Deletes an event that was handed over.
     pub async fn forget_grant_event(&self, event: &GrantEvent) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
         Entity::delete_by_id(event.id).exec(&transaction).await?;

@@ -14,8 +14,8 @@ use crate::entity::{access_tokens, grant_identifiers, grants, tenants};
 use crate::grant_events::{self, GrantEvent};
 
 impl AuthStore {
-    /// Stores a new grant, its token if it has one, and the event that tells of it. Grants that are opened at the same
-    /// time are stored with one commit.
+    /// Stores a new grant, its token if it has one, and the event about it. Grants that are opened at the same time are
+    /// stored with one commit.
     pub async fn open_grant(&self, opened: &Opened, event: Option<GrantEvent>) -> Result<(), Error> {
         let token = opened.issued.as_ref().map(|issued| issued.token.clone());
         self.opening.ask(NewGrant { grant: opened.grant.clone(), token, event }).await
@@ -64,7 +64,7 @@ impl AuthStore {
     }
 }
 
-/// A grant to store, its token if it has one, and the event that tells of it.
+/// A grant to store, its token if it has one, and the event about it.
 #[derive(Clone, Debug)]
 pub(crate) struct NewGrant {
     grant: Grant,

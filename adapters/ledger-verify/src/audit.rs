@@ -200,7 +200,7 @@ impl Audit {
         entry: &Entry,
         transfer: &NewTransfer,
         id: AccountId,
-        told: Posting,
+        recorded: Posting,
         change: impl FnOnce(Balances) -> Option<Balances>,
     ) -> Result<Account, String> {
         let state = self.accounts.get_mut(&id).ok_or_else(|| format!("there is no account {id}"))?;
@@ -212,9 +212,9 @@ impl Audit {
         set_balances(&mut state.account, balances);
         state.movements += 1;
         let previous = std::mem::replace(&mut state.last_entry, entry.seq);
-        let worked_out = Posting { ordinal: state.movements, previous, balances };
-        if worked_out != told {
-            return Err(format!("account {id}: {}", differing::posting(told, worked_out)));
+        let computed = Posting { ordinal: state.movements, previous, balances };
+        if computed != recorded {
+            return Err(format!("account {id}: {}", differing::posting(recorded, computed)));
         }
 
         if state.movements.is_multiple_of(WAYPOINT_EVERY) {

@@ -12,37 +12,37 @@ pub(crate) fn account(stored: Option<&AccountState>, journal: Option<&AccountSta
         (Some(_), None) => return "the row is stored, but no entry of the journal creates it".to_owned(),
         (Some(stored), Some(journal)) => (stored, journal),
     };
-    let mut told = balances(stored.account.balances(), journal.account.balances());
-    differing(&mut told, "movements", stored.movements.into(), journal.movements.into());
-    differing(&mut told, "as its last entry", stored.last_entry.into(), journal.last_entry.into());
+    let mut differences = balances(stored.account.balances(), journal.account.balances());
+    differing(&mut differences, "movements", stored.movements.into(), journal.movements.into());
+    differing(&mut differences, "as its last entry", stored.last_entry.into(), journal.last_entry.into());
     if stored.account.created != journal.account.created {
-        told.push("its ledger, kind or flags differ from those at its creation".to_owned());
+        differences.push("its ledger, kind or flags differ from those at its creation".to_owned());
     }
     if stored.account.timestamp != journal.account.timestamp {
-        told.push("the time of its creation differs".to_owned());
+        differences.push("the time of its creation differs".to_owned());
     }
-    told.join("; ")
+    differences.join("; ")
 }
 
 /// The state of an account by an entry, compared with its state by the entries before.
 pub(crate) fn posting(entry: Posting, before: Posting) -> String {
-    let mut told = balances(entry.balances, before.balances);
-    differing(&mut told, "as the number of the movement", entry.ordinal.into(), before.ordinal.into());
-    differing(&mut told, "as the entry before", entry.previous.into(), before.previous.into());
-    told.join("; ")
+    let mut differences = balances(entry.balances, before.balances);
+    differing(&mut differences, "as the number of the movement", entry.ordinal.into(), before.ordinal.into());
+    differing(&mut differences, "as the entry before", entry.previous.into(), before.previous.into());
+    differences.join("; ")
 }
 
 fn balances(stored: Balances, journal: Balances) -> Vec<String> {
-    let mut told = Vec::new();
-    differing(&mut told, "debited", stored.debits_posted, journal.debits_posted);
-    differing(&mut told, "credited", stored.credits_posted, journal.credits_posted);
-    differing(&mut told, "held to be debited", stored.debits_pending, journal.debits_pending);
-    differing(&mut told, "held to be credited", stored.credits_pending, journal.credits_pending);
-    told
+    let mut differences = Vec::new();
+    differing(&mut differences, "debited", stored.debits_posted, journal.debits_posted);
+    differing(&mut differences, "credited", stored.credits_posted, journal.credits_posted);
+    differing(&mut differences, "held to be debited", stored.debits_pending, journal.debits_pending);
+    differing(&mut differences, "held to be credited", stored.credits_pending, journal.credits_pending);
+    differences
 }
 
-fn differing(told: &mut Vec<String>, what: &str, stored: u128, journal: u128) {
+fn differing(differences: &mut Vec<String>, what: &str, stored: u128, journal: u128) {
     if stored != journal {
-        told.push(format!("stored {stored} {what}, journal says {journal}"));
+        differences.push(format!("stored {stored} {what}, journal says {journal}"));
     }
 }

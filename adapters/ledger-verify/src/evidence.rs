@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clock::{Entropy, SystemEntropy};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::VerifyError;
+use crate::error::VerifyError;
 
 /// The beginning of every SQLite file (<https://www.sqlite.org/fileformat.html>).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";

@@ -6,6 +6,7 @@ mod alarm;
 mod alarm_dedup;
 mod audit;
 mod differing;
+mod error;
 mod evidence;
 mod law;
 mod monitor;
@@ -23,6 +24,7 @@ mod totals;
 mod totals_monitor;
 
 pub use alarm::{Alarm, AlarmKind};
+pub use error::VerifyError;
 pub use monitor::{ConservationMonitor, Scan};
 pub use report::{BadEntry, LedgerTotals, Report};
 pub use scan::ScanLimits;
@@ -30,28 +32,6 @@ pub use totals_monitor::TotalsMonitor;
 
 use crate::audit::Audit;
 use crate::source::Source;
-
-/// Why a ledger could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// The URL does not name a known database.
-    #[error("{0:?} is not a ledger database; use sqlite:<file> or postgres://…")]
-    UnknownUrl(String),
-    /// The ledger is in memory, so only its own process can read it.
-    #[error("a ledger in memory cannot be watched; keep it in a file or on Postgres")]
-    InMemory,
-    /// There is no ledger at this place.
-    #[error("{place} is not a ledger: {reason}")]
-    NoLedger {
-        /// The file or database.
-        place: String,
-        /// What was found instead.
-        reason: String,
-    },
-    /// The file or server could not be read.
-    #[error("the ledger cannot be read: {0}")]
-    Unavailable(String),
-}
 
 /// Verifies the whole ledger at `url`, as it is at one instant. The ledger may be in use meanwhile.
 pub async fn verify(url: &str) -> Result<Report, VerifyError> {
@@ -64,16 +44,4 @@ pub async fn verify(url: &str) -> Result<Report, VerifyError> {
         Source::Postgres(url) => postgres::read_all(url, &mut audit).await?,
     }
     Ok(audit.report())
-}
-
-impl From<rusqlite::Error> for VerifyError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl From<sqlx::Error> for VerifyError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(error.to_string())
-    }
 }

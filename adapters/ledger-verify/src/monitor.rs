@@ -2,9 +2,9 @@
 //!
 //! It reads over its own connection and writes nothing. Each fault is reported once.
 
-use crate::VerifyError;
 use crate::alarm::Alarm;
 use crate::alarm_dedup::AlarmDedup;
+use crate::error::VerifyError;
 use crate::postgres::PostgresWatch;
 use crate::scan::{Findings, ScanLimits, State, scan};
 use crate::source::Source;
@@ -80,10 +80,10 @@ impl ConservationMonitor {
             return Ok(Scan { watched_elsewhere: true, ..Scan::default() });
         };
         self.state = state;
-        Ok(self.tell(findings))
+        Ok(self.new_findings(findings))
     }
 
-    fn tell(&mut self, findings: Findings) -> Scan {
+    fn new_findings(&mut self, findings: Findings) -> Scan {
         let Findings { alarms, new_entries, old_entries, accounts, behind } = findings;
         let (faults, alarms) = self.dedup.new_of(alarms);
         Scan { alarms, faults, new_entries, old_entries, accounts, behind, watched_elsewhere: false }

@@ -97,10 +97,10 @@ impl Journal<'_> {
             return Err("debits and credits one account".to_owned());
         }
         let change = self.change(entry, movement)?;
-        let mut side = |account: AccountId, told: &Posting, apply: &dyn Fn(Balances) -> Option<Balances>| {
-            let before = self.before(entry, account, told, latest)?;
-            if apply(before) == Some(told.balances) {
-                Ok((account, before, told.balances))
+        let mut side = |account: AccountId, recorded: &Posting, apply: &dyn Fn(Balances) -> Option<Balances>| {
+            let before = self.before(entry, account, recorded, latest)?;
+            if apply(before) == Some(recorded.balances) {
+                Ok((account, before, recorded.balances))
             } else {
                 Err(format!("leaves account {account} at other totals than the entry before and its amount lead to"))
             }
@@ -135,17 +135,17 @@ impl Journal<'_> {
         &self,
         entry: &Entry,
         account: AccountId,
-        told: &Posting,
+        recorded: &Posting,
         latest: &mut HashMap<AccountId, u64>,
     ) -> Result<Balances, String> {
-        let skipped = latest.insert(account, entry.seq).filter(|seen| *seen != told.previous);
+        let skipped = latest.insert(account, entry.seq).filter(|seen| *seen != recorded.previous);
         if let Some(skipped) = skipped {
             return Err(format!("passes over entry {skipped} of account {account}"));
         }
-        let previous = self.entry(told.previous).filter(|previous| previous.seq < entry.seq);
+        let previous = self.entry(recorded.previous).filter(|previous| previous.seq < entry.seq);
         match previous.and_then(|previous| standing(&previous, account)) {
-            Some((ordinal, balances)) if ordinal + 1 == told.ordinal => Ok(balances),
-            _ => Err(format!("does not follow from entry {} of account {account}", told.previous)),
+            Some((ordinal, balances)) if ordinal + 1 == recorded.ordinal => Ok(balances),
+            _ => Err(format!("does not follow from entry {} of account {account}", recorded.previous)),
         }
     }
 }

@@ -12,8 +12,8 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, Executor, Row};
 use uuid::Uuid;
 
-use crate::VerifyError;
 use crate::audit::Audit;
+use crate::error::VerifyError;
 use crate::rows::{JournalRow, Rows, Waypoint};
 use crate::scan::{Findings, ScanLimits, State, scan};
 

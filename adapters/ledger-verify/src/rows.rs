@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use clock::Timestamp;
 use ledger::{AccountId, TransferId};
 
-use crate::VerifyError;
+use crate::error::VerifyError;
 
 /// A stored entry of the journal.
 pub(crate) struct JournalRow {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use ledger::{AccountId, AccountState, Balances, Entry};
 
-use crate::VerifyError;
 use crate::alarm::{Alarm, AlarmKind};
+use crate::error::VerifyError;
 use crate::law::standing;
 use crate::movements::Movements;
 use crate::rows::{JournalRow, Rows};
@@ -216,6 +216,6 @@ async fn accounts<R: Rows>(
 
 fn is_as_its_last_entry_left_it(id: AccountId, state: &AccountState, records: &HashMap<u64, Vec<u8>>) -> bool {
     let record = records.get(&state.last_entry).map(Vec::as_slice).unwrap_or_default();
-    let told = Entry::decode(state.last_entry, record).ok().and_then(|entry| standing(&entry, id));
-    state.account.created.id == id && told == Some((state.movements, state.account.balances()))
+    let recorded = Entry::decode(state.last_entry, record).ok().and_then(|entry| standing(&entry, id));
+    state.account.created.id == id && recorded == Some((state.movements, state.account.balances()))
 }

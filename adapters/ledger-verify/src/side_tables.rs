@@ -7,8 +7,8 @@ use std::fmt::Display;
 use clock::Timestamp;
 use ledger::{AccountId, AccountState, Cause, Entry, Event, Movement, NewAccount, TransferId};
 
-use crate::VerifyError;
 use crate::alarm::{Alarm, AlarmKind};
+use crate::error::VerifyError;
 use crate::rows::{Rows, Waypoint};
 
 /// A waypoint is stored after this number of movements of an account.

@@ -2,7 +2,7 @@
 //!
 //! It opens nothing.
 
-use crate::VerifyError;
+use crate::error::VerifyError;
 
 /// The database of a ledger.
 pub(crate) enum Source<'a> {

@@ -7,8 +7,8 @@ use clock::Timestamp;
 use ledger::{AccountId, AccountState, TransferId};
 use rusqlite::{Connection, OpenFlags, Row, ToSql};
 
-use crate::VerifyError;
 use crate::audit::Audit;
+use crate::error::VerifyError;
 use crate::evidence::Evidence;
 use crate::rows::{JournalRow, Rows, Waypoint};
 

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ledger::Account;
 
-use crate::LedgerTotals;
+use crate::report::LedgerTotals;
 
 /// Sums `accounts` by ledger, modulo 2^128: two accounts together may exceed the limit of one account, and equal sums
 /// stay equal.

@@ -9,7 +9,8 @@ use ledger::{LedgerQueries, LedgerTotals, Totals};
 
 use crate::alarm::Alarm;
 use crate::alarm_dedup::AlarmDedup;
-use crate::{Scan, VerifyError};
+use crate::error::VerifyError;
+use crate::monitor::Scan;
 
 /// Reads the sums of one ledger repeatedly.
 pub struct TotalsMonitor {
@@ -53,7 +54,7 @@ fn alarm_of(totals: &LedgerTotals) -> Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AlarmKind;
+    use crate::alarm::AlarmKind;
     use ledger::{Balances, MemoryLedger};
 
     fn totals(of_one_instant: bool, debits_posted: u128, credits_posted: u128) -> Totals {

@@ -27,12 +27,12 @@ async fn scan(monitor: &mut ConservationMonitor) -> Scan {
 }
 
 /// All alarms of a monitor in two rounds over everything.
-async fn told(monitor: &mut ConservationMonitor) -> Vec<Alarm> {
-    let mut told = Vec::new();
+async fn new_alarms(monitor: &mut ConservationMonitor) -> Vec<Alarm> {
+    let mut new_alarms = Vec::new();
     for _ in 0..ROUNDS {
-        told.extend(scan(monitor).await.alarms);
+        new_alarms.extend(scan(monitor).await.alarms);
     }
-    told
+    new_alarms
 }
 
 fn kinds(alarms: &[Alarm]) -> BTreeSet<AlarmKind> {
@@ -126,18 +126,18 @@ async fn every_single_change_in_a_file_is_reported_once_and_with_the_same_name_a
         UPDATE indexed SET through = 300";
     change(&path, index);
     let sound = std::fs::read(&path).expect("the file can be read");
-    assert_eq!(told(&mut monitor(&url)).await, []);
+    assert_eq!(new_alarms(&mut monitor(&url)).await, []);
     for (statement, kinds_told) in changes() {
         std::fs::write(&path, &sound).expect("the file can be written");
         let mut running = monitor(&url);
         scan(&mut running).await;
         change(&path, &statement);
-        let alarms = told(&mut running).await;
+        let alarms = new_alarms(&mut running).await;
         assert_eq!(kinds(&alarms), kinds_told.iter().copied().collect(), "{statement}: {alarms:?}");
         assert_eq!(alarms.len(), kinds_told.len(), "{statement}: {alarms:?}");
-        assert_eq!(told(&mut running).await, [], "{statement}: told twice");
+        assert_eq!(new_alarms(&mut running).await, [], "{statement}: reported twice");
         assert!(scan(&mut running).await.faults <= alarms.len() as u64);
-        let again: BTreeSet<_> = told(&mut monitor(&url)).await.into_iter().map(|alarm| alarm.id).collect();
+        let again: BTreeSet<_> = new_alarms(&mut monitor(&url)).await.into_iter().map(|alarm| alarm.id).collect();
         assert_eq!(again, alarms.iter().map(|alarm| alarm.id).collect(), "{statement}: another name after a restart");
     }
 }
@@ -146,7 +146,7 @@ async fn every_single_change_in_a_file_is_reported_once_and_with_the_same_name_a
 async fn an_account_stored_under_another_id_is_reported_as_unknown_and_as_missing() {
     let (_folder, path, url) = sqlite().await;
     change(&path, &flip("accounts", "id", 3, "hex(id) LIKE '%02'"));
-    let alarms = told(&mut monitor(&url)).await;
+    let alarms = new_alarms(&mut monitor(&url)).await;
     assert_eq!((kinds(&alarms), alarms.len()), ([AlarmKind::AccountDiffers].into(), 2), "{alarms:?}");
 }
 
@@ -167,11 +167,11 @@ async fn a_changed_balance_breaks_the_sum_and_two_that_cancel_out_are_reported_t
     // The last octet of a state is the lowest of the posted credits.
     let (two, three) = (octet("02"), octet("03"));
     change(&path, &last_octet("02", &format!("{:02x}", two.wrapping_add(1))));
-    let alone = told(&mut monitor(&url)).await;
+    let alone = new_alarms(&mut monitor(&url)).await;
     assert_eq!(kinds(&alone), [AlarmKind::AccountDiffers, AlarmKind::NotConserved].into());
     assert!(alone.iter().any(|alarm| alarm.reason.contains("debits less credits are -1 posted")), "{alone:?}");
     change(&path, &last_octet("03", &format!("{:02x}", three.wrapping_sub(1))));
-    let both = told(&mut monitor(&url)).await;
+    let both = new_alarms(&mut monitor(&url)).await;
     assert_eq!(kinds(&both), [AlarmKind::AccountDiffers].into());
     assert_eq!(both.len(), 2, "{both:?}");
 }
@@ -245,10 +245,10 @@ async fn every_single_change_on_postgres_is_reported_once() {
         scan(&mut running).await;
         let mut connection = PgConnection::connect(database.url()).await.expect("it connects");
         connection.execute(sqlx::AssertSqlSafe(statement.clone())).await.expect("it changes");
-        let alarms = told(&mut running).await;
+        let alarms = new_alarms(&mut running).await;
         assert_eq!(kinds(&alarms), kinds_told.iter().copied().collect(), "{statement}: {alarms:?}");
         assert_eq!(alarms.len(), kinds_told.len(), "{statement}: {alarms:?}");
-        assert_eq!(told(&mut running).await, [], "{statement}: told twice");
+        assert_eq!(new_alarms(&mut running).await, [], "{statement}: reported twice");
     }
 }
 
@@ -267,7 +267,7 @@ async fn of_two_monitors_of_one_ledger_on_postgres_one_watches_and_the_other_tak
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), taking_over).await.expect("it takes over");
-    assert_eq!(told(&mut second).await, []);
+    assert_eq!(new_alarms(&mut second).await, []);
 }
 
 #[test]
@@ -284,5 +284,5 @@ async fn a_scan_that_fails_says_why_and_the_next_one_goes_on() {
     std::fs::rename(&path, &elsewhere).expect("the file can be moved");
     assert!(matches!(running.scan().await, Err(VerifyError::Unavailable(_))));
     std::fs::rename(&elsewhere, &path).expect("the file can be moved back");
-    assert_eq!(told(&mut running).await, []);
+    assert_eq!(new_alarms(&mut running).await, []);
 }

@@ -150,23 +150,23 @@ async fn the_evidence_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_no_ledger_is_called_so() {
+async fn a_database_that_is_no_ledger_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
-    let told = async |name: &str| {
+    let error = async |name: &str| {
         let url = format!("sqlite:{}", folder.path().join(name).display());
         verify(&url).await.expect_err("it is no ledger").to_string()
     };
-    assert!(told("none.db").await.ends_with("is not a ledger: there is no such file"));
+    assert!(error("none.db").await.ends_with("is not a ledger: there is no such file"));
     std::fs::write(folder.path().join("empty.db"), "").expect("a file");
-    assert!(told("empty.db").await.ends_with("is not a ledger: the file is empty"));
+    assert!(error("empty.db").await.ends_with("is not a ledger: the file is empty"));
     std::fs::write(folder.path().join("letter.db"), "Dear Sir or Madam,").expect("a file");
-    assert!(told("letter.db").await.ends_with("is not a ledger: it is not a SQLite database"));
+    assert!(error("letter.db").await.ends_with("is not a ledger: it is not a SQLite database"));
     let other = rusqlite::Connection::open(folder.path().join("other.db")).expect("a file");
     other.execute_batch("CREATE TABLE customers (id)").expect("a table");
-    assert!(told("other.db").await.contains("without a ledger's journal"));
+    assert!(error("other.db").await.contains("without a ledger's journal"));
     assert!(!folder.path().join("none.db").exists());
     if let Some(database) = TestDatabase::postgres().await {
-        let told = verify(database.url()).await.expect_err("it is no ledger").to_string();
-        assert!(told.contains("is not a ledger: it has no journal"), "{told}");
+        let error = verify(database.url()).await.expect_err("it is no ledger").to_string();
+        assert!(error.contains("is not a ledger: it has no journal"), "{error}");
     }
 }

@@ -16,6 +16,7 @@ use url::{Host, Url};
 use crate::address::is_public;
 use crate::config::{OutboundConfig, Scheme, Strangers};
 use crate::error::{BuildError, OutboundError};
+use crate::party_tls::UsableTls;
 use crate::request::{BeyondLimit, Destination, Request, Response};
 use crate::resolver::{NoPublicAddress, PublicOnly};
 
@@ -25,8 +26,16 @@ pub struct Outbound {
     configured: reqwest::Client,
     guarded: reqwest::Client,
     guard: Guard,
-    scheme: Scheme,
+    certificates: Certificates,
+    config: Arc<OutboundConfig>,
     clock: Arc<dyn Clock>,
+}
+
+/// Whose certificates the connections use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Certificates {
+    OfTheMachine,
+    OfTheParty,
 }
 
 #[derive(Clone, Debug)]
@@ -40,18 +49,25 @@ impl Outbound {
     pub fn new(config: OutboundConfig, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         // Fails only if a provider is installed already, and then that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let configured = build(&config, |builder| builder)?;
-        let (guarded, guard) = match &config.strangers {
-            Strangers::AnyAddress => (configured.clone(), Guard::Off),
+        let guard = match &config.strangers {
+            Strangers::AnyAddress => Guard::Off,
             Strangers::PublicAddresses { except_hosts } => {
-                let except_hosts: Arc<HashSet<String>> =
-                    Arc::new(except_hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
-                let resolver = Arc::new(PublicOnly { except_hosts: except_hosts.clone() });
-                let guarded = build(&config, |builder| builder.dns_resolver(resolver.clone()))?;
-                (guarded, Guard::On { except_hosts })
+                let except_hosts = except_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+                Guard::On { except_hosts: Arc::new(except_hosts) }
             }
         };
-        Ok(Self { configured, guarded, guard, scheme: config.scheme, clock })
+        let (configured, guarded) = pools(&config, &guard, |builder| builder)?;
+        let certificates = Certificates::OfTheMachine;
+        Ok(Self { configured, guarded, guard, certificates, config: Arc::new(config), clock })
+    }
+
+    /// The same client for calls to one party, with these certificates and connections of its own. It calls `https`
+    /// URLs only, in development too.
+    pub fn with_tls(&self, tls: &UsableTls) -> Result<Self, BuildError> {
+        let config = OutboundConfig { scheme: Scheme::AsWritten, ..(*self.config).clone() };
+        let (configured, guarded) = pools(&config, &self.guard, |builder| tls.applied(builder))?;
+        let certificates = Certificates::OfTheParty;
+        Ok(Self { configured, guarded, certificates, config: Arc::new(config), ..self.clone() })
     }
 
     /// Makes the call and reads the whole answer.
@@ -66,7 +82,7 @@ impl Outbound {
 
     /// The URL that is called for `url`: in development `http` replaces `https`.
     pub(crate) fn wire_url(&self, mut url: Url) -> Url {
-        if self.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
+        if self.config.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
             // Both schemes are special, so the change is always possible.
             let _ = url.set_scheme("http");
         }
@@ -141,13 +157,16 @@ impl Outbound {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refused("remove the user name and password from the URL"));
         }
+        if self.certificates == Certificates::OfTheParty && url.scheme() != "https" {
+            return Err(refused("it must be https, because certificates are set for this party"));
+        }
 
         let Guard::On { except_hosts } = &self.guard else { return Ok(()) };
         let host = host_of(url);
         if request.destination == Destination::Configured || except_hosts.contains(&host) {
             return Ok(());
         }
-        if self.scheme == Scheme::AsWritten && url.scheme() != "https" {
+        if self.config.scheme == Scheme::AsWritten && url.scheme() != "https" {
             return Err(refused("it must be https"));
         }
 
@@ -161,6 +180,23 @@ impl Outbound {
 
         if public { Ok(()) } else { Err(OutboundError::AddressRefused { host }) }
     }
+}
+
+/// The connections to the operator's URLs, and those behind the guard.
+fn pools(
+    config: &OutboundConfig,
+    guard: &Guard,
+    with: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<(reqwest::Client, reqwest::Client), BuildError> {
+    let configured = build(config, &with)?;
+    let guarded = match guard {
+        Guard::Off => configured.clone(),
+        Guard::On { except_hosts } => {
+            let resolver = Arc::new(PublicOnly { except_hosts: except_hosts.clone() });
+            build(config, |builder| with(builder).dns_resolver(resolver.clone()))?
+        }
+    };
+    Ok((configured, guarded))
 }
 
 fn build(

@@ -7,6 +7,7 @@ mod address;
 mod client;
 mod config;
 mod error;
+mod party_tls;
 mod request;
 mod resolver;
 
@@ -14,4 +15,5 @@ pub use address::is_public;
 pub use client::Outbound;
 pub use config::{OutboundConfig, Scheme, Strangers};
 pub use error::{BuildError, OutboundError};
+pub use party_tls::{PartyTls, PartyTlsError, UsableTls};
 pub use request::{BeyondLimit, Destination, Request, Response};

@@ -17,6 +17,7 @@ mod paging;
 mod partial_payments;
 mod payments;
 mod peer_health;
+mod peer_tls;
 mod peerings_asked_for;
 mod peers;
 mod quotes;

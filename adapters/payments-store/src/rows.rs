@@ -16,6 +16,7 @@ pub(crate) mod partial_payment;
 pub(crate) mod peer;
 pub(crate) mod peer_health;
 pub(crate) mod peer_incoming_token;
+pub(crate) mod peer_tls;
 pub(crate) mod peering_asked_for;
 pub(crate) mod quote;
 pub(crate) mod tenant;

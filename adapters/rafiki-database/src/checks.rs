@@ -144,9 +144,9 @@ impl Check {
             Kind::SameLedger { .. } => Reason::OtherLedger { found, wanted },
             // A secret must not appear in a message.
             Kind::Once { .. } if self.table == "accessTokens" => {
-                Reason::Twice { column: "value", found: "a token".to_owned() }
+                Reason::Duplicate { column: "value", found: "a token".to_owned() }
             }
-            Kind::Once { column, .. } => Reason::Twice { column, found },
+            Kind::Once { column, .. } => Reason::Duplicate { column, found },
             Kind::Unknown { column, known, .. } => Reason::UnknownWord { column, found, known },
             Kind::NoAmount { column, .. } if found.starts_with('-') => Reason::Negative { column, found },
             Kind::NoAmount { column, .. } => Reason::Malformed { column, found, wanted: "an amount above zero" },

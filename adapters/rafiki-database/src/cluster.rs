@@ -1,7 +1,7 @@
 //! The original's ledger where it is in a TigerBeetle cluster: its accounts and transfers are put into temporary tables
 //! of the session, which have the names of the tables that Rafiki 2.4 would fill without TigerBeetle.
 //!
-//! All queries then find the money there. The rows are made in `rafiki-tables`; reading the cluster is the caller's.
+//! All queries then find the money there. The rows are made in `rafiki-tables`; the caller reads the cluster.
 
 use sqlx::AssertSqlSafe;
 

@@ -1,6 +1,6 @@
 //! An empty database of the original that an export fills, in one transaction.
 //!
-//! Nothing is visible to others, and nothing stays, before `commit`. What was written can be read back before.
+//! Before `commit` nothing is visible to others, and nothing is kept. The written rows can be read back before.
 
 use rafiki_tables::back::OldTable;
 use rafiki_tables::version::{Side, UnknownVersion, recognise};
@@ -11,7 +11,7 @@ use crate::snapshot::{Old, SourceError, failed};
 
 /// Two exports into one database at a time are refused.
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock(7020586423421)";
-/// The totals of accounts, for the comparison. Gone with the transaction.
+/// The totals of accounts, for the comparison. Dropped at the end of the transaction.
 const TEMPORARY_SUMS: &str = "
 CREATE TEMPORARY TABLE moving_sums (
     id uuid PRIMARY KEY, ref uuid NOT NULL, ledger integer NOT NULL, type text NOT NULL, debits numeric NOT NULL,
@@ -27,8 +27,8 @@ pub enum ReceivingError {
     Unusable(#[from] SourceError),
     /// Tables are missing.
     #[error(
-        "the {} database has no table {table}: it is no database of Rafiki 2.4. Start Rafiki 2.4 once on it, so that it \
-         makes its tables", side.as_str()
+        "the {} database has no table {table}, so it is not a database of Rafiki 2.4. Start Rafiki 2.4 once on it, so \
+         that it makes its tables", side.as_str()
     )]
     Foreign {
         /// The database.
@@ -44,7 +44,7 @@ pub enum ReceivingError {
         /// The first table with rows.
         table: &'static str,
     },
-    /// An export has filled it before, as a whole.
+    /// It holds a complete export.
     #[error("the {} database holds a complete export; name empty databases for another", side.as_str())]
     Complete {
         /// The database.
@@ -112,11 +112,11 @@ impl Receiving {
         written.map(drop).map_err(|error| failed(name, &error).into())
     }
 
-    /// Books the migrations if none are booked, and continues the numbers of ledgers after `last_ledger`.
+    /// Records the migrations if none are recorded, and continues the numbers of ledgers after `last_ledger`.
     pub async fn complete(&mut self, last_ledger: i64) -> Result<(), ReceivingError> {
         let side = self.old.side();
         if self.book_is_empty {
-            let (book, names) = (side.book(), side.migrations().join(".js', '"));
+            let (book, names) = (side.migrations_table(), side.migrations().join(".js', '"));
             let booked = format!(
                 "INSERT INTO {book} (id, name, batch, migration_time)
                     SELECT n, name, 1, now() FROM unnest(ARRAY['{names}.js']) WITH ORDINALITY AS names (name, n);
@@ -154,7 +154,7 @@ impl Receiving {
         self.execute("the mark", format!("COMMENT ON TABLE tenants IS '{COMPLETE}'")).await
     }
 
-    /// Closes the connection. What was not committed is gone.
+    /// Closes the connection. Rows that were not committed are discarded.
     pub async fn close(self) {
         self.old.close().await;
     }
@@ -175,7 +175,10 @@ fn tables(side: Side) -> impl Iterator<Item = OldTable> {
 
 async fn require_tables(old: &mut Old) -> Result<(), ReceivingError> {
     let side = old.side();
-    let books = [side.book(), if side == Side::Backend { "knex_migrations_lock" } else { "auth_knex_migrations_lock" }];
+    let books = [
+        side.migrations_table(),
+        if side == Side::Backend { "knex_migrations_lock" } else { "auth_knex_migrations_lock" },
+    ];
     for table in books.into_iter().chain(tables(side).map(OldTable::name)) {
         let there: bool = sqlx::query_scalar("SELECT to_regclass(quote_ident($1)) IS NOT NULL")
             .bind(table)
@@ -189,7 +192,7 @@ async fn require_tables(old: &mut Old) -> Result<(), ReceivingError> {
     Ok(())
 }
 
-/// Whether no migration is booked. If any are, they must be those of Rafiki 2.4.
+/// Whether no migration is recorded. Recorded migrations must be those of Rafiki 2.4.
 async fn book_is_empty(old: &mut Old) -> Result<bool, ReceivingError> {
     let (side, booked) = (old.side(), old.booked().await?);
     if booked.is_empty() {

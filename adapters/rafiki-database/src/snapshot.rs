@@ -121,7 +121,7 @@ impl Old {
     async fn recognise(&mut self, unknown: UnknownAllowed) -> Result<(), SourceError> {
         let side = self.side;
         let version = |reason| SourceError::Version { side, reason };
-        let book = side.book();
+        let book = side.migrations_table();
 
         let there: Option<bool> = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
             .bind(book)
@@ -148,9 +148,9 @@ impl Old {
         }
     }
 
-    /// The names of the migrations that are booked.
+    /// The names of the recorded migrations.
     pub(crate) async fn booked(&mut self) -> Result<Vec<String>, SourceError> {
-        let sql = format!("SELECT name::text FROM {} ORDER BY id", self.side.book());
+        let sql = format!("SELECT name::text FROM {} ORDER BY id", self.side.migrations_table());
         let names = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
         names.map_err(|error| failed("the migrations", &error))
     }
@@ -252,7 +252,7 @@ impl Old {
 /// Whether a database with unknown migrations is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownAllowed {
-    /// Yes, because the operator has said so.
+    /// Yes, because the operator allows it.
     Yes,
     /// No.
     No,

@@ -90,8 +90,8 @@ impl Old {
             .boxed()
     }
 
-    /// Ended incoming payments whose end was not told yet, with the amount that the event will announce.
-    pub async fn untold_ends(&mut self) -> Result<Vec<(uuid::Uuid, i128)>, SourceError> {
+    /// Ended incoming payments whose event was not sent yet, with the amount that the event will announce.
+    pub async fn unannounced_ends(&mut self) -> Result<Vec<(uuid::Uuid, i128)>, SourceError> {
         let sql = r#"SELECT t.id, (coalesce(s.credits, 0) - coalesce(e.announced, 0))::text FROM "incomingPayments" t
             LEFT JOIN pg_temp.moving_sums s ON s.ref = t.id AND s.type = 'LIQUIDITY_INCOMING'
             LEFT JOIN (

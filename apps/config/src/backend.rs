@@ -102,7 +102,7 @@ pub struct Backend {
     pub database: DatabaseUrl,
     /// `LEDGER_DATABASE_URL`; by default beside the backend's own.
     pub ledger_database: DatabaseUrl,
-    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is scanned; `None` (0) means never.
+    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is scanned; 0 for never.
     pub ledger_monitor_interval: Option<Duration>,
     /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
     pub manual_migrations: bool,

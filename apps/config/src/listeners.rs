@@ -16,7 +16,7 @@ pub struct Listeners {
     pub private_address: IpAddr,
     /// `TRUSTED_PROXIES`: the number of proxies in front, if `TRUST_PROXY` is on. Each adds to `X-Forwarded-For`.
     pub trusted_proxies: u8,
-    /// `HTTP_HEAD_TIMEOUT_MS`: the time the time the time from the first octet of a request to the end of its head.
+    /// `HTTP_HEAD_TIMEOUT_MS`: the time from the first octet of a request to the end of its head.
     pub head_timeout: Duration,
     /// `HTTP_BODY_TIMEOUT_MS`: the time for a request's body.
     pub body_timeout: Duration,

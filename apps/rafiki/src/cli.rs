@@ -8,11 +8,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use url::Url;
 use uuid::Uuid;
 
 use crate::ledger_place::LedgerPlace;
 use crate::shadow_place::Place;
+use crate::signatures::options::{SignOptions, VerifyOptions};
 
 /// Interledger payments for wallets and banks.
 #[derive(Debug, Parser)]
@@ -88,24 +90,43 @@ pub(crate) enum Command {
     Rates,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
-    /// Take over a running Rafiki 2.4. Its two databases are copied into ours, as the environment configures them.
+    /// Take over a running Rafiki 2.4. Its two databases are copied into the databases that the environment configures.
     ///
     /// Shows a plan, moves everything, and compares both. May be repeated: a second run moves what has changed since the first. Ends
     /// with 0 when every total is equal, 1 when not or when rows cannot be moved, 3 when the old databases cannot be
     /// read. docs/moving-in.md describes every step.
     Import(Box<ImportOptions>),
-    /// Go back to Rafiki 2.4: fill two empty databases of it from ours, as the environment configures them.
+    /// Go back to Rafiki 2.4: fill two of its databases, which are empty, from the databases that the environment
+    /// configures.
     ///
     /// Shows a plan, writes everything, and compares both; nothing is kept before every total is equal. May be repeated
     /// after an interruption. Ends with 0 when every total is equal, 1 when not or when something cannot go back, 3 when
     /// a database cannot be read. docs/moving-in.md describes every step.
     Export(Box<ExportOptions>),
-    /// Try ours beside a running Rafiki: a proxy that answers with the old one's answers and asks ours the same.
+    /// Compare an imported copy with a running Rafiki 2.4: a proxy that sends each request to both.
     ///
-    /// Prints each answer that differs (status, shape, amounts, totals) with the request's id, without personal data, and
-    /// every minute what was counted. No client waits for ours. Runs until it is stopped, and ends with 1 if something
-    /// differed. docs/moving-in.md describes it.
+    /// Clients get the answers of Rafiki 2.4 and do not wait for the copy. Prints each difference (status, shape,
+    /// amounts, totals) with the request's id and without personal data, and the counts every minute. Runs until it is
+    /// stopped, and ends with 1 if there was a difference. docs/moving-in.md describes it.
     Shadow(ShadowOptions),
+    /// Sign a request or a webhook, and print the headers.
+    Sign(Box<SignOptions>),
+    /// Say whether a signature is right, and if not, why.
+    ///
+    /// Each mistake has a name of its own, listed in docs/signatures.md. Ends with 0 when the signature is right, 1 when
+    /// it is not or when a file cannot be read, 2 wrong arguments.
+    Verify(Box<VerifyOptions>),
+    /// Print a completion script for a shell, for example: rafiki completions bash > /etc/bash_completion.d/rafiki
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write manual pages into a folder.
+    Man {
+        /// The folder, for example /usr/local/share/man/man1.
+        folder: PathBuf,
+    },
     /// Check the configuration.
     Config(ConfigOptions),
     /// Check a ledger.
@@ -196,9 +217,9 @@ fn admin_url(text: &str) -> Result<Url, String> {
 }
 
 fn tenant(text: &str) -> Result<Uuid, String> {
-    let told = "a tenant is named by its id, for example 438fa74a-fa7d-4317-9ced-dde32ece1787; the operator's is the \
+    let message = "a tenant is named by its id, for example 438fa74a-fa7d-4317-9ced-dde32ece1787; the operator's is the \
                 OPERATOR_TENANT_ID of the backend";
-    text.parse().map_err(|_| told.to_owned())
+    text.parse().map_err(|_| message.to_owned())
 }
 
 impl DevOptions {
@@ -464,7 +485,7 @@ pub(crate) struct ImportOptions {
     #[arg(long, value_name = "URL")]
     pub(crate) auth: String,
     /// The TigerBeetle cluster with the money of the old installation (TIGERBEETLE_REPLICA_ADDRESSES): replicas as
-    /// port, ip:port or host:port, comma separated. It may be the cluster of our own configuration, which then goes on.
+    /// port, ip:port or host:port, comma separated. It may be the cluster of the new configuration, which is then kept.
     #[arg(long, value_name = "ADDRESSES")]
     pub(crate) tigerbeetle: Option<String>,
     /// The number of that cluster (TIGERBEETLE_CLUSTER_ID).
@@ -477,7 +498,7 @@ pub(crate) struct ImportOptions {
     #[arg(long)]
     pub(crate) history: bool,
     /// Keep the clear values of access tokens, continuation tokens and peers' tokens for this long, for example 30d, so
-    /// that `rafiki export` can give them back. They are encrypted with the key of --way-back-key-file, or else with
+    /// that `rafiki export` can restore them. They are encrypted with the key of --way-back-key-file, or else with
     /// --old-encryption-secret. They are deleted afterwards. Without this, only hashes are kept.
     #[arg(long, value_name = "PERIOD")]
     pub(crate) keep_way_back: Option<Period>,
@@ -508,7 +529,7 @@ pub(crate) struct OldEnvironment {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportOptions {
-    /// Into databases of Rafiki 2.4. There is no other way to export.
+    /// Export into databases of Rafiki 2.4. This is the only target.
     #[arg(long)]
     pub(crate) to_rafiki: bool,
     /// The database of the backend of Rafiki 2.4, as postgres://user@host/database. It has its tables, and no rows.
@@ -529,23 +550,23 @@ pub(crate) struct ExportOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShadowOptions {
-    /// A port to listen on, the origin of the old listener, and that of ours. Give one for each listener.
+    /// A port to listen on, the origin of the old listener, and the origin of the new one. Give one for each listener.
     #[arg(long = "pair", value_name = "PORT=OLD=OURS", required = true)]
     pub(crate) pairs: Vec<Place>,
     /// The address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) listen: IpAddr,
-    /// Ask ours writes, too. Only for an imported copy that reaches neither peers nor wallets of real people.
+    /// Send writes to the copy, too. Use this only if the copy has no connection to peers or to wallets of customers.
     #[arg(long)]
     pub(crate) writes: bool,
-    /// Milliseconds to wait for an answer of ours.
+    /// Milliseconds to wait for an answer of the copy.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 5_000)]
     pub(crate) patience: u32,
     /// A member that is not compared. May be given several times.
     #[arg(long, value_name = "MEMBER")]
     pub(crate) ignore: Vec<String>,
     /// A file with a tenant's id, a space and its Admin API secret in each line. Requests whose ids were changed are
-    /// signed anew with it.
+    /// signed again with it.
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Option<PathBuf>,
     /// Seconds between two summaries.
@@ -639,15 +660,18 @@ mod tests {
 
     #[test]
     fn wrong_options_are_reported_in_the_users_words() {
-        let told = |line: &[&str]| Cli::try_parse_from(line).unwrap_err().to_string();
+        let message = |line: &[&str]| Cli::try_parse_from(line).unwrap_err().to_string();
         for ports in ["0", "65530", "-1", "many"] {
-            assert!(told(&["rafiki", "dev", &format!("--ports={ports}")]).contains("first of forty ports"), "{ports}");
+            assert!(
+                message(&["rafiki", "dev", &format!("--ports={ports}")]).contains("first of forty ports"),
+                "{ports}"
+            );
         }
-        assert!(told(&["rafiki", "dev", "--database", "sqlite:x"]).contains("postgres://user@host:port"));
+        assert!(message(&["rafiki", "dev", "--database", "sqlite:x"]).contains("postgres://user@host:port"));
         let pay = ["rafiki", "pay", "--from", "a", "--to", "b", "--send", "-5", "--secret", "s"];
         assert!(Cli::try_parse_from(pay).is_ok(), "the amount is judged where its currency is known");
         let with_tenant = [&pay[..], &["--admin-url", "http://h:3001", "--tenant", "x"]].concat();
-        assert!(told(&with_tenant).contains("OPERATOR_TENANT_ID of the backend"));
+        assert!(message(&with_tenant).contains("OPERATOR_TENANT_ID of the backend"));
     }
 
     #[test]

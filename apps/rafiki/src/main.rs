@@ -21,6 +21,8 @@ mod private_file;
 mod roles;
 mod shadow;
 mod shadow_place;
+mod shell;
+mod signatures;
 mod tap;
 mod terminal;
 mod verification;
@@ -78,6 +80,13 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Import(options) => import::run(*options).await,
         Command::Export(options) => export::run(*options).await,
         Command::Shadow(options) => shadow::run(options).await,
+        Command::Sign(options) => signatures::sign(&options),
+        Command::Verify(options) => signatures::verify(&options),
+        Command::Completions { shell } => {
+            shell::completions(shell);
+            Ok(())
+        }
+        Command::Man { folder } => shell::manual(&folder),
         Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }

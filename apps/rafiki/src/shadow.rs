@@ -1,4 +1,5 @@
-//! `rafiki shadow`: a proxy in front of an old installation, which asks ours the same and prints what differs.
+//! `rafiki shadow`: a proxy in front of an old installation. It sends the same requests to ours and prints what
+//! differs.
 //!
 //! The proxy and the comparison are in other crates.
 
@@ -21,7 +22,7 @@ use crate::roles::running::{Running, stop_signal};
 use crate::roles::shared_deps::{SharedDeps, bind};
 use crate::shadow_place::Place;
 
-/// How many findings are printed in one interval. A rounding change differs in every payment.
+/// The maximum number of findings that are printed in one interval. A changed rounding differs in every payment.
 const PRINTED: u64 = 1_000;
 
 pub(crate) async fn run(options: ShadowOptions) -> Result<(), Failure> {
@@ -29,16 +30,16 @@ pub(crate) async fn run(options: ShadowOptions) -> Result<(), Failure> {
     let interval = Duration::from_secs(options.every.max(1));
     let deps = SharedDeps::new(Mode::Production, &[])?;
     let findings = Arc::new(Findings::default());
-    let tell = Arc::clone(&findings);
-    let tell = Arc::new(move |finding: Finding| tell.tell(&finding));
+    let printer = Arc::clone(&findings);
+    let report = Arc::new(move |finding: Finding| printer.print(&finding));
     let (shadow, asker) =
-        Shadow::new(settings(&options)?, deps.http.clone(), deps.clock.clone(), deps.entropy.clone(), tell);
+        Shadow::new(settings(&options)?, deps.http.clone(), deps.clock.clone(), deps.entropy.clone(), report);
 
     let mut running = Running::new("shadow", serving());
     for Place { port, pair } in &options.pairs {
         let listener = bind("the shadow", options.listen, *port).await?;
         let address = listener.local_addr().map_err(|error| Failure::start("the shadow", error))?;
-        say(&format!("http://{address} answers as {} and asks {} the same\n", pair.old, pair.ours));
+        say(&format!("http://{address} relays {} and compares it with {}\n", pair.old, pair.ours));
         running.serve(listener, shadow.router(pair.clone()));
     }
     running.work(|stop| asker.run(stop));
@@ -94,7 +95,7 @@ fn secrets(path: &Path) -> Result<HashMap<String, String>, Failure> {
     Ok(secrets)
 }
 
-/// Behind a load balancer all connections come from one address.
+/// Behind a load balancer all connections come from one address, so one source may use all of them.
 fn serving() -> Serving {
     let in_all = ConnectionLimits::default().in_all;
     Serving {
@@ -112,7 +113,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn tell(&self, finding: &Finding) {
+    fn print(&self, finding: &Finding) {
         if self.printed.fetch_add(1, Ordering::Relaxed) < PRINTED {
             say(&format!("{finding}\n"));
         } else {
@@ -120,7 +121,7 @@ impl Findings {
         }
     }
 
-    /// How many were not printed since the last call.
+    /// Begins a new interval. Returns how many findings were not printed in the last one.
     fn next_interval(&self) -> u64 {
         self.printed.store(0, Ordering::Relaxed);
         self.left_out.swap(0, Ordering::Relaxed)

@@ -42,8 +42,8 @@ async fn carry_out(database: &Database, command: TerminalCommand) -> Result<(), 
             };
 
             PointOfSale::add_terminal(database, &new, SystemClock.now()).await.map_err(failed)?;
-            let told = json!({"id": new.id, "merchant": new.merchant.as_str(), "privateKey": key.to_pem()});
-            say(&format!("{told}\n"));
+            let output = json!({"id": new.id, "merchant": new.merchant.as_str(), "privateKey": key.to_pem()});
+            say(&format!("{output}\n"));
         }
         TerminalCommand::Revoke { id } => {
             let revoked = PointOfSale::revoke_terminal(database, &id, SystemClock.now()).await.map_err(failed)?;

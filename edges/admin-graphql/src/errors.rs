@@ -161,6 +161,11 @@ codes! {
         E::Duplicate => Duplicate,
     }
     a::RemovePeerTokenError { E::UnknownPeer | E::UnknownToken => NotFound }
+    a::SetPeerTlsError {
+        E::Unknown => NotFound,
+        E::Unusable(_) | E::NotHttps => BadUserInput,
+        E::NoEncryption => Conflict,
+    }
     a::DeletePeerError {
         E::Unknown => NotFound,
         E::HoldsMoney => Conflict,

@@ -6,6 +6,7 @@ pub(crate) mod incoming_payments;
 pub(crate) mod liquidity;
 pub(crate) mod outgoing_payments;
 pub(crate) mod partial_payments;
+pub(crate) mod peer_tls;
 pub(crate) mod peer_tokens;
 pub(crate) mod peers;
 pub(crate) mod receivers;
@@ -20,6 +21,7 @@ use async_graphql::MergedObject;
 pub(crate) struct Mutation(
     assets::AssetMutation,
     peers::PeerMutation,
+    peer_tls::PeerTlsMutation,
     peer_tokens::PeerTokenMutation,
     wallet_addresses::WalletAddressMutation,
     tenants::TenantMutation,

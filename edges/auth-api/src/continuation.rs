@@ -30,7 +30,7 @@ pub(crate) async fn go_on(
     }
 }
 
-/// `DELETE /continue/{id}`: give the grant up.
+/// `DELETE /continue/{id}`: cancel the grant.
 pub(crate) async fn cancel(
     State(api): State<Api>,
     Path(id): Path<String>,

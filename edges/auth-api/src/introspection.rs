@@ -10,7 +10,7 @@ use crate::body::{Expected, check_content_type};
 use crate::errors::ApiError;
 use crate::signed::Message;
 
-/// `POST /`: what is this token good for?
+/// `POST /`: the data and the rights of a token.
 pub(crate) async fn introspect(State(api): State<Api>, message: Message) -> Result<Json<TokenInfo>, ApiError> {
     check_content_type(&message.headers, &message.body, Expected::Json)?;
     let question = IntrospectionRequest::parse(&message.body)?;

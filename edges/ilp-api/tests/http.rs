@@ -8,16 +8,19 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::IntoResponse;
-use clock::{Clock, SystemClock};
+use clock::{Clock, SystemClock, SystemEntropy};
 use connector::{HttpUplink, PeerAccount, PeerAnswer, REPEATABLE, REPEATED, Transmission, Uplink, UplinkError};
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use ilp_packet::{ErrorCode, Reply, ildcp};
 use outbound_http::{Outbound, OutboundConfig};
 use payments_model::peer::{PeerHistory, WantedBy};
+use payments_model::peer_tls::{ClientIdentity, PeerTls};
 use payments_model::peer_token::FormerToken;
 use payments_model::{Secret, TenantId};
+use sealed_text::{Place, Sealer};
 use simulator::{Fate, Network, asset};
+use testkit::PrivateAuthority;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -172,10 +175,15 @@ async fn bob_behind(network: &Network, router: Router) -> Arc<PeerAccount> {
     alice.connector().authenticate("bob-to-alice").unwrap()
 }
 
+/// Opens the private keys used with peers.
+fn keys() -> Sealer {
+    Sealer::new(Some(&[7; 32]), &[])
+}
+
 /// An uplink that calls any address.
 fn uplink() -> HttpUplink {
     let outbound = Outbound::new(OutboundConfig::development(), Arc::new(SystemClock)).unwrap();
-    HttpUplink::new(outbound, TenantId::from_uuid(Uuid::nil()), Arc::new(SystemClock))
+    HttpUplink::new(outbound, TenantId::from_uuid(Uuid::nil()), keys(), Arc::new(SystemClock))
 }
 
 #[tokio::test]
@@ -184,7 +192,7 @@ async fn only_the_operators_peers_may_be_on_private_addresses() {
     let bob = bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
     let exchange = async |operator| {
         let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
-        HttpUplink::new(outbound, operator, Arc::new(SystemClock))
+        HttpUplink::new(outbound, operator, keys(), Arc::new(SystemClock))
             .exchange(&bob, question().into(), Transmission::First, AT_MOST)
             .await
     };
@@ -205,7 +213,7 @@ async fn endpoints_that_a_peer_named_itself_are_guarded_for_the_operator_too() {
         history(named_by_itself);
         let bob = network.node("alice").connector().authenticate("bob-to-alice").unwrap();
         let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
-        let uplink = HttpUplink::new(outbound, bob.record().tenant, Arc::new(SystemClock));
+        let uplink = HttpUplink::new(outbound, bob.record().tenant, keys(), Arc::new(SystemClock));
         let refused = uplink.exchange(&bob, question().into(), Transmission::First, AT_MOST).await;
         assert!(matches!(refused, Err(UplinkError::Unreachable(_))), "{refused:?}");
     }
@@ -233,6 +241,41 @@ async fn a_peer_that_does_not_know_the_present_token_yet_gets_the_packet_with_th
     let ended = FormerToken::after(&Secret::new("alice-to-bob"), &[], now - Duration::from_mins(2), overlap);
     let refused = answered(ended).await;
     assert!(matches!(refused, Err(UplinkError::Refused(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_peer_that_demands_a_client_certificate_gets_the_one_set_for_it() {
+    let (servers, clients) = (PrivateAuthority::default(), PrivateAuthority::default());
+    let endpoint = servers.serve_clients_of(&clients).await;
+    let network = network().await;
+    let alice = network.node("alice");
+    alice.change_peer("bob", |bob| bob.endpoint = endpoint.parse().unwrap());
+    let bob = || alice.connector().authenticate("bob-to-alice").unwrap();
+    let certificates = |sealer: &Sealer| {
+        let own = clients.certify();
+        let place = Place::PrivateKey(bob().record().id.as_uuid());
+        let sealed_key = sealer.seal(&own.key, place, &SystemEntropy).unwrap();
+        let identity = ClientIdentity { certificate: own.certificate, sealed_key };
+        PeerTls { identity: Some(identity), authorities: Some(servers.pem()) }
+    };
+    let uplink = uplink();
+    let exchange = async || uplink.exchange(&bob(), question().into(), Transmission::First, AT_MOST).await;
+    let set = |tls: Option<PeerTls>| {
+        let tls = tls.map(Arc::new);
+        alice.change_peer("bob", |bob| bob.tls.clone_from(&tls));
+    };
+
+    assert!(exchange().await.is_err(), "no certificates are set");
+    let good = certificates(&keys());
+    set(Some(good.clone()));
+    assert!(exchange().await.is_ok());
+    set(Some(PeerTls { identity: None, ..good.clone() }));
+    assert!(exchange().await.is_err(), "the certificate was taken away, and the connection that showed it is not used");
+    set(Some(certificates(&Sealer::new(Some(&[8; 32]), &[]))));
+    let Err(UplinkError::Unreachable(why)) = exchange().await else { panic!("the key was sealed with another one") };
+    assert!(why.contains("DB_ENCRYPTION_FORMER_SECRETS"), "{why}");
+    set(Some(good));
+    assert!(exchange().await.is_ok());
 }
 
 const AT_MOST: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! `POST /grant-events`: the authorization server hands over what happened to grants.
+//! `POST /grant-events`: the authorization server hands over events about grants.
 //!
 //! Rafiki 2.4 has no such route. Callers show the secret that both roles share. An event may be handed over again.
 
@@ -19,7 +19,7 @@ use webhooks::{GrantEvent, GrantEventError, GrantEventRecorder};
 
 /// The largest event, in octets. A grant has three rights at most.
 const BODY_MAX: usize = 64 * 1024;
-/// When to try again after the database failed.
+/// The pause before the next attempt after the database failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The dependencies of the route.
@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub struct GrantEventReceiver {
     /// Records the events.
     pub recorder: GrantEventRecorder,
-    /// What callers must show.
+    /// The secret that callers must show.
     pub secret: CallerSecret,
 }
 
@@ -55,8 +55,8 @@ async fn take(State(recorder): State<GrantEventRecorder>, request: Request) -> R
         Err(refused) => return refused.into_response(),
     };
     let Some(event) = event(&body) else {
-        let told = "an event about a grant has id, type, tenantId, createdAt, and data with access";
-        return (StatusCode::BAD_REQUEST, told).into_response();
+        let message = "an event about a grant has id, type, tenantId, createdAt, and data with access";
+        return (StatusCode::BAD_REQUEST, message).into_response();
     };
     match recorder.record(event).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -69,16 +69,16 @@ async fn take(State(recorder): State<GrantEventRecorder>, request: Request) -> R
 }
 
 fn event(body: &[u8]) -> Option<GrantEvent> {
-    let told: HandedOver = serde_json::from_slice(body).ok()?;
-    let rights = told.data.get("access")?.as_array()?;
+    let handed_over: HandedOver = serde_json::from_slice(body).ok()?;
+    let rights = handed_over.data.get("access")?.as_array()?;
     let owners = rights.iter().filter_map(|right| right.get("identifier")?.as_str()).map(str::to_owned).collect();
     Some(GrantEvent {
-        id: told.id,
-        event_type: told.r#type.parse().ok()?,
-        tenant: told.tenant_id,
+        id: handed_over.id,
+        event_type: handed_over.r#type.parse().ok()?,
+        tenant: handed_over.tenant_id,
         owners,
-        data: told.data,
-        at: told.created_at,
+        data: handed_over.data,
+        at: handed_over.created_at,
     })
 }
 
@@ -108,7 +108,7 @@ mod tests {
     const ADDRESS: &str = "https://bank.example/ann";
     const GRANT: Uuid = Uuid::from_u128(7);
 
-    /// The route of an instance whose operator wants to be told of grants.
+    /// The route of an instance whose operator has an endpoint for events about grants.
     async fn scene() -> (Router, Store, TestDatabase) {
         let database = TestDatabase::sqlite().await;
         let clock = testkit::manual_clock();
@@ -172,7 +172,7 @@ mod tests {
         (GrantEventReceiver { recorder, secret }.router(), store, database)
     }
 
-    fn told(id: u128, kind: &str) -> Value {
+    fn handed_over(id: u128, kind: &str) -> Value {
         json!({
             "id": Uuid::from_u128(id), "type": kind, "tenantId": OPERATOR, "createdAt": "2026-01-01T00:00:00.000Z",
             "data": { "id": GRANT, "client": null, "access": [{ "type": "quote", "actions": ["create"] }, { "identifier": ADDRESS }], "createdAt": "2026-01-01T00:00:00.000Z" },
@@ -180,19 +180,34 @@ mod tests {
     }
 
     async fn send(api: &Router, headers: &[(&str, &str)], body: String) -> u16 {
+        answer(api, headers, body).await.status().as_u16()
+    }
+
+    async fn answer(api: &Router, headers: &[(&str, &str)], body: String) -> Response {
         let mut request = Request::post("/grant-events");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        api.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap().status().as_u16()
+        api.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()
     }
 
     #[test]
-    fn an_event_is_taken_from_who_knows_the_secret_and_recorded_once() {
+    fn while_the_database_is_away_the_sender_learns_when_to_come_again() {
+        block_on(async {
+            let (api, store, _database) = scene().await;
+            store.database().close().await;
+            let shown = [("authorization", "Bearer shared")];
+            let answer = answer(&api, &shown, handed_over(1, "grant.created").to_string()).await;
+            assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+        });
+    }
+
+    #[test]
+    fn an_event_is_accepted_only_with_the_secret_and_recorded_once() {
         block_on(async {
             let (api, store, _database) = scene().await;
             let shown = ("authorization", "Bearer shared");
-            let event = told(1, "grant.created").to_string();
+            let event = handed_over(1, "grant.created").to_string();
             assert_eq!(send(&api, &[], event.clone()).await, 401);
             assert_eq!(send(&api, &[("authorization", "Bearer guess")], event.clone()).await, 401);
             assert_eq!(send(&api, &[shown, ("origin", "https://evil.example")], event.clone()).await, 403);
@@ -212,20 +227,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_about_a_grant_is_refused() {
+    fn a_body_that_is_no_event_about_a_grant_is_refused() {
         block_on(async {
             let (api, _store, _database) = scene().await;
-            let mut nameless = told(2, "grant.created");
+            let mut nameless = handed_over(2, "grant.created");
             nameless["data"] = json!({});
             let large = "x".repeat(BODY_MAX + 1);
             for (body, status) in [
                 (String::new(), 400),
                 ("[]".to_owned(), 400),
                 (nameless.to_string(), 400),
-                (told(2, "grant.invented").to_string(), 400),
-                (told(2, "ledger.alarm").to_string(), 400),
+                (handed_over(2, "grant.invented").to_string(), 400),
+                (handed_over(2, "ledger.alarm").to_string(), 400),
                 (large, 413),
-                (told(2, "grant.revoked").to_string(), 204),
+                (handed_over(2, "grant.revoked").to_string(), 204),
             ] {
                 assert_eq!(send(&api, &[("authorization", "Bearer shared")], body.clone()).await, status, "{body:.80}");
             }

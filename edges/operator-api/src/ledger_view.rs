@@ -306,19 +306,19 @@ mod tests {
             let scene = scene().await;
             let (status, all) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &json!({})).await;
             assert_eq!(status, StatusCode::OK);
-            let told = |name: &str| {
+            let balances_of = |name: &str| {
                 let account = all.as_array().unwrap().iter().find(|account| account["name"] == name).unwrap();
                 (account["debits"].as_str().unwrap().to_owned(), account["credits"].as_str().unwrap().to_owned())
             };
-            assert_eq!(told("settlement USD"), ("500".to_owned(), "0".to_owned()));
-            assert_eq!(told("liquidity USD"), ("0".to_owned(), "500".to_owned()));
+            assert_eq!(balances_of("settlement USD"), ("500".to_owned(), "0".to_owned()));
+            assert_eq!(balances_of("liquidity USD"), ("0".to_owned(), "500".to_owned()));
             let (_, named) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &json!({"payments": [ASSET]})).await;
             assert_eq!(named.as_array().unwrap().len(), all.as_array().unwrap().len() + 1, "{named}");
         });
     }
 
     #[test]
-    fn a_peers_account_tells_why_the_peer_did_not_answer() {
+    fn a_peers_account_shows_why_the_peer_did_not_answer() {
         block_on(async {
             let scene = scene().await;
             let (_, all) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &json!({})).await;
@@ -337,8 +337,8 @@ mod tests {
     fn an_account_that_does_not_exist_is_left_out() {
         block_on(async {
             let scene = scene().await;
-            let nobody = json!({"payments": [Uuid::from_u128(999)]});
-            let (status, accounts) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &nobody).await;
+            let unknown = json!({"payments": [Uuid::from_u128(999)]});
+            let (status, accounts) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &unknown).await;
             assert_eq!((status, accounts.as_array().unwrap().len()), (StatusCode::OK, 3), "{accounts}");
         });
     }

@@ -1,7 +1,7 @@
-//! Routes for the operator's own machines, beside the Admin API: metrics, health and ledger balances, and where the
-//! authorization server hands over events about grants.
+//! Routes for the operator's own machines, beside the Admin API: metrics, health, ledger balances, and the route to
+//! which the authorization server hands over events about grants.
 //!
-//! They change nothing but these events. The GraphQL API is `admin-graphql`.
+//! Only the last one writes anything. The GraphQL API is `admin-graphql`.
 
 #![warn(missing_docs)]
 

@@ -1,6 +1,6 @@
-//! Asks ours what the old one has answered, and compares.
+//! Sends to ours the requests that the old installation has answered, and compares the answers.
 //!
-//! Reads are asked side by side. A write is asked when all earlier requests have ended, and later ones wait for it,
+//! Reads are sent in parallel. A write is sent after all earlier requests have ended. Later requests wait for it,
 //! because they may name what it makes.
 
 use std::borrow::Cow;
@@ -24,7 +24,7 @@ const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 const TENANT_ID: HeaderName = HeaderName::from_static("tenant-id");
 
-/// Asks ours.
+/// Sends the queued requests to ours.
 pub struct Asker {
     shared: Arc<Shared>,
     jobs: mpsc::Receiver<Waiting>,
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Asker {
     }
 }
 
-/// The place of a request among the others.
+/// The lock that a request holds while it is sent.
 enum Turn {
     Read { _guard: OwnedRwLockReadGuard<()> },
     Write { _guard: OwnedRwLockWriteGuard<()> },
@@ -47,7 +47,7 @@ impl Asker {
         Self { shared, jobs }
     }
 
-    /// Asks until every listener is gone and nothing waits, or until `stop` resolves.
+    /// Runs until every listener is closed and the queue is empty, or until `stop` resolves.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let (order, places) =
             (Arc::new(RwLock::new(())), Arc::new(Semaphore::new(self.shared.settings.at_once.max(1))));
@@ -75,13 +75,13 @@ impl Asker {
     }
 }
 
-/// A request in the words of ours.
+/// A request with the ids of ours.
 struct Reworded<'a> {
     path: Cow<'a, str>,
     body: Bytes,
     /// The secret for a new signature.
     secret: Option<&'a str>,
-    /// Whether it can be asked again: ours refuses a signature that it has seen.
+    /// Whether it can be sent again. Ours refuses a signature that it has seen before.
     is_repeatable: bool,
 }
 
@@ -127,7 +127,7 @@ impl Shared {
             return self.counts.ended(if again == 0 { Counted::Equal } else { Counted::EqualLater });
         }
         self.counts.ended(Counted::Different);
-        (self.tell)(Finding {
+        (self.report)(Finding {
             request: job.asked.id.clone(),
             at: job.old.at,
             route: Route::of(job.asked.method.as_str(), &job.asked.path, &job.asked.body),
@@ -136,7 +136,7 @@ impl Shared {
         });
     }
 
-    /// The request with the ids of ours, or the reason why it cannot be asked.
+    /// The request with the ids of ours, or the reason why it cannot be sent.
     fn reworded<'a>(&'a self, job: &'a Job) -> Result<Reworded<'a>, Left> {
         let asked = &job.asked;
         let mut known = self.known();
@@ -170,7 +170,7 @@ impl Shared {
         self.settings.secrets.get(tenant).map(String::as_str)
     }
 
-    /// Asks once and compares. `None` without an answer in time.
+    /// Sends the request once and compares. `None` if there is no answer in time.
     async fn ask(&self, job: &Job, reworded: &Reworded<'_>) -> Option<Compared> {
         let mut request = proxy::call(&job.ours, &job.asked, &reworded.path)?;
         request = request.deadline(self.settings.patience).limit(ANSWER_MAX).body(reworded.body.clone());
@@ -198,7 +198,7 @@ impl Shared {
         compare(&exchange, &self.settings.allowed, &mut self.known())
     }
 
-    /// A new signature of the same version.
+    /// A new signature, of the same version as the old one.
     fn signature(&self, job: &Job, body: &[u8], secret: &str) -> Option<HeaderValue> {
         let written = job.asked.headers.get(SIGNATURE)?.to_str().ok()?;
         let (_, version) = written.split_once(", v").or_else(|| written.split_once(",v"))?;

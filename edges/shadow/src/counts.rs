@@ -1,30 +1,30 @@
-//! How many requests were relayed, asked, found equal, or left out, and why.
+//! How many requests were relayed, sent to ours, found equal, or left out, and why.
 //! Single differences are printed where they are found.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The result of a request that ours was asked.
+/// The result of a request that was sent to ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Result {
     /// Both answers are equal.
     Equal,
-    /// They were equal when ours was asked again.
+    /// They were equal after a repetition.
     EqualLater,
     /// They differ.
     Different,
-    /// Ours did not answer in time, or not at all.
+    /// Ours did not answer in time.
     NoAnswer,
 }
 
-/// Why ours was not asked.
+/// Why a request was not sent to ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
     /// Writes are left out.
     Write,
     /// Too many requests wait.
     QueueFull,
-    /// It names what only the old one has made.
+    /// It names what only the old installation has made.
     OnlyThere,
     /// Ours has another id for what it names, and the client's signature covers the id.
     Signed,
@@ -56,12 +56,12 @@ impl Counts {
         self.left[left as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many requests ended so.
+    /// The number of requests with this result.
     pub fn of(&self, result: Result) -> u64 {
         self.results[result as usize].load(Ordering::Relaxed)
     }
 
-    /// How many requests were left out for this reason.
+    /// The number of requests that were left out for this reason.
     pub fn left(&self, left: Left) -> u64 {
         self.left[left as usize].load(Ordering::Relaxed)
     }
@@ -72,9 +72,9 @@ impl fmt::Display for Counts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         write!(
             f,
-            "{} requests answered by the old one, which failed to answer {} more. Ours: {} equal, {} equal a moment \
-             later, {} different, {} without an answer in time. Not asked: {} writes, {} because too many were waiting, \
-             {} about what only the old one has, {} signed for other ids",
+            "Old installation: {} requests answered, {} not answered. New installation: {} equal, {} equal after a \
+             repetition, {} different, {} without an answer in time. Not sent: {} writes, {} because too many were waiting, \
+             {} about what only the old installation has, {} signed for other ids",
             read(&self.relayed),
             read(&self.unreachable),
             self.of(Result::Equal),

@@ -1,5 +1,5 @@
-//! A proxy in front of an old installation. It answers with the old one's answer, asks ours the same afterwards, and
-//! reports what differs. The client never waits for ours.
+//! A proxy in front of an old installation. It relays the old installation's answer to the client. Afterwards it sends
+//! the same request to ours, and reports what differs. The client never waits for ours.
 //!
 //! How answers are compared is decided in `answer-comparison`.
 
@@ -25,47 +25,47 @@ pub use asking::Asker;
 pub use counts::{Counts, Left, Result as Counted};
 use queue::{Job, Queue};
 
-/// How many pairs of ids stay known at least.
+/// The minimum number of id pairs that are remembered.
 const KNOWN: usize = 100_000;
 
 /// Two listeners with the same purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// The origin of the old one.
+    /// The origin of the old listener.
     pub old: Url,
-    /// The origin of ours.
+    /// The origin of our listener.
     pub ours: Url,
 }
 
-/// Whether ours gets writes, too.
+/// Whether writes are sent to ours, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
-    /// Ours is an imported copy that may change.
+    /// They are. Ours is an imported copy that may change.
     Asked,
-    /// Only reads are asked.
+    /// They are not. Only reads are sent to ours.
     LeftOut,
 }
 
 /// Settings of a shadow.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whether ours gets writes, too.
+    /// Whether writes are sent to ours, too.
     pub writes: Writes,
-    /// How long an answer of ours is awaited.
+    /// The time that ours has to answer.
     pub patience: Duration,
-    /// How long an answer of the old one is awaited.
+    /// The time that the old installation has to answer.
     pub old_patience: Duration,
-    /// Pauses before a read is repeated whose difference may pass.
+    /// A read whose difference may be temporary is repeated after each of these pauses.
     pub pauses: Vec<Duration>,
-    /// How many requests wait for ours at most.
+    /// The maximum number of requests that wait for ours.
     pub queue: usize,
-    /// How many octets of requests and answers wait at most.
+    /// The maximum size of the waiting requests and answers, in octets.
     pub queue_octets: usize,
-    /// How many requests ours gets at the same time.
+    /// The maximum number of requests that are sent to ours at the same time.
     pub at_once: usize,
     /// What may differ.
     pub allowed: Allowed,
-    /// Secrets of tenants, by their ids, with which changed requests to the Admin API are signed anew.
+    /// Secrets of tenants, by their ids. Changed requests to the Admin API are signed again with them.
     pub secrets: HashMap<String, String>,
 }
 
@@ -90,13 +90,13 @@ impl Default for Settings {
 pub struct Finding {
     /// The request's id: its `X-Request-Id`, or one that was made for it.
     pub request: String,
-    /// When the old one had answered.
+    /// The time of the old answer.
     pub at: Timestamp,
     /// The request, without personal data.
     pub route: Route,
     /// What differs.
     pub differences: Vec<Difference>,
-    /// How much more differs.
+    /// The number of further differences.
     pub more: u64,
 }
 
@@ -113,8 +113,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Gets every finding.
-pub type Tell = Arc<dyn Fn(Finding) + Send + Sync>;
+/// Receives every finding.
+pub type Report = Arc<dyn Fn(Finding) + Send + Sync>;
 
 /// Shared by the listeners and the asker.
 pub(crate) struct Shared {
@@ -122,7 +122,7 @@ pub(crate) struct Shared {
     pub(crate) http: Outbound,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) tell: Tell,
+    pub(crate) report: Report,
     known: Mutex<Known>,
     sums: Mutex<Sums>,
     pub(crate) counts: Arc<Counts>,
@@ -137,7 +137,7 @@ impl Shared {
         self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// After a write that ours was not asked: what it made is only there.
+    /// Remembers what a write has made in the old installation, if the write was not sent to ours.
     pub(crate) fn made_only_there(&self, job: &Job) {
         let (path, request) = (job.asked.path.as_bytes(), &*job.asked.body);
         self.known().made_only_there(&[path, request], &job.old.body);
@@ -158,18 +158,18 @@ impl fmt::Debug for Shadow {
 }
 
 impl Shadow {
-    /// The proxy, and the asker that has to run beside it.
+    /// The proxy, and the asker, which the caller must run too.
     pub fn new(
         settings: Settings,
         http: Outbound,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        tell: Tell,
+        report: Report,
     ) -> (Self, Asker) {
         let (sender, jobs) = mpsc::channel(settings.queue.max(1));
         let queue = Queue::new(sender, settings.queue_octets);
         let (known, sums) = (Mutex::new(Known::new(KNOWN)), Mutex::new(Sums::default()));
-        let shared = Arc::new(Shared { settings, http, clock, entropy, tell, known, sums, counts: Arc::default() });
+        let shared = Arc::new(Shared { settings, http, clock, entropy, report, known, sums, counts: Arc::default() });
         (Self { shared: Arc::clone(&shared), queue }, Asker::new(shared, jobs))
     }
 
@@ -178,7 +178,7 @@ impl Shadow {
         proxy::router(self.clone(), pair)
     }
 
-    /// What was counted so far.
+    /// The counts since the start.
     pub fn counts(&self) -> Arc<Counts> {
         Arc::clone(&self.shared.counts)
     }

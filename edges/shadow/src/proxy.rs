@@ -1,4 +1,4 @@
-//! The listener: relays each request to the old one and its answer to the client.
+//! The listener: relays each request to the old installation, and the answer to the client.
 //!
 //! Nothing here waits for ours.
 
@@ -57,12 +57,13 @@ async fn relay(State(place): State<Arc<Place>>, request: Request) -> Response {
     let id = request_id(&headers).unwrap_or_else(|| place.shadow.shared.entropy.uuid().to_string());
     let asked = Asked { id, method: parts.method, path, headers, body };
 
-    // A request that has begun ends, also if its client leaves: the old one may have done it already.
+    // A request that has begun is handled to its end even if the client disconnects, because the old installation may
+    // have carried it out already.
     let (answer, answered) = oneshot::channel();
     tokio::spawn(async move { place.answer(asked, answer).await });
     match answered.await {
         Ok(answer) => answer,
-        Err(_) => (StatusCode::BAD_GATEWAY, "the request was given up").into_response(),
+        Err(_) => (StatusCode::BAD_GATEWAY, "the proxy failed to handle the request").into_response(),
     }
 }
 
@@ -86,8 +87,8 @@ impl Place {
             Err(error) => {
                 shared.counts.unreachable();
                 tracing::warn!(request = %asked.id, %error, "the old installation did not answer");
-                let told = "the installation behind this proxy did not answer";
-                return drop(answer.send((StatusCode::BAD_GATEWAY, told).into_response()));
+                let message = "the installation behind this proxy did not answer";
+                return drop(answer.send((StatusCode::BAD_GATEWAY, message).into_response()));
             }
         };
 

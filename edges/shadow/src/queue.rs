@@ -1,5 +1,5 @@
-//! Requests that wait for ours, bounded by their number and their octets. What does not fit is not asked.
-//! How a request is asked is in the files beside it.
+//! Requests that wait for ours, bounded by their number and their size. A request that does not fit is not sent.
+//! Sending is in `asking`.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ const UNIT: usize = 1024;
 pub(crate) struct Asked {
     pub(crate) id: String,
     pub(crate) method: Method,
-    /// With the query.
+    /// Including the query.
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// The old one's answer.
+/// The answer of the old installation.
 #[derive(Clone, Debug)]
 pub(crate) struct OldAnswer {
     pub(crate) at: Timestamp,
@@ -48,7 +48,7 @@ impl Job {
     }
 }
 
-/// A waiting job, with the room that it takes.
+/// A waiting job, with the part of the queue that it occupies.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) job: Job,
@@ -67,7 +67,7 @@ impl Queue {
         Self { sender, room: Arc::new(Semaphore::new((octets / UNIT).max(1))) }
     }
 
-    /// Puts a job at the end; gives it back if there is no room.
+    /// Puts a job at the end. Returns the job if there is no room.
     pub(crate) fn offer(&self, job: Job) -> Result<(), Box<Job>> {
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(job.units()) else { return Err(Box::new(job)) };
         self.sender.try_send(Waiting { job, room }).map_err(|error| match error {

@@ -29,7 +29,7 @@ enum Rounding {
     Up,
 }
 
-/// A server that makes quotes and payments. It shares nothing with another one.
+/// A server that makes quotes and payments. Two such servers share nothing.
 #[derive(Clone)]
 struct Fake {
     rounding: Rounding,
@@ -141,23 +141,23 @@ fn at() -> Timestamp {
     "2026-11-26T20:00:00.000Z".parse().unwrap()
 }
 
-/// The proxy, its asker, and what it tells.
+/// The proxy, its asker, and what they reported.
 struct Proxy {
     router: Router,
     shadow: Shadow,
     asker: Asker,
-    told: Arc<Mutex<Vec<Finding>>>,
+    findings: Arc<Mutex<Vec<Finding>>>,
 }
 
 impl Proxy {
     fn between(old: Url, ours: Url, settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::at(at()));
         let http = Outbound::new(OutboundConfig::development(), clock.clone()).unwrap();
-        let told: Arc<Mutex<Vec<Finding>>> = Arc::default();
-        let tell = Arc::clone(&told);
-        let tell = Arc::new(move |finding| tell.lock().unwrap().push(finding));
-        let (shadow, asker) = Shadow::new(settings, http, clock, Arc::new(SystemEntropy), tell);
-        Self { router: shadow.router(Pair { old, ours }), shadow, asker, told }
+        let findings: Arc<Mutex<Vec<Finding>>> = Arc::default();
+        let report = Arc::clone(&findings);
+        let report = Arc::new(move |finding| report.lock().unwrap().push(finding));
+        let (shadow, asker) = Shadow::new(settings, http, clock, Arc::new(SystemEntropy), report);
+        Self { router: shadow.router(Pair { old, ours }), shadow, asker, findings }
     }
 
     async fn send(&self, request: http::request::Builder, body: &Value) -> (StatusCode, Value) {
@@ -177,14 +177,14 @@ impl Proxy {
         self.send(Request::get(path), &Value::Null).await.1
     }
 
-    /// Waits until ours was asked everything.
+    /// Waits until every request was sent to ours.
     async fn ended(self) -> (Arc<shadow::Counts>, Vec<Finding>) {
-        let Self { router, shadow, asker, told } = self;
+        let Self { router, shadow, asker, findings } = self;
         let counts = shadow.counts();
         drop((router, shadow));
         asker.run(std::future::pending()).await;
-        let told = told.lock().unwrap().clone();
-        (counts, told)
+        let findings = findings.lock().unwrap().clone();
+        (counts, findings)
     }
 }
 
@@ -214,41 +214,41 @@ async fn equal_installations_are_equal_although_ids_and_times_differ() {
     }
     proxy.get("/outgoing-payments").await;
     proxy.get(&format!("/outgoing-payments/{}", Uuid::from_u128(7))).await;
-    let (counts, told) = proxy.ended().await;
-    assert_eq!(told, []);
+    let (counts, findings) = proxy.ended().await;
+    assert_eq!(findings, []);
     assert_eq!((counts.of(Counted::Equal), counts.of(Counted::Different)), (62, 0), "{counts}");
 }
 
 #[tokio::test]
-async fn an_injected_rounding_change_is_told_with_the_payment_and_both_amounts() {
+async fn an_injected_rounding_change_is_reported_with_the_payment_and_both_amounts() {
     let old = Fake::new(Rounding::Down, 1_000, "2026-11-26T20:00:00.000Z").serve().await;
     let ours = Fake::new(Rounding::Up, 9_000, "2026-11-26T20:00:02.500Z").serve().await;
     let proxy = Proxy::between(old, ours, with_writes());
     let equal = one_payment(&proxy, 100_000).await;
     let payment = one_payment(&proxy, 17_680).await;
     proxy.send(Request::get("/outgoing-payments").header("x-request-id", "list-1"), &Value::Null).await;
-    let (counts, told) = proxy.ended().await;
+    let (counts, findings) = proxy.ended().await;
 
-    let texts: Vec<String> = told.iter().map(ToString::to_string).collect();
+    let texts: Vec<String> = findings.iter().map(ToString::to_string).collect();
     let line = format!("outgoing-payments {payment}: receiveAmount: 1043 USD/2 there, 1044 USD/2 here (1 more here)");
     assert!(texts.iter().any(|text| text.contains(&line)), "{texts:#?}");
     assert!(texts.iter().all(|text| !text.contains(&equal.to_string())), "{texts:#?}");
-    let of_list = told.iter().find(|finding| finding.request == "list-1").unwrap().to_string();
+    let of_list = findings.iter().find(|finding| finding.request == "list-1").unwrap().to_string();
     assert!(of_list.contains("in all there"), "{of_list}");
     // The quote, the payment made, the payment read, the list.
     assert_eq!((counts.of(Counted::Equal), counts.of(Counted::Different)), (3, 4), "{counts}");
 }
 
 #[tokio::test]
-async fn without_writes_ours_is_not_asked_for_what_only_the_old_one_made() {
+async fn without_writes_requests_about_what_only_the_old_one_made_are_not_sent_to_ours() {
     let old = Fake::new(Rounding::Down, 1_000, "2026-11-26T20:00:00.000Z").serve().await;
     let ours = Fake::new(Rounding::Up, 9_000, "2026-11-26T20:00:00.000Z");
     let made = Arc::clone(&ours.made);
     let proxy = Proxy::between(old, ours.serve().await, Settings { pauses: Vec::new(), ..Settings::default() });
     one_payment(&proxy, 17_680).await;
     proxy.get("/outgoing-payments").await;
-    let (counts, told) = proxy.ended().await;
-    assert_eq!(told, []);
+    let (counts, findings) = proxy.ended().await;
+    assert_eq!(findings, []);
     assert_eq!(
         (counts.left(Left::Write), counts.left(Left::OnlyThere), counts.of(Counted::Equal)),
         (2, 1, 1),
@@ -258,7 +258,7 @@ async fn without_writes_ours_is_not_asked_for_what_only_the_old_one_made() {
 }
 
 #[tokio::test]
-async fn the_clients_answer_does_not_wait_for_ours_and_what_does_not_fit_is_counted() {
+async fn the_clients_answer_does_not_wait_for_ours_and_requests_that_do_not_fit_are_counted() {
     let old = Fake::new(Rounding::Down, 1_000, "2026-11-26T20:00:00.000Z").serve().await;
     let silent = serve(Router::new().fallback(any(async || std::future::pending::<()>().await))).await;
     let settings = Settings { queue: 4, patience: Duration::from_millis(20), ..with_writes() };
@@ -268,8 +268,8 @@ async fn the_clients_answer_does_not_wait_for_ours_and_what_does_not_fit_is_coun
             proxy.send(Request::get(format!("/outgoing-payments/{}", Uuid::from_u128(7))), &Value::Null).await;
         assert_eq!(status, StatusCode::OK);
     }
-    let (counts, told) = proxy.ended().await;
-    assert_eq!(told, []);
+    let (counts, findings) = proxy.ended().await;
+    assert_eq!(findings, []);
     assert_eq!((counts.left(Left::QueueFull), counts.of(Counted::NoAnswer)), (46, 4), "{counts}");
 }
 
@@ -286,7 +286,7 @@ async fn large_answers_fill_the_queue_by_their_octets() {
 }
 
 #[tokio::test]
-async fn a_changed_request_to_the_admin_api_is_signed_anew_and_others_that_are_signed_are_left_out() {
+async fn a_changed_request_to_the_admin_api_is_signed_again_and_other_signed_requests_are_left_out() {
     let ours = serve(Router::new().route("/graphql", post(graphql)).route("/quotes", post(second_quote))).await;
     let old = serve(Router::new().route("/graphql", post(graphql)).route("/quotes", post(first_quote))).await;
     let secrets = HashMap::from([("operator".to_owned(), "shared".to_owned())]);
@@ -302,8 +302,8 @@ async fn a_changed_request_to_the_admin_api_is_signed_anew_and_others_that_are_s
     let of_client = Request::post("/graphql").header("signature", &signature).header("signature-input", "sig1=()");
     assert_eq!(proxy.send(of_client, &body).await.0, StatusCode::OK);
 
-    let (counts, told) = proxy.ended().await;
-    assert_eq!(told, []);
+    let (counts, findings) = proxy.ended().await;
+    assert_eq!(findings, []);
     assert_eq!((counts.of(Counted::Equal), counts.left(Left::Signed)), (2, 2), "{counts}");
 }
 
@@ -316,7 +316,7 @@ async fn second_quote() -> axum::Json<Value> {
 }
 
 #[tokio::test]
-async fn a_read_that_ours_catches_up_with_is_equal_a_moment_later() {
+async fn a_read_of_a_value_that_is_late_at_ours_is_equal_after_a_repetition() {
     let old = serve(Router::new().fallback(get(async || r#"{"state":"COMPLETED"}"#))).await;
     let asked = Arc::new(AtomicU64::new(0));
     let ours = serve(Router::new().fallback(get(move || {
@@ -326,8 +326,8 @@ async fn a_read_that_ours_catches_up_with_is_equal_a_moment_later() {
     .await;
     let proxy = Proxy::between(old, ours, with_writes());
     proxy.get("/outgoing-payments/1").await;
-    let (counts, told) = proxy.ended().await;
-    assert_eq!(told, []);
+    let (counts, findings) = proxy.ended().await;
+    assert_eq!(findings, []);
     assert_eq!(counts.of(Counted::EqualLater), 1, "{counts}");
 }
 
@@ -361,11 +361,11 @@ async fn both_get_the_clients_host_and_headers_and_the_client_gets_status_and_he
 async fn an_old_installation_that_does_not_answer_is_a_bad_gateway_and_ours_is_not_asked() {
     let ours = Fake::new(Rounding::Down, 9_000, "2026-11-26T20:00:00.000Z");
     let asked = Arc::clone(&ours.headers);
-    let nobody = Url::parse("http://127.0.0.1:1").unwrap();
-    let proxy = Proxy::between(nobody, ours.serve().await, with_writes());
+    let unreachable = Url::parse("http://127.0.0.1:1").unwrap();
+    let proxy = Proxy::between(unreachable, ours.serve().await, with_writes());
     let path = format!("/outgoing-payments/{}", Uuid::from_u128(7));
     assert_eq!(proxy.send(Request::get(path), &Value::Null).await.0, StatusCode::BAD_GATEWAY);
     let (counts, _) = proxy.ended().await;
-    assert!(counts.to_string().contains("failed to answer 1 more"), "{counts}");
+    assert!(counts.to_string().contains("1 not answered"), "{counts}");
     assert_eq!(asked.lock().unwrap().len(), 0);
 }

@@ -230,6 +230,7 @@ fn administration_settings(setup: &Setup) -> AdministrationSettings {
         operator: setup.operator,
         ilp_address: setup.ilp_address().parse().unwrap(),
         secret_overlap: Duration::from_mins(10),
+        sealer: setup.sealer.clone(),
     }
 }
 

@@ -24,7 +24,8 @@ const operations = [
   [grants, `^/token/${UUID}$`, '/token/{id}'],
   [grants, `^/${UUID}$`, '/'],
   [walletAddresses, '/jwks.json$', '/jwks.json'],
-  [walletAddresses, '^/accounts/[^/]+$', '/']
+  [walletAddresses, '^/accounts/[^/]+$', '/'],
+  [walletAddresses, '^/(alice|bob)$', '/']
 ]
 
 export const seen = { answers: 0, refusals: 0, problems: [] }

@@ -71,7 +71,7 @@ function canonical(value) {
   return `{${members.join(',')}}`
 }
 
-/** Runs a GraphQL document as the operator of an institution. */
+/** Runs a GraphQL document as the operator of an institution, or as a tenant whose facts these are. */
 export async function admin({ facts }, query, variables) {
   const [body, time] = [{ query, variables }, Date.now()]
   const digest = createHmac('sha256', facts.adminSecret).update(`${time}.${canonical(body)}`).digest('hex')
@@ -83,14 +83,14 @@ export async function admin({ facts }, query, variables) {
 }
 
 /** What the owner of an account does in a browser: consents, or not. Where the browser is sent in the end. */
-export async function decide(institution, redirect, choice) {
+export async function decide(institution, redirect, choice, secret = IDENTITY_PROVIDER_SECRET) {
   const start = await fetch(redirect, { redirect: 'manual' })
   const cookie = start.headers.getSetCookie().map((set) => set.split(';')[0]).join('; ')
   const page = new URL(start.headers.get('location'))
   const [id, nonce] = ['interactId', 'nonce'].map((name) => page.searchParams.get(name))
-  const headers = { 'x-idp-secret': IDENTITY_PROVIDER_SECRET }
+  const headers = { 'x-idp-secret': secret }
   const asked = await fetch(`${institution.interaction}/grant/${id}/${nonce}`, { headers })
   const decided = await fetch(`${institution.interaction}/grant/${id}/${nonce}/${choice}`, { method: 'POST', headers })
   const finished = await fetch(`${institution.auth}/interact/${id}/${nonce}/finish`, { redirect: 'manual', headers: { cookie } })
-  return { asked: await asked.json(), decided: decided.status, status: finished.status, location: finished.headers.get('location') }
+  return { page, asked: await asked.json(), decided: decided.status, status: finished.status, location: finished.headers.get('location') }
 }

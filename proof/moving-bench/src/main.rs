@@ -1,7 +1,7 @@
-//! `cargo xtask bench move`: moves a Rafiki 2.4 with many payments with the built binary, twice, and prints time and
-//! memory of each pass. The second pass carries what has changed since, which is nothing: its time is the standstill.
+//! `cargo xtask bench move`: moves a Rafiki 2.4 with many payments twice, with the built binary, and prints time and
+//! memory of each pass. Nothing has changed before the second pass, so its time is the shortest possible downtime.
 //!
-//! It asserts nothing but that every pass succeeds.
+//! The only check is that every pass succeeds.
 
 #![expect(clippy::unwrap_used, reason = "a measurement stops where something is not as expected")]
 
@@ -129,7 +129,7 @@ fn pass(options: &Options, backend: &TestDatabase, auth: &TestDatabase, ours: &O
     Pass { elapsed, peak }
 }
 
-/// The most memory that a process has had, if the system reports it.
+/// The peak memory of a process, if the system reports it.
 fn peak_of(process: u32) -> Option<String> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM"))?;

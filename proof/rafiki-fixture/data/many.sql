@@ -46,8 +46,8 @@ UNION ALL
 SELECT in_done, 'incoming_payment.completed', json_build_object('id', in_id, 'completed', true), in_id, asset, 500, in_id,
     tenant, at, at FROM many, payer;
 INSERT INTO webhooks (id, "eventId", "recipientTenantId", attempts, "statusCode", "processAt", "createdAt", "updatedAt")
-SELECT pg_temp.uid('dl' || e.id), e.id, e."tenantId", 1, 200, NULL, e."createdAt", e."createdAt"
-FROM many m JOIN "webhookEvents" e ON e.id IN (m.out_created, m.out_done, m.in_created, m.in_done);
+SELECT pg_temp.uid('dl' || e.id), e.id, tenant, 1, 200, NULL, at, at
+FROM many, payer, LATERAL (VALUES (out_created), (out_done), (in_created), (in_done)) e (id);
 INSERT INTO "ledgerAccounts" (id, "accountRef", ledger, type, "createdAt", "updatedAt")
 SELECT out_account, out_id, ledger, 'LIQUIDITY_OUTGOING', at, at FROM many, payer
 UNION ALL SELECT in_account, in_id, ledger, 'LIQUIDITY_INCOMING', at, at FROM many, payer;

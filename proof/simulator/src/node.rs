@@ -251,6 +251,7 @@ impl Node {
             max_packet_amount: None,
             liquidity_threshold: None,
             terms: PeerTerms::default(),
+            tls: None,
         };
         self.peers.lock().unwrap().push(record);
     }

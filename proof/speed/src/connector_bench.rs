@@ -29,6 +29,7 @@ use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::{AssetId, Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{FetchError, FetchRates, Rates, RatesSettings};
+use sealed_text::Sealer;
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use stream::{ConnectionDetails, Frame, Hashlock, ReceiverSecret, Request, STREAM_ID, Sender, StreamReceiver};
 use testkit::{PostgresServer, TigerBeetle};
@@ -258,7 +259,7 @@ fn connector(
             ledger,
             local_accounts: Arc::new(One(Arc::new(account))),
             alerts: Arc::new(Nobody),
-            uplink: Arc::new(HttpUplink::new(outbound, TENANT, clock.clone())),
+            uplink: Arc::new(HttpUplink::new(outbound, TENANT, Sealer::default(), clock.clone())),
             rates: Rates::new(Arc::new(Nobody), clock.clone(), RatesSettings::default()),
             cache: SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
             clock,
@@ -280,6 +281,7 @@ fn connector(
             max_packet_amount: None,
             liquidity_threshold: None,
             terms: PeerTerms::default(),
+            tls: None,
         })
     };
 

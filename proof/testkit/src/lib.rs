@@ -1,4 +1,4 @@
-//! A database, a clock, entropy and free ports for every test.
+//! A database, a clock, entropy, certificates and free ports for every test.
 //!
 //! It is not for production code. SQLite is in a temporary folder. Postgres is `TEST_POSTGRES_URL` or a temporary
 //! cluster of the installed server programs.
@@ -8,6 +8,7 @@ mod database;
 mod hostile;
 mod ports;
 mod postgres_server;
+mod private_tls;
 mod tigerbeetle;
 mod waiting;
 
@@ -15,6 +16,7 @@ pub use database::{TestDatabase, block_on};
 pub use hostile::hostile_segments;
 pub use ports::free_ports;
 pub use postgres_server::PostgresServer;
+pub use private_tls::{Certified, PrivateAuthority};
 pub use tigerbeetle::TigerBeetle;
 pub use waiting::{eventually, until};
 // The macro below needs it in crates that do not depend on it themselves.

@@ -1,7 +1,7 @@
-//! Walks through two answers side by side.
+//! Compares two answers, member by member.
 //!
-//! Ids that are new in both become a pair. An id that the request names, or that the other answer has too, is known and
-//! never becomes half of a new pair: then the answers are about different things.
+//! Ids that are new in both answers become a pair. An id that the request names, or that both answers contain, is known
+//! and never becomes part of a new pair. If such an id differs, the answers are about different resources.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -14,19 +14,19 @@ use crate::ids::{ids, set_of, without_ids};
 use crate::known::Known;
 use crate::purpose::Purpose;
 
-/// The most differences of one answer that are named.
+/// The maximum number of differences of one answer that are named.
 const NAMED: usize = 50;
-/// The longest answer whose parts are compared.
+/// The largest answer whose parts are compared.
 const PARSED_MAX: usize = 4 * 1024 * 1024;
-/// The most names and assets whose sums are kept.
+/// The maximum number of sums, by member and asset.
 const SUMS_MAX: usize = 500;
 
-/// Members that both make by themselves, such as secrets.
+/// Members that each installation generates, such as secrets.
 const OPAQUE: &[&str] = &["sharedSecret", "nonce", "finish", "redirect", "interact_ref", "interactRef", "requestId"];
 /// Members whose words are those of the API.
 const WORDS: &[&str] =
     &["state", "status", "type", "code", "assetCode", "__typename", "error", "finalizationReason", "reason", "success"];
-/// Members whose digits are amounts, although no asset is beside them.
+/// Members that contain amounts without an asset.
 const NUMBERS: &[&str] = &[
     "value",
     "amount",
@@ -82,11 +82,11 @@ pub struct Sums(BTreeMap<(String, String), (i128, i128)>);
 /// The result of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// What differs, the first of it.
+    /// The first differences.
     pub differences: Vec<Difference>,
-    /// How much more differs.
+    /// The number of further differences.
     pub more: u64,
-    /// Whether the differences may pass when both have done the same.
+    /// Whether all differences may be temporary.
     pub may_pass: bool,
     /// Sums of the amounts in both answers.
     pub sums: Sums,
@@ -269,7 +269,7 @@ impl<'a> Walk<'a> {
         self.compared.sums.plus(member, asset, there, here);
     }
 
-    /// Sums of several amounts. That of one says nothing new.
+    /// Compares sums of several amounts. The sum of one amount shows nothing new.
     fn totals(&mut self) {
         let sums = self.compared.sums.clone();
         for (member, asset, there, here) in sums.iter().filter(|(.., there, here)| there != here) {
@@ -318,7 +318,7 @@ impl<'a> Walk<'a> {
         if alone.len() == rest.len() {
             matched.extend(alone.drain(..).zip(rest));
         } else if !alone.is_empty() || rest.len() > only_there {
-            // A page of ours reaches further if some of its entries are only there.
+            // A page of ours contains later entries if some entries of the old page exist only there.
             self.differ(What::Length(there.len() - only_there, here.len()));
         }
 
@@ -337,7 +337,7 @@ impl<'a> Walk<'a> {
         if is_opaque && old.is_empty() == ours.is_empty() {
             return;
         }
-        // The last segment of a receiver's ILP address is made anew for each answer.
+        // The last segment of a receiver's ILP address is different in each answer.
         let node = |address: &str| address.rsplit_once('.').map(|(node, _)| node.to_owned());
         if member == "ilpAddress" && node(old).is_some() && node(old) == node(ours) {
             return;
@@ -385,7 +385,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The thing that the request is about: the last id of its path, or the first of its body.
+/// The resource of the request: the last id of its path, or the first id of its body.
 fn asked_for(exchange: &Exchange<'_>) -> Option<Subject> {
     let path = exchange.path.split('?').next().unwrap_or_default();
     if let Some((place, id)) = ids(path.as_bytes()).last() {
@@ -587,7 +587,7 @@ mod tests {
         let told: Vec<String> = compared.differences.iter().map(ToString::to_string).collect();
         assert!(told[0].ends_with("sentAmount: 20 EUR/2 there, 19 EUR/2 here (1 less here)"), "{told:?}");
         assert_eq!(told[1], "sentAmount: 30 EUR/2 in all there, 29 EUR/2 in all here (1 less here)");
-        assert!(compared.may_pass, "ours may have to send it yet");
+        assert!(compared.may_pass, "ours may send it later");
         assert_eq!(compared.sums.iter().collect::<Vec<_>>(), [("sentAmount", "EUR/2", 30, 29)]);
 
         let missing = asked("GET", "/outgoing-payments", &Value::Null, &there, &json!([entry(1, 10)]), &mut known);
@@ -605,7 +605,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_old_one_made_is_known_after_ours_refused() {
+    fn an_id_that_only_the_old_one_made_is_known_after_ours_refused() {
         let mut known = Known::new(10);
         let body = format!("{{\"id\":\"{OLD}\"}}");
         let exchange = Exchange {

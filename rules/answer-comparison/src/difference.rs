@@ -1,15 +1,15 @@
-//! What differs between two answers, in words that show no personal data.
+//! A difference between two answers, as a text that shows no personal data.
 //!
-//! Texts are never shown, only their lengths. Amounts, numbers, states, times and ids are.
+//! Of texts only the lengths are shown. Amounts, numbers, states, times and ids are shown in full.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// The thing that the differing part of an answer describes.
+/// The resource that the differing part of an answer describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// What it is, as the API calls it.
+    /// Its type, by its name in the API.
     pub what: String,
     /// Its id at the old installation.
     pub id: Uuid,
@@ -47,7 +47,7 @@ pub enum What {
     Flag(bool, bool),
     /// A time, in milliseconds apart.
     Time(i64),
-    /// An id that does not belong to the same thing.
+    /// An id that belongs to another resource.
     Id(Uuid, Uuid),
     /// A text, by its length in characters.
     Text(usize, usize),
@@ -62,7 +62,7 @@ pub enum What {
 /// One difference between two answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The thing, if the answer or the request names it.
+    /// The resource, if the answer or the request names it.
     pub subject: Option<Subject>,
     /// The place in the answer.
     pub place: String,
@@ -71,7 +71,7 @@ pub struct Difference {
 }
 
 impl What {
-    /// Whether the difference may pass when one installation has done what the other has done already.
+    /// Whether the difference may be temporary, because one installation is slower than the other.
     pub(crate) fn is_of_progress(&self, member: &str) -> bool {
         const MOVING: [&str; 9] = [
             "sentAmount",
@@ -119,7 +119,7 @@ impl fmt::Display for What {
             Self::Number(old, ours) | Self::Word(old, ours) => write!(f, "{old} there, {ours} here"),
             Self::Flag(old, ours) => write!(f, "{old} there, {ours} here"),
             Self::Time(apart) => write!(f, "times {apart} ms apart"),
-            Self::Id(old, ours) => write!(f, "id {old} there, {ours} here: not the same thing"),
+            Self::Id(old, ours) => write!(f, "id {old} there, {ours} here: not the same resource"),
             Self::Text(old, ours) => write!(f, "a text of {old} characters there, another of {ours} here"),
             Self::Length(old, ours) => write!(f, "{old} entries there, {ours} here"),
             Self::Order => f.write_str("the same entries in another order"),
@@ -128,7 +128,7 @@ impl fmt::Display for What {
     }
 }
 
-/// How much more or less ours is.
+/// How much larger or smaller our amount is.
 struct Apart<'a>(&'a Amount, &'a Amount);
 
 impl fmt::Display for Apart<'_> {

@@ -1,6 +1,6 @@
 //! Finds ids in texts: UUIDs in their usual form.
 //!
-//! It does not know what they name.
+//! It does not know which resources they name.
 
 use std::collections::HashSet;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! What is known of ids and tokens that differ between both installations. It is bounded: what was used last stays.
+//! Ids and tokens that differ between both installations. Their number is bounded; those that were used last are kept.
 //!
 //! Ids of imported rows are equal in both and are not kept here.
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ids::ids;
 
-/// Pairs of ids, and what only the old installation has.
+/// Pairs of ids, and the ids and tokens that only the old installation has.
 #[derive(Debug)]
 pub struct Known {
     ours_of: Bounded<Uuid, Uuid>,
@@ -31,7 +31,7 @@ impl Known {
         }
     }
 
-    /// The id here of an id there.
+    /// Our id for an id of the old installation.
     pub(crate) fn ours_of(&mut self, old: Uuid) -> Option<Uuid> {
         self.ours_of.get(&old)
     }
@@ -50,7 +50,8 @@ impl Known {
         self.only_there.get(&old).is_some()
     }
 
-    /// Notes the answer of the old installation to a write that ours was not asked. What it made is only there.
+    /// Notes what a write has made in the old installation, if the write was not sent to ours. `answer` is the old
+    /// answer.
     pub fn made_only_there(&mut self, request: &[&[u8]], answer: &[u8]) {
         let Ok(parsed) = serde_json::from_slice::<Value>(answer) else { return };
         let mut made = Vec::new();
@@ -64,7 +65,7 @@ impl Known {
         self.issued(answer);
     }
 
-    /// Notes the tokens that the old installation issues. Ours issues others.
+    /// Notes the tokens that the old installation issues. The tokens of ours are different.
     pub fn issued(&mut self, answer: &[u8]) {
         if !has_token(answer) {
             return;
@@ -111,7 +112,7 @@ impl Known {
     }
 }
 
-/// The ids of what an answer says that a write made. Other ids name what was there before: a tenant, an asset.
+/// The ids in an answer of what a write has made. Other ids name older resources, such as a tenant or an asset.
 fn collect_made(value: &Value, made: &mut Vec<Uuid>) {
     match value {
         Value::Array(entries) => {
@@ -123,7 +124,7 @@ fn collect_made(value: &Value, made: &mut Vec<Uuid>) {
             for (name, member) in members {
                 made.extend(member.as_str().and_then(|text| made_by(name, text)));
             }
-            // A thing contains others, as a peer contains its asset. They may be older.
+            // A resource contains others, as a peer contains its asset. These may be older.
             if !matches!(members.get("id"), Some(Value::String(_))) {
                 for member in members.values() {
                     collect_made(member, made);
@@ -134,7 +135,7 @@ fn collect_made(value: &Value, made: &mut Vec<Uuid>) {
     }
 }
 
-/// The id that a member gives to a new thing. An id before a slash is that of a tenant.
+/// The id of a new resource in this member. An id before a slash is that of a tenant.
 fn made_by(member: &str, text: &str) -> Option<Uuid> {
     match member {
         "id" | "manage" | "uri" => {
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_write_made_only_there_is_known_and_what_it_asked_for_is_not() {
+    fn ids_that_a_write_made_only_there_are_known_and_ids_in_its_request_are_not() {
         let mut known = Known::new(10);
         let (wallet, made) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let answer = format!(r#"{{"id":"{made}","walletAddressId":"{wallet}"}}"#);

@@ -1,5 +1,5 @@
-//! Compares the answers of two installations to the same request: status, shape, amounts, totals. Ids and times of what
-//! each installation made by itself may differ. Personal data is not shown.
+//! Compares the answers of two installations to the same request: status, shape, amounts, totals. Ids and times that
+//! each installation generated may differ. Personal data is not shown.
 //!
 //! It makes no requests.
 

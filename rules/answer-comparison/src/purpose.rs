@@ -1,4 +1,4 @@
-//! Whether a request reads or writes. What is in doubt writes.
+//! Whether a request reads or writes. In doubt it writes.
 //!
 //! It knows the APIs of Rafiki: Open Payments, GraphQL, token introspection.
 
@@ -77,7 +77,7 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// After the string at the beginning. A string without end takes everything.
+/// The rest after the string at the beginning; nothing if the string has no end.
 fn end_of_string(text: &str) -> usize {
     if let Some(block) = text.strip_prefix("\"\"\"") {
         return block.find("\"\"\"").map_or(text.len(), |end| end + 6);

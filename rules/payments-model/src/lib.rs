@@ -19,6 +19,7 @@ pub mod payment_events;
 pub mod peer;
 pub mod peer_health;
 pub mod peer_terms;
+pub mod peer_tls;
 pub mod peer_token;
 pub mod quote;
 pub mod receiver;

@@ -8,11 +8,11 @@ use clock::Timestamp;
 
 use crate::{IncomingPaymentId, PartialPaymentId, TenantId};
 
-/// How long a decision also holds for later packets with the same data.
+/// For this time a decision also applies to later packets with the same data.
 pub const DECISION_HOLDS_FOR: Duration = Duration::from_hours(1);
-/// The most questions about one payment that may wait for an answer at the same time.
+/// The maximum number of questions about one payment that wait for an answer at the same time.
 pub const OPEN_QUESTIONS_MAX: usize = 16;
-/// The most questions about one payment within [`DECISION_HOLDS_FOR`].
+/// The maximum number of questions about one payment within [`DECISION_HOLDS_FOR`].
 pub const QUESTIONS_MAX: usize = 64;
 
 /// One question. Packets of the same payment with the same data share it.
@@ -24,7 +24,7 @@ pub struct PartialPayment {
     pub tenant_id: TenantId,
     /// The payment that the money is for.
     pub payment: IncomingPaymentId,
-    /// What the money came with.
+    /// The data and the connection of the money.
     pub offer: Offer,
     /// When it was asked.
     pub asked_at: Timestamp,
@@ -34,7 +34,7 @@ pub struct PartialPayment {
     pub standing: Standing,
 }
 
-/// What the money came with, as digests.
+/// The data and the connection of the money, as digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// Equal for equal data.
@@ -66,7 +66,7 @@ pub enum PartialPaymentDecision {
     Accept,
     /// It does not.
     Reject {
-        /// What the sender is told.
+        /// The reason, which is sent to the sender.
         reason: Option<String>,
     },
 }
@@ -83,7 +83,7 @@ pub enum DecisionRefused {
 }
 
 impl PartialPayment {
-    /// Records the answer. The first answer holds. It may be repeated.
+    /// Records the answer. Only the first answer counts. It may be repeated.
     pub fn decide(self, decision: PartialPaymentDecision, now: Timestamp) -> Result<Self, DecisionRefused> {
         match &self.standing {
             Standing::Asked if now <= self.until => {
@@ -95,7 +95,7 @@ impl PartialPayment {
         }
     }
 
-    /// Records that a packet is declined for want of an answer, unless there is one.
+    /// Records that a packet is declined because there is no answer. Keeps an existing answer.
     pub fn give_up(self) -> Self {
         match self.standing {
             Standing::Asked => Self { standing: Standing::Unanswered, ..self },
@@ -122,7 +122,7 @@ pub enum Course {
 }
 
 impl Course {
-    /// The course of a packet with this offer. `questions` are those about its payment, asked within
+    /// What happens to a packet with this offer. `questions` are those about its payment, asked within
     /// [`DECISION_HOLDS_FOR`], the newest first.
     pub fn of(offer: Offer, questions: Vec<PartialPayment>, now: Timestamp) -> Self {
         let open = questions.iter().filter(|question| question.standing == Standing::Asked && now < question.until);

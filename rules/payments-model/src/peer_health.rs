@@ -15,7 +15,7 @@ pub struct PeerHealth {
     pub last_success: Option<Timestamp>,
     /// The last exchange without an answer.
     pub last_error: Option<PeerError>,
-    /// How often packets to it were stopped.
+    /// How often its breaker opened.
     pub interruptions: u64,
 }
 

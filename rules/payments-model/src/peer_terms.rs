@@ -1,11 +1,11 @@
 //! How much a peer may send, how much is sent to it, and its share of the packets that several peers can take.
 //!
-//! These limits protect a process from a peer that runs wild. They do not decide about money: the balance of the
+//! These limits protect a process from a peer that sends too much. They do not decide about money: the balance of the
 //! peer's account does.
 
 use serde::{Deserialize, Serialize};
 
-/// The most packets per second that can be set.
+/// The largest rate that can be set.
 const PACKETS_PER_SECOND_MAX: u32 = 1_000_000;
 
 /// The largest burst that can be set.
@@ -20,7 +20,7 @@ const SECONDS_MAX: u32 = 86_400;
 pub struct PeerTerms {
     /// How many packets it may send per second.
     pub packets_per_second: Option<u32>,
-    /// How many packets it may send at once, after a pause.
+    /// How many packets it may send at once after a pause.
     pub packet_burst: Option<u32>,
     /// How much money it may send.
     pub incoming: Option<Throughput>,

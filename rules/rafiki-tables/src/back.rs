@@ -1,6 +1,6 @@
 //! Translates a row of ours to rows of the original: the way back, one function for each of our tables.
 //!
-//! The reverse of `carry`. What the original's columns cannot hold is refused by name.
+//! The reverse of `carry`. A value that the original's columns cannot store is refused with the name of the column.
 
 pub mod books;
 mod grants;
@@ -145,7 +145,7 @@ impl OldTable {
     }
 }
 
-/// A row for a table of the original, as the JSON object that Postgres makes a row of.
+/// A row for a table of the original, as a JSON object that Postgres converts to a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OldRow {
     /// The table.
@@ -154,7 +154,7 @@ pub struct OldRow {
     pub json: String,
 }
 
-/// Whether an outgoing payment that has not ended has its money.
+/// The state of an outgoing payment that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfinished {
     /// It waits for a deposit.
@@ -186,16 +186,16 @@ pub struct Context {
     pub key: Option<ColumnSecret>,
 }
 
-/// Values of other rows that belong to a row.
+/// Values from other tables that the translation of a row needs.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub struct Related {
     /// The kept value of a token, encrypted.
     pub kept: Option<Vec<u8>>,
     /// When a pending delivery is due.
     pub due_at: Option<Timestamp>,
     /// The tenant of a delivery's event.
     pub event_tenant: Option<Uuid>,
-    /// Whether a delivery's event is one that the original knows.
+    /// Whether the original has events of the delivery's type.
     pub unknown_event: bool,
 }
 
@@ -238,15 +238,15 @@ pub enum BackChange {
     ErrorCut,
     /// A rate has more digits than the original's column.
     RateRoundedDown,
-    /// A delivery that was given up gets as many attempts as the original allows.
+    /// A delivery without attempts left gets as many attempts as the original allows.
     AttemptsRaised,
-    /// A delivery has had as many attempts as the original makes, and is still tried here.
+    /// A pending delivery has had as many attempts as the original makes.
     AttemptsLowered,
-    /// Ids that deposits or withdrawals of nothing have used up.
+    /// Ids that were used by deposits or withdrawals with amount 0.
     EmptyTransferLeftOut,
-    /// A hold that ran out or was given back.
-    HoldGivenBack,
-    /// What was spent of a grant in another asset than that of its newest payment.
+    /// A hold that was voided or timed out.
+    HoldVoided,
+    /// An amount of a grant was spent in another asset than that of its newest payment.
     OtherAssetsLeftOut,
 }
 
@@ -259,28 +259,30 @@ impl BackChange {
             }
             Self::EventLeftOut => "events that Rafiki 2.4 does not know are left out, with their deliveries",
             Self::EndpointLeftOut => {
-                "deliveries to further endpoints of a tenant are left out: Rafiki 2.4 has one for each"
+                "deliveries to further endpoints of a tenant are left out: Rafiki 2.4 has one endpoint for each tenant"
             }
             Self::Sealed => "texts are encrypted with DB_ENCRYPTION_SECRET again",
             Self::ErrorCut => "texts of errors are cut at 255 characters",
             Self::RateRoundedDown => "estimated rates are rounded down to ten digits after the point",
             Self::AttemptsRaised => {
-                "deliveries that were given up count as many attempts as Rafiki 2.4 allows, so that they stay given up"
+                "deliveries without attempts left get the number of attempts that Rafiki 2.4 allows, so that it makes no more"
             }
             Self::AttemptsLowered => {
-                "deliveries that are still tried count fewer attempts than Rafiki 2.4 allows, so that it tries them, too"
+                "pending deliveries get fewer attempts than Rafiki 2.4 allows, so that it tries again"
             }
-            Self::EmptyTransferLeftOut => "used-up ids of transfers of nothing are left out: Rafiki 2.4 has no such",
-            Self::HoldGivenBack => "withdrawals that ran out or were given back become VOIDED",
+            Self::EmptyTransferLeftOut => {
+                "ids of transfers with amount 0 are left out: Rafiki 2.4 has no such transfers"
+            }
+            Self::HoldVoided => "withdrawals that were voided or timed out become VOIDED",
             Self::OtherAssetsLeftOut => {
-                "what a grant spent in several assets is kept for the asset of its newest payment only"
+                "spent amounts of a grant in several assets are kept only for the asset of its newest payment"
             }
         }
     }
 }
 
 /// Translates one row.
-pub fn back(table: Table, row: &Row<'_>, beside: &Beside, context: &Context) -> Result<Back, Refusal> {
+pub fn back(table: Table, row: &Row<'_>, related: &Related, context: &Context) -> Result<Back, Refusal> {
     match table {
         Table::Tenants => institutions::tenant(row, context),
         Table::TenantSettings => institutions::setting(row),
@@ -292,17 +294,17 @@ pub fn back(table: Table, row: &Row<'_>, beside: &Beside, context: &Context) -> 
         Table::AuthServers => peers::auth_server(row),
         Table::HeldGrants => peers::held_grant(row),
         Table::Peers => peers::peer(row),
-        Table::PeerIncomingTokens => peers::token(row, beside, context),
+        Table::PeerIncomingTokens => peers::token(row, related, context),
         Table::Quotes => payments::quote(row, context),
         Table::OutgoingPaymentGrants => payments::grant(row),
         Table::IncomingPayments => payments::incoming(row),
         Table::OutgoingPayments => payments::outgoing(row, context),
         Table::OutgoingPaymentCardDetails => payments::card_details(row),
         Table::WebhookEvents => webhooks::event(row, context),
-        Table::WebhookDeliveries => webhooks::delivery(row, beside, context),
+        Table::WebhookDeliveries => webhooks::delivery(row, related, context),
         Table::AuthTenants => grants::tenant(row, context),
-        Table::AuthGrants => grants::grant(row, beside, context),
-        Table::AccessTokens => grants::token(row, beside, context),
+        Table::AuthGrants => grants::grant(row, related, context),
+        Table::AccessTokens => grants::token(row, related, context),
         // These are not translated row by row, or follow from other rows.
         Table::OutgoingPaymentGrantSpendings
         | Table::OutgoingPaymentGrantSpent
@@ -332,14 +334,19 @@ impl OldRow {
                 && text.chars().count() > TEXT_MAX
             {
                 let (column, characters) = ((*column).to_owned(), text.chars().count());
-                return Err(of.refuse(Reason::TooLongThere { column, characters }));
+                return Err(of.refuse(Reason::TooLongForOriginal { column, characters }));
             }
         }
         Ok(Self { table, json: object(values) })
     }
 }
 
-/// An id for a row whose id ours does not have. The same for every repetition.
+/// The id of a row that has no id in our tables. A repetition gives the same id.
+fn derived_once(cause: Uuid, step: &str) -> Uuid {
+    TransferId::derived_once(cause, step).as_uuid()
+}
+
+/// The id of the `n`-th of several such rows.
 fn derived(cause: Uuid, step: &str, n: u64) -> Uuid {
     TransferId::derived(cause, step, n).as_uuid()
 }
@@ -380,18 +387,18 @@ fn opened(
     context: &Context,
 ) -> Result<String, Refusal> {
     let sealer = Sealer::new(context.secret.as_ref().map(ColumnSecret::octets), &[]);
-    sealer.open(text, place).map_err(|_| row.refuse(Reason::SealedHere(column)))
+    sealer.open(text, place).map_err(|_| row.refuse(Reason::OtherSecret(column)))
 }
 
 /// The clear value that was kept, checked against the hash of the row by `is_of`.
 fn clear(
     row: &Row<'_>,
     (kind, owner): (KeptKind, Uuid),
-    beside: &Beside,
+    related: &Related,
     context: &Context,
     is_of: impl FnOnce(&str) -> Result<bool, Refusal>,
 ) -> Result<Option<String>, Refusal> {
-    let Some(sealed) = &beside.kept else { return Ok(None) };
+    let Some(sealed) = &related.kept else { return Ok(None) };
     let key = context.key.as_ref().ok_or_else(|| row.refuse(Reason::OtherKey))?;
     let value = kept::open(kind, owner, sealed, key).map_err(|_| row.refuse(Reason::OtherKey))?;
     Ok(is_of(&value)?.then_some(value))
@@ -424,9 +431,9 @@ mod tests {
         }
     }
 
-    fn gone_back(table: Table, row: &Read, beside: &Beside) -> (Vec<Read>, Back) {
+    fn gone_back(table: Table, row: &Read, related: &Related) -> (Vec<Read>, Back) {
         let json = row.to_string();
-        let back = back(table, &Row::read(table.name(), &json).unwrap(), beside, &context()).unwrap();
+        let back = back(table, &Row::read(table.name(), &json).unwrap(), related, &context()).unwrap();
         let read = |row: &OldRow| serde_json::from_str(&row.json).unwrap();
         (back.rows.iter().map(read).collect(), back)
     }
@@ -448,20 +455,20 @@ mod tests {
         let with = |secret: &str| Context { secret: ColumnSecret::from_base64(secret), ..context() };
 
         let same = with("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=");
-        let gone = back(Table::WebhookEvents, &row, &Beside::default(), &same).unwrap();
+        let gone = back(Table::WebhookEvents, &row, &Related::default(), &same).unwrap();
         let there: Read = serde_json::from_str(&gone.rows[0].json).unwrap();
         let there = there["data"]["dataFromSender"].as_str().unwrap();
         assert_eq!(crate::sealed::open(there, same.secret.as_ref()).as_deref(), Ok("kyc"));
 
         let other = with("CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=");
         for context in [other, context()] {
-            let refused = back(Table::WebhookEvents, &row, &Beside::default(), &context).unwrap_err();
-            assert_eq!(refused.reason, Reason::SealedHere("dataFromSender"));
+            let refused = back(Table::WebhookEvents, &row, &Related::default(), &context).unwrap_err();
+            assert_eq!(refused.reason, Reason::OtherSecret("dataFromSender"));
         }
     }
 
     #[test]
-    fn deliveries_that_are_still_tried_are_tried_there_and_further_endpoints_are_left_out() {
+    fn pending_deliveries_stay_pending_in_the_original_and_further_endpoints_are_left_out() {
         let delivery = |state: &str, attempts: u32| {
             json!({
                 "id": Uuid::from_u128(2), "event_id": Uuid::from_u128(3), "recipient": "TENANT",
@@ -476,14 +483,14 @@ mod tests {
             ("EXHAUSTED", 4, 10, Some("1970-01-07T00:00:00Z"), Some(BackChange::AttemptsRaised)),
             ("DELIVERED", 11, 11, None, None),
         ] {
-            let (rows, back) = gone_back(Table::WebhookDeliveries, &delivery(state, here), &Beside::default());
+            let (rows, back) = gone_back(Table::WebhookDeliveries, &delivery(state, here), &Related::default());
             assert_eq!((&rows[0]["attempts"], rows[0]["processAt"].as_str()), (&json!(attempts), at), "{state} {here}");
             assert_eq!(back.changes, Vec::from_iter(change), "{state} {here}");
         }
 
         let mut further = delivery("PENDING", 0);
         further["endpoint_id"] = json!(Uuid::from_u128(9));
-        let (rows, back) = gone_back(Table::WebhookDeliveries, &further, &Beside::default());
+        let (rows, back) = gone_back(Table::WebhookDeliveries, &further, &Related::default());
         assert_eq!((rows.len(), back.changes), (0, vec![BackChange::EndpointLeftOut]));
     }
 
@@ -493,18 +500,18 @@ mod tests {
         let digest = payments_model::peer_token::TokenDigest::of("from the peer").to_string();
         let row = |digest: &str, end: Option<i64>| json!({"digest": digest, "peer_id": peer, "expires_at": end, "created_at": DAY});
         let sealed = kept::seal(KeptKind::PeerToken, peer, "from the peer", context().key.as_ref().unwrap());
-        let kept = Beside { kept: Some(sealed), ..Beside::default() };
+        let kept = Related { kept: Some(sealed), ..Related::default() };
 
         let (rows, back) = gone_back(Table::PeerIncomingTokens, &row(&digest, None), &kept);
         assert_eq!((&rows[0]["token"], back.lost), (&json!("from the peer"), None));
         let (rows, back) = gone_back(Table::PeerIncomingTokens, &row(&digest, Some(11 * DAY)), &kept);
         assert_eq!((rows.len(), back.lost), (1, None), "it is still valid");
-        for (digest, end, beside, usable) in [
-            (&*digest, None, &Beside::default(), true),
+        for (digest, end, related, usable) in [
+            (&*digest, None, &Related::default(), true),
             (&*digest, Some(10 * DAY), &kept, false),
             (&*"0".repeat(64), None, &kept, true),
         ] {
-            let (rows, back) = gone_back(Table::PeerIncomingTokens, &row(digest, end), beside);
+            let (rows, back) = gone_back(Table::PeerIncomingTokens, &row(digest, end), related);
             let lost = LostToken { kind: KeptKind::PeerToken, owner: peer, usable, revoked: false };
             assert_eq!((rows.len(), back.lost), (0, Some(lost)));
         }

@@ -164,7 +164,7 @@ pub enum OldState {
     /// Pending, then posted.
     Posted,
     /// Pending, then voided or timed out.
-    GivenBack,
+    Voided,
     /// Still pending for this many seconds, rounded up.
     Held {
         /// At least 1.
@@ -218,7 +218,7 @@ impl OldTransfer {
                 let millis = u64::try_from(until.as_millis() - at.as_millis()).unwrap_or(0);
                 OldState::Held { seconds: u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX).max(1) }
             }
-            _ => OldState::GivenBack,
+            _ => OldState::Voided,
         };
 
         Ok(Self { transfer, state })
@@ -266,9 +266,9 @@ mod tests {
             OldTransfer::read(&Row::read("ledgerTransfers", &json).unwrap(), at).unwrap().state
         };
         assert_eq!(state("\"1970-01-01T00:16:41.5+00:00\"", "PENDING"), OldState::Held { seconds: 2 });
-        assert_eq!(state("\"1970-01-01T00:16:40+00:00\"", "PENDING"), OldState::GivenBack);
+        assert_eq!(state("\"1970-01-01T00:16:40+00:00\"", "PENDING"), OldState::Voided);
         assert_eq!(state("\"1970-01-01T00:16:40+00:00\"", "POSTED"), OldState::Posted);
         assert_eq!(state("null", "POSTED"), OldState::Single);
-        assert_eq!(state("null", "VOIDED"), OldState::GivenBack);
+        assert_eq!(state("null", "VOIDED"), OldState::Voided);
     }
 }

@@ -164,21 +164,21 @@ pub enum Change {
     ZeroAmountIsOpen,
     /// The quote of an unfinished payment is valid for longer, so that it does not expire during the move.
     QuoteExtended,
-    /// Old rows do not say what a quote costs without fees.
+    /// Old rows lack the amount of a quote without fees.
     FeesComputed,
     /// The event of a payment's end was not sent yet. It is made here.
     EventMade,
-    /// An encrypted text is stored in clear.
+    /// A text that was encrypted is stored in clear.
     Decrypted,
     /// A delivery has used all its attempts. Here this is a state.
-    DeliveryGivenUp,
+    DeliveryExhausted,
     /// The original does not store the name of the client that asks for consent. Its address is used as its name.
     ClientNamedByUrl,
     /// The routes of an old peer are missing. Its address becomes its only route.
     RouteAdded,
     /// An expired hold stays pending in the original. Here its id is booked as voided.
-    HoldGivenBack,
-    /// A text is stored as its hash. It stays valid, and cannot be read any more.
+    HoldVoided,
+    /// A token or secret is stored as its hash. It stays valid, but cannot be read any more.
     Hashed,
     /// The clear value of a token is kept, encrypted.
     Kept,
@@ -188,21 +188,21 @@ impl Change {
     /// The reason in words.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::ZeroAmountIsOpen => "incoming amounts of 0 become \"any amount\", which is what they meant",
+            Self::ZeroAmountIsOpen => {
+                "incoming amounts of 0 become \"any amount\", which is their meaning in Rafiki 2.4"
+            }
             Self::QuoteExtended => {
                 "quotes of unfinished payments stay valid for longer, so that the move does not end them"
             }
-            Self::FeesComputed => "amounts without fees that old quotes lack are computed from their fee",
-            Self::EventMade => "payments that ended without an event get it now",
-            Self::Decrypted => {
-                "texts encrypted with DB_ENCRYPTION_SECRET are stored in clear, because there is no such secret here"
-            }
-            Self::DeliveryGivenUp => "deliveries without attempts left get the state EXHAUSTED",
+            Self::FeesComputed => "old quotes lack the amount without fees; it is computed from the fee",
+            Self::EventMade => "incoming payments whose last event was not sent yet get it from the move",
+            Self::Decrypted => "texts encrypted with the old DB_ENCRYPTION_SECRET are stored in clear",
+            Self::DeliveryExhausted => "deliveries without attempts left get the state EXHAUSTED",
             Self::ClientNamedByUrl => {
-                "open questions to owners show the client's address, because the original does not store its name"
+                "open consent requests show the client's address, because Rafiki 2.4 does not store its name"
             }
             Self::RouteAdded => "peers without routes get their own address as route",
-            Self::HoldGivenBack => "withdrawals that timed out are booked as voided, so that their ids stay used",
+            Self::HoldVoided => "withdrawals that timed out are booked as voided, so that their ids stay used",
             Self::Hashed => {
                 "access tokens, continuation tokens, tokens of peers and consent secrets are kept as hashes; they stay valid"
             }
@@ -211,7 +211,7 @@ impl Change {
     }
 }
 
-/// The ids of the event and the delivery that the move makes for an end which the original has not told yet.
+/// The ids of the event and the delivery that the move makes for an ended payment whose event was not sent yet.
 pub fn made_ids(payment: Uuid) -> [Uuid; 2] {
     payments::made_ids(payment)
 }

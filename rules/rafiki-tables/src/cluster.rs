@@ -13,8 +13,8 @@ use crate::refusal::{Reason, Refusal};
 const ACCOUNTS: &str = "ledgerAccounts";
 const TRANSFERS: &str = "ledgerTransfers";
 
-/// The row of an account, as a JSON object; `None` if it is one of the accounts that only our ledger has. Those are
-/// there after an earlier pass into the same cluster.
+/// The row of an account, as a JSON object; `None` for accounts that only our ledger has. The cluster contains such
+/// accounts after an earlier pass into it.
 pub fn account_row(account: &Placed<Account>) -> Result<Option<String>, Refusal> {
     let created = account.record.created;
     let asset = Uuid::from_u128(created.user_data_128);
@@ -85,7 +85,7 @@ pub fn transfer_change(transfer: &Placed<Transfer>) -> Result<TransferChange, Re
         return Ok(TransferChange::None);
     }
 
-    // The row's own id is its place, so that rows of one moment keep their order.
+    // The row's own id is its position, so that rows with one time keep their order.
     let row = json!({
         "id": Uuid::from_u128(transfer.place.into()),
         "transferRef": created.id.as_uuid(),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_of_an_unknown_code_is_refused_and_one_of_ours_is_left_out() {
+    fn an_account_of_an_unknown_code_is_refused_and_an_account_of_our_ledger_is_left_out() {
         assert!(account_row(&account(8, 77)).unwrap_err().to_string().contains("code is \"77\""));
         for code in [6, 102, 103] {
             assert_eq!(account_row(&account(8, code)).unwrap(), None);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_at_once_has_no_deadline_and_one_of_nothing_is_left_out() {
+    fn a_final_transfer_has_no_deadline_and_a_transfer_of_nothing_is_left_out() {
         let TransferChange::New(row) = transfer_change(&transfer(hold(3))).unwrap() else { panic!() };
         assert_eq!((&value(&row)["state"], &value(&row)["expiresAt"]), (&"POSTED".into(), &serde_json::Value::Null));
         assert_eq!(transfer_change(&transfer(hold(0))).unwrap(), TransferChange::None);

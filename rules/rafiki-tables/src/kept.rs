@@ -1,7 +1,7 @@
 //! Clear values of tokens, encrypted, so that the way back can restore them.
 //!
 //! AES-256-GCM. The nonce is derived from key, owner and value, so a repeated pass writes the same octets. Owner and
-//! kind are authenticated: a value does not open under another row.
+//! kind are authenticated, so a value cannot be decrypted for another row.
 
 use aes_gcm::aead::consts::U12;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
@@ -27,7 +27,7 @@ pub enum KeptKind {
     PeerToken,
 }
 
-/// With which key clear values are kept, and until when.
+/// The key that encrypts clear values, and the time until which they are kept.
 #[derive(Clone, Debug)]
 pub struct Keeping {
     /// The key.
@@ -36,9 +36,9 @@ pub struct Keeping {
     pub until: Timestamp,
 }
 
-/// The value does not open: another key, another owner, or damaged.
+/// The value cannot be decrypted: another key, another owner, or damaged octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a kept value does not open with this key")]
+#[error("a kept value cannot be decrypted with this key")]
 pub struct OtherKey;
 
 impl KeptKind {

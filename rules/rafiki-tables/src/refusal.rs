@@ -76,7 +76,7 @@ pub enum Reason {
         /// The table where it should be.
         table: &'static str,
     },
-    /// The row belongs to another tenant than what it refers to.
+    /// The row belongs to another tenant than the row that it refers to.
     #[error("its tenant differs from the tenant of its {0}")]
     OtherTenant(&'static str),
     /// The ledger of the account is not that of its owner.
@@ -95,7 +95,7 @@ pub enum Reason {
     Incomplete(&'static str),
     /// Another row has the same value, but it must be unique.
     #[error("{column} is {found}, as in another row")]
-    Twice {
+    Duplicate {
         /// The column.
         column: &'static str,
         /// The value.
@@ -116,30 +116,30 @@ pub enum Reason {
         credits: String,
     },
     /// The value is too large for the columns of the original.
-    #[error("{column} is {found}: more than Rafiki 2.4 can keep")]
-    TooLargeThere {
+    #[error("{column} is {found}, which is larger than the column of Rafiki 2.4 allows")]
+    TooLargeForOriginal {
         /// The column.
         column: &'static str,
         /// The value.
         found: String,
     },
     /// The text is too long for the columns of the original.
-    #[error("{column} has {characters} characters: Rafiki 2.4 keeps 255")]
-    TooLongThere {
+    #[error("{column} has {characters} characters, but Rafiki 2.4 allows only 255")]
+    TooLongForOriginal {
         /// The column.
         column: String,
         /// Its length.
         characters: usize,
     },
-    /// Rafiki 2.4 has nothing like it.
+    /// Rafiki 2.4 has no such thing.
     #[error("Rafiki 2.4 has no {0}")]
-    UnknownThere(String),
+    UnknownToOriginal(String),
     /// A clear value was kept with another key.
-    #[error("its kept value does not open; give the key of the import")]
+    #[error("its kept value cannot be decrypted; give the key of the import")]
     OtherKey,
     /// A text was encrypted here, and the given secret does not decrypt it.
-    #[error("{0} is encrypted with another secret than the one given; give the DB_ENCRYPTION_SECRET that encrypted it")]
-    SealedHere(&'static str),
+    #[error("{0} is encrypted with another secret than the given one; give the DB_ENCRYPTION_SECRET that encrypted it")]
+    OtherSecret(&'static str),
     /// The value is too large for our columns.
     #[error("{column} is {found}, which is larger than our column allows")]
     TooLarge {

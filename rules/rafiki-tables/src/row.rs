@@ -205,7 +205,7 @@ fn words(known: &'static [&'static str]) -> &'static str {
         ["PENDING", "POSTED", "VOIDED"] => "PENDING, POSTED, VOIDED",
         ["PENDING", "APPROVED", "DENIED"] => "PENDING, APPROVED, DENIED",
         ["DEPOSIT", "WITHDRAWAL"] => "DEPOSIT, WITHDRAWAL",
-        _ => "the words known here",
+        _ => "the known words",
     }
 }
 
@@ -226,8 +226,8 @@ mod tests {
     fn a_refusal_names_the_column_of_an_invalid_value() {
         let row = Row::read("t", r#"{"id":"a","amount":-5,"word":"LOST"}"#).unwrap();
         assert_eq!(row.amount("amount").unwrap_err().to_string(), "t a: amount is -5: an amount below zero");
-        let told = row.word("word", &["SENDING", "RECEIVING"]).unwrap_err().to_string();
-        assert_eq!(told, "t a: word is \"LOST\", which is not one of SENDING, RECEIVING");
+        let message = row.word("word", &["SENDING", "RECEIVING"]).unwrap_err().to_string();
+        assert_eq!(message, "t a: word is \"LOST\", which is not one of SENDING, RECEIVING");
         assert_eq!(row.text("gone").unwrap_err().reason, Reason::Missing("gone"));
     }
 }

@@ -20,8 +20,8 @@ impl Side {
         }
     }
 
-    /// The table that lists them.
-    pub const fn book(self) -> &'static str {
+    /// The table that lists the migrations.
+    pub const fn migrations_table(self) -> &'static str {
         match self {
             Self::Backend => "knex_migrations",
             Self::Auth => "auth_knex_migrations",
@@ -41,10 +41,13 @@ impl Side {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownVersion {
     /// The list of migrations is empty or missing.
-    #[error("it is not a {} database of Rafiki: the table {} is missing or empty", .0.as_str(), .0.book())]
+    #[error("it is not a {} database of Rafiki: the table {} is missing or empty", .0.as_str(), .0.migrations_table())]
     NotRafiki(Side),
     /// A migration is running, or was interrupted.
-    #[error("a migration of Rafiki is running or was interrupted (its lock is taken); let Rafiki 2.4 finish it first")]
+    #[error(
+        "a migration of Rafiki is running or was interrupted (its lock is taken); start Rafiki 2.4, and wait until it has \
+         finished"
+    )]
     Locked,
     /// Some migrations of 2.4 are missing.
     #[error(

@@ -42,7 +42,7 @@ pub enum DueJob {
         /// When.
         at: Timestamp,
     },
-    /// Money paid straight to a wallet address is announced.
+    /// Money paid directly to a wallet address is announced.
     Announce {
         /// The wallet address.
         address: Uuid,

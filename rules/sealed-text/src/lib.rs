@@ -29,6 +29,8 @@ pub enum Place {
     DataToTransmit(Uuid),
     /// The sender's data in the event with this id.
     DataFromSender(Uuid),
+    /// The private key that is used with the peer with this id.
+    PrivateKey(Uuid),
 }
 
 /// Seals and opens. Clones have the same keys.
@@ -72,6 +74,7 @@ impl Place {
         let (column, row) = match self {
             Self::DataToTransmit(row) => ("data to transmit:", row),
             Self::DataFromSender(row) => ("data from sender:", row),
+            Self::PrivateKey(peer) => ("private key:", peer),
         };
         [SEALED.as_bytes(), column.as_bytes(), row.as_bytes()].concat()
     }
@@ -81,6 +84,11 @@ impl Sealer {
     /// Seals with `present`, if there is one. Opens what was sealed with it or with one of `former`.
     pub fn new(present: Option<&[u8; 32]>, former: &[[u8; 32]]) -> Self {
         Self { present: present.map(SealingKey::new), former: former.iter().map(SealingKey::new).collect() }
+    }
+
+    /// Whether it has a key to seal with. If not, it would leave texts as they are.
+    pub fn seals(&self) -> bool {
+        self.present.is_some()
     }
 
     /// Returns the form in which `text` is stored at `place`. Without a key this is the text itself.
@@ -195,7 +203,8 @@ mod tests {
     fn a_text_that_was_changed_or_moved_to_another_place_is_not_opened() {
         let sealer = Sealer::new(Some(&[7; 32]), &[]);
         let stored = seal(&sealer, "text");
-        for other in [Place::DataToTransmit(Uuid::from_u128(2)), Place::DataFromSender(Uuid::from_u128(1))] {
+        let row = Uuid::from_u128(1);
+        for other in [Place::DataToTransmit(Uuid::from_u128(2)), Place::DataFromSender(row), Place::PrivateKey(row)] {
             assert_eq!(sealer.open(&stored, other), Err(OpenError::Damaged));
         }
         let start = stored.rfind(':').unwrap() + 1;
@@ -212,6 +221,7 @@ mod tests {
     #[test]
     fn without_a_key_each_text_is_returned_as_it_was() {
         let sealer = Sealer::default();
+        assert!(!sealer.seals() && !Sealer::new(None, &[[7; 32]]).seals());
         for text in ["", "plain", "sealed:1:x:y", "plain:1:x", r#"{"cipherText":"x"}"#] {
             let stored = seal(&sealer, text);
             assert_eq!(sealer.open(&stored, ONE).as_deref(), Ok(text));

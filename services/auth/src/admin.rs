@@ -19,7 +19,7 @@ pub enum RevokeGrantError {
 }
 
 impl Auth {
-    /// The tenant that the request names, for checking its signature.
+    /// The tenant that the request names. Its secret verifies the signature.
     pub async fn get_tenant(&self, id: TenantId) -> Result<Option<Tenant>, StoreError> {
         self.inner.store.get_tenant(id).await
     }

@@ -1,8 +1,7 @@
-//! Events about grants for tenants: made with the change that they report, and handed over to the backend, which sends
-//! them as webhooks.
+//! Events about grants. Each is recorded together with the change that it reports, and handed over to the backend.
 //!
-//! It signs nothing and knows no tenant's address: the backend does. A job hands a grant's events over in their order,
-//! and tries again until the backend has recorded them. The backend knows a repetition by the event's id.
+//! The backend signs the events and sends them to tenants as webhooks. A job hands over a grant's events in their
+//! order, and tries again until the backend has recorded them. The backend recognises a repetition by the event's id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +30,7 @@ pub enum GrantEvents {
     Unrecorded,
 }
 
-/// The backend does not take an event.
+/// The backend has not recorded an event.
 #[derive(Debug, thiserror::Error)]
 pub enum HandOverError {
     /// It gave no answer.
@@ -49,18 +48,18 @@ pub enum HandOverError {
 }
 
 impl Auth {
-    /// The event about a change of a grant, if it is one that tenants are told of.
+    /// The event about a change of a grant, if there is an event for this change.
     pub(crate) fn event_between(&self, before: GrantState, grant: &Grant, now: Timestamp) -> Option<GrantEvent> {
         self.event(GrantNews::between(before, grant.state)?, grant, now)
     }
 
-    /// The event about a new grant, if it is one that tenants are told of.
+    /// The event about a new grant, if there is an event for it.
     pub(crate) fn event_of_new(&self, grant: &Grant) -> Option<GrantEvent> {
         self.event(GrantNews::of_new(grant)?, grant, grant.created_at)
     }
 
     fn event(&self, news: GrantNews, grant: &Grant, at: Timestamp) -> Option<GrantEvent> {
-        // A tenant is told about rights on its wallet addresses.
+        // Tenants get events only about rights on their wallet addresses.
         let names_an_owner = grant.access.iter().any(|item| item.identifier().is_some());
         if self.inner.settings.grant_events == GrantEvents::Unrecorded || !names_an_owner {
             return None;
@@ -77,7 +76,7 @@ impl Auth {
     }
 }
 
-/// What the tenant is told: no token, and nothing about the owner but the wallet addresses in the rights.
+/// The data of the event. It contains no token, and nothing about the owner but the wallet addresses in the rights.
 fn data(grant: &Grant, lifetimes: &Lifetimes) -> Value {
     let client = match &grant.client {
         Client::WalletAddress(url) => Some(url.as_str()),
@@ -104,7 +103,7 @@ pub struct HandOver {
 }
 
 impl HandOver {
-    async fn tell(&self, event: &GrantEvent) -> Result<(), HandOverError> {
+    async fn send(&self, event: &GrantEvent) -> Result<(), HandOverError> {
         let request = Request::post(self.url.clone())
             .header(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"))
             .body(event.body.clone().into())
@@ -122,7 +121,7 @@ impl Handler for HandOver {
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
         let grant: GrantId = job.key().parse()?;
         while let Some(event) = self.store.next_grant_event(grant).await? {
-            self.tell(&event).await?;
+            self.send(&event).await?;
             self.store.forget_grant_event(&event).await?;
         }
         Ok(Done::Complete)

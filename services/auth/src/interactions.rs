@@ -155,13 +155,13 @@ impl Auth {
     #[tracing::instrument(name = "auth.interaction.start", skip_all, fields(interaction.id = id))]
     pub async fn start_interaction(&self, id: &str, nonce: &str) -> Result<Started, StartError> {
         let (grant, interaction) = self.interaction(id, nonce).await?.ok_or(StartError::Unknown)?;
-        let told = |result, message| back(&interaction, &[("result", result), ("message", message)]);
+        let back_with = |result, message| back(&interaction, &[("result", result), ("message", message)]);
         if grant.state != GrantState::Pending || !interaction.is_open(self.inner.clock.now()) {
-            return Err(StartError::Over { back: told("invalid_interaction", "invalid interaction") });
+            return Err(StartError::Over { back: back_with("invalid_interaction", "invalid interaction") });
         }
         let tenant = self.inner.store.get_tenant(grant.tenant).await?;
         let Some(provider) = tenant.and_then(|tenant| tenant.identity_provider) else {
-            return Err(StartError::NoIdentityProvider { back: told("request_denied", "internal server error") });
+            return Err(StartError::NoIdentityProvider { back: back_with("request_denied", "internal server error") });
         };
         let parameters = [
             ("interactId", &*interaction.id.to_string()),
@@ -187,8 +187,8 @@ impl Auth {
         let (grant, interaction) = self.interaction(id, nonce).await?.ok_or(FinishError::Unknown)?;
         let now = self.inner.clock.now();
         if interaction.is_expired(now) {
-            let told = [("result", "invalid_interaction"), ("message", "interaction expired")];
-            return Err(FinishError::Expired { back: back(&interaction, &told) });
+            let parameters = [("result", "invalid_interaction"), ("message", "interaction expired")];
+            return Err(FinishError::Expired { back: back(&interaction, &parameters) });
         }
         if !is_same_browser {
             return Err(FinishError::OtherBrowser);
@@ -223,7 +223,7 @@ impl Auth {
             };
         };
 
-        let redirect = |told: &[(&str, &str)]| Ok(Finished::Redirect(set_query(finish.uri.as_url(), told)));
+        let redirect = |parameters: &[(&str, &str)]| Ok(Finished::Redirect(set_query(finish.uri.as_url(), parameters)));
         match outcome {
             FinishOutcome::Approved => {
                 let reference = interaction.reference.to_string();
@@ -297,7 +297,7 @@ impl Auth {
     }
 }
 
-/// The client's page with these parameters, if it wants the browser back.
-fn back(interaction: &Interaction, told: &[(&str, &str)]) -> Option<Url> {
-    interaction.finish.as_ref().map(|finish| set_query(finish.uri.as_url(), told))
+/// The client's page with these parameters; `None` if the client polls.
+fn back(interaction: &Interaction, parameters: &[(&str, &str)]) -> Option<Url> {
+    interaction.finish.as_ref().map(|finish| set_query(finish.uri.as_url(), parameters))
 }

@@ -1,9 +1,9 @@
-//! Checks the secret of an identity provider, and ends the guessing of it: by one source, and by many sources together.
+//! Checks the secret of an identity provider, and limits guesses: by one source, and by many sources together.
 //!
-//! A source that guesses wrong waits longer each time. Sources that have never shown the right secret of a tenant may
-//! try it only a few times a minute, all together. They are counted before the secret is compared, so parallel guesses
-//! are counted too. A source that has shown the right secret is not among them. So a stranger with many addresses
-//! cannot lock out the provider; only a provider with a new address may have to wait for the next minute.
+//! After each wrong guess a source has to wait longer. Sources that have never shown the right secret of a tenant share
+//! a limit of a few attempts a minute. They are counted before the secret is compared, so parallel guesses are counted
+//! too. A source that has shown the right secret is not counted. So an attacker with many addresses cannot lock out the
+//! provider. Only a provider with a new address may have to wait for the next minute.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use shared_cache::{Lockout, Rate, TooMany};
 use crate::Auth;
 
 const OF_SOURCE: Lockout = Lockout::of_secrets("idp-secret");
-/// How often the log tells that a tenant's secret is guessed.
-const TOLD: Rate = Rate { name: "idp-secret-told", at_most: Some(1), within: Duration::from_mins(1) };
+/// How often guesses of a tenant's secret are logged.
+const LOGGED: Rate = Rate { name: "idp-secret-logged", at_most: Some(1), within: Duration::from_mins(1) };
 /// How long a source is known after it has shown the right secret.
 const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
-/// The age at which the mark of a known source is set again. So a source that comes daily stays known.
+/// The age at which the mark of a known source is set again. So a source that calls daily stays known.
 const RENEWED_AFTER: Duration = Duration::from_hours(24);
 
 /// Why the secret is not accepted.
@@ -32,8 +32,8 @@ pub(crate) enum NotShown {
 }
 
 impl Auth {
-    /// Whether `source` may show a secret now. Asked before anything else, so that a source that is locked out learns
-    /// nothing.
+    /// Whether `source` may show a secret now. This is checked before anything else, so that a source that is locked
+    /// out learns nothing.
     pub(crate) async fn may_show_secret(&self, source: &str) -> Result<(), TooMany> {
         self.inner.limiter.may_try(&OF_SOURCE, source).await
     }
@@ -52,7 +52,7 @@ impl Auth {
         if known.is_none() {
             let taken = limiter.take(&self.inner.settings.provider_secrets_from_new_sources, &tenant.to_string()).await;
             if let Err(refused) = taken {
-                self.tell_of_guessing(tenant, source).await;
+                self.log_guessing(tenant, source).await;
                 return Err(NotShown::TooMany(refused));
             }
         }
@@ -73,14 +73,14 @@ impl Auth {
         Ok(())
     }
 
-    /// One line a minute, so that the guessing cannot fill the log.
-    async fn tell_of_guessing(&self, tenant: TenantId, source: &str) {
-        if self.inner.limiter.take(&TOLD, &tenant.to_string()).await.is_ok() {
+    /// Writes one line a minute, so that an attacker cannot fill the log.
+    async fn log_guessing(&self, tenant: TenantId, source: &str) {
+        if self.inner.limiter.take(&LOGGED, &tenant.to_string()).await.is_ok() {
             tracing::warn!(
                 tenant.id = %tenant,
                 source,
-                "audit: the identity provider's secret is tried from many addresses; new addresses wait a minute, \
-                 addresses that have shown the right secret are served"
+                "audit: the identity provider's secret is tried from many addresses; new addresses have to wait a minute, \
+                 addresses that have shown the right secret do not"
             );
         }
     }

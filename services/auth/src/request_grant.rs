@@ -42,7 +42,7 @@ pub enum RequestGrantError {
 }
 
 impl Auth {
-    /// Issues a grant at once, or tells the client how to ask the owner.
+    /// Issues a grant at once, or returns the URL at which the owner is asked.
     #[tracing::instrument(name = "auth.grant.request", skip_all, fields(tenant.id = tenant, grant.id))]
     pub async fn request_grant(
         &self,

@@ -1,6 +1,6 @@
 //! The operator's settings for an authorization server.
 //!
-//! They are read from the environment elsewhere.
+//! `apps/config` reads them from the environment.
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ use money::Asset;
 use payments_model::accounting::LedgerAsset;
 use payments_model::peer::PeerHistory;
 use payments_model::peer_terms::PeerTerms;
+use payments_model::peer_tls::PeerTls;
 use payments_model::peer_token::IncomingToken;
 use payments_model::{Expectation, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
 use url::Url;
@@ -56,6 +57,8 @@ pub struct PeerRecord {
     pub liquidity_threshold: Option<u64>,
     /// How much it may send, and how much is sent to it.
     pub terms: PeerTerms,
+    /// The certificates used with it.
+    pub tls: Option<Arc<PeerTls>>,
 }
 
 impl fmt::Debug for PeerRecord {

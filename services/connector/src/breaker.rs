@@ -12,7 +12,7 @@ use clock::Timestamp;
 /// How many exchanges in a row must fail before packets are stopped.
 const FAILURES: u32 = 5;
 
-/// The pause before the first packet that tries again. It doubles with every further failure.
+/// The pause before one packet is let through. It doubles with every further failure.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest such pause.
@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     /// Whether any exchange has failed since the last answer. So an answer of a healthy peer takes no lock.
-    troubled: AtomicBool,
+    has_failures: AtomicBool,
     line: Mutex<Line>,
 }
 
@@ -47,7 +47,7 @@ pub struct BreakerState {
     pub line: PeerLine,
     /// When this began; `None` if packets have passed since the process started.
     pub since: Option<Timestamp>,
-    /// How often packets were stopped in this process.
+    /// How often it has opened in this process.
     pub stopped: u64,
 }
 
@@ -56,17 +56,17 @@ pub struct BreakerState {
 pub enum PeerLine {
     /// They are sent.
     Up,
-    /// They are refused at once, except one now and then.
+    /// They are refused at once. After each pause one is sent.
     Down,
 }
 
 /// Whether a breaker has just opened or closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It is as it was.
-    Same,
+pub(crate) enum BreakerChange {
+    /// It has the same state as before.
+    Unchanged,
     /// It has opened or closed.
-    Turned,
+    Changed,
 }
 
 impl Default for Line {
@@ -76,10 +76,10 @@ impl Default for Line {
 }
 
 impl Breaker {
-    /// Whether a packet may be sent `now`. If the breaker is open and its pause is over, this is the packet that tries,
-    /// and others wait for another pause.
+    /// Whether a packet may be sent `now`. If the breaker is open and its pause is over, this one packet passes, and
+    /// another pause begins.
     pub(crate) fn lets_through(&self, now: Timestamp) -> bool {
-        if !self.troubled.load(Ordering::Acquire) {
+        if !self.has_failures.load(Ordering::Acquire) {
             return true;
         }
         let mut line = self.lock();
@@ -92,47 +92,47 @@ impl Breaker {
         may_try
     }
 
-    /// Whether [`Breaker::lets_through`] would say yes.
+    /// Whether [`Breaker::lets_through`] would return true.
     pub(crate) fn would_let_through(&self, now: Timestamp) -> bool {
-        !self.troubled.load(Ordering::Acquire) || self.lock().state.may_try(now)
+        !self.has_failures.load(Ordering::Acquire) || self.lock().state.may_try(now)
     }
 
     /// Notes that the peer answered.
-    pub(crate) fn answered(&self, now: Timestamp) -> Turn {
-        if !self.troubled.load(Ordering::Acquire) {
-            return Turn::Same;
+    pub(crate) fn answered(&self, now: Timestamp) -> BreakerChange {
+        if !self.has_failures.load(Ordering::Acquire) {
+            return BreakerChange::Unchanged;
         }
         let mut line = self.lock();
-        self.troubled.store(false, Ordering::Release);
-        let (since, turn) = match line.state {
-            State::Closed { since, .. } => (since, Turn::Same),
-            State::Open { .. } => (Some(now), Turn::Turned),
+        self.has_failures.store(false, Ordering::Release);
+        let (since, change) = match line.state {
+            State::Closed { since, .. } => (since, BreakerChange::Unchanged),
+            State::Open { .. } => (Some(now), BreakerChange::Changed),
         };
         line.state = State::Closed { since, failures: 0 };
-        turn
+        change
     }
 
     /// Notes that an exchange failed that began at `began`.
-    pub(crate) fn failed(&self, began: Timestamp, now: Timestamp) -> Turn {
+    pub(crate) fn failed(&self, began: Timestamp, now: Timestamp) -> BreakerChange {
         let mut line = self.lock();
-        self.troubled.store(true, Ordering::Release);
+        self.has_failures.store(true, Ordering::Release);
         match &mut line.state {
             State::Closed { failures, .. } => {
                 *failures += 1;
                 if *failures < FAILURES {
-                    return Turn::Same;
+                    return BreakerChange::Unchanged;
                 }
                 line.state = State::Open { since: now, tried: now, pause: SHORTEST_PAUSE };
                 line.stopped += 1;
-                Turn::Turned
+                BreakerChange::Changed
             }
-            // Many packets may have been under way when the peer became silent. Only one that was sent since says that
-            // it is still silent.
-            State::Open { tried, .. } if began < *tried => Turn::Same,
+            // Many packets may have been under way when the peer became silent. Only a packet that was sent later shows
+            // that it is still silent.
+            State::Open { tried, .. } if began < *tried => BreakerChange::Unchanged,
             State::Open { tried, pause, .. } => {
                 *tried = now;
                 *pause = (*pause * 2).min(LONGEST_PAUSE);
-                Turn::Same
+                BreakerChange::Unchanged
             }
         }
     }
@@ -174,10 +174,10 @@ mod tests {
     fn open() -> Breaker {
         let breaker = Breaker::default();
         for _ in 1..FAILURES {
-            assert_eq!(breaker.failed(at(-10), at(0)), Turn::Same);
+            assert_eq!(breaker.failed(at(-10), at(0)), BreakerChange::Unchanged);
             assert!(breaker.lets_through(at(0)));
         }
-        assert_eq!(breaker.failed(at(-10), at(0)), Turn::Turned);
+        assert_eq!(breaker.failed(at(-10), at(0)), BreakerChange::Changed);
         breaker
     }
 
@@ -186,25 +186,25 @@ mod tests {
         let breaker = open();
         assert!(!breaker.lets_through(at(0)) && !breaker.lets_through(at(999)));
         assert_eq!(breaker.state(), BreakerState { line: PeerLine::Down, since: Some(at(0)), stopped: 1 });
-        assert_eq!(breaker.answered(at(500)), Turn::Turned);
+        assert_eq!(breaker.answered(at(500)), BreakerChange::Changed);
         assert!(breaker.lets_through(at(500)));
         assert_eq!(breaker.state(), BreakerState { line: PeerLine::Up, since: Some(at(500)), stopped: 1 });
     }
 
     #[test]
-    fn an_answer_in_between_begins_the_count_anew() {
+    fn an_answer_in_between_resets_the_count() {
         let breaker = Breaker::default();
         for _ in 0..20 {
             for _ in 1..FAILURES {
                 breaker.failed(at(0), at(0));
             }
-            assert_eq!(breaker.answered(at(0)), Turn::Same);
+            assert_eq!(breaker.answered(at(0)), BreakerChange::Unchanged);
         }
         assert_eq!(breaker.state(), BreakerState { line: PeerLine::Up, since: None, stopped: 0 });
     }
 
     #[test]
-    fn after_a_pause_one_packet_tries_and_the_pauses_grow() {
+    fn after_a_pause_one_packet_is_let_through_and_the_pauses_grow() {
         let breaker = open();
         assert!(breaker.would_let_through(at(1000)));
         assert!(breaker.lets_through(at(1000)));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_tried_and_was_never_sent_does_not_block_the_next() {
+    fn a_packet_that_was_let_through_but_never_sent_does_not_block_the_next() {
         let breaker = open();
         assert!(breaker.lets_through(at(1000)));
         assert!(breaker.lets_through(at(2000)));

@@ -1,7 +1,7 @@
-//! The generic cell rate algorithm: how much arrives on average, and how far this may be exceeded for a moment.
+//! The generic cell rate algorithm: an average rate, and how far it may be exceeded for a moment.
 //!
-//! One time is kept: the theoretical arrival of what comes next at an even rate. So no rate loses anything to rounding.
-//! It does not know what is counted: packets and amounts are turned into time elsewhere.
+//! Its state is one time: when the next draw would arrive at an even rate. So no rate loses anything to rounding.
+//! It counts time only. `packet_rate` and `throughput` convert packets and amounts to time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -12,16 +12,16 @@ use clock::Timestamp;
 /// clock at almost the same time differ by less.
 const SET_BACK: i64 = 1_000_000_000;
 
-/// The state of one sender: the theoretical arrival of what comes next, in nanoseconds since the epoch.
+/// The state of one sender: when its next draw would arrive at an even rate, in nanoseconds since the epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket(AtomicI64);
 
-/// What is asked of a bucket, in nanoseconds.
+/// An amount that is drawn from a bucket, and the limit, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Draw {
     /// The time that it takes at the even rate.
     pub(crate) cost: i64,
-    /// The time that may be drawn at once, after a pause.
+    /// The most that may be drawn at once, after a pause.
     pub(crate) tolerance: i64,
 }
 
@@ -53,8 +53,9 @@ impl Bucket {
         Some(Drawn { cost, at: now })
     }
 
-    /// Takes back a draw. The time that has passed since it is not given a second time: without the draw the bucket may
-    /// have been full, and gained nothing in that time. So too much may stay counted, but never too little.
+    /// Takes back a draw. The time that has passed since the draw is not given back a second time. Without the draw the
+    /// bucket may have been full, and would have gained nothing in that time. So too much may stay counted, but never
+    /// too little.
     ///
     /// If the clock was set back, the stored arrival was set anew without the draw, and nothing is given back.
     pub(crate) fn give_back(&self, drawn: Drawn, now: Timestamp) {
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_drawn_again() {
+    fn a_draw_that_is_given_back_can_be_drawn_again() {
         let bucket = Bucket::default();
         let first = bucket.admit(HALF, at(0)).unwrap();
         bucket.admit(HALF, at(0)).unwrap();
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_late_does_not_count_twice() {
+    fn a_draw_that_is_given_back_late_is_not_counted_twice() {
         let bucket = Bucket::default();
         let first = bucket.admit(HALF, at(0)).unwrap();
         bucket.admit(HALF, at(0)).unwrap();
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_read_a_little_earlier_does_not_pass_what_is_too_much() {
+    fn a_clock_that_is_read_a_little_earlier_does_not_admit_too_much() {
         let bucket = Bucket::default();
         for _ in 0..2 {
             bucket.admit(HALF, at(1)).unwrap();
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_drawn_before_the_clock_was_set_back_is_not_given_back() {
+    fn a_draw_from_before_the_clock_was_set_back_is_not_given_back() {
         let bucket = Bucket::default();
         let before = bucket.admit(HALF, at(500_000)).unwrap();
         bucket.admit(HALF, at(500_000)).unwrap();

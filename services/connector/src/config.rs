@@ -38,7 +38,7 @@ pub struct ConnectorConfig {
     /// How long a reply is still awaited after the outgoing expiry. It is below `minimum_window`, so that a Fulfill
     /// that was made in time and delivered late can still be passed on in time.
     pub late_reply_grace: Duration,
-    /// How long the money of an own payment's packet is held for a peer that does not say what happened to it.
+    /// How long the money of an own payment's packet is held for a peer that does not report the outcome.
     pub unanswered_hold: Duration,
     /// The same for a peer that was deleted. It is longer than the time until every process knows a new peer.
     pub orphaned_hold: Duration,

@@ -36,6 +36,9 @@ use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
 use crate::refusal::Refusal;
 use crate::routing::Way;
 
+/// The amount of a packet that is refused before it enters the pipeline.
+const NOTHING_MOVED: u64 = 0;
+
 /// The dependencies of the connector.
 #[derive(Clone)]
 pub struct ConnectorPorts {
@@ -139,7 +142,7 @@ impl Connector {
     pub async fn handle(&self, source: Source, octets: Bytes, attempt: Transmission) -> Outcome {
         match PrepareBuf::parse(octets) {
             Ok(packet) => self.handle_prepare(source, packet, attempt).await,
-            Err(error) => self.0.turn_away(&source, &Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
+            Err(error) => self.0.refuse_early(&source, &Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
         }
     }
 
@@ -151,7 +154,7 @@ impl Connector {
         if self.0.under_way.is_closed() {
             return match attempt {
                 Transmission::First => {
-                    self.0.turn_away(&source, &Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping."))
+                    self.0.refuse_early(&source, &Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping."))
                 }
                 Transmission::Again => Outcome::Unresolved,
             };
@@ -167,7 +170,7 @@ impl Connector {
         let answer = async move { shared.answer(&source, arrived, packet, attempt, leader).await };
         let answer = self.0.under_way.spawn(answer.instrument(span));
         answer.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "ALERT a packet was given up before its end");
+            tracing::error!(%error, "ALERT a packet was not handled to its end");
             Outcome::Unresolved
         })
     }
@@ -268,7 +271,7 @@ impl Shared {
         };
         self.counts.answered(source, arrived.amount, &outcome);
         if let Some(leader) = leader {
-            leader.tell(to_followers);
+            leader.publish(to_followers);
         }
         outcome
     }
@@ -310,9 +313,9 @@ impl Shared {
     }
 
     /// Refuses a packet before it enters the pipeline.
-    fn turn_away(&self, source: &Source, refusal: &Refusal) -> Outcome {
+    fn refuse_early(&self, source: &Source, refusal: &Refusal) -> Outcome {
         let outcome = self.refuse(refusal);
-        self.counts.answered(source, 0, &outcome);
+        self.counts.answered(source, NOTHING_MOVED, &outcome);
         outcome
     }
 

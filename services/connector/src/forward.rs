@@ -14,7 +14,7 @@ use ilp_packet::{ErrorCode, PrepareBuf, Reply, ildcp};
 use tokio::sync::Notify;
 
 use crate::accounts::PeerAccount;
-use crate::breaker::Turn;
+use crate::breaker::BreakerChange;
 use crate::outcome::{Stop, Transmission};
 use crate::peer_state::Repeats;
 use crate::ports::{Uplink, UplinkError};
@@ -27,7 +27,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a peer may take to answer whether it recognises repetitions.
 pub(crate) const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a peer that did not answer this question is not asked again, as long as no reply of it is missing.
+/// The pause before a peer that did not answer this question is asked again. It does not apply while a reply of the
+/// peer is missing.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// The next peer's decision.
@@ -45,7 +46,7 @@ pub(crate) struct Forwarder<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// How long after its expiry a reply is still awaited.
     pub(crate) grace: Duration,
-    /// Told of the first answer of a peer and of failures, and when packets to a peer are stopped or pass again.
+    /// Notified of a peer's first answer, of failures, and when packets to a peer are stopped or pass again.
     pub(crate) changes: &'a Notify,
 }
 
@@ -58,21 +59,21 @@ impl Forwarder<'_> {
         self.ask(peer, QUESTION_TIMEOUT, ASK_AGAIN_AFTER).await
     }
 
-    /// Asks for the same when a reply is missing. The outcome depends on the answer, so the peer is asked even if it
-    /// was asked in vain a moment ago.
+    /// Asks the same question when a reply is missing. The outcome depends on the answer, so the peer is asked even if
+    /// it did not answer the question a moment ago.
     pub(crate) async fn find_out(&self, peer: &PeerAccount, at_most: Duration) {
         if let Err(error) = self.ask(peer, at_most, SHORTEST_PAUSE).await {
             tracing::warn!(peer.id = %peer.id(), %error, "the peer of a packet without a reply does not answer");
         }
     }
 
-    /// Asks the peer, unless it was asked in vain less than `pause` ago.
+    /// Asks the peer, unless it left this question unanswered less than `pause` ago.
     async fn ask(&self, peer: &PeerAccount, at_most: Duration, pause: Duration) -> Result<(), UplinkError> {
         if peer.state.repeats() != Repeats::Unknown {
             return Ok(());
         }
-        let mut asked_in_vain = peer.state.asked_in_vain.lock().await;
-        let lately = asked_in_vain.is_some_and(|at| self.clock.now().saturating_since(at) < pause);
+        let mut last_unanswered_question = peer.state.last_unanswered_question.lock().await;
+        let lately = last_unanswered_question.is_some_and(|at| self.clock.now().saturating_since(at) < pause);
         if lately || peer.state.repeats() != Repeats::Unknown {
             return Ok(());
         }
@@ -82,10 +83,10 @@ impl Forwarder<'_> {
         match self.exchange(peer, question.into(), Transmission::First, timeout).await {
             Err(error @ UplinkError::Unreachable(_)) => return Err(error),
             Err(error) => {
-                *asked_in_vain = Some(self.clock.now());
+                *last_unanswered_question = Some(self.clock.now());
                 tracing::warn!(
                     peer.id = %peer.id(), %error,
-                    "peer does not say whether it recognises repeated packets; packets go to it unrepeated"
+                    "peer does not say whether it recognises repeated packets; each packet is sent to it once"
                 );
             }
             Ok(_) => {}
@@ -186,11 +187,11 @@ impl Forwarder<'_> {
                     self.changes.notify_one();
                 }
                 let repeats = if answer.repeatable { Repeats::Always } else { Repeats::Never };
-                self.note_turn(peer, peer.state.answered(repeats, now));
+                self.note_change(peer, peer.state.answered(repeats, now));
                 Ok(answer.octets)
             }
             Err(UplinkError::Undecided) => {
-                self.note_turn(peer, peer.state.answered(Repeats::Always, now));
+                self.note_change(peer, peer.state.answered(Repeats::Always, now));
                 Err(UplinkError::Undecided)
             }
             Err(error) => {
@@ -204,7 +205,7 @@ impl Forwarder<'_> {
         let now = self.clock.now();
         peer.state.failed(now, error.to_string());
         self.changes.notify_one();
-        if error.is_failure(given) && peer.state.breaker.failed(began, now) == Turn::Turned {
+        if error.is_failure(given) && peer.state.breaker.failed(began, now) == BreakerChange::Changed {
             tracing::warn!(
                 peer.id = %peer.id(), %error,
                 "the peer does not answer; packets to it are refused at once until it answers again"
@@ -212,8 +213,8 @@ impl Forwarder<'_> {
         }
     }
 
-    fn note_turn(&self, peer: &PeerAccount, turn: Turn) {
-        if turn == Turn::Turned {
+    fn note_change(&self, peer: &PeerAccount, change: BreakerChange) {
+        if change == BreakerChange::Changed {
             tracing::info!(peer.id = %peer.id(), "the peer answers again");
             self.changes.notify_one();
         }

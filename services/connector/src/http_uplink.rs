@@ -1,16 +1,19 @@
 //! ILP over HTTP towards peers (RFC 35): one POST per packet, its reply in the answer.
 //! When a packet is sent again is decided in `forward`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bounded::Bounded;
 use bytes::Bytes;
 use clock::Clock;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use outbound_http::{Outbound, OutboundError, Request, Response};
-use payments_model::TenantId;
+use outbound_http::{Outbound, OutboundError, PartyTls, Request, Response};
+use payments_model::peer_tls::PeerTls;
+use payments_model::{PeerId, TenantId};
+use sealed_text::{OpenError, Place, Sealer};
 
 use crate::accounts::{PeerAccount, PeerRecord};
 use crate::outcome::Transmission;
@@ -34,14 +37,28 @@ const REPLY_LIMIT: usize = 64 * 1024;
 pub struct HttpUplink {
     client: Outbound,
     operator: TenantId,
+    /// Opens the private keys.
+    sealer: Sealer,
     clock: Arc<dyn Clock>,
+    /// Clients for peers with certificates of their own.
+    secured: Arc<Mutex<Bounded<PeerId, Secured>>>,
 }
+
+/// A client, and the certificates that it uses.
+#[derive(Clone, Debug)]
+struct Secured {
+    tls: Arc<PeerTls>,
+    client: Outbound,
+}
+
+/// How many such clients are kept in any case. At most twice as many are kept.
+const SECURED: usize = 256;
 
 impl HttpUplink {
     /// Makes an uplink over `client`. Endpoints named by the tenant `operator` are trusted. Those of other tenants, and
-    /// those that a peer named itself, pass the address guard.
-    pub fn new(client: Outbound, operator: TenantId, clock: Arc<dyn Clock>) -> Self {
-        Self { client, operator, clock }
+    /// those that a peer named itself, pass the address guard. `sealer` opens the private keys used with peers.
+    pub fn new(client: Outbound, operator: TenantId, sealer: Sealer, clock: Arc<dyn Clock>) -> Self {
+        Self { client, operator, sealer, clock, secured: Arc::new(Mutex::new(Bounded::new(SECURED))) }
     }
 }
 
@@ -87,11 +104,44 @@ impl Uplink for HttpUplink {
 }
 
 impl HttpUplink {
+    /// The client that uses these certificates. It is made again when they change.
+    fn client_with(&self, peer: PeerId, tls: &Arc<PeerTls>) -> Result<Outbound, UplinkError> {
+        let mut secured = self.secured.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = secured.get(&peer).filter(|known| known.tls == *tls) {
+            return Ok(known.client);
+        }
+        let client = self.secured_client(peer, tls).map_err(|why| {
+            UplinkError::Unreachable(format!("the certificates set for this peer cannot be used: {why}"))
+        })?;
+        secured.put(peer, Secured { tls: tls.clone(), client: client.clone() });
+        Ok(client)
+    }
+
+    fn secured_client(&self, peer: PeerId, tls: &PeerTls) -> Result<Outbound, String> {
+        let open = |sealed: &str| self.sealer.open(sealed, Place::PrivateKey(peer.as_uuid()));
+        let identity = tls.identity.as_ref().map(|own| Ok((&*own.certificate, open(&own.sealed_key)?)));
+        let identity = identity.transpose().map_err(|error: OpenError| error.to_string())?;
+        let party = PartyTls {
+            identity: identity.as_ref().map(|(certificate, key)| (*certificate, key.as_str())),
+            authorities: tls.authorities.as_deref(),
+        };
+        let tls = party.read().map_err(|error| error.to_string())?;
+        self.client.with_tls(&tls).map_err(|error| error.to_string())
+    }
+
     /// Sends `request` with the token of the peering. If the peer does not know the token, it has not read the packet.
     /// Then the request is sent again with the former tokens: after a new peering, one side learns of the new token a
     /// moment before the other.
     async fn present_tokens(&self, record: &PeerRecord, request: Request) -> Result<Response, UplinkError> {
-        let send = |request: Request, token: &str| self.client.send(request.authorization(&format!("Bearer {token}")));
+        let secured;
+        let client = match &record.tls {
+            None => &self.client,
+            Some(tls) => {
+                secured = self.client_with(record.id, tls)?;
+                &secured
+            }
+        };
+        let send = |request: Request, token: &str| client.send(request.authorization(&format!("Bearer {token}")));
         if record.history.former_outgoing.is_empty() {
             return send(request, &record.outgoing_token).await.map_err(failure);
         }

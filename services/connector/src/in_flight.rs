@@ -55,7 +55,7 @@ impl InFlight {
 
 impl Leader {
     /// Publishes the outcome to the waiting tasks.
-    pub(crate) fn tell(self, outcome: Outcome) {
+    pub(crate) fn publish(self, outcome: Outcome) {
         self.outcome.send_replace(Some(outcome));
     }
 }
@@ -69,8 +69,8 @@ impl Drop for Leader {
 impl Follower {
     /// The outcome; unresolved if the other task was dropped.
     pub(crate) async fn outcome(mut self) -> Outcome {
-        let told = self.0.wait_for(Option::is_some).await;
-        told.ok().and_then(|outcome| outcome.clone()).unwrap_or(Outcome::Unresolved)
+        let published = self.0.wait_for(Option::is_some).await;
+        published.ok().and_then(|outcome| outcome.clone()).unwrap_or(Outcome::Unresolved)
     }
 }
 
@@ -83,9 +83,9 @@ mod tests {
     #[tokio::test]
     async fn a_repetition_gets_the_outcome_of_the_first() {
         let packets = InFlight::default();
-        let Role::Lead(leader) = packets.join(ID) else { panic!("nobody else is at it") };
-        let Role::Follow(follower) = packets.join(ID) else { panic!("somebody is at it") };
-        leader.tell(Outcome::Paid);
+        let Role::Lead(leader) = packets.join(ID) else { panic!("no other task handles it") };
+        let Role::Follow(follower) = packets.join(ID) else { panic!("the leader handles it") };
+        leader.publish(Outcome::Paid);
         assert_eq!(follower.outcome().await, Outcome::Paid);
         assert!(matches!(packets.join(ID), Role::Lead(_)), "what has ended is no longer under way");
     }
@@ -93,8 +93,8 @@ mod tests {
     #[tokio::test]
     async fn when_the_first_gives_up_its_outcome_is_unresolved() {
         let packets = InFlight::default();
-        let Role::Lead(leader) = packets.join(ID) else { panic!("nobody else is at it") };
-        let Role::Follow(follower) = packets.join(ID) else { panic!("somebody is at it") };
+        let Role::Lead(leader) = packets.join(ID) else { panic!("no other task handles it") };
+        let Role::Follow(follower) = packets.join(ID) else { panic!("the leader handles it") };
         drop(leader);
         assert_eq!(follower.outcome().await, Outcome::Unresolved);
     }

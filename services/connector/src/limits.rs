@@ -1,6 +1,6 @@
 //! Limits of packets from and to a peer: rate, number under way, amount, and amount per period.
 //!
-//! Own payments and quotes limit themselves. Only the packets that wait for one peer are limited for them.
+//! Own payments and quotes limit themselves. Here only their packets that wait for one peer are limited.
 
 use bytes::Bytes;
 use clock::{Clock, Timestamp};
@@ -16,13 +16,13 @@ use crate::throughput::Counted;
 /// Counts one more packet from the source. The returned value is kept until the packet is answered.
 pub(crate) fn enter(source: &Source, config: &ConnectorConfig) -> Result<Option<UnderWay>, Stop> {
     let Some(peer) = source.peer() else { return Ok(None) };
-    let under_way = peer.state.from_it.enter(config.packets_under_way);
+    let under_way = peer.state.packets_under_way.enter(config.packets_under_way);
     under_way.map(Some).ok_or_else(|| limited(ErrorCode::T03ConnectorBusy, "too many packets under way."))
 }
 
 /// Counts one more packet that waits for `peer`, so that a slow peer leaves room for others.
 pub(crate) fn wait_for(peer: &PeerAccount, config: &ConnectorConfig) -> Result<UnderWay, Stop> {
-    let waiting = peer.state.to_it.enter(config.packets_waiting);
+    let waiting = peer.state.packets_waiting.enter(config.packets_waiting);
     waiting.ok_or_else(|| {
         let refusal = Refusal::new(ErrorCode::T02PeerBusy, "too many packets wait for the peer.");
         Stop::PassedOver(peer.id(), refusal)
@@ -47,14 +47,17 @@ pub(crate) fn check_amount(source: &Source, amount: u64) -> Result<(), Refusal> 
     }
 }
 
-/// Counts `amount` towards what the source may send. A packet above the whole limit is told the limit.
+/// Counts `amount` towards what the source may send. The Reject of a packet above the whole limit
+/// states the limit.
 pub(crate) fn take_in<'a>(source: &'a Source, amount: u64, clock: &'a dyn Clock) -> Result<Option<Counted<'a>>, Stop> {
     let Some(peer) = source.peer() else { return Ok(None) };
     let Some(limit) = peer.record().terms.incoming else { return Ok(None) };
     if amount > limit.amount {
         return Err(Stop::Limited(Refusal::too_large(amount, limit.amount)));
     }
-    Counted::count(&peer.state.amounts_from_it, clock, limit, amount).map(Some).ok_or_else(|| Stop::Limited(too_much()))
+    Counted::count(&peer.state.incoming_amounts, clock, limit, amount)
+        .map(Some)
+        .ok_or_else(|| Stop::Limited(too_much()))
 }
 
 /// Refuses a packet that is larger than all that is sent to the peer in its period. `arrived` is the amount in the asset
@@ -83,7 +86,7 @@ pub(crate) fn send_on<'a>(
     clock: &'a dyn Clock,
 ) -> Result<Option<Counted<'a>>, Stop> {
     let Some(limit) = peer.record().terms.outgoing else { return Ok(None) };
-    let counted = Counted::count(&peer.state.amounts_to_it, clock, limit, amount);
+    let counted = Counted::count(&peer.state.outgoing_amounts, clock, limit, amount);
     counted.map(Some).ok_or_else(|| Stop::PassedOver(peer.id(), too_much()))
 }
 

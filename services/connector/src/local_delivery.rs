@@ -26,6 +26,8 @@ use crate::refusal::Refusal;
 
 /// How long the total of a connection is kept after its last packet.
 const RUNNING_TOTAL_KEPT: Duration = Duration::from_mins(10);
+/// The amount that a repetition adds to the total, because the first packet added its amount.
+const COUNTED_BEFORE: u64 = 0;
 
 /// Why an account was not credited.
 enum NotCredited {
@@ -89,12 +91,12 @@ impl LocalDelivery {
         }
 
         self.liquidity.moved(source, &account.asset);
-        let told = async {
-            let received = self.tell(packet, receiver, money.amount()).await;
+        let report = async {
+            let received = self.report_credit(packet, receiver, money.amount()).await;
             // Counted after the credit, so a failed packet needs no correction.
             (received, self.running_total(packet, receiver, money.amount()).await)
         };
-        let (received, total) = told.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "receive")).await;
+        let (received, total) = report.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "receive")).await;
 
         Ok(announcing(money, account.bound, received).accept(total).into())
     }
@@ -117,8 +119,8 @@ impl LocalDelivery {
             Decision::Reply(reply) => Ok(reply.into()),
             Decision::Money(money) => {
                 // The process may have ended before the first report.
-                let received = self.tell(packet, receiver, money.amount()).await;
-                let total = self.running_total(packet, receiver, 0).await;
+                let received = self.report_credit(packet, receiver, money.amount()).await;
+                let total = self.running_total(packet, receiver, COUNTED_BEFORE).await;
                 Ok(announcing(money, receiver.account.bound, received).accept(total).into())
             }
         }
@@ -152,7 +154,7 @@ impl LocalDelivery {
         };
 
         let (mut left, mut attempt) = (bound.left, 0);
-        // What is left only decreases, so this loop ends. What was refused for good stays refused.
+        // What is left only decreases, so this loop ends.
         while let Some(amount) = arrival.takes(bound.expected, left) {
             let taking = Taking { expectation: bound.expectation, amount, attempt };
             match self.balance.credit(id, from, to, Some(taking), until).await {
@@ -174,7 +176,7 @@ impl LocalDelivery {
         money: Money,
         left: u64,
     ) -> Result<Bytes, Stop> {
-        // This very packet may have taken what was left, and only its reply was lost.
+        // This packet may have taken what was left itself, and only its reply was lost.
         if self.balance.recorded(arrived).await?.is_some() {
             return Err(Stop::Repeated);
         }
@@ -186,7 +188,8 @@ impl LocalDelivery {
         Ok(announcing(money, bound, received).decline_temporarily().into())
     }
 
-    async fn tell(&self, packet: &PrepareBuf, receiver: &LocalReceiver, amount: u64) -> Option<u64> {
+    /// Reports the credit to the receiver. The result is the amount that the receiver has got in all, if it is known.
+    async fn report_credit(&self, packet: &PrepareBuf, receiver: &LocalReceiver, amount: u64) -> Option<u64> {
         let account = &receiver.account;
         let credit = Credit { tenant: account.tenant, account: account.id, amount, until: packet.expires_at() };
         self.local_accounts.credited(credit).await
@@ -237,7 +240,7 @@ impl From<BalanceError> for NotCredited {
 impl From<ledger::LedgerUnavailable> for NotCredited {
     /// This is no Reject, because a repetition of the packet may still fit.
     fn from(error: ledger::LedgerUnavailable) -> Self {
-        tracing::warn!(%error, "what an account still expects was not looked up");
+        tracing::warn!(%error, "the rest of an expectation was not read");
         Self::Stopped(Stop::Unresolved)
     }
 }

@@ -20,7 +20,7 @@ pub struct PacketRate {
 }
 
 impl Default for PacketRate {
-    /// More than one peer sends in practice, so only a faulty peer reaches it.
+    /// The default. It is more than a peer sends in practice, so only a faulty peer reaches it.
     fn default() -> Self {
         Self { packets: 10_000, period: Duration::from_secs(1), burst: 20_000 }
     }
@@ -41,7 +41,7 @@ impl PacketRate {
         }
     }
 
-    /// What one packet takes.
+    /// The draw of one packet.
     pub(crate) fn packet(&self) -> Draw {
         let cost = (nanos_of(self.period) / i64::from(self.packets.max(1))).max(1);
         Draw { cost, tolerance: cost.saturating_mul(i64::from(self.burst.max(1))) }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_does_not_shut_the_peer_out() {
+    fn a_clock_that_is_set_back_does_not_block_the_peer() {
         let rate = PacketRate { packets: 1, period: Duration::from_secs(1), burst: 2 };
         let bucket = Bucket::default();
         assert_eq!(admitted(&bucket, &rate, at(500_000), 2), 2);

@@ -9,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use clock::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::breaker::{Breaker, Turn};
+use crate::breaker::{Breaker, BreakerChange};
 use crate::bucket::Bucket;
 
 /// Packet rate, amounts, packets under way, whether the peer answers and recognises repetitions, and the last failure.
@@ -17,20 +17,21 @@ use crate::bucket::Bucket;
 pub(crate) struct PeerState {
     pub(crate) packets: Bucket,
     /// Amounts received from it.
-    pub(crate) amounts_from_it: Bucket,
+    pub(crate) incoming_amounts: Bucket,
     /// Amounts sent to it.
-    pub(crate) amounts_to_it: Bucket,
-    /// Packets received from it.
-    pub(crate) from_it: Arc<Crowd>,
+    pub(crate) outgoing_amounts: Bucket,
+    /// Packets received from it that are under way.
+    pub(crate) packets_under_way: Arc<UnderWayCount>,
     /// Packets waiting for its answer.
-    pub(crate) to_it: Arc<Crowd>,
+    pub(crate) packets_waiting: Arc<UnderWayCount>,
     repeats: AtomicU8,
     /// Locked while the peer is asked whether it recognises repetitions. Holds the time of the last question without an
     /// answer.
-    pub(crate) asked_in_vain: Mutex<Option<Timestamp>>,
+    pub(crate) last_unanswered_question: Mutex<Option<Timestamp>>,
     pub(crate) breaker: Breaker,
-    /// Until when the ledger is expected to refuse packets to it for lack of liquidity, in milliseconds since the epoch.
-    short_until: AtomicI64,
+    /// Until this time the ledger is expected to refuse packets to the peer for lack of liquidity, in milliseconds
+    /// since the epoch.
+    illiquid_until: AtomicI64,
     /// The last answer, in milliseconds since the epoch; 0 before the first.
     last_answer: AtomicI64,
     last_failure: ArcSwapOption<PeerFailure>,
@@ -61,13 +62,13 @@ pub enum Repeats {
 
 /// A number of packets under way.
 #[derive(Debug, Default)]
-pub(crate) struct Crowd(AtomicUsize);
+pub(crate) struct UnderWayCount(AtomicUsize);
 
 /// One packet under way. It is counted until it is dropped.
 #[derive(Debug)]
-pub(crate) struct UnderWay(Arc<Crowd>);
+pub(crate) struct UnderWay(Arc<UnderWayCount>);
 
-impl Crowd {
+impl UnderWayCount {
     /// Counts one more packet, unless `limit` are under way.
     pub(crate) fn enter(self: &Arc<Self>, limit: usize) -> Option<UnderWay> {
         let one_more = |count: usize| (count < limit).then_some(count + 1);
@@ -81,8 +82,8 @@ impl Crowd {
     }
 }
 
-/// How long other peers are preferred after the ledger has refused a packet for lack of liquidity.
-const SHORT: Duration = Duration::from_secs(1);
+/// After the ledger has refused a packet for lack of liquidity, other peers are preferred for this time.
+const ILLIQUID_FOR: Duration = Duration::from_secs(1);
 
 impl PeerState {
     pub(crate) fn repeats(&self) -> Repeats {
@@ -99,13 +100,13 @@ impl PeerState {
     }
 
     /// Notes that the peer answered, and what it said.
-    pub(crate) fn answered(&self, repeats: Repeats, now: Timestamp) -> Turn {
+    pub(crate) fn answered(&self, repeats: Repeats, now: Timestamp) -> BreakerChange {
         self.repeats.store(repeats as u8, Ordering::Release);
-        self.is_there(now)
+        self.note_answer(now)
     }
 
     /// Notes that the peer answered.
-    pub(crate) fn is_there(&self, now: Timestamp) -> Turn {
+    pub(crate) fn note_answer(&self, now: Timestamp) -> BreakerChange {
         self.last_answer.store(now.as_millis(), Ordering::Relaxed);
         let last = self.last_failure.load();
         if let Some(failure) = last.as_deref().filter(|failure| !failure.answered_since) {
@@ -123,13 +124,13 @@ impl PeerState {
     /// Whether it seems able to take a packet `now`. This only decides between several peers.
     pub(crate) fn can_take(&self, now: Timestamp, waiting_max: usize) -> bool {
         self.breaker.would_let_through(now)
-            && now.as_millis() >= self.short_until.load(Ordering::Relaxed)
-            && self.to_it.has_room(waiting_max)
+            && now.as_millis() >= self.illiquid_until.load(Ordering::Relaxed)
+            && self.packets_waiting.has_room(waiting_max)
     }
 
     /// Notes that the ledger refused a packet to it for lack of liquidity in its asset.
     pub(crate) fn is_short(&self, now: Timestamp) {
-        self.short_until.store((now + SHORT).as_millis(), Ordering::Relaxed);
+        self.illiquid_until.store((now + ILLIQUID_FOR).as_millis(), Ordering::Relaxed);
     }
 
     pub(crate) fn last_answer(&self) -> Option<Timestamp> {
@@ -154,16 +155,16 @@ mod tests {
 
     #[test]
     fn a_packet_counts_until_it_is_dropped() {
-        let crowd = Arc::new(Crowd::default());
-        let first = crowd.enter(1);
+        let count = Arc::new(UnderWayCount::default());
+        let first = count.enter(1);
         assert!(first.is_some());
-        assert!(crowd.enter(1).is_none());
+        assert!(count.enter(1).is_none());
         drop(first);
-        assert!(crowd.enter(1).is_some());
+        assert!(count.enter(1).is_some());
     }
 
     #[test]
-    fn what_a_peer_said_last_is_remembered() {
+    fn the_last_answer_of_a_peer_about_repetitions_is_kept() {
         let state = PeerState::default();
         assert_eq!(state.repeats(), Repeats::Unknown);
         for said in [Repeats::Always, Repeats::Never] {

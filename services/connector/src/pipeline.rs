@@ -29,7 +29,7 @@ use crate::refusal::Refusal;
 use crate::routing::Way;
 use crate::{conversion, destination, expiry, limits, peer_protocol};
 
-/// How many peers are passed over for one packet at most.
+/// The maximum number of peers that are passed over for one packet.
 const OTHERS_MAX: usize = 3;
 
 /// The dependencies of the layers.
@@ -79,8 +79,8 @@ fn agreed(
 /// Why no peer got the packet: the `first` peer's reason if one was passed over, and otherwise `last`.
 ///
 /// Another process may have the first copy of a peer's packet, so the reason is no refusal of that copy. An own payment
-/// is sent by one process at a time, and its hold has the packet's id. So nothing was sent and the payment may count
-/// the packet as refused. If it could not, it would wait for ever for a peer that stays away.
+/// is sent by one process at a time, and its hold has the packet's id. So nothing was sent, and the payment may count
+/// the packet as refused. Otherwise the payment would wait for ever for a peer that does not answer.
 fn not_sent(source: &Source, first: Option<Refusal>, last: Refusal) -> Stop {
     match (first, source) {
         (Some(first), Source::Peer(_)) => Stop::Limited(first),

@@ -58,7 +58,7 @@ pub enum Verdict {
     Take,
     /// It is not, and its sender is to stop.
     Decline {
-        /// What the sender is told.
+        /// The reason, which is sent to the sender.
         reason: String,
     },
     /// This is not known yet. The sender may try again.
@@ -113,7 +113,7 @@ pub enum LiquidityHolder {
     Asset(AssetId),
 }
 
-/// The least time after which silence counts as a failure of the peer.
+/// The shortest silence that counts as a failure of the peer.
 const FAIR_TIME: Duration = Duration::from_secs(1);
 
 /// Sends packets to peers.
@@ -121,7 +121,8 @@ const FAIR_TIME: Duration = Duration::from_secs(1);
 pub trait Uplink: Send + Sync {
     /// Sends `prepare` to `peer` once and returns its answer, within `at_most`.
     ///
-    /// `attempt` tells the peer whether it may have seen the packet before. Dropping the future abandons the exchange.
+    /// With `attempt` the peer learns whether it may have seen the packet before. Dropping the future abandons the
+    /// exchange.
     async fn exchange(
         &self,
         peer: &PeerAccount,
@@ -174,8 +175,8 @@ impl UplinkError {
 
     /// Whether it shows that the peer does not work. `given` is the time that the peer had.
     ///
-    /// A peer that refuses works. A peer may wait in vain for the next node: that is no failure of its own, and packets
-    /// to other nodes would suffer.
+    /// A peer that refuses a packet works. A short silence is not counted, because the peer may wait for another node.
+    /// Otherwise packets to all other nodes behind the peer would be stopped too.
     pub(crate) fn is_failure(&self, given: Duration) -> bool {
         match self {
             Self::Busy | Self::Refused(_) | Self::Undecided => false,

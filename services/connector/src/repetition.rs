@@ -141,7 +141,7 @@ impl Pipeline {
         }
         match recorded.standing() {
             Standing::Held => {
-                tracing::error!(?waited, "ALERT a peer never answered a packet of a payment; its money is given back");
+                tracing::error!(?waited, "ALERT a peer never answered a packet of a payment; its money is released");
                 self.give_back(source, &Hold::recorded(recorded)).await?;
                 Err(Refusal::expired().into())
             }

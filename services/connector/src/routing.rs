@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn one_connection_keeps_its_way_and_many_spread() {
+    fn a_connection_keeps_its_peer_and_many_connections_use_all_peers() {
         let [a, b] = [1, 2].map(|n| peer(n, usd()));
         let table = table(&[("test", &a), ("test", &b)]);
         let way = |n: usize| table.next_hop(to_address(&format!("test.bank.{n}")), STRANGER, all).unwrap().id();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_cannot_take_packets_leaves_its_share_to_the_others_and_theirs_stays() {
+    fn the_share_of_a_peer_that_cannot_take_packets_goes_to_the_others_and_their_own_shares_stay() {
         let peers = [of_weight(1, 1), of_weight(2, 1), of_weight(3, 1)];
         let down = peers[0].id();
         let table = table(&[("test", &peers[0]), ("test", &peers[1]), ("test", &peers[2])]);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_of_weight_zero_is_the_last_resort() {
+    fn a_peer_of_weight_zero_is_used_only_if_no_other_can_take_packets() {
         let peers = [of_weight(1, 0), of_weight(2, 1)];
         assert_eq!(shares(&peers, all), [0, 3000]);
         assert_eq!(shares(&peers, |peer| peer.id() == peers[0].id()), [3000, 0]);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_of_a_shorter_prefix_do_not_stand_in_for_those_that_were_passed_over() {
+    fn peers_of_a_shorter_prefix_do_not_replace_peers_that_were_passed_over() {
         let [a, b, c] = [1, 2, 3].map(|n| peer(n, usd()));
         let table = table(&[("test", &a), ("test.bank", &b), ("test.bank", &c)]);
         let after = |passed_over: &[PeerId]| {

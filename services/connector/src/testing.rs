@@ -41,6 +41,7 @@ pub(crate) fn peer(number: u128, asset: Arc<AccountAsset>) -> Arc<PeerAccount> {
         max_packet_amount: None,
         liquidity_threshold: None,
         terms: PeerTerms::default(),
+        tls: None,
     };
     Arc::new(PeerAccount { record, state: Arc::default() })
 }

@@ -1,7 +1,7 @@
 //! How much money a peer may send, and how much is sent to it, per period.
 //!
-//! An amount counts while its packet is under way, and for good once the money has moved or may have moved. The amount
-//! of a refused packet is given back. Quotes move no money and are not counted.
+//! An amount counts while its packet is under way. It stays counted if the money has moved or may have moved. The
+//! amount of a refused packet is given back. Quotes move no money and are not counted.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl<'a> Counted<'a> {
         Some(Self { bucket, clock, drawn: Some(drawn) })
     }
 
-    /// Makes the amount count for good.
+    /// Keeps the amount counted.
     pub(crate) fn keep(mut self) {
         self.drawn = None;
     }
@@ -55,7 +55,7 @@ mod tests {
     const LIMIT: Throughput = Throughput { amount: 1000, seconds: 60 };
 
     #[test]
-    fn the_amount_of_a_period_passes_at_once_and_comes_back_evenly() {
+    fn the_amount_of_a_period_passes_at_once_and_becomes_available_again_evenly() {
         let (bucket, clock) = (Bucket::default(), ManualClock::at(Timestamp::from_millis(1_000_000)));
         let moved = |amount| Counted::count(&bucket, &clock, LIMIT, amount).map(Counted::keep).is_some();
         assert!(moved(999) && moved(1) && !moved(1));

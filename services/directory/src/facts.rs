@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clock::Timestamp;
 use database::Error;
 use payments_model::peer::Peer;
+use payments_model::peer_tls::PeerTls;
 use payments_model::peer_token::IncomingToken;
 use payments_model::tenant::SettingKey;
 use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId, WebhookEndpoint};
@@ -45,6 +46,8 @@ pub struct KnownPeer {
     pub peer: Peer,
     /// The tokens that it may present.
     pub incoming_tokens: Vec<IncomingToken>,
+    /// The certificates used with it.
+    pub tls: Option<Arc<PeerTls>>,
 }
 
 impl Facts {
@@ -93,10 +96,13 @@ impl Facts {
         for (token, peer) in all.all_peer_tokens().await? {
             tokens.entry(peer).or_default().push(token);
         }
+        let tls = all.all_peer_tls().await?.into_iter().map(|(peer, tls)| (peer, Arc::new(tls)));
+        let mut tls: HashMap<PeerId, Arc<PeerTls>> = tls.collect();
         for peer in all.all_peers().await? {
             let incoming_tokens = tokens.remove(&peer.id).unwrap_or_default();
+            let tls = tls.remove(&peer.id);
             if let Some(known) = tenants.get_mut(&peer.tenant_id) {
-                known.peers.insert(peer.id, KnownPeer { peer, incoming_tokens });
+                known.peers.insert(peer.id, KnownPeer { peer, incoming_tokens, tls });
             }
         }
         for endpoint in all.webhook_endpoints().await? {

@@ -11,6 +11,7 @@ use database::{Database, Dialect};
 use directory::{Directory, KnownTenant, UnreadableFee};
 use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::peer_terms::PeerTerms;
+use payments_model::peer_tls::PeerTls;
 use payments_model::peer_token::IncomingToken;
 use payments_model::quote::FeeTerms;
 use payments_model::tenant::{Setting, SettingKey};
@@ -289,5 +290,20 @@ fn a_change_made_by_another_process_is_known() {
             fee_is_known && name_of_ann(&directory).await.as_deref() == Some("Anna")
         })
         .await;
+
+        for tls in [Some(PeerTls { identity: None, authorities: Some("PEM".to_owned()) }), None] {
+            let unit = store.begin().await.unwrap();
+            let scope = unit.tenant(TENANT);
+            let peer = scope.locked_peer(bank().id).await.unwrap().unwrap();
+            scope.replace_peer_tls(&peer, tls.as_ref()).await.unwrap();
+            drop(peer);
+            unit.commit().await.unwrap();
+            eventually("the other process uses these certificates", async || {
+                let of_the_bank =
+                    known(&directory).await.peers().find(|known| known.peer.id == bank().id).unwrap().tls.clone();
+                of_the_bank.as_deref() == tls.as_ref()
+            })
+            .await;
+        }
     });
 }

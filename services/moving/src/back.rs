@@ -20,11 +20,12 @@ use rafiki_tables::refusal::Refusal;
 use rafiki_tables::table::Table;
 
 use crate::comparison::{Comparison, Line, Originals, compare};
-use crate::{Listener, MoveError};
+use crate::error::MoveError;
+use crate::listener::Listener;
 use filling::{Filling, Sink};
 pub use installation::{BackSettings, Installation};
 
-/// How many lost tokens are named.
+/// The maximum number of lost tokens that are named.
 const NAMED: usize = 20;
 
 /// Why an export did not succeed.
@@ -40,22 +41,22 @@ pub enum ExportError {
     #[error(transparent)]
     Theirs(#[from] ReceivingError),
     /// A move into our databases has begun and is not complete.
-    #[error("a move into our databases has begun and is not complete; run `rafiki import` again, or start anew")]
+    #[error("a move into our databases has begun and is not complete; run `rafiki import` again")]
     Incomplete,
-    /// Our ledger changes all the time.
+    /// Our ledger changed at every attempt to read it.
     #[error(
-        "our ledger changes while it is read, so there is no one instant of all databases. Stop the backend, or come \
-         again when it has less to do. Nothing was written"
+        "the ledger changes while the databases are opened, so they cannot be read as of one instant. Stop the backend, or \
+         repeat the command at a quieter time. Nothing was written"
     )]
-    AtWork,
-    /// What became of some packets is not known.
+    LedgerChanges,
+    /// The outcome of some packets is not known.
     #[error(
-        "what became of {0} packets is not known yet. Start the backend, wait until their payments have gone on, stop \
-         it, and come again. Nothing was written"
+        "the outcome of {0} packets is not known yet. Start the backend, wait until their payments have continued, stop \
+         the backend, and repeat the command. Nothing was written"
     )]
     Undecided(u64),
     /// Rows that the original cannot hold.
-    #[error("{} rows cannot go back; nothing was written", .0.len())]
+    #[error("Rafiki 2.4 cannot store {} rows. Nothing was written", .0.len())]
     Refused(Vec<Refusal>),
 }
 
@@ -82,11 +83,11 @@ pub struct BackPlan {
     pub accounts: u64,
     /// Transfers that the original gets.
     pub transfers: u64,
-    /// Values that are changed, with their numbers.
+    /// The kinds of changed values, with their numbers.
     pub changes: BTreeMap<BackChange, u64>,
     /// Tokens that cannot go back and could still be used, some of them.
     pub lost: Vec<LostToken>,
-    /// How many access tokens cannot go back; of them, how many clients could still use.
+    /// The number of access tokens that cannot go back, and how many of them clients could still use.
     pub lost_tokens: (u64, u64),
     /// The same of continuations.
     pub lost_continuations: (u64, u64),
@@ -94,7 +95,7 @@ pub struct BackPlan {
     pub lost_peer_tokens: (u64, u64),
     /// Revoked access tokens that cannot go back.
     pub lost_revoked: u64,
-    /// What is spent of grants in other assets than that of the newest payment: debits, receipts, debits in periods.
+    /// Spent amounts of grants in other assets than that of the newest payment: debits, receipts, debits in periods.
     pub left_out: [u64; 3],
     /// Rows that the original cannot hold.
     pub refusals: Vec<Refusal>,
@@ -194,7 +195,7 @@ pub async fn export(
     Ok(Exported { plan, comparison })
 }
 
-/// What the plan says that is left out is not expected in the original.
+/// Subtracts from our side what the plan leaves out, because the original does not have it.
 fn allow_for_what_is_left_out(comparison: &mut Comparison, plan: &BackPlan) {
     let [debit, receive, in_periods] = plan.left_out;
     let left_out = [

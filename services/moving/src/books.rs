@@ -14,9 +14,10 @@ use rafiki_database::Transfers;
 use rafiki_tables::books::{OldAccount, OldState, OldTransfer, asset_accounts};
 use rafiki_tables::row::Row;
 
+use crate::error::MoveError;
+use crate::listener::{Listener, Step};
 use crate::source::{History, OldInstallation};
 use crate::target::Target;
-use crate::{Listener, MoveError, Step};
 
 /// How many accounts or transfers are submitted at once.
 const BATCH: usize = 4_000;
@@ -184,7 +185,7 @@ impl Wanted {
         match transfer.state {
             OldState::Held { .. } => self == Self::Held,
             OldState::Single | OldState::Posted if deposit => self == Self::In,
-            OldState::GivenBack | OldState::Single | OldState::Posted => self == Self::Out,
+            OldState::Voided | OldState::Single | OldState::Posted => self == Self::Out,
         }
     }
 }
@@ -308,11 +309,11 @@ fn add(submitted: &mut Vec<NewTransfer>, old: &OldTransfer, here: Option<&Transf
         (OldState::Posted, Some(TransferState::Expired | TransferState::Voided)) => {
             submitted.push(NewTransfer { id: old.settling("posted after it ran out"), ..transfer });
         }
-        (OldState::GivenBack, None) => {
+        (OldState::Voided, None) => {
             submitted.push(transfer.into_pending_for_ever());
             submitted.push(NewTransfer::void(old.settling("given back by the move"), transfer.id));
         }
-        (OldState::GivenBack, Some(TransferState::Pending)) => {
+        (OldState::Voided, Some(TransferState::Pending)) => {
             submitted.push(NewTransfer::void(old.settling("given back by the move"), transfer.id));
         }
         (OldState::Held { seconds }, None) => {

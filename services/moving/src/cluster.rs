@@ -1,11 +1,11 @@
 //! Reads the money of an original that keeps it in a TigerBeetle cluster, into temporary tables of the snapshot.
-//! What the rows mean is in `rafiki-tables`; the rest of a pass does not know the difference.
+//! The meaning of the rows is in `rafiki-tables`. The rest of a pass is the same for tables and for a cluster.
 
 use ledger::LedgerJournal;
 use rafiki_database::Old;
 use rafiki_tables::cluster::{TransferChange, account_row, transfer_change};
 
-use crate::MoveError;
+use crate::error::MoveError;
 
 /// Takes all accounts and transfers of the cluster. It is called after the snapshot has begun, so the cluster has the
 /// money of every row in the snapshot.
@@ -51,5 +51,5 @@ async fn take_transfers(backend: &mut Old, cluster: &dyn LedgerJournal) -> Resul
     Ok(())
 }
 
-/// The place before every record.
+/// The position before the first record.
 const FIRST: u64 = 0;

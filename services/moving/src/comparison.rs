@@ -15,12 +15,13 @@ use rafiki_tables::row::Row;
 use rafiki_tables::version::Side;
 
 use crate::counts::COUNTS;
+use crate::error::MoveError;
+use crate::listener::{Listener, Step};
 use crate::target::Target;
-use crate::{Listener, MoveError, Step};
 
 /// How many accounts are read at once.
 const BATCH: usize = 4_000;
-/// How many differing accounts are named.
+/// The maximum number of differing accounts that are named.
 const NAMED: usize = 20;
 
 /// One value in the original and in ours.
@@ -78,7 +79,7 @@ impl Originals<'_> {
     }
 }
 
-/// Our databases, as they are or as they were at an instant.
+/// Our databases: their present state, or their state at an instant.
 pub(crate) trait Ours {
     /// The rows of a query.
     fn query(&mut self, side: Side, sql: &str) -> impl Future<Output = Result<Vec<QueryResult>, MoveError>> + Send;
@@ -115,17 +116,17 @@ async fn compare_tables(
     ours: &mut impl Ours,
     comparison: &mut Comparison,
 ) -> Result<(), MoveError> {
-    let untold = old.backend.untold_ends().await?;
+    let unannounced = old.backend.unannounced_ends().await?;
 
     for count in COUNTS {
         let mut there = old.of(count.side).number(count.what, count.old).await?;
         let here = number(ours, count.side, &count.ours()).await?;
 
-        // The move itself makes the events of ends that the original has not sent yet.
-        if matches!(count.what, "events told or to be told" | "deliveries") {
-            there += i128::try_from(untold.len()).unwrap_or(i128::MAX);
+        // The move makes the events of ended payments that the original has not sent yet.
+        if matches!(count.what, "events" | "deliveries") {
+            there += i128::try_from(unannounced.len()).unwrap_or(i128::MAX);
         } else if count.what == "events: withdrawals" {
-            there += untold.iter().map(|(_, amount)| amount).sum::<i128>();
+            there += unannounced.iter().map(|(_, amount)| amount).sum::<i128>();
         }
 
         let line = Line { what: count.what.to_owned(), old: there.to_string(), ours: here.to_string() };
@@ -231,11 +232,11 @@ async fn compare_accounts(
                 sum_here.add(here);
 
                 comparison.compared += 1;
-                if there.told() != here.told() {
+                if there.to_text() != here.to_text() {
                     comparison.differing += 1;
                     if comparison.accounts.len() < NAMED {
                         let what = format!("{} {}", title(account.kind), account.id());
-                        comparison.accounts.push(Line { what, old: there.told(), ours: here.told() });
+                        comparison.accounts.push(Line { what, old: there.to_text(), ours: here.to_text() });
                     }
                 }
             }
@@ -249,7 +250,7 @@ async fn compare_accounts(
 
     for ((ledger, kind), (there, here)) in sums {
         let what = format!("ledger {ledger} {kind}");
-        comparison.ledgers.push(Line { what, old: there.told(), ours: here.told() });
+        comparison.ledgers.push(Line { what, old: there.to_text(), ours: here.to_text() });
     }
 
     Ok(())
@@ -263,7 +264,7 @@ impl Money {
         self.held += other.held;
     }
 
-    fn told(self) -> String {
+    fn to_text(self) -> String {
         let Self { accounts, debits, credits, held } = self;
         format!("{accounts}: debits {debits}, credits {credits}, held {held}")
     }

@@ -12,11 +12,12 @@ use rafiki_tables::refusal::Refusal;
 use rafiki_tables::row::Row;
 use rafiki_tables::version::Side;
 
+use crate::error::MoveError;
+use crate::listener::{Listener, Step};
 use crate::progress::Since;
 use crate::source::OldInstallation;
-use crate::{Listener, MoveError, Step};
 
-/// How many refusals are named.
+/// The maximum number of refusals that are named.
 const NAMED: usize = 200;
 /// The number of rows between two progress reports.
 const TELL_EVERY: u64 = 10_000;
@@ -28,7 +29,7 @@ pub struct Plan {
     pub at: Timestamp,
     /// How many rows each table of the original has.
     pub counts: Vec<(Side, &'static str, CountedTable)>,
-    /// The changes that the move makes to values, with their numbers.
+    /// The kinds of changed values, with their numbers.
     pub changes: BTreeMap<Change, u64>,
     /// Rows that cannot be moved.
     pub refusals: Vec<Refusal>,
@@ -40,7 +41,7 @@ pub struct Plan {
     pub held: u64,
     /// Packets under way, which means that the original is running.
     pub packets: u64,
-    /// Whether there are assets, but neither accounts nor transfers: the money is elsewhere.
+    /// Whether there are assets, but neither accounts nor transfers. Then the money is in a cluster.
     pub lacks_money: bool,
 }
 
@@ -141,7 +142,7 @@ async fn examine_books(old: &mut OldInstallation, since: Option<Timestamp>, plan
         match Row::read("ledgerTransfers", &json).and_then(|row| OldTransfer::read(&row, at)) {
             Ok(transfer) => match transfer.state {
                 OldState::Held { .. } => plan.held += 1,
-                OldState::GivenBack => *plan.changes.entry(Change::HoldGivenBack).or_default() += 1,
+                OldState::Voided => *plan.changes.entry(Change::HoldVoided).or_default() += 1,
                 OldState::Single | OldState::Posted => {}
             },
             Err(refusal) => plan.refusals.push(refusal),

@@ -1,5 +1,5 @@
 //! One pass: rows, jobs, money, comparison. It may be killed at any point and repeated.
-//! How far it came is in `progress`.
+//! The progress is stored by `progress`.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,12 @@ use rafiki_tables::row::Row;
 use rafiki_tables::table::Table;
 
 use crate::comparison::{Comparison, Originals, compare};
+use crate::error::MoveError;
 use crate::examination::Plan;
+use crate::listener::{Listener, Step};
 use crate::source::OldInstallation;
 use crate::target::Target;
-use crate::{Listener, MoveError, Step, books, progress, record_work, remainders};
+use crate::{books, progress, record_work, remainders};
 
 /// How many rows are written at once.
 const BATCH: usize = 2_000;

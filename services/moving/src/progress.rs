@@ -14,7 +14,7 @@ use crate::source::History;
 pub const MIGRATIONS: Migrations =
     Migrations { store: "moving", steps: &[Step { name: "0001_moving", sql: include_str!("0001_moving.sql") }] };
 
-/// What is known of a move.
+/// The state of a move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// Identifies the original installation.

@@ -7,15 +7,15 @@ use database::BulkTable;
 use rafiki_tables::carry::{Source, made_ids};
 use rafiki_tables::table::Table;
 
-use crate::MoveError;
+use crate::error::MoveError;
 use crate::progress::texts_of;
 use crate::source::OldInstallation;
 use crate::target::Target;
 
-/// How many rows are compared at once.
+/// The number of rows that are compared at once.
 const PAGE: u32 = 5_000;
 
-/// Before rows are written: peers, because a new peer may have the address of a deleted one.
+/// Deletes peers, before rows are written, because a new peer may have the address of a deleted one.
 pub(crate) async fn remove_before(
     old: &mut OldInstallation,
     source: Source,
@@ -28,7 +28,7 @@ pub(crate) async fn remove_before(
     }
 }
 
-/// After rows are written: the tables from which the original deletes, if ours have more rows.
+/// Deletes rows of the tables from which the original deletes, if ours have more. Called after rows are written.
 pub(crate) async fn remove_after(
     old: &mut OldInstallation,
     source: Source,
@@ -94,11 +94,11 @@ async fn remove(
     }
 }
 
-/// The events and deliveries that the move makes for ends which the original has not told yet. They are not there, and
-/// must stay here.
+/// The events and deliveries that the move makes for ended payments whose event the original has not sent yet. They are
+/// not in the original, and must not be deleted here.
 async fn made_by_the_move(old: &mut OldInstallation) -> Result<HashSet<String>, MoveError> {
-    let untold = old.backend.untold_ends().await?;
-    Ok(untold.into_iter().flat_map(|(payment, _)| made_ids(payment)).map(|id| id.to_string()).collect())
+    let unannounced = old.backend.unannounced_ends().await?;
+    Ok(unannounced.into_iter().flat_map(|(payment, _)| made_ids(payment)).map(|id| id.to_string()).collect())
 }
 
 fn id_of(row: &str, column: &str) -> Option<String> {

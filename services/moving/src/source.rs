@@ -14,8 +14,8 @@ use rafiki_tables::row::Row;
 use rafiki_tables::sealed::ColumnSecret;
 use rafiki_tables::version::Side;
 
-use crate::MoveError;
 use crate::cluster::take_money;
+use crate::error::MoveError;
 
 /// Settings of a move.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use ledger::Ledger;
 use rafiki_tables::table::Table;
 use rafiki_tables::version::Side;
 
-use crate::MoveError;
+use crate::error::MoveError;
 use crate::progress::MIGRATIONS;
 
 /// Our databases and our ledger.

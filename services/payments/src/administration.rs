@@ -8,6 +8,7 @@ mod caller;
 mod fees;
 mod liquidity;
 mod payment_withdrawals;
+mod peer_tls;
 mod peer_tokens;
 mod peers;
 mod settlement;
@@ -28,6 +29,7 @@ use ilp_packet::Address;
 use ledger::{AccountId, Ledger};
 use payments_model::TenantId;
 use payments_store::Store;
+use sealed_text::Sealer;
 use url::Url;
 use web_url::{InvalidUrl, WalletAddressUrl, WebUrl};
 
@@ -36,6 +38,7 @@ pub use caller::{Caller, ForeignTenant};
 pub use fees::SetFeeError;
 pub use liquidity::{Holder, LiquidityError};
 pub use payment_withdrawals::PaymentToWithdraw;
+pub use peer_tls::{NewPeerTls, SetPeerTlsError};
 pub use peer_tokens::{NewIncomingToken, PeerTokenError, RemovePeerTokenError};
 pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, PeerTermsChange, UpdatePeerError};
 pub use settlement::SettleError;
@@ -67,6 +70,8 @@ pub struct AdministrationSettings {
     pub ilp_address: Address,
     /// `TENANT_SECRET_OVERLAP_SECONDS`: how long a secret that was replaced is accepted beside its successor.
     pub secret_overlap: Duration,
+    /// Encrypts the private keys used with peers.
+    pub sealer: Sealer,
 }
 
 impl AdministrationSettings {

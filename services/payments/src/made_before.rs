@@ -1,6 +1,6 @@
 //! The result of an earlier execution of the same request.
 //!
-//! Idempotency keys are remembered elsewhere. This is for results that were written without that memory being updated.
+//! Idempotency keys are stored in the cache. This file handles results that were written before the cache was updated.
 
 use clock::Timestamp;
 use payments_model::Origin;

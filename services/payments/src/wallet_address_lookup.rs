@@ -104,7 +104,7 @@ impl WalletAddressLookup {
         if let Some(address) = self.find(url).await? {
             return Ok(Some(address));
         }
-        let patience = self.tell(url, as_written, source).await?;
+        let patience = self.send_event(url, as_written, source).await?;
         let wait = async {
             loop {
                 // The query is repeated after the timer too: a wake-up of another process may be lost, and other
@@ -151,7 +151,7 @@ impl WalletAddressLookup {
     }
 
     /// Whether one more event may be made because of `source`, within its own limit and the limit of all.
-    async fn may_tell(&self, source: Source<'_>, now: Timestamp) -> Result<bool, Unavailable> {
+    async fn may_send_event(&self, source: Source<'_>, now: Timestamp) -> Result<bool, Unavailable> {
         let stretch = now.as_secs() / SOURCE_STRETCH.as_secs().cast_signed();
         let own = format!("wallet_address_not_found_source:{}:{stretch}", source.name());
         if self.cache.add(&own, 1, SOURCE_STRETCH * 2).await? > EVENTS_PER_SOURCE {
@@ -168,7 +168,7 @@ impl WalletAddressLookup {
 
     /// Sends the event about an unknown address to the tenants that could create it, unless it was sent a moment ago.
     /// Returns how long the caller should wait now.
-    async fn tell(
+    async fn send_event(
         &self,
         url: &WalletAddressUrl,
         as_written: &str,
@@ -176,14 +176,14 @@ impl WalletAddressLookup {
     ) -> Result<Duration, Unavailable> {
         let now = self.clock.now();
 
-        let told = format!("wallet_address_not_found:{url}");
-        if !self.cache.set_if_absent(&told, now.as_millis().to_string().into(), SAME_URL_PAUSE).await? {
-            let since = self.cache.get(&told).await?.and_then(|at| std::str::from_utf8(&at).ok()?.parse().ok());
+        let sent = format!("wallet_address_not_found:{url}");
+        if !self.cache.set_if_absent(&sent, now.as_millis().to_string().into(), SAME_URL_PAUSE).await? {
+            let since = self.cache.get(&sent).await?.and_then(|at| std::str::from_utf8(&at).ok()?.parse().ok());
             let elapsed = since.map_or(self.patience, |at| now.saturating_since(Timestamp::from_millis(at)));
             return Ok(self.patience.saturating_sub(elapsed));
         }
 
-        if !self.may_tell(source, now).await? {
+        if !self.may_send_event(source, now).await? {
             return Ok(Duration::ZERO);
         }
 

@@ -77,6 +77,7 @@ impl Office {
             operator: OPERATOR.tenant,
             ilp_address: "test.bank".parse().unwrap(),
             secret_overlap: Duration::from_mins(10),
+            sealer: sealed_text::Sealer::default(),
         };
         let shared = Arc::clone(&ledger) as Arc<dyn Ledger>;
         let administration =
@@ -179,7 +180,7 @@ on_each_database! {
 
         office.administration.delete_peer(TENANT, bob.id).await.unwrap();
         assert_eq!(office.store.tenant(TENANT.tenant).peer(bob.id).await.unwrap(), None);
-        assert_eq!(office.balance(bob.id).await, Some(0), "what nobody could reach any more is outside");
+        assert_eq!(office.balance(bob.id).await, Some(0), "money that could not be reached any more was moved out");
         let again = office.peer(TENANT, &usd, "test.bob").await.unwrap();
         assert_eq!(office.balance(again.id).await, Some(500));
     }
@@ -269,14 +270,14 @@ on_each_database! {
             assert_eq!(refused("k", x).await.as_deref(), Some(bad_x), "{x}");
         }
         let long = "k".repeat(100_000);
-        for (kid, told) in [
+        for (kid, message) in [
             ("", "jwk.kid must not be blank"),
             (" ", "jwk.kid must not be blank"),
             ("a\nb", "jwk.kid must not contain control characters"),
             ("a\0b", "jwk.kid must not contain the character U+0000"),
             (&*long, "jwk.kid must not be longer than 255 characters"),
         ] {
-            assert_eq!(refused(kid, X).await.as_deref(), Some(told));
+            assert_eq!(refused(kid, X).await.as_deref(), Some(message));
         }
         assert_eq!(refused("k", X).await, None);
     }

@@ -1,4 +1,4 @@
-//! Tenants are mirrored at the authorization server, however often it is away and whoever dies in between.
+//! Tenants are mirrored at the authorization server, even if it is unreachable or a process is killed in between.
 //! The request itself is tested in `auth-service`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
@@ -42,7 +42,7 @@ impl TenantMirror for Mirror {
                 self.seen.lock().unwrap().push(tenant.clone());
                 Ok(())
             }
-            Mood::IsAway => Err(MirrorError::Refused { status: 503, told: "away".into() }),
+            Mood::IsAway => Err(MirrorError::Refused { status: 503, reason: "away".into() }),
             Mood::NeverAnswers => std::future::pending().await,
         }
     }
@@ -71,6 +71,7 @@ impl Office {
             operator: OPERATOR.tenant,
             ilp_address: "test.bank".parse().unwrap(),
             secret_overlap: Duration::from_mins(10),
+            sealer: sealed_text::Sealer::default(),
         };
         let ledger = Arc::new(MemoryLedger::new(clock.clone()));
         let entropy = testkit::entropy(5);
@@ -82,7 +83,7 @@ impl Office {
         *self.mirror.mood.lock().unwrap() = mood;
     }
 
-    /// The tenant as the authorization server saw it last, and how often it was told.
+    /// The tenant as the authorization server saw it last, and how often it was reported.
     fn mirrored(&self) -> (Option<Tenant>, usize) {
         let seen = self.mirror.seen.lock().unwrap();
         (seen.last().cloned(), seen.len())

@@ -105,18 +105,18 @@ impl World {
         unit.commit().await.unwrap();
     }
 
-    /// Of unknown addresses: who was told, and of which URL.
-    async fn told(&self) -> Vec<(Recipient, String)> {
+    /// The recipient and the URL of each event about an unknown address.
+    async fn events(&self) -> Vec<(Recipient, String)> {
         let scope = self.lookup.store.every_tenant();
         let filter = EventFilter::default();
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         for event in scope.webhook_events(&filter, PageRequest::default()).await.unwrap().items {
             assert_eq!((event.event_type, event.tenant_id), (EventType::WalletAddressNotFound, OPERATOR));
             let url = event.data["walletAddressUrl"].as_str().unwrap().to_owned();
             let deliveries = scope.deliveries_of(event.id).await.unwrap();
-            told.extend(deliveries.into_iter().map(|delivery| (delivery.recipient, url.clone())));
+            events.extend(deliveries.into_iter().map(|delivery| (delivery.recipient, url.clone())));
         }
-        told
+        events
     }
 }
 
@@ -141,15 +141,15 @@ fn url(text: &str) -> WalletAddressUrl {
 }
 
 /// A client of its own.
-const SOMEBODY: Source<'_> = Source::Client("https://client.example");
+const CLIENT_SOURCE: Source<'_> = Source::Client("https://client.example");
 
 on_each_database! {
     async fn a_known_address_is_found_until_its_tenant_is_deleted(database) {
         let world = World::open(database).await;
         world.create(ALICE).await;
         assert!(world.lookup.find(&url(ALICE)).await.unwrap().is_some());
-        assert!(world.lookup.find_or_wait(&url(ALICE), ALICE, SOMEBODY).await.unwrap().is_some());
-        assert_eq!(world.told().await, []);
+        assert!(world.lookup.find_or_wait(&url(ALICE), ALICE, CLIENT_SOURCE).await.unwrap().is_some());
+        assert_eq!(world.events().await, []);
         let unit = world.lookup.store.begin().await.unwrap();
         let mut deleted = unit.every_tenant().locked_tenant(TENANT).await.unwrap().unwrap();
         deleted.deleted_at = Some(world.clock.now());
@@ -161,13 +161,13 @@ on_each_database! {
     async fn the_owner_of_an_unknown_address_gets_one_event_in_the_spelling_of_the_request(database) {
         let world = World::open(database).await;
         for _ in 0..3 {
-            assert_eq!(world.lookup.find_or_wait(&url(ALICE), "https://T.example/accounts/Alice", SOMEBODY).await.unwrap(), None);
+            assert_eq!(world.lookup.find_or_wait(&url(ALICE), "https://T.example/accounts/Alice", CLIENT_SOURCE).await.unwrap(), None);
         }
         let elsewhere = "https://t.example/elsewhere";
-        assert_eq!(world.lookup.find_or_wait(&url(elsewhere), elsewhere, SOMEBODY).await.unwrap(), None);
-        let mut told = world.told().await;
-        told.sort_by(|(_, a), (_, b)| a.cmp(b));
-        assert_eq!(told, [
+        assert_eq!(world.lookup.find_or_wait(&url(elsewhere), elsewhere, CLIENT_SOURCE).await.unwrap(), None);
+        let mut events = world.events().await;
+        events.sort_by(|(_, a), (_, b)| a.cmp(b));
+        assert_eq!(events, [
             (Recipient::Tenant(TENANT), "https://T.example/accounts/Alice".to_owned()),
             (Recipient::Tenant(OPERATOR), elsewhere.to_owned()),
         ]);
@@ -177,13 +177,13 @@ on_each_database! {
         let mut world = World::open(database).await;
         world.lookup.patience = Duration::from_secs(30);
         let create = async {
-            while world.told().await.is_empty() {
+            while world.events().await.is_empty() {
                 tokio::task::yield_now().await;
             }
             world.create(ALICE).await;
         };
         let alice = url(ALICE);
-        let (found, ()) = tokio::join!(world.lookup.find_or_wait(&alice, ALICE, SOMEBODY), create);
+        let (found, ()) = tokio::join!(world.lookup.find_or_wait(&alice, ALICE, CLIENT_SOURCE), create);
         assert_eq!(found.unwrap().unwrap().address, ALICE);
     }
 
@@ -192,15 +192,15 @@ on_each_database! {
         world.lookup.patience = Duration::from_secs(30);
         world.lookup.look_again = Duration::from_millis(1);
         let create = async {
-            while world.told().await.is_empty() {
+            while world.events().await.is_empty() {
                 tokio::task::yield_now().await;
             }
-            // Another connection's commit wakes nobody of this process on SQLite.
+            // Another connection's commit wakes no task of this process on SQLite.
             let elsewhere = Store::open(world.database.connect_again().await).await.unwrap();
             world.create_through(&elsewhere, ALICE).await;
         };
         let alice = url(ALICE);
-        let (found, ()) = tokio::join!(world.lookup.find_or_wait(&alice, ALICE, SOMEBODY), create);
+        let (found, ()) = tokio::join!(world.lookup.find_or_wait(&alice, ALICE, CLIENT_SOURCE), create);
         assert_eq!(found.unwrap().unwrap().address, ALICE);
     }
 
@@ -211,9 +211,9 @@ on_each_database! {
             let source = Source::Address([192, 0, 2, n].into());
             assert_eq!(world.lookup.find_or_wait(&url(&wanted), &wanted, source).await.unwrap(), None);
         }
-        assert_eq!(world.told().await.len(), 20);
+        assert_eq!(world.events().await.len(), 20);
         world.clock.advance(Duration::from_secs(1));
-        assert_eq!(world.lookup.find_or_wait(&url(ALICE), ALICE, SOMEBODY).await.unwrap(), None);
+        assert_eq!(world.lookup.find_or_wait(&url(ALICE), ALICE, CLIENT_SOURCE).await.unwrap(), None);
         let all = world.lookup.store.every_tenant();
         let page = PageRequest { size: 100, ..PageRequest::default() };
         assert_eq!(all.webhook_events(&EventFilter::default(), page).await.unwrap().items.len(), 21);
@@ -226,8 +226,8 @@ on_each_database! {
             let flood = Source::Address([192, 0, 2, 1].into());
             assert_eq!(world.lookup.find_or_wait(&url(&wanted), &wanted, flood).await.unwrap(), None);
         }
-        assert_eq!(world.told().await.len(), 10);
-        assert_eq!(world.lookup.find_or_wait(&url(ALICE), ALICE, SOMEBODY).await.unwrap(), None);
-        assert!(world.told().await.contains(&(Recipient::Tenant(TENANT), ALICE.to_owned())));
+        assert_eq!(world.events().await.len(), 10);
+        assert_eq!(world.lookup.find_or_wait(&url(ALICE), ALICE, CLIENT_SOURCE).await.unwrap(), None);
+        assert!(world.events().await.contains(&(Recipient::Tenant(TENANT), ALICE.to_owned())));
     }
 }

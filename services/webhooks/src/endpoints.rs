@@ -51,7 +51,7 @@ pub enum CreateEndpointError {
     #[error("there is no event type {0}; the types are listed in the chapter on webhooks")]
     EventType(String),
     /// The secret is too short, too long, or not one line.
-    #[error("a secret must be one line of 16 to 255 characters; leave it out to have one made")]
+    #[error("a secret must be one line of 16 to 255 characters; leave it out to get a generated one")]
     Secret,
     /// The tenant has the largest allowed number of endpoints.
     #[error("a tenant can have 100 endpoints; delete one first")]
@@ -105,7 +105,7 @@ pub enum RotateSecretError {
     #[error("unknown webhook endpoint")]
     Unknown,
     /// The secret is too short, too long, or not one line.
-    #[error("a secret must be one line of 16 to 255 characters; leave it out to have one made")]
+    #[error("a secret must be one line of 16 to 255 characters; leave it out to get a generated one")]
     Secret,
     /// The old secret would be used for too long.
     #[error("the old secret can stay valid for 30 days at most")]

@@ -1,5 +1,5 @@
-//! The id types of entities: one macro declares a type that holds a UUID and is not mixed up with another.
-//! Which entities there are is declared where they are modelled.
+//! The id types of entities. One macro declares a type that holds a UUID, so that ids of two entities cannot be
+//! confused. The entities are declared in the models.
 
 pub use clock::Entropy;
 pub use serde;

@@ -6,6 +6,7 @@ use payments_model::page::PageRequest;
 use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::peer_health::{PeerError, PeerHealth, PeerState};
 use payments_model::peer_terms::PeerTerms;
+use payments_model::peer_tls::{ClientIdentity, PeerTls};
 use payments_model::peer_token::{IncomingToken, TokenEnds};
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{Peer, PeerId, Secret, TenantAsset, TenantId, WalletAddressKey};
@@ -119,6 +120,36 @@ on_each_database! {
         assert!(unit.tenant(OPERATOR).delete_peer(bob.id).await.unwrap());
         unit.commit().await.unwrap();
         assert!(store.every_tenant().all_peer_tokens().await.unwrap().is_empty());
+    }
+
+    async fn certificates_of_a_peer_are_its_tenants_only_and_go_with_the_peer(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let (bob, carol) = (peer(&asset, "test.bob", 1), peer(&asset, "test.carol", 2));
+        let identity = ClientIdentity { certificate: "certificate".into(), sealed_key: "sealed".into() };
+        let tls = PeerTls { identity: Some(identity), authorities: None };
+        let unit = store.begin().await.unwrap();
+        let scope = unit.tenant(OPERATOR);
+        for peer in [&bob, &carol] {
+            scope.insert_peer(peer).await.unwrap();
+            let locked = scope.locked_peer(peer.id).await.unwrap().unwrap();
+            scope.replace_peer_tls(&locked, Some(&tls)).await.unwrap();
+        }
+        unit.commit().await.unwrap();
+        assert_eq!(store.tenant(OPERATOR).peer_tls(bob.id).await.unwrap(), Some(tls.clone()));
+        assert_eq!(store.every_tenant().all_peer_tls().await.unwrap().len(), 2);
+        let other = TenantId::from_uuid(Uuid::from_u128(99));
+        assert_eq!(store.tenant(other).peer_tls(bob.id).await.unwrap(), None);
+
+        let unit = store.begin().await.unwrap();
+        unit.tenant(other).delete_every_peer_tls().await.unwrap();
+        assert!(unit.tenant(OPERATOR).delete_peer(bob.id).await.unwrap());
+        unit.commit().await.unwrap();
+        assert_eq!(store.every_tenant().all_peer_tls().await.unwrap(), [(carol.id, tls)]);
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).delete_every_peer_tls().await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(store.every_tenant().all_peer_tls().await.unwrap(), []);
     }
 
     async fn of_what_several_processes_note_of_a_peer_the_newest_is_kept(database) {

@@ -16,8 +16,8 @@ pub struct PartialPayments {
     pub max_wait: Duration,
     /// `PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS`: how long before its expiry a packet stops waiting.
     pub safety_margin: Duration,
-    /// `DB_ENCRYPTION_SECRET`: base64 of 32 octets, the key with which such data is encrypted in the database. Without it,
-    /// the data is stored in clear.
+    /// `DB_ENCRYPTION_SECRET`: base64 of 32 octets, the key with which such data, and the private keys used with peers, are
+    /// encrypted in the database. Without it, such data is stored in clear, and no private key is accepted.
     pub encryption_key: Option<[u8; 32]>,
     /// `DB_ENCRYPTION_FORMER_SECRETS`: earlier keys, separated by commas. They decrypt what they encrypted and encrypt
     /// nothing.

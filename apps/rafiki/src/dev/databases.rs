@@ -13,7 +13,7 @@ use super::institution::{Databases, Institution};
 use crate::failure::Failure;
 use crate::roles::waiting::{Patience, Tried, until_done};
 
-/// How long the server may take to start. The user is waiting.
+/// How long the server may take to start. It is short, because the user is waiting.
 const PATIENCE: Patience = Patience::AtMost(Duration::from_secs(30));
 
 /// SQLite files in the institution's folder.

@@ -240,6 +240,7 @@ impl Roles<'_> {
             ("INTERACTION_PORT", &ports.interaction.to_string()),
             ("INTROSPECTION_PORT", &ports.introspection.to_string()),
             ("SERVICE_API_PORT", &ports.service.to_string()),
+            ("GRANT_EVENTS_URL", &local(ports.admin, "/grant-events")),
             // Load tests are run against the playground, so its limits are high.
             ("GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", "0"),

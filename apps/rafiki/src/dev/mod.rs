@@ -26,8 +26,8 @@ use session::Session;
 
 pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let watch = Stopwatch::start();
-    let told = config::Telemetry::from_environment(&config::Environment::load()?)?;
-    let traces = start_logging(&options.log, "rafiki dev", &told)?;
+    let telemetry_settings = config::Telemetry::from_environment(&config::Environment::load()?)?;
+    let traces = start_logging(&options.log, "rafiki dev", &telemetry_settings)?;
 
     let chosen: Vec<InstitutionName> =
         options.only.map_or_else(|| InstitutionName::value_variants().to_vec(), |only| vec![only]);
@@ -77,7 +77,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Seeds the institutions, introduces them to the user, and returns when the playground has to stop.
+/// Seeds the institutions, prints the introduction, and returns when the playground has to stop.
 async fn serve(running: &[playground::Started], data_dir: &Path, watch: &Stopwatch) -> Result<(), Failure> {
     let stop = stop_signal();
     tokio::pin!(stop);
@@ -165,7 +165,7 @@ fn is_own(name: &str) -> bool {
 
 /// The reason why the addresses below are not links.
 const IDENTIFIERS: &str =
-    "Wallet addresses (names, carried over plain http here: in a browser write http:// for https://)";
+    "Wallet addresses (the playground serves them over plain http: in a browser write http:// instead of https://)";
 
 /// How to sign in to the consoles.
 const CONSOLES: &str =

@@ -16,13 +16,13 @@ use rafiki_tables::version::Side;
 
 use crate::cli::ExportOptions;
 use crate::failure::Failure;
-use crate::import::{old_secret, telling::Telling, way_back_key, webhook_retries};
+use crate::import::{old_secret, progress::ProgressDisplay, way_back_key, webhook_retries};
 use crate::output::say;
 use crate::places::Place;
 
 pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
     if !options.to_rafiki {
-        return Err(Failure::Check("say where to export to: --to-rafiki is the only way".to_owned()));
+        return Err(Failure::Check("name the target of the export: --to-rafiki is the only one".to_owned()));
     }
     telemetry::start("warn", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let environment = Environment::load()?;
@@ -30,8 +30,8 @@ pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
     let auth = config::Auth::from_environment(&environment)?;
     if backend.accounting != Accounting::Sql {
         return Err(Failure::Check(
-            "our money is in a TigerBeetle cluster, and this command reads it from SQLite or Postgres only; nothing was \
-             written"
+            "the money is in a TigerBeetle cluster, but this command can read it only from SQLite or Postgres. Nothing \
+             was written"
                 .to_owned(),
         ));
     }
@@ -43,14 +43,14 @@ pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
     let mut theirs = Receiving::open(Side::Backend, &options.backend, operator).await.map_err(receiving)?;
     let mut their_auth = Receiving::open(Side::Auth, &options.auth, operator).await.map_err(receiving)?;
     let mut ours = open(&backend, &auth, settings(&options, &backend)?).await?;
-    let telling = Telling::start();
-    let listen = |step: moving::Step<'_>| telling.hear(step);
+    let progress = ProgressDisplay::start();
+    let listen = |step: moving::Step<'_>| progress.show(step);
     let plan = examine_back(&mut ours, &listen).await.map_err(failure)?;
-    telling.end();
+    progress.end();
     say(&report::plan(&plan));
     if !plan.refusals.is_empty() {
         return Err(Failure::Check(format!(
-            "{} rows cannot go back as they are; nothing was written",
+            "Rafiki 2.4 cannot store {} rows, which are listed above. Nothing was written",
             plan.refusals.len()
         )));
     }
@@ -59,10 +59,10 @@ pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
         return Ok(());
     }
 
-    let telling = Telling::start();
-    let listen = |step: moving::Step<'_>| telling.hear(step);
+    let progress = ProgressDisplay::start();
+    let listen = |step: moving::Step<'_>| progress.show(step);
     let exported = export(&mut ours, &mut theirs, &mut their_auth, &listen).await.map_err(failure)?;
-    telling.end();
+    progress.end();
     say(&report::comparison(&exported.comparison));
     if exported.comparison.is_equal() {
         Ok(())

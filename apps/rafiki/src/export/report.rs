@@ -20,7 +20,7 @@ pub(crate) fn plan(plan: &BackPlan) -> String {
     text.push_str(&table.render_indented());
     let _ = writeln!(text, "Money: {} accounts and {} transfers, in order", plan.accounts, plan.transfers);
     if !plan.changes.is_empty() {
-        text.push_str("Changed on the way:\n");
+        text.push_str("Values that change:\n");
         let mut table = Table::new().align_right(&[0]);
         for (change, count) in &plan.changes {
             table.row([count.to_string(), change.reason().to_owned()]);
@@ -29,7 +29,7 @@ pub(crate) fn plan(plan: &BackPlan) -> String {
     }
     text.push_str(&lost(plan));
     if plan.undecided > 0 {
-        let _ = writeln!(text, "What became of {} packets is not known yet", plan.undecided);
+        let _ = writeln!(text, "The outcome of {} packets is not known yet", plan.undecided);
     }
     if !plan.refusals.is_empty() {
         text.push_str("Cannot go back:\n");
@@ -48,16 +48,16 @@ fn lost(plan: &BackPlan) -> String {
     if tokens + continuations > 0 {
         let _ = writeln!(
             text,
-            "Tokens of which only a hash is known here cannot go back: {tokens} access tokens, of which clients could \
-             still use {usable}, and {continuations} continuations, of which {open} are open. Their clients ask for new \
+            "Tokens that are stored only as a hash cannot go back: {tokens} access tokens, of which clients could still \
+             use {usable}, and {continuations} continuations, of which {open} are open. Their clients must ask for new \
              grants"
         );
     }
     if of_peers > 0 {
         let _ = writeln!(
             text,
-            "{of_peers} tokens of peers cannot go back, of which {good} are still valid. Give these peers a new incoming \
-             token there, with updatePeer, and tell them"
+            "{of_peers} tokens of peers cannot go back, of which {good} are still valid. In Rafiki 2.4, set a new incoming \
+             token with updatePeer for each of these peers, and send it to the peer"
         );
     }
     for token in &plan.lost {
@@ -88,7 +88,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(text, "{} accounts compared, {} differ", comparison.compared, comparison.differing);
     text.push_str(if comparison.is_equal() {
-        "Every total is equal. Do not start this installation again: from now on the other one moves the money\n"
+        "Every total is equal. Start Rafiki 2.4, and do not start this installation again\n"
     } else {
         "NOT every total is equal. Nothing was kept\n"
     });

@@ -2,8 +2,8 @@
 //!
 //! First the plan, then the pass, then the comparison. The work is done by the service `moving`.
 
+pub(crate) mod progress;
 mod report;
-pub(crate) mod telling;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::output::say;
 use crate::places::Place;
 use crate::roles::open_ledger;
 use crate::roles::shared_deps::SharedDeps;
-use telling::Telling;
+use progress::ProgressDisplay;
 
 pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     telemetry::start("warn", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
@@ -36,15 +36,15 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     }
 
     let since = carried_before(&backend).await?;
-    let telling = Telling::start();
-    let listen = |step: moving::Step<'_>| telling.hear(step);
+    let progress = ProgressDisplay::start();
+    let listen = |step: moving::Step<'_>| progress.show(step);
     let settings = settings(&options, &backend)?;
     let cluster = old_cluster(&options).await?;
     let money = cluster.as_ref().map_or(Money::Tables, |cluster| Money::Cluster(cluster));
     let opened = OldInstallation::open(&options.backend, &options.auth, money, settings).await;
     let mut old = opened.map_err(failure)?;
     let plan = examine(&mut old, &since, &listen).await.map_err(failure)?;
-    telling.end();
+    progress.end();
     say(&report::plan(&plan, &options));
     if !plan.refusals.is_empty() {
         return Err(Failure::Check(format!(
@@ -61,16 +61,16 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     }
 
     let target = target(&backend, &auth).await?;
-    let telling = Telling::start();
-    let listen = |step: moving::Step<'_>| telling.hear(step);
+    let progress = ProgressDisplay::start();
+    let listen = |step: moving::Step<'_>| progress.show(step);
     let report = carry_over(&mut old, &plan, &target, &listen).await.map_err(failure)?;
     old.close().await;
-    telling.end();
+    progress.end();
     say(&report::comparison(&report, plan.packets));
     if report.comparison.is_equal() {
         Ok(())
     } else {
-        Err(Failure::Check("not every total is equal; do not start on these databases".to_owned()))
+        Err(Failure::Check("not every total is equal; do not start the backend on these databases".to_owned()))
     }
 }
 
@@ -87,8 +87,8 @@ async fn old_cluster(options: &ImportOptions) -> Result<Option<TigerBeetleLedger
 fn missing_money(options: &ImportOptions) -> &'static str {
     match options.tigerbeetle {
         None => {
-            "the old database has assets, but no accounts of them: its money is in a TigerBeetle cluster. Name the \
-             cluster with --tigerbeetle; nothing was written"
+            "the old database has assets, but no accounts of them, so its money is in a TigerBeetle cluster. Name the \
+             cluster with --tigerbeetle. Nothing was written"
         }
         Some(_) => {
             "the TigerBeetle cluster has no accounts of the old installation; name its own cluster with --tigerbeetle \
@@ -100,7 +100,7 @@ fn missing_money(options: &ImportOptions) -> &'static str {
 /// The number of delivery attempts of Rafiki 2.4 by default.
 const RETRIES_OF_THE_ORIGINAL: u32 = 10;
 
-/// `WEBHOOK_MAX_RETRY` of the old backend: as given, or as configured here.
+/// `WEBHOOK_MAX_RETRY` of the old backend: the given value, or else the value of the new configuration.
 pub(crate) fn webhook_retries(given: Option<u32>, backend: &config::Backend) -> u32 {
     given.or(backend.webhooks.attempts_max).unwrap_or(RETRIES_OF_THE_ORIGINAL)
 }
@@ -148,7 +148,7 @@ pub(crate) fn way_back_key(
     ColumnSecret::from_base64(text.trim()).map(Some).ok_or_else(wrong)
 }
 
-/// How far an earlier pass has come. Creates nothing.
+/// Reads how far an earlier pass came. Creates nothing.
 async fn carried_before(backend: &config::Backend) -> Result<Since, Failure> {
     let url = backend.database.expose();
     if !matches!(Contents::of(url).await, Ok(Contents::Ours { .. })) {

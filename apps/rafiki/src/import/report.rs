@@ -29,7 +29,7 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
     );
 
     if !plan.changes.is_empty() {
-        text.push_str("Changed on the way:\n");
+        text.push_str("Values that change:\n");
         let mut table = Table::new().align_right(&[0]);
         for (change, count) in &plan.changes {
             table.row([count.to_string(), change.reason().to_owned()]);

@@ -12,22 +12,22 @@ pub(crate) enum TapError {
     NoCard(String),
     #[error("there is no virtual terminal at {0}; the playground has one for each of its seeded accounts")]
     NoTerminal(String),
-    #[error("cards do not pay in {0}")]
+    #[error("cards cannot pay in the currency {0}")]
     Currency(String),
     #[error("a PIN has 4 to 12 digits")]
     Pin,
-    #[error("declined ({code}){}", told(description))]
+    #[error("declined ({code}){}", detail(description))]
     Declined { code: String, description: String },
     #[error("the point of sale does not answer: {0}")]
     Unreachable(String),
     #[error(
-        "it is not known whether tap {id} was paid: {reason}\nAsk again with the same id; then it is paid once, or not \
-         at all: --request-id {id}"
+        "it is not known whether tap {id} was paid: {reason}\nRepeat the command with --request-id {id}: the tap is paid \
+         once or not at all"
     )]
     Unknown { id: Uuid, reason: String },
 }
 
-fn told(description: &str) -> String {
+fn detail(description: &str) -> String {
     if description.is_empty() { String::new() } else { format!(": {description}") }
 }
 

@@ -38,9 +38,9 @@ pub(crate) async fn run(options: TapOptions) -> Result<(), Failure> {
     let as_json = options.json;
     let result = tap(options).await;
     if let (true, Err(Failure::Tap(error))) = (as_json, &result) {
-        let told =
+        let answer =
             json!({"error": {"kind": error.kind(), "message": error.to_string(), "exitCode": error.exit_code()}});
-        say(&format!("{told}\n"));
+        say(&format!("{answer}\n"));
     }
     result
 }

@@ -35,7 +35,7 @@ fn answering(received: &str) -> u16 {
 }
 
 #[test]
-fn the_shadow_answers_as_the_old_one_and_names_the_payment_of_a_rounding_change() {
+fn the_shadow_relays_the_old_answer_and_names_the_payment_of_a_rounding_change() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("shadow.log");
@@ -47,8 +47,9 @@ fn the_shadow_answers_as_the_old_one_and_names_the_payment_of_a_rounding_change(
             .stdout(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let said = || std::fs::read_to_string(&log).unwrap();
-        let ready = until(Duration::from_mins(1), || async { said().contains("ready\n").then(said) }).await.unwrap();
+        let output = || std::fs::read_to_string(&log).unwrap();
+        let ready =
+            until(Duration::from_mins(1), || async { output().contains("ready\n").then(output) }).await.unwrap();
         let address = ready.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
 
         let mut client = TcpStream::connect(address).unwrap();
@@ -62,14 +63,18 @@ fn the_shadow_answers_as_the_old_one_and_names_the_payment_of_a_rounding_change(
 
         let line =
             format!("outgoing-payments {PAYMENT}: receiveAmount: 1043 USD/2 there, 1042 USD/2 here (1 less here)");
-        let told = until(Duration::from_mins(1), || async { said().contains(&line).then(said) }).await;
-        let told = told.unwrap_or_else(|| panic!("{}", said()));
-        assert!(told.contains(&format!("request mine-1 GET /outgoing-payments/{PAYMENT}")), "{told}");
-        assert!(!told.contains("Alice"), "{told}");
+        let printed = until(Duration::from_mins(1), || async { output().contains(&line).then(output) }).await;
+        let printed = printed.unwrap_or_else(|| panic!("{}", output()));
+        assert!(printed.contains(&format!("request mine-1 GET /outgoing-payments/{PAYMENT}")), "{printed}");
+        assert!(!printed.contains("Alice"), "{printed}");
 
         let id = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(1), "something differed");
-        assert!(said().contains("Ours: 0 equal, 0 equal a moment later, 1 different"), "{}", said());
+        assert!(
+            output().contains("New installation: 0 equal, 0 equal after a repetition, 1 different"),
+            "{}",
+            output()
+        );
     });
 }

@@ -15,7 +15,7 @@ use crate::idempotency::Once;
 use crate::texts::Name;
 use crate::types::peer::PeerNode;
 
-/// For how long the outgoing token before is tried if nothing is said.
+/// For how many seconds the old outgoing token is tried by default.
 const OVERLAP: i32 = 86_400;
 
 #[derive(InputObject, Serialize)]
@@ -64,7 +64,7 @@ pub(crate) struct PeerTokenMutation;
 
 #[Object]
 impl PeerTokenMutation {
-    /// Lets a peer present one more token, and lets those before it end after a while.
+    /// Accepts one more token from a peer. The earlier tokens end after the overlap.
     async fn add_peer_incoming_token(
         &self,
         context: &Context<'_>,
@@ -85,7 +85,7 @@ impl PeerTokenMutation {
         Ok(AddPeerIncomingTokenMutationResponse { peer, auth_token })
     }
 
-    /// Refuses one of a peer's tokens from now on.
+    /// Removes a token of a peer. It is refused at once.
     async fn remove_peer_incoming_token(
         &self,
         context: &Context<'_>,
@@ -104,7 +104,7 @@ impl PeerTokenMutation {
         Ok(RemovePeerIncomingTokenMutationResponse { peer: peer.map(PeerNode) })
     }
 
-    /// Presents another token to a peer, and for a while the one before, if the peer does not know the new one yet.
+    /// Replaces the token that is presented to a peer. During the overlap the old token is tried, too, if the peer does not know the new one yet.
     async fn replace_peer_outgoing_token(
         &self,
         context: &Context<'_>,

@@ -17,7 +17,7 @@ use crate::texts::{Name, UrlText};
 use crate::types::webhook_delivery::{WebhookAttemptNode, WebhookDeliveryFilter};
 use crate::types::webhook_endpoint::WebhookEndpointNode;
 
-/// For how long the secret before is used as well if nothing is said.
+/// For how many seconds the old secret is used, too, by default.
 const OVERLAP: i32 = 86_400;
 /// How many ids one request may name.
 const IDS_MAX: usize = 500;

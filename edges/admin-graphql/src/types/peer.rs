@@ -57,6 +57,13 @@ impl PeerTokenNode {
 }
 
 #[derive(SimpleObject)]
+#[graphql(name = "PeerTls")]
+pub(crate) struct PeerTlsNode {
+    certificate: Option<String>,
+    authorities: Option<String>,
+}
+
+#[derive(SimpleObject)]
 pub(crate) struct PeerThroughput {
     amount: UInt64,
     seconds: u32,
@@ -165,6 +172,17 @@ impl PeerNode {
         let former = self.0.history.former_outgoing.iter().filter(|token| token.usable(now).is_some());
         let former = former.map(|token| (token.digest(), Some(token.expires_at())));
         Ok(present.chain(former).map(|(digest, end)| PeerTokenNode::new(digest, end)).collect())
+    }
+
+    async fn tls(&self, context: &Context<'_>) -> Option<Result<PeerTlsNode>> {
+        nullable(async {
+            let found = Call::of(context)?.reach().peer_tls(self.0.id).await.map_err(Refusal::from)?;
+            Ok(found.map(|tls| PeerTlsNode {
+                certificate: tls.identity.map(|identity| identity.certificate),
+                authorities: tls.authorities,
+            }))
+        })
+        .await
     }
 
     async fn packets_per_second(&self) -> Option<u32> {

@@ -42,7 +42,7 @@ pub(crate) enum DeliveryStateName {
     Pending,
     /// The recipient answered 200.
     Delivered,
-    /// It fails while its recipient accepts others. It is still tried, and later events do not wait for it.
+    /// It fails while its recipient accepts other deliveries. Further attempts are made, and later events do not wait for it.
     Quarantined,
     /// It has no attempts left.
     Exhausted,

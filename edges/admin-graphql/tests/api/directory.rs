@@ -3,8 +3,11 @@
 
 use clock::Clock;
 use database::sea_orm::ConnectionTrait;
+use payments::administration::{Caller, NewPeerTls};
+use payments_model::{PeerId, Secret};
+use sealed_text::{Place, Sealer};
 use serde_json::{Value, json};
-use testkit::on_each_database;
+use testkit::{Certified, PrivateAuthority, on_each_database};
 
 use super::bench::{Bench, OPERATOR, TENANT, TWIN};
 
@@ -19,6 +22,8 @@ async fn asset(bench: &Bench, tenant: payments_model::TenantId) -> String {
     let made = bench.mutate(tenant, CREATE_ASSET, json!({ "code": "USD", "scale": 2 })).await;
     made["asset"]["id"].as_str().unwrap().to_owned()
 }
+
+const SET_PEER_TLS: &str = "setPeerTls: SetPeerTlsInput { peer { tls { certificate authorities } } }";
 
 fn peer_input(asset: &str, address: &str) -> Value {
     json!({
@@ -143,6 +148,65 @@ on_each_database! {
         }
     }
 
+    async fn the_certificates_of_a_peer_are_set_shown_without_the_key_and_removed(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, TENANT).await;
+        let mut input = peer_input(&usd, "test.bob");
+        input["http"]["outgoing"]["endpoint"] = json!("https://p.example");
+        let id = bench.mutate(TENANT, CREATE_PEER, input).await["peer"]["id"].clone();
+        let peer: PeerId = id.as_str().unwrap().parse().unwrap();
+        let (authority, set) = (PrivateAuthority::default(), SET_PEER_TLS);
+        let Certified { certificate, key } = authority.certify();
+
+        let given = json!({ "peerId": id, "certificate": certificate, "privateKey": key, "authorities": authority.pem(), "idempotencyKey": "k" });
+        for _ in 0..2 {
+            let answer = bench.mutate(TENANT, set, given.clone()).await;
+            assert_eq!(answer["peer"]["tls"], json!({ "certificate": certificate, "authorities": authority.pem() }));
+        }
+        let stored = bench.institution.parts.store.tenant(TENANT).peer_tls(peer).await.unwrap().unwrap();
+        let sealed = stored.identity.unwrap().sealed_key;
+        assert!(sealed.starts_with("sealed:"), "{sealed}");
+        let opened = bench.institution.parts.sealer.open(&sealed, Place::PrivateKey(peer.as_uuid()));
+        assert_eq!(opened.as_deref(), Ok(key.as_str()));
+
+        let other = authority.certify();
+        let (with_key, both) = (format!("{certificate}{key}"), "give certificate and privateKey together, or neither");
+        for (wrong, why) in [
+            (json!({ "certificate": certificate }), both),
+            (json!({ "privateKey": key }), both),
+            (json!({ "certificate": with_key, "privateKey": key }), "certificate cannot be read: give the certificate"),
+            (json!({ "certificate": certificate, "privateKey": "-----" }), "privateKey cannot be read: give one private key"),
+            (json!({ "certificate": certificate, "privateKey": other.key }), "privateKey does not belong to the first certificate"),
+            (json!({ "authorities": "none" }), "authorities cannot be read: give at least one certificate in PEM"),
+        ] {
+            let mut input = wrong;
+            input["peerId"] = id.clone();
+            let (told, code) = bench.refused(TENANT, set, input).await;
+            assert!(told.starts_with(why) && code == "BAD_USER_INPUT", "{told} {code}");
+        }
+        let removed = bench.mutate(TENANT, set, json!({ "peerId": id })).await;
+        assert_eq!(removed["peer"]["tls"], Value::Null);
+    }
+
+    async fn certificates_need_an_https_endpoint_and_a_key_needs_encryption(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, TENANT).await;
+        let id = bench.mutate(TENANT, CREATE_PEER, peer_input(&usd, "test.bob")).await["peer"]["id"].clone();
+        let authority = PrivateAuthority::default();
+        let (told, code) = bench.refused(TENANT, SET_PEER_TLS, json!({ "peerId": id, "authorities": authority.pem() })).await;
+        assert!(told.contains("https") && code == "BAD_USER_INPUT", "{told}");
+        let endpoint = json!({ "id": id, "http": { "outgoing": { "authToken": "t", "endpoint": "https://p.example" } } });
+        bench.mutate(TENANT, "updatePeer: UpdatePeerInput { peer { id } }", endpoint).await;
+        bench.mutate(TENANT, SET_PEER_TLS, json!({ "peerId": id, "authorities": authority.pem() })).await;
+
+        let institution = bench.institution.restarted_with(Sealer::default());
+        let own = authority.certify();
+        let tls = NewPeerTls { identity: Some((own.certificate, Secret::new(own.key))), authorities: None };
+        let caller = Caller { tenant: TENANT, is_operator: false };
+        let refused = institution.administration.set_peer_tls(caller, id.as_str().unwrap().parse().unwrap(), Some(tls)).await;
+        assert!(refused.unwrap_err().to_string().contains("set DB_ENCRYPTION_SECRET"));
+    }
+
     async fn tokens_of_a_peer_are_replaced_with_an_overlap_and_end_when_they_say(database) {
         let bench = Bench::open(database).await;
         let usd = asset(&bench, TENANT).await;
@@ -162,7 +226,7 @@ on_each_database! {
             { "id": name("test.bob"), "expiresAt": null },
         ]));
         let again = bench.mutate(TENANT, &add, new).await;
-        assert_eq!(again["authToken"], Value::Null, "a token is told once");
+        assert_eq!(again["authToken"], Value::Null, "a token is shown once");
 
         // A token is made, and the others end; none ends later than it would have.
         let added = bench.mutate(TENANT, &add, json!({ "peerId": id, "overlapSeconds": 3600 })).await;
@@ -184,9 +248,9 @@ on_each_database! {
         let taken = json!({ "peerId": other, "authToken": made });
         assert_eq!(bench.refused(TENANT, &add, taken).await, ("duplicate incoming token".into(), "DUPLICATE".into()));
         for (wrong, why) in [
-            (json!({ "authToken": "short" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to have one made"),
-            (json!({ "authToken": "with a space in it" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to have one made"),
-            (json!({ "overlapSeconds": 2_592_001 }), "tokens before can be used for 30 days more at most"),
+            (json!({ "authToken": "short" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to get a generated one"),
+            (json!({ "authToken": "with a space in it" }), "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to get a generated one"),
+            (json!({ "overlapSeconds": 2_592_001 }), "overlapSeconds must be at most 2592000, which is 30 days"),
             (json!({ "expiresInSeconds": -1 }), "expiresInSeconds must not be negative"),
         ] {
             let mut input = wrong;

@@ -42,7 +42,7 @@ const FORBIDDEN: Expect = Code("FORBIDDEN");
 
 /// The operation with its arguments and selection, and the expected answers for the tenant and the operator. `{name}`
 /// stands for an object of the owner.
-const CASES: [(&str, &str, Expect, Expect); 74] = [
+const CASES: [(&str, &str, Expect, Expect); 75] = [
     ("whoami", "{ id isOperator }", Done, Done),
     ("tenant", "(id: \"{owner}\") { id email apiSecret idpSecret settings { value } }", NOT_FOUND, Done),
     ("tenants", "{ edges { node { id apiSecret } } }", FORBIDDEN, Done),
@@ -95,6 +95,7 @@ const CASES: [(&str, &str, Expect, Expect); 74] = [
         NOT_FOUND,
         Done,
     ),
+    ("setPeerTls", "(input: { peerId: \"{peer}\" }) { peer { id tls { certificate } } }", NOT_FOUND, Done),
     (
         "removePeerIncomingToken",
         "(input: { peerId: \"{peer}\", tokenId: \"{token}\" }) { peer { id } }",

@@ -37,7 +37,7 @@ on_each_database! {
         assert_eq!(*endpoint, expected);
         assert!(made["secret"].as_str().unwrap().len() >= 32);
         let again = bench.mutate(TENANT, CREATE, input).await;
-        assert_eq!(again, json!({ "webhookEndpoint": endpoint, "secret": null }), "a secret is told once");
+        assert_eq!(again, json!({ "webhookEndpoint": endpoint, "secret": null }), "a secret is shown once");
 
         let list = "query($tenant: String) { webhookEndpoints(tenantId: $tenant) { id isDefault url } }";
         let own = bench.run(TENANT, list, json!({ "tenant": OPERATOR })).await;

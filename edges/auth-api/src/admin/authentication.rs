@@ -1,6 +1,6 @@
 //! Which tenant signed an Admin API request.
 //!
-//! Judged as at the backend; a request signed for the backend is refused here.
+//! The check is that of the backend. A request signed for the backend is refused here.
 
 use admin_signature::Audience;
 use auth::{Auth, Scope};

@@ -101,7 +101,7 @@ impl Mutation {
     }
 }
 
-/// The operator may look at one tenant; others always see their own, whatever they ask for.
+/// The operator may select one tenant. Other tenants always see their own grants only.
 fn narrow(scope: Scope, tenant: Option<ID>) -> Option<Scope> {
     match (scope, tenant) {
         (Scope::All, Some(tenant)) => tenant.parse().ok().map(Scope::Tenant),

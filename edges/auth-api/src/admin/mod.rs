@@ -1,7 +1,7 @@
 //! The Admin GraphQL API: grants as operators and tenants see them.
 //!
-//! Requests are signed by a tenant. The resolvers get the authenticated tenant as a scope; they cannot reach
-//! beyond it.
+//! Requests are signed by a tenant. The resolvers get a scope, which limits them to the data of the authenticated
+//! tenant.
 
 mod authentication;
 mod grants;

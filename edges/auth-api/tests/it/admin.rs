@@ -123,8 +123,8 @@ on_each_database! {
         let server = Server::on(database).await;
         let grant = server.incoming_grant().await;
         let token = grant["access_token"]["value"].as_str().unwrap();
-        let told = server.introspect(&json!({"access_token": token})).await.json();
-        let id = told["grant"].as_str().unwrap();
+        let answer = server.introspect(&json!({"access_token": token})).await.json();
+        let id = answer["grant"].as_str().unwrap();
         for _ in 0..2 {
             let revoke = format!("mutation {{ revokeGrant(input: {{grantId: \"{id}\"}}) {{ id }} }}");
             let revoked = server.admin(OPERATOR, OPERATOR_SECRET, &revoke).await.unwrap();
@@ -217,7 +217,7 @@ on_each_database! {
         }
     }
 
-    async fn documents_that_ask_too_much_or_nothing_are_refused(database) {
+    async fn documents_that_are_too_large_or_empty_are_refused(database) {
         let server = Server::on(database).await;
         let ask = async |body: Value| {
             server.wait_millis(1);

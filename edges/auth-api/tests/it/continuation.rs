@@ -82,7 +82,7 @@ on_each_database! {
         assert_eq!(server.go_on(&grant, Some(&right)).await.status, 200);
     }
 
-    async fn a_reference_is_worth_nothing_before_the_browser_came_back(database) {
+    async fn a_reference_is_refused_before_the_browser_has_returned(database) {
         let server = Server::on(database).await;
         let (grant, other) = (server.outgoing_grant().await, server.outgoing_grant().await);
         server.idp(&grant, "accept", IDP_SECRET).await;

@@ -1,4 +1,4 @@
-//! What tenants are told about grants, and how it reaches the backend.
+//! Events about grants, and how they reach the backend.
 //! How the backend sends it to tenants is tested in `webhooks`.
 
 use std::sync::{Arc, Mutex};
@@ -17,28 +17,28 @@ use testkit::{TestDatabase, on_each_database};
 
 use crate::harness::{ALICE, CLIENT, IDP_SECRET, OPERATOR, OPERATOR_SECRET, Server, polled};
 
-/// A backend that answers as it is told and keeps what it took.
+/// A backend that accepts or refuses events, and keeps those that it accepted.
 #[derive(Clone, Default)]
 struct Backend {
     refuses: Arc<Mutex<bool>>,
-    heard: Arc<Mutex<Vec<(String, Value)>>>,
+    requests: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
-async fn hear(State(backend): State<Backend>, headers: HeaderMap, body: String) -> StatusCode {
+async fn receive(State(backend): State<Backend>, headers: HeaderMap, body: String) -> StatusCode {
     if *backend.refuses.lock().unwrap() {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
     let shown = headers["authorization"].to_str().unwrap().to_owned();
-    backend.heard.lock().unwrap().push((shown, serde_json::from_str(&body).unwrap()));
+    backend.requests.lock().unwrap().push((shown, serde_json::from_str(&body).unwrap()));
     StatusCode::NO_CONTENT
 }
 
 impl Backend {
     /// Type and grant of each event, in the order in which they came.
-    fn told(&self) -> Vec<(String, String)> {
+    fn received(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let heard = self.heard.lock().unwrap();
-        heard.iter().map(|(_, event)| (text(&event["type"]), text(&event["data"]["id"]))).collect()
+        let requests = self.requests.lock().unwrap();
+        requests.iter().map(|(_, event)| (text(&event["type"]), text(&event["data"]["id"]))).collect()
     }
 }
 
@@ -56,7 +56,7 @@ async fn scene_with(database: TestDatabase, adjust: impl FnOnce(&mut AuthSetting
     let backend = Backend::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/grant-events", listener.local_addr().unwrap()).parse().unwrap();
-    let app = Router::new().route("/grant-events", post(hear)).with_state(backend.clone());
+    let app = Router::new().route("/grant-events", post(receive)).with_state(backend.clone());
     tokio::spawn(async move { axum::serve(listener, app).await });
 
     let database_of_jobs = (*database).clone();
@@ -78,11 +78,11 @@ impl Scene {
         self.server.introspect(&json!({ "access_token": token })).await.json()["grant"].as_str().unwrap().to_owned()
     }
 
-    /// What is due is done; which events that told.
-    async fn told(&self) -> Vec<(String, String)> {
-        self.backend.heard.lock().unwrap().clear();
+    /// Runs the due jobs. Returns the events that the backend has received.
+    async fn received(&self) -> Vec<(String, String)> {
+        self.backend.requests.lock().unwrap().clear();
         self.worker.run_due().await.unwrap();
-        self.backend.told()
+        self.backend.received()
     }
 }
 
@@ -91,12 +91,12 @@ fn events(kinds: &[&str], grant: &str) -> Vec<(String, String)> {
 }
 
 on_each_database! {
-    async fn a_grant_without_consent_is_told_at_once_and_its_end_once(database) {
+    async fn a_grant_without_consent_has_an_event_at_once_and_one_event_at_its_end(database) {
         let scene = scene(database).await;
         let grant = scene.server.incoming_grant().await;
         let id = scene.id_of(&grant["access_token"]["value"]).await;
-        assert_eq!(scene.told().await, events(&["grant.created"], &id));
-        let (shown, event) = scene.backend.heard.lock().unwrap()[0].clone();
+        assert_eq!(scene.received().await, events(&["grant.created"], &id));
+        let (shown, event) = scene.backend.requests.lock().unwrap()[0].clone();
         assert_eq!(shown, "Bearer shared");
         assert_eq!((&event["tenantId"], &event["data"]["client"]), (&json!(OPERATOR), &json!(CLIENT)));
         assert_eq!(event["data"]["access"], grant["access_token"]["access"]);
@@ -109,35 +109,35 @@ on_each_database! {
         for _ in 0..2 {
             scene.server.admin(OPERATOR, OPERATOR_SECRET, &revoke).await.unwrap();
         }
-        assert_eq!(scene.told().await, events(&["grant.revoked"], &id));
-        assert_eq!(scene.told().await, []);
+        assert_eq!(scene.received().await, events(&["grant.revoked"], &id));
+        assert_eq!(scene.received().await, []);
     }
 
-    async fn a_grant_with_consent_is_told_when_its_owner_has_consented(database) {
+    async fn a_grant_with_consent_has_an_event_when_its_owner_has_consented(database) {
         let scene = scene(database).await;
         let server = &scene.server;
         let grant = server.request(&polled()).await.json();
-        assert_eq!(scene.told().await, [], "the owner has not answered");
+        assert_eq!(scene.received().await, [], "the owner has not answered");
         assert_eq!(server.consent(&grant, "accept").await.status, 202);
-        let told = scene.told().await;
-        assert_eq!((told.len(), told[0].0.as_str()), (1, "grant.created"));
+        let received = scene.received().await;
+        assert_eq!((received.len(), received[0].0.as_str()), (1, "grant.created"));
         server.wait(5);
         let issued = server.go_on(&grant, None).await.json();
-        assert_eq!(scene.id_of(&issued["access_token"]["value"]).await, told[0].1);
-        assert_eq!(scene.told().await, [], "that the client has fetched its token is no news");
+        assert_eq!(scene.id_of(&issued["access_token"]["value"]).await, received[0].1);
+        assert_eq!(scene.received().await, [], "there is no event about the fetched token");
         let (path, token) = Server::continuation(&grant);
         assert_eq!(server.signed("DELETE", &path, Some(&token), None).await.status, 204);
-        assert_eq!(scene.told().await, events(&["grant.revoked"], &told[0].1));
+        assert_eq!(scene.received().await, events(&["grant.revoked"], &received[0].1));
 
         let refused = server.request(&polled()).await.json();
         assert_eq!(server.consent(&refused, "reject").await.status, 202);
-        assert_eq!(scene.told().await, [], "a refused grant has never given anything");
+        assert_eq!(scene.received().await, [], "there is no event about a refused grant");
         let undecided = server.outgoing_grant().await;
         assert_eq!(server.idp(&undecided, "details", IDP_SECRET).await.status, 200);
-        assert_eq!(scene.told().await, []);
+        assert_eq!(scene.received().await, []);
     }
 
-    async fn the_end_by_age_is_told_with_the_beginning(database) {
+    async fn the_first_event_contains_the_end_by_age(database) {
         let (hour, half) = (Duration::from_hours(1), Duration::from_mins(30));
         let scene = scene_with(database, |settings| {
             settings.terms.lifetimes.grant = Some(hour);
@@ -147,16 +147,16 @@ on_each_database! {
         server.incoming_grant().await;
         let asked = server.request(&polled()).await.json();
         assert_eq!(server.consent(&asked, "accept").await.status, 202);
-        assert_eq!(scene.told().await.len(), 2);
-        let heard = scene.backend.heard.lock().unwrap().clone();
-        for (_, event) in heard {
+        assert_eq!(scene.received().await.len(), 2);
+        let requests = scene.backend.requests.lock().unwrap().clone();
+        for (_, event) in requests {
             let time = |member: &str| event["data"][member].as_str().unwrap().parse::<Timestamp>().unwrap();
             // A client that fetches its token in time has the grant for an hour.
             assert_eq!(time("expiresAt"), time("createdAt") + hour, "{event}");
         }
     }
 
-    async fn the_end_is_told_after_the_beginning_although_a_clock_is_slow(database) {
+    async fn the_last_event_is_handed_over_after_the_first_although_a_clock_is_slow(database) {
         let scene = scene(database).await;
         let server = &scene.server;
         let grant = server.incoming_grant().await;
@@ -166,37 +166,37 @@ on_each_database! {
         let (path, token) = Server::continuation(&grant);
         assert_eq!(server.signed("DELETE", &path, Some(&token), None).await.status, 204);
         server.wait(60);
-        assert_eq!(scene.told().await, events(&["grant.created", "grant.revoked"], &id));
+        assert_eq!(scene.received().await, events(&["grant.created", "grant.revoked"], &id));
     }
 
-    async fn what_the_backend_does_not_take_waits_and_comes_in_order(database) {
+    async fn events_that_the_backend_refuses_wait_and_are_handed_over_in_order(database) {
         let scene = scene(database).await;
         let server = &scene.server;
         *scene.backend.refuses.lock().unwrap() = true;
         let grant = server.incoming_grant().await;
         let id = scene.id_of(&grant["access_token"]["value"]).await;
-        assert_eq!(scene.told().await, []);
+        assert_eq!(scene.received().await, []);
         // In the same millisecond, as far as the clock says.
         let (path, token) = Server::continuation(&grant);
         assert_eq!(server.signed("DELETE", &path, Some(&token), None).await.status, 204);
         server.wait(3600);
-        assert_eq!(scene.told().await, []);
+        assert_eq!(scene.received().await, []);
         *scene.backend.refuses.lock().unwrap() = false;
         server.wait(3600);
-        assert_eq!(scene.told().await, events(&["grant.created", "grant.revoked"], &id));
+        assert_eq!(scene.received().await, events(&["grant.created", "grant.revoked"], &id));
         server.wait(3600);
-        assert_eq!(scene.told().await, []);
+        assert_eq!(scene.received().await, []);
     }
 
-    async fn a_grant_of_no_wallet_address_is_not_told(database) {
+    async fn a_grant_without_a_wallet_address_has_no_events(database) {
         let scene = scene(database).await;
         let mut quote = crate::harness::incoming();
         quote["access_token"]["access"] = json!([{"type": "quote", "actions": ["create"]}]);
         assert_eq!(scene.server.request(&quote).await.status, 200);
-        assert_eq!(scene.told().await, []);
+        assert_eq!(scene.received().await, []);
     }
 
-    async fn nothing_is_recorded_where_nobody_takes_it(database) {
+    async fn no_event_is_recorded_if_no_backend_receives_it(database) {
         let (first, _other) = Server::two(database, |_| {}).await;
         let grant = first.incoming_grant().await;
         let token = json!({ "access_token": grant["access_token"]["value"] });

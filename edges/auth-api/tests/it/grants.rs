@@ -33,8 +33,8 @@ on_each_database! {
         let grant = server.request(&body).await;
         assert_eq!(grant.status, 200, "{grant:?}");
         let token = grant.json()["access_token"]["value"].clone();
-        let told = server.introspect(&json!({"access_token": token})).await.json();
-        assert_eq!(told["client"], json!({"jwk": server.client.jwk()}));
+        let answer = server.introspect(&json!({"access_token": token})).await.json();
+        assert_eq!(answer["client"], json!({"jwk": server.client.jwk()}));
 
         let other_name = with(incoming(), "/client", json!({"jwk": server.stranger.jwk()}));
         assert_eq!(server.request(&other_name).await.refusal(), refused(401, "invalid_client", "invalid signature"));

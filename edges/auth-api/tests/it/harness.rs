@@ -2,8 +2,9 @@
 //! It tests nothing itself.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,6 +67,40 @@ pub(crate) struct Server {
     pub(crate) client: Signer,
     pub(crate) stranger: Signer,
     _database: Option<TestDatabase>,
+}
+
+/// What is logged on this thread while it lives.
+pub(crate) struct Log {
+    lines: Arc<Mutex<Vec<u8>>>,
+    _listening: tracing::subscriber::DefaultGuard,
+}
+
+/// Writes to the end of the lines.
+struct ToLines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for ToLines {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    pub(crate) fn of_this_thread() -> Self {
+        let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let to = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || ToLines(to.clone())).finish();
+        Self { lines, _listening: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// The lines since the last call.
+    pub(crate) fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.lines.lock().unwrap())).unwrap()
+    }
 }
 
 /// An answer, read to its end.

@@ -56,7 +56,7 @@ on_each_database! {
         assert!(server.is_active(issued["access_token"]["value"].as_str().unwrap()).await);
     }
 
-    async fn reloading_the_finish_page_does_not_arm_the_reference_again(database) {
+    async fn reloading_the_finish_page_does_not_make_the_reference_valid_again(database) {
         let server = Server::on(database).await;
         let grant = server.outgoing_grant().await;
         let interaction = Interaction::of(&grant);
@@ -161,7 +161,7 @@ on_each_database! {
         assert_eq!(page.headers["x-frame-options"], "DENY");
     }
 
-    async fn a_cancelled_grant_is_gone_for_browser_and_provider(database) {
+    async fn a_cancelled_grant_is_not_found_by_browser_and_provider(database) {
         let server = Server::on(database).await;
         let grant = server.outgoing_grant().await;
         let interaction = Interaction::of(&grant);

@@ -14,9 +14,9 @@ on_each_database! {
         let token = &grant["access_token"]["value"];
         let read = json!({"type": "incoming-payment", "actions": ["read"], "identifier": ALICE});
         let complete = json!({"type": "incoming-payment", "actions": ["complete"]});
-        let told = server.introspect(&json!({"access_token": token, "access": [read, complete]})).await.json();
-        let grant_id = told["grant"].as_str().unwrap();
-        assert_eq!(told, json!({
+        let answer = server.introspect(&json!({"access_token": token, "access": [read, complete]})).await.json();
+        let grant_id = answer["grant"].as_str().unwrap();
+        assert_eq!(answer, json!({
             "active": true, "grant": grant_id, "access": grant["access_token"]["access"],
             "client": {"walletAddress": CLIENT}, "tenantId": OPERATOR
         }));
@@ -24,13 +24,13 @@ on_each_database! {
         assert_eq!(bare["access"], json!([]));
     }
 
-    async fn an_unknown_token_is_inactive_and_nothing_else_is_said(database) {
+    async fn an_unknown_token_is_inactive_and_no_other_data_is_returned(database) {
         let server = Server::on(database).await;
         assert_eq!(server.introspect(&json!({"access_token": "x"})).await.json(), json!({"active": false}));
         let grant = server.outgoing_grant().await;
         let continue_token = &grant["continue"]["access_token"]["value"];
-        let told = server.introspect(&json!({"access_token": continue_token})).await.json();
-        assert_eq!(told, json!({"active": false}));
+        let answer = server.introspect(&json!({"access_token": continue_token})).await.json();
+        assert_eq!(answer, json!({"active": false}));
     }
 
     async fn malformed_questions_are_refused(database) {

@@ -84,9 +84,9 @@ async fn closed(database: testkit::TestDatabase) -> Server {
 
 async fn add(server: &Server, id: &str) {
     let body = json!({"id": id, "apiSecret": format!("secret of {id}")}).to_string();
-    let told =
+    let answer =
         call(&server.routers.service, "POST", "/tenant", headers(&format!("Bearer {SERVICE_SECRET}")), body).await;
-    assert_eq!(told.status, 204);
+    assert_eq!(answer.status, 204);
 }
 
 on_each_database! {
@@ -145,16 +145,16 @@ on_each_database! {
             for (place, authorization) in strangers.iter().enumerate() {
                 // A caller with wrong secrets has to wait longer each time.
                 server.wait(3600 * (place as u64 + 1));
-                let told = call(&server.routers.service, operation.method(), &path, headers(authorization), body(operation).to_string()).await;
-                assert_eq!(told.status, 401, "{operation:?} with {authorization:?}");
+                let answer = call(&server.routers.service, operation.method(), &path, headers(authorization), body(operation).to_string()).await;
+                assert_eq!(answer.status, 401, "{operation:?} with {authorization:?}");
             }
         }
         assert!(may_ask(&format!("secret of {OWNER}")).await, "the owner is as it was");
         server.wait(3600);
         for operation in ServiceOperation::ALL {
             let path = operation.path().replace("{id}", OWNER);
-            let told = call(&server.routers.service, operation.method(), &path, headers(&format!("Bearer {SERVICE_SECRET}")), body(operation).to_string()).await;
-            assert_eq!(told.status, 204, "{operation:?}");
+            let answer = call(&server.routers.service, operation.method(), &path, headers(&format!("Bearer {SERVICE_SECRET}")), body(operation).to_string()).await;
+            assert_eq!(answer.status, 204, "{operation:?}");
         }
         assert!(!may_ask("stolen").await, "the backend has deleted the owner");
     }

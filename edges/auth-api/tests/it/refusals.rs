@@ -76,7 +76,7 @@ on_each_database! {
         assert_eq!(answer.refusal(), refused(401, "invalid_client", "invalid signature"));
     }
 
-    async fn a_nonce_counts_once_and_a_signature_without_one_may_come_again(database) {
+    async fn a_nonce_is_accepted_once_and_a_signature_without_nonce_may_be_repeated(database) {
         let server = Server::on(database).await;
         let (path, body) = (format!("/{OPERATOR}"), incoming().to_string());
         let url = format!("http://auth.example{path}");

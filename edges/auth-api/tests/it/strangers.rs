@@ -10,11 +10,11 @@ use http::{HeaderMap, HeaderValue};
 use http_kit::CallerSecret;
 use http_kit::graphql::Introspection;
 use serde_json::{Value, json};
-use shared_cache::Rate;
+use shared_cache::{DatabaseCache, DatabaseLimits, Rate, SharedCache};
 use testkit::on_each_database;
 
 use crate::harness::{
-    Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused,
+    Answer, IDP_SECRET, Interaction, Log, OPERATOR, OPERATOR_SECRET, Server, call, incoming, polled, refused,
 };
 
 const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
@@ -71,7 +71,7 @@ on_each_database! {
         assert_eq!(attempt(SECRET).await.status, 200);
     }
 
-    async fn a_page_in_a_browser_reaches_neither(database) {
+    async fn a_page_in_a_browser_can_call_neither_of_them(database) {
         // Even if no secret is required.
         let server = Server::on(database).await;
         let tenant = json!({"id": TENANT, "apiSecret": "s"}).to_string();
@@ -135,7 +135,44 @@ on_each_database! {
         assert_eq!(server.idp_from(moved, &grant, "accept", IDP_SECRET).await.status, 202);
     }
 
-    async fn a_provider_that_comes_again_within_its_month_stays_known(database) {
+    async fn the_log_tells_auditors_of_wrong_secrets_and_once_a_minute_of_guessing_from_many_addresses(database) {
+        let server = Server::with(database, |settings| {
+            settings.provider_secrets_from_new_sources = Rate::per_minute("idp-secrets", 3);
+        }).await;
+        let grant = server.outgoing_grant().await;
+        let log = Log::of_this_thread();
+        let guess_from = async |address: u8| server.idp_from(Ipv4Addr::new(203, 0, 113, address), &grant, "details", "guess-4711").await;
+        for address in 1..=3 {
+            assert_eq!(guess_from(address).await.status, 401);
+            let line = log.take();
+            assert_eq!(line.matches("audit:").count(), 1, "{line}");
+            assert!(line.contains("audit: a wrong secret") && line.contains(OPERATOR), "{line}");
+            assert!(line.contains(&format!("203.0.113.{address}")) && !line.contains("guess-4711"), "{line}");
+        }
+        for (waited, lines) in [(0, 1), (60, 1)] {
+            server.wait(waited);
+            let guesses = (4..=8).map(guess_from);
+            let refused = join_all(guesses).await.iter().filter(|answer| answer.status == 429).count();
+            assert!(refused >= 2, "{refused}");
+            assert_eq!(log.take().matches("audit: the identity provider's secret is tried from many addresses").count(), lines);
+        }
+    }
+
+    async fn a_request_whose_signature_cannot_be_looked_up_says_when_to_come_again(database) {
+        let empty = testkit::TestDatabase::sqlite().await;
+        let memory = (*empty).clone();
+        let server = Server::with_api(database, |_, api| {
+            // Its tables are missing.
+            api.admin.cache = SharedCache::Database(DatabaseCache::new(memory, testkit::manual_clock(), DatabaseLimits::default()));
+        }).await;
+        let body = json!({"query": "{ grants { edges { cursor } } }"});
+        let signed = admin_signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &admin_signature::canonical(&body));
+        let answer = server.admin_raw(OPERATOR, &signed, body.to_string()).await;
+        assert_eq!(retry_after(&answer), (503, "1"));
+        assert_eq!(answer.text, "Service Unavailable");
+    }
+
+    async fn a_provider_that_calls_again_within_a_month_stays_known(database) {
         let server = Server::with(database, |settings| {
             settings.provider_secrets_from_new_sources = Rate::per_minute("idp-secrets", 5);
         }).await;
@@ -197,7 +234,7 @@ on_each_database! {
             let sent = headers(&[("content-type", "application/json"), ("authorization", &format!("Bearer {secret}"))]);
             call(&server.routers.introspection, "POST", "/", sent, json!({"access_token": "x"}).to_string()).await
         };
-        assert_eq!(ask("guess").await.status, 401, "who does not know the secret uses nothing up");
+        assert_eq!(ask("guess").await.status, 401, "a caller without the secret does not use up the limit");
         for _ in 0..2 {
             assert_eq!(ask(SECRET).await.status, 200);
         }
@@ -291,14 +328,14 @@ on_each_database! {
     async fn the_operator_is_known_by_its_id_even_if_others_have_its_secret(database) {
         let server = Server::on(database).await;
         let sent = || headers(&[("content-type", "application/json")]);
-        let tell = async |method: &str, path: &str, body: Value| {
+        let report = async |method: &str, path: &str, body: Value| {
             call(&server.routers.service, method, path, sent(), body.to_string()).await
         };
         let words = "apiSecret is the operator's; give the tenant one of its own";
-        let created = tell("POST", "/tenant", json!({"id": TENANT, "apiSecret": OPERATOR_SECRET})).await;
+        let created = report("POST", "/tenant", json!({"id": TENANT, "apiSecret": OPERATOR_SECRET})).await;
         assert_eq!(created.refusal(), refused(400, "invalid_request", words));
-        assert_eq!(tell("POST", "/tenant", json!({"id": TENANT, "apiSecret": "s"})).await.status, 204);
-        let changed = tell("PATCH", &format!("/tenant/{TENANT}"), json!({"apiSecret": OPERATOR_SECRET})).await;
+        assert_eq!(report("POST", "/tenant", json!({"id": TENANT, "apiSecret": "s"})).await.status, 204);
+        let changed = report("PATCH", &format!("/tenant/{TENANT}"), json!({"apiSecret": OPERATOR_SECRET})).await;
         assert_eq!(changed.refusal(), refused(400, "invalid_request", words));
 
         // A tenant that has this secret sees its own grants only.

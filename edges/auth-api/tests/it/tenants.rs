@@ -9,7 +9,7 @@ use crate::harness::{Answer, IDP_SECRET, OPERATOR, Server, call, incoming, outgo
 
 const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
 
-async fn tell(server: &Server, method: &str, path: &str, body: &Value) -> Answer {
+async fn report(server: &Server, method: &str, path: &str, body: &Value) -> Answer {
     let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     call(&server.routers.service, method, path, headers, body.to_string()).await
 }
@@ -18,38 +18,38 @@ on_each_database! {
     async fn a_tenant_is_added_changed_and_deleted(database) {
         let server = Server::on(database).await;
         let path = format!("/tenant/{TENANT}");
-        let created = tell(&server, "POST", "/tenant", &json!({"id": TENANT, "apiSecret": "s", "idpConsentUrl": "https://idp.example/t", "idpSecret": IDP_SECRET})).await;
+        let created = report(&server, "POST", "/tenant", &json!({"id": TENANT, "apiSecret": "s", "idpConsentUrl": "https://idp.example/t", "idpSecret": IDP_SECRET})).await;
         assert_eq!((created.status.as_u16(), created.text.as_str()), (204, ""));
         let grant = server.signed("POST", &format!("/{TENANT}"), None, Some(&outgoing())).await.json();
         assert_eq!(server.idp(&grant, "details", IDP_SECRET).await.json()["tenantId"], TENANT);
 
-        assert_eq!(tell(&server, "PATCH", &path, &json!({})).await.status, 204);
-        assert_eq!(tell(&server, "PATCH", &path, &json!({"idpSecret": "new"})).await.status, 204);
+        assert_eq!(report(&server, "PATCH", &path, &json!({})).await.status, 204);
+        assert_eq!(report(&server, "PATCH", &path, &json!({"idpSecret": "new"})).await.status, 204);
         for good in [IDP_SECRET, "new"] {
             assert_eq!(server.idp(&grant, "details", good).await.status, 200, "both are good for a minute");
         }
         server.wait(61);
         assert_eq!(server.idp(&grant, "details", IDP_SECRET).await.status, 401);
         assert_eq!(server.idp(&grant, "details", "new").await.status, 200);
-        assert_eq!(tell(&server, "PATCH", &path, &json!({"idpConsentUrl": null})).await.status, 204);
+        assert_eq!(report(&server, "PATCH", &path, &json!({"idpConsentUrl": null})).await.status, 204);
         assert_eq!(server.idp(&grant, "details", "new").await.refusal(), refused(500, "invalid_request", "internal server error"));
 
-        let deleted = tell(&server, "DELETE", &path, &json!({"deletedAt": "2026-01-01T00:00:00.000Z"})).await;
+        let deleted = report(&server, "DELETE", &path, &json!({"deletedAt": "2026-01-01T00:00:00.000Z"})).await;
         assert_eq!(deleted.status, 204);
         for (method, body) in [("PATCH", json!({})), ("DELETE", json!({"deletedAt": "2026-01-01T00:00:00.000Z"}))] {
-            assert_eq!(tell(&server, method, &path, &body).await.refusal(), refused(404, "invalid_request", "Not Found"));
+            assert_eq!(report(&server, method, &path, &body).await.refusal(), refused(404, "invalid_request", "Not Found"));
         }
     }
 
-    async fn deleting_a_tenant_takes_its_grants_back(database) {
+    async fn deleting_a_tenant_revokes_its_grants(database) {
         let server = Server::on(database).await;
-        tell(&server, "POST", "/tenant", &json!({"id": TENANT, "apiSecret": "s"})).await;
+        report(&server, "POST", "/tenant", &json!({"id": TENANT, "apiSecret": "s"})).await;
         let path = format!("/{TENANT}");
         let grant = server.signed("POST", &path, None, Some(&incoming())).await.json();
         let own = server.incoming_grant().await;
         let [theirs, ours] = [&grant, &own].map(|grant| grant["access_token"]["value"].as_str().unwrap());
         assert!(server.is_active(theirs).await);
-        tell(&server, "DELETE", &format!("/tenant/{TENANT}"), &json!({"deletedAt": "2026-01-01T00:00:00Z"})).await;
+        report(&server, "DELETE", &format!("/tenant/{TENANT}"), &json!({"deletedAt": "2026-01-01T00:00:00Z"})).await;
         assert!(!server.is_active(theirs).await);
         assert!(server.is_active(ours).await);
         assert_eq!(server.signed("POST", &path, None, Some(&incoming())).await.status, 404);
@@ -61,7 +61,7 @@ on_each_database! {
     async fn of_two_replacements_of_a_secret_the_second_ends_the_first(database) {
         let server = Server::on(database).await;
         let path = format!("/tenant/{TENANT}");
-        tell(&server, "POST", "/tenant", &json!({"id": TENANT, "apiSecret": "one"})).await;
+        report(&server, "POST", "/tenant", &json!({"id": TENANT, "apiSecret": "one"})).await;
         let query = "{ grants { edges { cursor } } }";
         let is_good = async |secret: &str| {
             server.wait_millis(1);
@@ -71,10 +71,10 @@ on_each_database! {
         };
         assert!(is_good("one").await);
         for secret in ["two", "two"] {
-            assert_eq!(tell(&server, "PATCH", &path, &json!({"apiSecret": secret})).await.status, 204);
+            assert_eq!(report(&server, "PATCH", &path, &json!({"apiSecret": secret})).await.status, 204);
             assert!(is_good("one").await && is_good("two").await, "a repetition replaces nothing");
         }
-        tell(&server, "PATCH", &path, &json!({"apiSecret": "three"})).await;
+        report(&server, "PATCH", &path, &json!({"apiSecret": "three"})).await;
         assert!(!is_good("one").await && is_good("two").await && is_good("three").await);
         server.wait(61);
         assert!(!is_good("two").await && is_good("three").await);
@@ -82,7 +82,7 @@ on_each_database! {
 
     async fn bad_reports_are_refused_with_their_reason(database) {
         let server = Server::on(database).await;
-        let duplicate = tell(&server, "POST", "/tenant", &json!({"id": OPERATOR, "apiSecret": "s"})).await.refusal();
+        let duplicate = report(&server, "POST", "/tenant", &json!({"id": OPERATOR, "apiSecret": "s"})).await.refusal();
         assert_eq!(duplicate, refused(409, "invalid_request", "a tenant with this id exists"));
         for body in [
             json!({}),
@@ -93,7 +93,7 @@ on_each_database! {
             json!({"id": TENANT, "apiSecret": "s", "surprise": 1}),
             json!([]),
         ] {
-            let (status, code, _) = tell(&server, "POST", "/tenant", &body).await.refusal();
+            let (status, code, _) = report(&server, "POST", "/tenant", &body).await.refusal();
             assert_eq!((status, code.as_str()), (400, "invalid_request"), "{body}");
         }
         for (method, body, status) in [
@@ -104,7 +104,7 @@ on_each_database! {
             ("PATCH", json!({}), 404),
         ] {
             for id in [TENANT, "x"] {
-                assert_eq!(tell(&server, method, &format!("/tenant/{id}"), &body).await.status, status, "{body}");
+                assert_eq!(report(&server, method, &format!("/tenant/{id}"), &body).await.status, status, "{body}");
             }
         }
     }
@@ -112,7 +112,7 @@ on_each_database! {
     async fn a_tenant_without_id_gets_one(database) {
         let server = Server::on(database).await;
         for _ in 0..2 {
-            assert_eq!(tell(&server, "POST", "/tenant", &json!({"apiSecret": "s"})).await.status, 204);
+            assert_eq!(report(&server, "POST", "/tenant", &json!({"apiSecret": "s"})).await.status, 204);
         }
     }
 }

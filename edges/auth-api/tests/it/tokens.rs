@@ -143,7 +143,7 @@ on_each_database! {
         assert_eq!(server.grants().await, 0, "a grant without consent goes with its last token");
     }
 
-    async fn unanswered_questions_are_forgotten_and_issued_grants_are_not(database) {
+    async fn grants_without_an_answer_are_deleted_and_issued_grants_are_kept(database) {
         let server = Server::on(database).await;
         server.outgoing_grant().await;
         let rejected = server.outgoing_grant().await;

@@ -12,7 +12,7 @@ use payments_model::accounting::{AccountKind, DEPOSIT, EXPECTATION, LedgerAsset,
 use uuid::Uuid;
 
 use crate::back::pairs::{Pair, Share, Unpaired, pair};
-use crate::back::{BackChange, OldRow, OldTable, derived};
+use crate::back::{BackChange, OldRow, OldTable, derived, derived_once};
 use crate::books::{OPENING, OPENING_ACCOUNT, opening_account};
 use crate::record::{Value, object};
 use crate::refusal::{Reason, Refusal};
@@ -28,10 +28,10 @@ pub struct Books {
     pub accounts: u64,
     /// Transfers that became rows.
     pub transfers: u64,
-    /// Reservations of packets that are not decided: what became of them is not known yet.
+    /// Reservations of packets whose outcome is not known yet.
     pub undecided: u64,
-    /// Reservations that have run out and are still counted as pending: debits and credits of each account.
-    pub run_out: BTreeMap<AccountId, (u128, u128)>,
+    /// Reservations that have timed out and are still counted as pending: debits and credits of each account.
+    pub timed_out: BTreeMap<AccountId, (u128, u128)>,
     /// What was changed.
     pub changes: BTreeMap<BackChange, u64>,
 }
@@ -42,7 +42,7 @@ struct Openings {
     got: Vec<Share>,
 }
 
-/// Times in the order of the entries: the original orders rows of one time by their random ids.
+/// Makes times that follow the order of the entries, because the original orders rows of one time by their random ids.
 #[derive(Debug, Default)]
 struct Times {
     millis: i64,
@@ -80,12 +80,12 @@ impl Books {
             accounts: 0,
             transfers: 0,
             undecided: 0,
-            run_out: BTreeMap::new(),
+            timed_out: BTreeMap::new(),
             changes: BTreeMap::new(),
         }
     }
 
-    /// The row of the next entry, if the original has one. `decided` says what became of a reservation that it made.
+    /// The row of the next entry, if the original has one. `decided` is the outcome of a reservation that it made.
     pub fn read(&mut self, entry: &Entry, decided: Option<TransferState>) -> Result<Option<OldRow>, Refusal> {
         match &entry.event {
             Event::AccountCreated(account) => self.account(account, entry.timestamp),
@@ -110,7 +110,7 @@ impl Books {
             }
             OPENING_ACCOUNT => return Ok(None),
             code => {
-                let reason = Reason::UnknownThere(format!("account of code {code}"));
+                let reason = Reason::UnknownToOriginal(format!("account of code {code}"));
                 return Err(Refusal::new("ledger accounts", account.id.to_string(), reason));
             }
         };
@@ -139,7 +139,7 @@ impl Books {
             EXPECTATION => return Ok(None),
             OPENING => return self.opening(transfer).map(|()| None),
             TRANSFER | DEPOSIT | WITHDRAWAL => {}
-            code => return Err(refuse(transfer, Reason::UnknownThere(format!("transfer of code {code}")))),
+            code => return Err(refuse(transfer, Reason::UnknownToOriginal(format!("transfer of code {code}")))),
         }
         if transfer.amount == 0 {
             self.change(BackChange::EmptyTransferLeftOut);
@@ -169,8 +169,8 @@ impl Books {
             Some(TransferState::Voided | TransferState::Expired) => true,
             _ if until.is_some_and(|until| until <= self.at) => {
                 let amount = transfer.amount;
-                self.run_out.entry(transfer.debit_account_id).or_default().0 += amount;
-                self.run_out.entry(transfer.credit_account_id).or_default().1 += amount;
+                self.timed_out.entry(transfer.debit_account_id).or_default().0 += amount;
+                self.timed_out.entry(transfer.credit_account_id).or_default().1 += amount;
                 true
             }
             _ => false,
@@ -183,7 +183,7 @@ impl Books {
                 Ok(None)
             }
             (_, true, until) => {
-                self.change(BackChange::HoldGivenBack);
+                self.change(BackChange::HoldVoided);
                 let state = State::Voided { until: until.unwrap_or(at) };
                 self.row(transfer, transfer.id.as_uuid(), state, at).map(Some)
             }
@@ -211,7 +211,11 @@ impl Books {
         let mut rows = Vec::new();
         for (ledger, openings) in std::mem::take(&mut self.openings) {
             let pairs = pair(&openings.given, &openings.got).map_err(|reason: Unpaired| {
-                Refusal::new("ledgers", ledger.to_string(), Reason::UnknownThere(format!("such opening: {reason}")))
+                Refusal::new(
+                    "ledgers",
+                    ledger.to_string(),
+                    Reason::UnknownToOriginal(format!("such opening: {reason}")),
+                )
             })?;
             for (n, made) in (0..).zip(pairs) {
                 let Pair { from, to, amount } = made;
@@ -226,7 +230,7 @@ impl Books {
 
     fn row(&mut self, transfer: &NewTransfer, reference: Uuid, state: State, at: Timestamp) -> Result<OldRow, Refusal> {
         let amount = i64::try_from(transfer.amount).map_err(|_| {
-            refuse(transfer, Reason::TooLargeThere { column: "amount", found: transfer.amount.to_string() })
+            refuse(transfer, Reason::TooLargeForOriginal { column: "amount", found: transfer.amount.to_string() })
         })?;
         let (word, until) = match state {
             State::Single => ("POSTED", None),
@@ -242,7 +246,7 @@ impl Books {
         self.transfers += 1;
         let made = self.clock.next(at);
         let values = [
-            ("id", derived(reference, "row of the transfer", 0).into()),
+            ("id", derived_once(reference, "row of the transfer").into()),
             ("transferRef", reference.into()),
             ("debitAccountId", row_of(transfer.debit_account_id).into()),
             ("creditAccountId", row_of(transfer.credit_account_id).into()),
@@ -264,7 +268,7 @@ impl Books {
 
 /// The id of the row of an account.
 fn row_of(account: AccountId) -> Uuid {
-    derived(account.as_uuid(), "row of the account", 0)
+    derived_once(account.as_uuid(), "row of the account")
 }
 
 fn refuse(transfer: &NewTransfer, reason: Reason) -> Refusal {

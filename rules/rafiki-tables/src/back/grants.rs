@@ -1,6 +1,6 @@
 //! The auth database, back: tenants, grants with their rights, subject and question, and access tokens.
 //!
-//! Tokens are hashes here. Those whose clear value was kept go back; the others are lost for the original.
+//! Our tables hold hashes of tokens. A token goes back if its clear value was kept. Otherwise the original loses it.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::back::{
-    Back, Beside, Context, LostToken, OldRow, OldTable, clear, derived, optional_time, optional_time_of, time, time_of,
+    Back, Context, LostToken, OldRow, OldTable, Related, clear, derived, derived_once, optional_time, optional_time_of,
+    time, time_of,
 };
 use crate::kept::KeptKind;
 use crate::record::Value;
@@ -74,10 +75,10 @@ fn hashed_in<'a>(row: &'a Row<'_>, column: &'static str) -> impl FnOnce(&str) ->
     move |value| Ok(row.octets(column)?.as_slice() == SecretHash::of(value).as_bytes().as_slice())
 }
 
-pub(super) fn grant(row: &Row<'_>, beside: &Beside, context: &Context) -> Result<Back, Refusal> {
+pub(super) fn grant(row: &Row<'_>, related: &Related, context: &Context) -> Result<Back, Refusal> {
     let id = row.uuid("id")?;
     let state = row.text("state")?;
-    let known = clear(row, (KeptKind::Continuation, id), beside, context, hashed_in(row, "continue_hash"))?;
+    let known = clear(row, (KeptKind::Continuation, id), related, context, hashed_in(row, "continue_hash"))?;
     let is_known = known.is_some();
     let token = match known {
         Some(value) => value,
@@ -123,7 +124,7 @@ pub(super) fn grant(row: &Row<'_>, beside: &Beside, context: &Context) -> Result
     Ok(back)
 }
 
-/// A continuation token that nobody has, in the form of the original. Its column must have one.
+/// A random-looking continuation token that no client has, in the form of the original. Its column must not be empty.
 fn unusable_token(hash: &str) -> String {
     let digest = Sha256::new().chain_update("no way back ").chain_update(hash).finalize();
     let mut token = String::with_capacity(20);
@@ -175,7 +176,7 @@ fn subjects(row: &Row<'_>, grant: Uuid, created_at: Timestamp) -> Result<Vec<Old
     Ok(rows)
 }
 
-/// The question to the owner. Its life is in whole seconds, so its beginning follows from its end.
+/// The consent request. The original stores its lifetime in whole seconds, so its beginning is computed from its end.
 fn interaction(row: &Row<'_>, question: Uuid, grant: Uuid, created_at: Timestamp) -> Result<OldRow, Refusal> {
     let (nonce, choice) = (row.text("interaction_nonce")?, row.text("choice")?);
     let reference = row.uuid("interact_ref")?.to_string();
@@ -197,16 +198,17 @@ fn interaction(row: &Row<'_>, question: Uuid, grant: Uuid, created_at: Timestamp
 fn whole_seconds(row: &Row<'_>, begin: Timestamp, end: Timestamp) -> Result<(Timestamp, u32), Refusal> {
     let seconds = end.as_millis().saturating_sub(begin.as_millis()).div_euclid(1000).max(0);
     let lives = u32::try_from(seconds).ok().filter(|seconds| i32::try_from(*seconds).is_ok());
-    let lives = lives
-        .ok_or_else(|| row.refuse(Reason::TooLargeThere { column: "expires_at", found: format!("{seconds} s") }))?;
+    let lives = lives.ok_or_else(|| {
+        row.refuse(Reason::TooLargeForOriginal { column: "expires_at", found: format!("{seconds} s") })
+    })?;
     Ok((Timestamp::from_millis(end.as_millis() - i64::from(lives) * 1000), lives))
 }
 
-pub(super) fn token(row: &Row<'_>, beside: &Beside, context: &Context) -> Result<Back, Refusal> {
+pub(super) fn token(row: &Row<'_>, related: &Related, context: &Context) -> Result<Back, Refusal> {
     let management = row.uuid("management_id")?;
     let (issued_at, expires_at) = (row.millis("issued_at")?, row.millis("expires_at")?);
     let revoked_at = row.optional_millis("revoked_at")?;
-    let known = clear(row, (KeptKind::AccessToken, management), beside, context, hashed_in(row, "hash"))?;
+    let known = clear(row, (KeptKind::AccessToken, management), related, context, hashed_in(row, "hash"))?;
     let Some(value) = known else {
         let usable = revoked_at.is_none() && expires_at > context.at;
         let revoked = revoked_at.is_some();
@@ -215,7 +217,7 @@ pub(super) fn token(row: &Row<'_>, beside: &Beside, context: &Context) -> Result
     };
     let (created_at, lives) = whole_seconds(row, issued_at, expires_at)?;
     let values = [
-        ("id", derived(management, "access token", 0).into()),
+        ("id", derived_once(management, "access token").into()),
         ("value", (&value).into()),
         ("managementId", management.into()),
         ("expiresIn", lives.into()),

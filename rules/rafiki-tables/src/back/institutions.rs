@@ -1,7 +1,7 @@
 //! Tenants, their settings, assets, fees and wallet addresses, back.
 //! Payments are in `payments`.
 
-use crate::back::{Back, Context, OldRow, OldTable, derived, optional_time_of, time_of};
+use crate::back::{Back, Context, OldRow, OldTable, derived_once, optional_time_of, time_of};
 use crate::record::Value;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
@@ -32,7 +32,7 @@ pub(super) fn tenant(row: &Row<'_>, context: &Context) -> Result<Back, Refusal> 
 pub(super) fn setting(row: &Row<'_>) -> Result<Back, Refusal> {
     let (tenant, key, value) = (row.uuid("tenant_id")?, row.text("key")?, row.text("value")?);
     let values = [
-        ("id", derived(tenant, &format!("setting {key}"), 0).into()),
+        ("id", derived_once(tenant, &format!("setting {key}")).into()),
         ("key", (&key).into()),
         ("value", (&value).into()),
         ("tenantId", tenant.into()),
@@ -46,7 +46,7 @@ pub(super) fn setting(row: &Row<'_>) -> Result<Back, Refusal> {
 pub(super) fn asset(row: &Row<'_>) -> Result<Back, Refusal> {
     let ledger = row.count("ledger")?;
     if ledger > LEDGER_MAX {
-        return Err(row.refuse(Reason::TooLargeThere { column: "ledger", found: ledger.to_string() }));
+        return Err(row.refuse(Reason::TooLargeForOriginal { column: "ledger", found: ledger.to_string() }));
     }
     let code = row.text("code")?;
     let values = [

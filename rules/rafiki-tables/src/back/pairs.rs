@@ -1,4 +1,4 @@
-//! Makes transfers between accounts from what each account gave and got in all.
+//! Makes transfers between accounts from the total that each account sent and received.
 //!
 //! Used for opening transfers, whose counterpart is an account that the original does not have. Every account keeps its
 //! totals. No transfer is from an account to itself, because the original makes none.
@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use ledger::AccountId;
 
-/// What an account gave, or got.
+/// The amount that an account sent, or received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// The account.
@@ -19,9 +19,9 @@ pub struct Share {
 /// A transfer that takes the place of opening transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// The account that gives.
+    /// The account that sends.
     pub from: AccountId,
-    /// The account that gets.
+    /// The account that receives.
     pub to: AccountId,
     /// The amount; above zero.
     pub amount: u128,
@@ -30,15 +30,15 @@ pub struct Pair {
 /// Why no transfers can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unpaired {
-    /// What was given is not what was got.
-    #[error("opening transfers take another sum from the accounts than they give")]
+    /// The sums are not equal.
+    #[error("the debits of the opening transfers are not equal to their credits")]
     Sums,
-    /// One account gave and got more than all others together.
-    #[error("account {0} can have no counterpart for its opening transfers")]
+    /// One account sent and received more than all others together.
+    #[error("there is no counterpart for the opening transfers of account {0}")]
     Alone(AccountId),
 }
 
-/// The transfers in which each account gives and gets its shares.
+/// Makes transfers in which each account sends and receives its totals.
 pub fn pair(given: &[Share], got: &[Share]) -> Result<Vec<Pair>, Unpaired> {
     let sum = |shares: &[Share]| shares.iter().map(|share| share.amount).sum::<u128>();
     if sum(given) != sum(got) {
@@ -49,7 +49,7 @@ pub fn pair(given: &[Share], got: &[Share]) -> Result<Vec<Pair>, Unpaired> {
     for giver in given {
         let mut left = giver.amount;
         while left > 0 {
-            // An account that meets itself takes the next one first, if there is another.
+            // If the account would pay itself, the next account is taken first, if there is another.
             if open.len() > 1 && open.front().is_some_and(|share| share.account == giver.account) {
                 open.swap(0, 1);
             }
@@ -70,7 +70,7 @@ pub fn pair(given: &[Share], got: &[Share]) -> Result<Vec<Pair>, Unpaired> {
     Ok(pairs)
 }
 
-/// Replaces a transfer of an account to itself: the account steps between the two of other transfers.
+/// Replaces a transfer of an account to itself. Another transfer is split, and goes through this account.
 fn part(itself: Pair, pairs: &mut Vec<Pair>) -> Result<(), Unpaired> {
     let (account, mut left) = (itself.from, itself.amount);
     let mut at = 0;
@@ -99,7 +99,7 @@ mod tests {
         Share { account: AccountId::from_u128(account), amount }
     }
 
-    /// What each account gave and got.
+    /// The totals that each account sent and received.
     fn totals(pairs: &[Pair]) -> BTreeMap<u128, (u128, u128)> {
         let mut totals: BTreeMap<u128, (u128, u128)> = BTreeMap::new();
         for pair in pairs {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_account_keeps_what_it_gave_and_got() {
+    fn every_account_keeps_its_totals() {
         let pairs = pair(&[share(1, 60), share(2, 40)], &[share(3, 30), share(4, 70)]).unwrap();
         assert_eq!(totals(&pairs), BTreeMap::from([(1, (60, 0)), (2, (40, 0)), (3, (0, 30)), (4, (0, 70))]));
     }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_that_differ_and_an_account_alone_are_refused() {
+    fn unequal_sums_and_a_single_account_are_refused() {
         assert_eq!(pair(&[share(1, 2)], &[share(2, 1)]), Err(Unpaired::Sums));
         assert_eq!(pair(&[share(1, 2)], &[share(1, 2)]), Err(Unpaired::Alone(AccountId::from_u128(1))));
     }

@@ -5,8 +5,8 @@ use clock::Timestamp;
 use sealed_text::Place;
 
 use crate::back::{
-    Back, BackChange, Context, OldRow, OldTable, TEXT_MAX, Unfinished, derived, json, json_of, opened, optional_time,
-    optional_time_of, time, time_of,
+    Back, BackChange, Context, OldRow, OldTable, TEXT_MAX, Unfinished, derived_once, json, json_of, opened,
+    optional_time, optional_time_of, time, time_of,
 };
 use crate::record::Value;
 use crate::refusal::{Reason, Refusal};
@@ -68,7 +68,7 @@ fn ilp_details(row: &Row<'_>, created_at: Timestamp) -> Result<Option<OldRow>, R
     let (min, low, high) = (ratio(row, "ilp_min_rate")?, ratio(row, "ilp_low_rate")?, ratio(row, "ilp_high_rate")?);
     let numbers: Vec<String> = [min, low, high].iter().flat_map(|(n, d)| [n.to_string(), d.to_string()]).collect();
     let values = [
-        ("id", derived(id, "details of Interledger", 0).into()),
+        ("id", derived_once(id, "details of Interledger").into()),
         ("quoteId", id.into()),
         ("maxPacketAmount", most.into()),
         ("minExchangeRateNumerator", Value::Json(&numbers[0])),
@@ -95,7 +95,7 @@ fn ratio(row: &Row<'_>, column: &'static str) -> Result<(u128, u128), Refusal> {
 /// A ratio as a decimal number, and whether it was rounded down for that.
 fn decimal_rounded_down(row: &Row<'_>, column: &'static str) -> Result<(String, bool), Refusal> {
     let (above, below) = ratio(row, column)?;
-    let too_large = || row.refuse(Reason::TooLargeThere { column, found: format!("{above}/{below}") });
+    let too_large = || row.refuse(Reason::TooLargeForOriginal { column, found: format!("{above}/{below}") });
     let (whole, mut rest) = (above / below, above % below);
     if whole >= RATE_END {
         return Err(too_large());
@@ -191,7 +191,7 @@ pub(super) fn card_details(row: &Row<'_>) -> Result<Back, Refusal> {
     let (payment, request) = (row.uuid("outgoing_payment_id")?, row.text("request_id")?);
     let data = json_of(row, "data")?;
     let values = [
-        ("id", derived(payment, "card details", 0).into()),
+        ("id", derived_once(payment, "card details").into()),
         ("outgoingPaymentId", payment.into()),
         ("requestId", (&request).into()),
         ("data", json(data.as_ref())),
@@ -208,15 +208,15 @@ mod tests {
 
     #[test]
     fn an_estimated_rate_has_ten_digits_after_the_point_and_is_rounded_down() {
-        let told = |rate: &str| {
+        let decimal = |rate: &str| {
             let json = format!(r#"{{"id":"a","estimated_rate":"{rate}"}}"#);
             decimal_rounded_down(&Row::read("quotes", &json).unwrap(), "estimated_rate")
                 .map_err(|refusal| refusal.reason)
         };
-        assert_eq!(told("9500000000/10000000000"), Ok(("0.9500000000".to_owned(), false)));
-        assert_eq!(told("2/3"), Ok(("0.6666666666".to_owned(), true)));
-        assert_eq!(told("188/10"), Ok(("18.8000000000".to_owned(), false)));
-        assert!(matches!(told("10000000000/1"), Err(Reason::TooLargeThere { .. })));
-        assert!(matches!(told("1/0"), Err(Reason::Malformed { .. })));
+        assert_eq!(decimal("9500000000/10000000000"), Ok(("0.9500000000".to_owned(), false)));
+        assert_eq!(decimal("2/3"), Ok(("0.6666666666".to_owned(), true)));
+        assert_eq!(decimal("188/10"), Ok(("18.8000000000".to_owned(), false)));
+        assert!(matches!(decimal("10000000000/1"), Err(Reason::TooLargeForOriginal { .. })));
+        assert!(matches!(decimal("1/0"), Err(Reason::Malformed { .. })));
     }
 }

@@ -5,7 +5,7 @@ use payments_model::peer_token::TokenDigest;
 use url::Url;
 
 use crate::back::{
-    Back, Beside, Context, LostToken, OldRow, OldTable, clear, derived, json, json_of, optional_time_of, time_of,
+    Back, Context, LostToken, OldRow, OldTable, Related, clear, derived_once, json, json_of, optional_time_of, time_of,
 };
 use crate::kept::KeptKind;
 use crate::refusal::{Reason, Refusal};
@@ -35,11 +35,11 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Back, Refusal> {
     OldRow::new(row, OldTable::Peers, &values).map(Back::one)
 }
 
-/// Only the digest is here. The original has no end of a token: one that has ended here stays away.
-pub(super) fn token(row: &Row<'_>, beside: &Beside, context: &Context) -> Result<Back, Refusal> {
+/// Our table has only the digest. In the original a token has no expiry, so a token that has expired is left out.
+pub(super) fn token(row: &Row<'_>, related: &Related, context: &Context) -> Result<Back, Refusal> {
     let (peer, digest) = (row.uuid("peer_id")?, row.text("digest")?);
     let usable = row.optional_millis("expires_at")?.is_none_or(|end| context.at < end);
-    let known = clear(row, (KeptKind::PeerToken, peer), beside, context, |value| {
+    let known = clear(row, (KeptKind::PeerToken, peer), related, context, |value| {
         Ok(TokenDigest::of(value).to_string() == digest)
     })?;
     let Some(token) = known.filter(|_| usable) else {
@@ -48,7 +48,7 @@ pub(super) fn token(row: &Row<'_>, beside: &Beside, context: &Context) -> Result
     };
 
     let values = [
-        ("id", derived(peer, &format!("token {digest}"), 0).into()),
+        ("id", derived_once(peer, &format!("token {digest}")).into()),
         ("token", (&token).into()),
         ("peerId", peer.into()),
         ("createdAt", time_of(row, "created_at")?),

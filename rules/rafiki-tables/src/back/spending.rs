@@ -1,7 +1,7 @@
 //! What payments have spent under a grant, as the log of running totals that the original keeps.
 //!
-//! The newest entry of a grant, and of each of its periods, shows the totals that are stored here. Earlier entries are
-//! what was there before, as far as the payments tell.
+//! The newest entry of a grant, and of each of its periods, shows the totals that are stored here. Earlier entries show
+//! earlier totals, which are computed from the payments.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,10 @@ use uuid::Uuid;
 
 use crate::back::{OldRow, OldTable, derived};
 use crate::record::{Value, object};
+
+/// The number of the entry of a payment's creation, and of the entry of its end.
+const AT_CREATION: u64 = 0;
+const AT_END: u64 = 1;
 
 /// An amount of an asset.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +24,7 @@ pub struct AssetName {
     pub scale: u8,
 }
 
-/// What a payment takes of its grant: from the payer, and for the receiver.
+/// The amounts of a payment that count towards its grant: from the payer, and for the receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amounts {
     /// From the payer.
@@ -38,9 +42,9 @@ pub struct Spending {
     pub state: String,
     /// Begin and end of its period.
     pub period: Option<(Timestamp, Timestamp)>,
-    /// What it reserved.
+    /// The reserved amounts.
     pub reserved: Amounts,
-    /// What it spent, and when that was known.
+    /// The spent amounts, and the time at which they were known.
     pub actual: Option<(Amounts, Timestamp)>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -68,7 +72,7 @@ pub const WHOLE_LIFE: Period = -1;
 /// Totals of a grant that are stored.
 pub type Totals = BTreeMap<(Period, SpentSide, AssetName), u64>;
 
-/// The log of a grant, oldest entry first, and what of the stored totals no newest entry shows, by period and side.
+/// The log of a grant, oldest entry first, and the stored totals that no newest entry shows, by period and side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpentLog {
     /// The entries.
@@ -83,7 +87,7 @@ struct LogEntry<'a> {
     id: Uuid,
     state: &'a str,
     amounts: Amounts,
-    /// What it adds to the totals.
+    /// The change of the totals.
     change: (i128, i128),
 }
 
@@ -124,14 +128,14 @@ pub fn log(grant: &str, spendings: &[Spending], mut totals: Totals) -> SpentLog 
     SpentLog { rows, left_out }
 }
 
-/// One when the payment was made, and another when it took something else in the end.
+/// One entry when the payment was made, and another if it spent another amount in the end.
 fn entries_of(spending: &Spending) -> Vec<LogEntry<'_>> {
     let Amounts { debit, receive } = spending.reserved;
     let begun = spending.created_at.as_millis().saturating_mul(1000);
     let mut entries = vec![LogEntry {
         spending,
         micros: begun,
-        id: derived(spending.payment, "spending", 0),
+        id: derived(spending.payment, "spending", AT_CREATION),
         state: "FUNDING",
         amounts: spending.reserved,
         change: (debit.into(), receive.into()),
@@ -140,7 +144,7 @@ fn entries_of(spending: &Spending) -> Vec<LogEntry<'_>> {
         entries.push(LogEntry {
             spending,
             micros: at.as_millis().saturating_mul(1000).max(begun + 1),
-            id: derived(spending.payment, "spending", 1),
+            id: derived(spending.payment, "spending", AT_END),
             state: &spending.state,
             amounts: actual,
             change: (i128::from(actual.debit) - i128::from(debit), i128::from(actual.receive) - i128::from(receive)),
@@ -212,7 +216,7 @@ mod tests {
             ((WHOLE_LIFE, SpentSide::Receive, asset("MXN")), 7),
         ]);
         let log = log("g", &[spending(1, 0, 100, Some(30)), spending(2, 5, 100, None)], totals);
-        let told: Vec<(i64, String)> = log
+        let entries: Vec<(i64, String)> = log
             .rows
             .iter()
             .map(|row| {
@@ -222,7 +226,7 @@ mod tests {
             })
             .collect();
         let states = |total, state: &str| (total, state.to_owned());
-        assert_eq!(told, [states(100, "FUNDING"), states(200, "FUNDING"), states(130, "FAILED")]);
+        assert_eq!(entries, [states(100, "FUNDING"), states(200, "FUNDING"), states(130, "FAILED")]);
         assert_eq!(log.left_out, BTreeMap::from([((WHOLE_LIFE, SpentSide::Receive), 7)]));
     }
 }

@@ -7,7 +7,7 @@ use payments_model::webhook_event::EventType;
 use sealed_text::Place;
 use serde_json::Value as Json;
 
-use crate::back::{Back, BackChange, Beside, Context, OldRow, OldTable, json_of, opened, optional_time, time_of};
+use crate::back::{Back, BackChange, Context, OldRow, OldTable, Related, json_of, opened, optional_time, time_of};
 use crate::record::Value;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
@@ -58,9 +58,9 @@ fn data(row: &Row<'_>, kind: &str, written: &str, context: &Context) -> Result<O
     Ok(Some(data.to_string()))
 }
 
-/// When a delivery is due, and the tenant of its event, are in other tables.
-pub(super) fn delivery(row: &Row<'_>, beside: &Beside, context: &Context) -> Result<Back, Refusal> {
-    if beside.unknown_event {
+/// The time at which a delivery is due, and the tenant of its event, are in other tables.
+pub(super) fn delivery(row: &Row<'_>, related: &Related, context: &Context) -> Result<Back, Refusal> {
+    if related.unknown_event {
         return Ok(Back::default().changed(BackChange::EventLeftOut));
     }
     if row.optional_uuid("endpoint_id")?.is_some() {
@@ -72,18 +72,18 @@ pub(super) fn delivery(row: &Row<'_>, beside: &Beside, context: &Context) -> Res
         "POINT_OF_SALE_SERVICE" => Some(r#"{"sendToPosService":true}"#),
         _ => None,
     };
-    let tenant = row.optional_uuid("recipient_tenant_id")?.or(beside.event_tenant);
+    let tenant = row.optional_uuid("recipient_tenant_id")?.or(related.event_tenant);
     let tenant = tenant.ok_or_else(|| row.refuse(Reason::Missing("recipient_tenant_id")))?;
     let (attempts, updated_at) = (row.count("attempts")?, row.millis("updated_at")?);
     let most = context.retries.get(&tenant).copied().unwrap_or(context.default_retries);
     let (process_at, counted) = match state.as_str() {
         "DELIVERED" => (None, attempts),
-        // The original gives up a delivery with as many attempts as it makes.
+        // The original makes no more attempts if this number is reached.
         "PENDING" | "QUARANTINED" => {
-            let due_at = row.optional_millis("due_at")?.or(beside.due_at).unwrap_or(updated_at);
+            let due_at = row.optional_millis("due_at")?.or(related.due_at).unwrap_or(updated_at);
             (Some(due_at), attempts.min(most.saturating_sub(1)))
         }
-        // The original has no mark for these but their attempts and a time in the past.
+        // The original recognises these only by the number of attempts and a time in the past.
         "EXHAUSTED" => (Some(updated_at), attempts.max(most)),
         _ => {
             let known = "PENDING, DELIVERED, QUARANTINED, EXHAUSTED";

@@ -198,7 +198,7 @@ fn question(row: &Row<'_>, client: &Client) -> Result<Option<Vec<(&'static str, 
     let mut asked = row.rows("interactions", "interactions")?;
     let Some(question) = asked.pop() else { return Ok(None) };
     if !asked.is_empty() {
-        return Err(row.refuse(Reason::Twice { column: "interactions.grantId", found: row.name() }));
+        return Err(row.refuse(Reason::Duplicate { column: "interactions.grantId", found: row.name() }));
     }
 
     let lives = i64::from(question.count("expiresIn")?);

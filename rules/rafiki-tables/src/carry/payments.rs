@@ -22,8 +22,8 @@ const INITIATORS: &[&str] = &["CARD", "OPEN_PAYMENTS", "ADMIN"];
 /// The query joins the details of Interledger quotes, the fee, and the state of the payment made of it.
 pub(super) fn quote(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     let debit = row.amount("debitAmountValue")?;
-    let told = row.optional_amount("debitAmountMinusFees")?;
-    let minus_fees = match told {
+    let stored = row.optional_amount("debitAmountMinusFees")?;
+    let minus_fees = match stored {
         Some(amount) => amount,
         None => without_fees(row, debit)?,
     };
@@ -74,13 +74,13 @@ pub(super) fn quote(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
     );
 
     let mut carried = Carried::one(record);
-    if told.is_none() {
+    if stored.is_none() {
         carried = carried.changed(Change::FeesComputed);
     }
     Ok(if extended { carried.changed(Change::QuoteExtended) } else { carried })
 }
 
-/// What a quote costs without its fee, for rows that lack this value. The fee was rounded up.
+/// The debit amount of a quote without its fee, for rows that lack this value. The fee was rounded up.
 fn without_fees(row: &Row<'_>, debit: u64) -> Result<u64, Refusal> {
     let Some(fixed) = row.optional_amount("fixedFee")? else { return Ok(debit) };
     let share = Ratio::new(u128::from(row.count("basisPointFee")?), 10_000).ok();
@@ -151,7 +151,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
 
     let ended = matches!(state, "COMPLETED" | "EXPIRED");
     // The original sends the event a moment after the end. Here both are one transaction.
-    let untold =
+    let unannounced =
         if ended && row.optional_instant("processAt")?.is_some() { received.saturating_sub(announced) } else { 0 };
 
     let (client, sender) = (row.optional_text("client")?, row.optional_text("senderWalletAddress")?);
@@ -173,7 +173,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
             ("approved_at", approved_at.into()),
             ("cancelled_at", cancelled_at.into()),
             ("cancellation_reason", reason.as_deref().into()),
-            ("announced_amount", (announced + untold).into()),
+            ("announced_amount", (announced + unannounced).into()),
             ("created_at", row.instant("createdAt")?.into()),
             ("updated_at", row.instant("updatedAt")?.into()),
             ("deleted_at", row.optional_instant("deletedAt")?.into()),
@@ -184,8 +184,8 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     if written == Some(0) {
         carried = carried.changed(Change::ZeroAmountIsOpen);
     }
-    if untold > 0 {
-        carried = end_event(row, carried, id, state, expected, untold, context)?;
+    if unannounced > 0 {
+        carried = end_event(row, carried, id, state, expected, unannounced, context)?;
     }
 
     Ok(if ended { carried } else { carried.with_work(DueJob::Expire { payment: id, at: expires_at }) })
@@ -193,7 +193,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
 
 /// The ids of the event of an end, and of its delivery.
 pub(super) fn made_ids(payment: Uuid) -> [Uuid; 2] {
-    ["end told by the move", "end delivered by the move"].map(|step| TransferId::derived(payment, step, 0).as_uuid())
+    ["end told by the move", "end delivered by the move"].map(|step| TransferId::derived_once(payment, step).as_uuid())
 }
 
 /// The event of an end that was not sent yet. Its ids are derived from the payment's id.
@@ -203,10 +203,10 @@ fn end_event(
     id: Uuid,
     state: &str,
     expected: Option<u64>,
-    untold: u64,
+    unannounced: u64,
     context: &Context,
 ) -> Result<Carried, Refusal> {
-    let data = end_data(row, id, state, expected, untold)?;
+    let data = end_data(row, id, state, expected, unannounced)?;
     let tenant = row.uuid("tenantId")?;
     let [event, delivery] = made_ids(id);
     let kind = if state == "COMPLETED" { "incoming_payment.completed" } else { "incoming_payment.expired" };
@@ -220,7 +220,7 @@ fn end_event(
             ("data", (&data).into()),
             ("withdrawal_account_id", id.into()),
             ("withdrawal_asset_id", row.uuid("assetId")?.into()),
-            ("withdrawal_amount", untold.into()),
+            ("withdrawal_amount", unannounced.into()),
             ("incoming_payment_id", id.into()),
             ("created_at", context.at.into()),
         ],
@@ -245,7 +245,7 @@ fn end_event(
 }
 
 /// The data of the event of an end, as JSON.
-fn end_data(row: &Row<'_>, id: Uuid, state: &str, expected: Option<u64>, untold: u64) -> Result<String, Refusal> {
+fn end_data(row: &Row<'_>, id: Uuid, state: &str, expected: Option<u64>, unannounced: u64) -> Result<String, Refusal> {
     let wanted = "an asset code";
     let code = row.text("assetCode")?;
     let asset = money::Asset::new(&code, row.scale("assetScale")?)
@@ -257,7 +257,7 @@ fn end_data(row: &Row<'_>, id: Uuid, state: &str, expected: Option<u64>, untold:
     data.insert("client".to_owned(), json!(row.optional_text("client")?));
     data.insert("createdAt".to_owned(), json!(row.instant("createdAt")?));
     data.insert("expiresAt".to_owned(), json!(row.instant("expiresAt")?));
-    data.insert("receivedAmount".to_owned(), payment_events::amount(untold, &asset));
+    data.insert("receivedAmount".to_owned(), payment_events::amount(unannounced, &asset));
     data.insert("completed".to_owned(), json!(state == "COMPLETED"));
     if let Some(expected) = expected {
         data.insert("incomingAmount".to_owned(), payment_events::amount(expected, &asset));

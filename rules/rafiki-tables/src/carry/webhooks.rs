@@ -122,7 +122,7 @@ pub(super) fn delivery(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     let carried = Carried::one(record);
     Ok(match (state, process_at) {
         ("PENDING", Some(at)) => carried.with_work(DueJob::Deliver { delivery: id, at, attempts, recipient }),
-        ("EXHAUSTED", _) => carried.changed(Change::DeliveryGivenUp),
+        ("EXHAUSTED", _) => carried.changed(Change::DeliveryExhausted),
         _ => carried,
     })
 }

@@ -8,7 +8,7 @@ use database::Snapshot;
 use payments_model::webhook_event::EventType;
 use rafiki_database::Receiving;
 use rafiki_tables::back::books::Books;
-use rafiki_tables::back::{Back, Beside, OldRow, OldTable, back};
+use rafiki_tables::back::{Back, OldRow, OldTable, Related, back};
 use rafiki_tables::refusal::Refusal;
 use rafiki_tables::row::Row;
 use rafiki_tables::table::Table;
@@ -18,12 +18,12 @@ use uuid::Uuid;
 use crate::back::installation::{Installation, ids_of};
 use crate::back::spendings::Spendings;
 use crate::back::{BackPlan, ExportError};
+use crate::listener::{Listener, Step};
 use crate::progress::texts_of;
-use crate::{Listener, Step};
 
 /// How many rows are read at once.
 const PAGE: u32 = 2_000;
-/// How many refusals are named.
+/// The maximum number of refusals that are named.
 const NAMED: usize = 200;
 
 /// Where the rows go.
@@ -52,7 +52,7 @@ impl<'a> Filling<'a> {
         for table in Table::ALL {
             match table {
                 Table::OutgoingPaymentGrantSpendings => self.spendings().await?,
-                // They are read beside others.
+                // These tables are read together with others.
                 Table::OutgoingPaymentGrantSpent
                 | Table::GrantIdentifiers
                 | Table::KeptPeerTokens
@@ -67,7 +67,7 @@ impl<'a> Filling<'a> {
 
     async fn table(&mut self, table: Table) -> Result<(), ExportError> {
         let described = self.ours.tables[&table].clone();
-        let mut kept = Kept::beside(table);
+        let mut kept = Kept::related(table);
         let (mut after, mut count) = (None::<String>, 0);
         loop {
             let page = self.ours.of(table.side()).bulk_page(&described, after.as_deref(), PAGE).await?;
@@ -85,14 +85,14 @@ impl<'a> Filling<'a> {
             };
             let mut written = Written::default();
             for row in &rows {
-                let mut beside = Beside::default();
+                let mut related = Related::default();
                 if let Some(kept) = &mut kept {
-                    beside.kept = kept.of(row, self.ours).await?;
+                    related.kept = kept.of(row, self.ours).await?;
                 }
                 if let Some(deliveries) = &deliveries {
-                    deliveries.fill(row, &mut beside);
+                    deliveries.fill(row, &mut related);
                 }
-                match back(table, row, &beside, &self.ours.context) {
+                match back(table, row, &related, &self.ours.context) {
                     Ok(translated) => self.take(translated, &mut written),
                     Err(refusal) => self.refuse(refusal),
                 }
@@ -122,7 +122,7 @@ impl<'a> Filling<'a> {
         }
     }
 
-    /// After a refusal nothing more is written: the plan goes on, to name every row.
+    /// After a refusal nothing more is written. The plan continues, to name every refused row.
     async fn write(&mut self, written: Written) -> Result<(), ExportError> {
         let Sink::Into { backend, auth } = &mut self.sink else { return Ok(()) };
         if !self.plan.refusals.is_empty() {
@@ -187,12 +187,12 @@ impl<'a> Filling<'a> {
         for (change, count) in books.changes {
             *self.plan.changes.entry(change).or_default() += count;
         }
-        self.ours.run_out = books.run_out;
+        self.ours.timed_out = books.timed_out;
         Ok(())
     }
 }
 
-/// Rows that are written together, by table in the order in which they can be.
+/// Rows that are written together, grouped by table. The tables are in the order in which they can be written.
 #[derive(Default)]
 struct Written(BTreeMap<OldTable, Vec<String>>);
 
@@ -215,7 +215,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn beside(table: Table) -> Option<Self> {
+    fn related(table: Table) -> Option<Self> {
         let (table, owner) = match table {
             Table::PeerIncomingTokens => (Table::KeptPeerTokens, "digest"),
             Table::AccessTokens => (Table::KeptTokens, "management_id"),
@@ -299,10 +299,10 @@ impl Deliveries {
         Ok(read)
     }
 
-    fn fill(&self, row: &Row<'_>, beside: &mut Beside) {
-        beside.due_at = row.uuid("id").ok().and_then(|id| self.due.get(&id).copied());
+    fn fill(&self, row: &Row<'_>, related: &mut Related) {
+        related.due_at = row.uuid("id").ok().and_then(|id| self.due.get(&id).copied());
         let event = row.uuid("event_id").ok().and_then(|id| self.events.get(&id));
-        beside.event_tenant = event.map(|(tenant, _)| *tenant);
-        beside.unknown_event = event.is_some_and(|(_, unknown)| *unknown);
+        related.event_tenant = event.map(|(tenant, _)| *tenant);
+        related.unknown_event = event.is_some_and(|(_, unknown)| *unknown);
     }
 }

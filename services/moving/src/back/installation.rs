@@ -17,12 +17,12 @@ use rafiki_tables::table::Table;
 use rafiki_tables::version::Side;
 use uuid::Uuid;
 
-use crate::MoveError;
 use crate::back::ExportError;
 use crate::comparison::{Ours, number};
+use crate::error::MoveError;
 use crate::progress;
 
-/// How often the ledger may have changed while the databases were opened.
+/// The number of attempts to open the databases while the ledger does not change.
 const TRIES: u32 = 20;
 
 /// Settings of an export.
@@ -48,8 +48,8 @@ pub struct Installation {
     pub(crate) journal: Journal,
     pub(crate) tables: HashMap<Table, BulkTable>,
     pub(crate) context: Context,
-    /// Reservations that have run out and are still counted as pending.
-    pub(crate) run_out: std::collections::BTreeMap<AccountId, (u128, u128)>,
+    /// Reservations that have timed out and are still counted as pending.
+    pub(crate) timed_out: std::collections::BTreeMap<AccountId, (u128, u128)>,
 }
 
 impl Installation {
@@ -75,13 +75,13 @@ impl Installation {
             let at = clock.now();
             if journal.last().await? == Journal::open(ledger).await?.last().await? {
                 let context = context(&ours, at, settings).await?;
-                let run_out = std::collections::BTreeMap::new();
-                return Ok(Self { backend: ours, auth: grants, journal, tables, context, run_out });
+                let timed_out = std::collections::BTreeMap::new();
+                return Ok(Self { backend: ours, auth: grants, journal, tables, context, timed_out });
             }
             ours.close().await?;
             grants.close().await?;
         }
-        Err(ExportError::AtWork)
+        Err(ExportError::LedgerChanges)
     }
 
     /// The instant.
@@ -150,8 +150,8 @@ impl Ours for Installation {
             found.into_iter().map(|state| (state.account.created.id, state)).collect();
         let account = |id: AccountId| {
             let mut account = found.get(&id)?.account;
-            // The original counts what has run out as given back.
-            if let Some((debits, credits)) = self.run_out.get(&id) {
+            // In the original, reservations that have timed out count as released.
+            if let Some((debits, credits)) = self.timed_out.get(&id) {
                 account.debits_pending = account.debits_pending.saturating_sub(*debits);
                 account.credits_pending = account.credits_pending.saturating_sub(*credits);
             }

@@ -274,7 +274,7 @@ async fn new_events_stay_here(dialect: Dialect) {
 }
 
 #[test]
-fn events_that_the_original_does_not_know_stay_here_and_everything_else_goes() {
+fn events_that_the_original_does_not_know_are_left_out_and_everything_else_goes_back() {
     block_on(async {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
             new_events_stay_here(dialect).await;
@@ -283,7 +283,7 @@ fn events_that_the_original_does_not_know_stay_here_and_everything_else_goes() {
 }
 
 #[test]
-fn without_kept_values_the_tokens_that_cannot_go_back_are_named_and_everything_else_goes() {
+fn without_kept_values_the_tokens_that_cannot_go_back_are_named_and_everything_else_goes_back() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         let ours = OurPlaces::of(Dialect::Sqlite).await.unwrap();
@@ -304,7 +304,7 @@ fn without_kept_values_the_tokens_that_cannot_go_back_are_named_and_everything_e
 }
 
 #[test]
-fn another_key_and_a_missing_one_are_told_and_nothing_is_written() {
+fn a_wrong_or_missing_key_is_reported_and_nothing_is_written() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::HappyLife).await else { return };
         let ours = OurPlaces::of(Dialect::Sqlite).await.unwrap();
@@ -321,7 +321,7 @@ fn another_key_and_a_missing_one_are_told_and_nothing_is_written() {
     });
 }
 
-/// An export that ends without a word at this step.
+/// An export that is killed at this step.
 async fn killed_at(step: u32, ours: &OurPlaces, target: &OldPlaces, settings: &BackSettings) {
     let [mut backend, mut auth] = receive_when_free(target, settings.operator).await;
     let mut here = installation(ours, settings.clone()).await.unwrap();
@@ -410,7 +410,7 @@ async fn kept_values_end(dialect: Dialect) {
     assert_eq!(of_peers().await, texts(&ours.backend, "SELECT CAST(count(*) AS text) FROM peer_incoming_tokens").await);
     assert_ne!(of_peers().await, ["0"]);
 
-    // A token that is forgotten takes its clear value along.
+    // If a token is deleted, its clear value is deleted, too.
     let forgotten = "DELETE FROM access_tokens WHERE management_id = (SELECT min(management_id) FROM access_tokens)";
     let forgotten = match dialect {
         Dialect::Sqlite => forgotten,
@@ -450,7 +450,7 @@ fn kept_values_end_with_their_trial_period_or_with_their_token() {
 }
 
 #[test]
-fn what_differs_is_found_and_not_kept() {
+fn a_difference_is_found_and_the_export_is_not_kept() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         let ours = OurPlaces::of(Dialect::Postgres).await.unwrap();

@@ -1,5 +1,5 @@
 //! The money of the original is in a TigerBeetle cluster: the result is that of a move from its tables.
-//! The cluster is played by a recorded journal, and is real where there is one.
+//! A recorded journal stands in for the cluster, unless the tests have a real one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,7 +172,7 @@ async fn moves_as_from_tables(institution: Institution, history: History) {
 }
 
 #[test]
-fn money_in_a_cluster_moves_as_money_in_tables_does() {
+fn money_in_a_cluster_moves_like_money_in_tables() {
     block_on(moves_as_from_tables(Institution::CloudNine, History::Totals));
 }
 
@@ -182,7 +182,7 @@ fn money_in_a_cluster_moves_with_its_history() {
 }
 
 #[test]
-fn a_move_without_its_cluster_says_that_the_money_is_elsewhere() {
+fn a_move_without_its_cluster_reports_that_the_money_is_missing() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         without_tables(&old).await;
@@ -204,7 +204,7 @@ async fn fill(cluster: &TigerBeetleLedger, old: &OldPlaces) {
     for row in rows(old, TRANSFERS).await {
         wanted.extend(transfers(&row));
         if row["over"] == true {
-            // Its time has passed in the original. Here it would only begin.
+            // It has timed out in the original. In our ledger its time-out would only begin.
             let id = TransferId::from(uuid(&row, "transferRef"));
             wanted.push(NewTransfer::void(TransferId::derived_once(id.as_uuid(), "over"), id));
         }

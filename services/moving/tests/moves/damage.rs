@@ -62,7 +62,7 @@ const DAMAGES: &[(&str, bool, &str)] = &[
 fn a_damaged_row_is_named_and_nothing_is_written() {
     block_on(async {
         let Some(old) = OldPlaces::unguarded(Institution::CloudNine).await else { return };
-        for (damage, auth, told) in DAMAGES {
+        for (damage, auth, message) in DAMAGES {
             let places = if *auth { &old.auth } else { &old.backend };
             // The damage is done in a copy of a database template, which is as good as a newly loaded database.
             run(places, "DROP SCHEMA IF EXISTS kept CASCADE").await;
@@ -73,7 +73,7 @@ fn a_damaged_row_is_named_and_nothing_is_written() {
             let mut installation = old.open(History::Totals).await;
             let plan = examine(&mut installation, &Since::default(), &silent).await.unwrap();
             let named: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
-            assert!(named.iter().any(|refusal| refusal.contains(told)), "{damage}: {named:#?}");
+            assert!(named.iter().any(|refusal| refusal.contains(message)), "{damage}: {named:#?}");
             let target = ours.target().await;
             let refused = carry_over(&mut installation, &plan, &target, &silent).await;
             assert!(matches!(refused, Err(MoveError::Refused(_))), "{damage}");
@@ -100,7 +100,7 @@ const RESTORE: &str = "DO $$ DECLARE t text; BEGIN
     END LOOP; DROP SCHEMA kept CASCADE; END $$";
 
 #[test]
-fn encrypted_texts_need_the_secret_that_opens_them() {
+fn encrypted_texts_need_the_secret_that_decrypts_them() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         let settings = moving::MoveSettings { secret: None, ..old.settings(History::Totals) };
@@ -129,7 +129,7 @@ fn a_database_of_another_version_is_refused_with_the_nearest_known_one() {
             .await;
         assert!(open().await.contains("the nearest known version is 2.4"));
         run(&old.backend, "DELETE FROM knex_migrations WHERE id > 60").await;
-        let told = open().await;
-        assert!(told.contains("before Rafiki 2.4") && told.contains("Start Rafiki 2.4 once on it"), "{told}");
+        let message = open().await;
+        assert!(message.contains("before Rafiki 2.4") && message.contains("Start Rafiki 2.4 once on it"), "{message}");
     });
 }

@@ -79,7 +79,7 @@ fn the_second_pass_with_history_moves_the_changes() {
 }
 
 #[test]
-fn databases_in_use_or_filled_from_elsewhere_are_not_changed() {
+fn databases_that_are_in_use_or_filled_from_another_installation_are_not_changed() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::HappyLife).await else { return };
         let other = OldPlaces::of(Institution::CloudNine).await.unwrap();

@@ -1,5 +1,5 @@
 //! An old installation, new databases of ours, and one pass between them.
-//! It is what the other files of these tests use, and tests nothing.
+//! The other files of these tests use it. It contains no tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -30,13 +30,14 @@ async fn every_account_has_the_totals_that_the_original_showed(institution: Inst
     let totals = rafiki_fixture::totals();
     let accounts = totals["ledger"][name]["accounts"].as_array().unwrap();
     let found = target.ledger().accounts(accounts.iter().map(id).collect()).await.unwrap();
-    for (told, found) in accounts.iter().zip(found) {
-        let found = found.unwrap_or_else(|| panic!("{told}"));
-        assert_eq!(told["debitsPosted"], found.debits_posted.to_string(), "{told}");
-        assert_eq!(told["creditsPosted"], found.credits_posted.to_string(), "{told}");
-        if told["adminApiLiquidity"].is_string() && told["debitsPending"][0] == told["debitsPending"][1] {
-            let liquidity = if told["type"] == "SETTLEMENT" { found.debit_balance() } else { found.credit_balance() };
-            assert_eq!(told["adminApiLiquidity"], liquidity.to_string(), "{told}");
+    for (expected, found) in accounts.iter().zip(found) {
+        let found = found.unwrap_or_else(|| panic!("{expected}"));
+        assert_eq!(expected["debitsPosted"], found.debits_posted.to_string(), "{expected}");
+        assert_eq!(expected["creditsPosted"], found.credits_posted.to_string(), "{expected}");
+        if expected["adminApiLiquidity"].is_string() && expected["debitsPending"][0] == expected["debitsPending"][1] {
+            let liquidity =
+                if expected["type"] == "SETTLEMENT" { found.debit_balance() } else { found.credit_balance() };
+            assert_eq!(expected["adminApiLiquidity"], liquidity.to_string(), "{expected}");
         }
     }
     assert!(accounts.len() > 60);
@@ -84,7 +85,7 @@ async fn live_tokens(institution: Institution, name: &str, dialect: Dialect) -> 
 }
 
 #[test]
-fn every_token_is_answered_as_the_original_answered() {
+fn introspection_of_every_token_has_the_answer_of_the_original() {
     block_on(async {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
             let nine = live_tokens(Institution::CloudNine, "cloud-nine-auth", dialect).await;

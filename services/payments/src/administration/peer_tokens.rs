@@ -1,6 +1,6 @@
 //! Replaces the tokens that we and a peer present to each other, without losing packets meanwhile.
 //!
-//! The token that a peer presents is kept as a digest. A token that was made here is told once, to the caller.
+//! Only a digest of a token that a peer presents is stored. A token that was generated here is returned once.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -28,9 +28,9 @@ const TOKEN_MAX: usize = 255;
 pub struct NewIncomingToken {
     /// The token; `None`: one is made.
     pub token: Option<Secret>,
-    /// How long it is accepted; `None`: without end.
+    /// How long it is accepted; `None` means without end.
     pub life: Option<Duration>,
-    /// How long those before it are still accepted; `None`: as long as before.
+    /// How long the earlier tokens are still accepted; `None` means as long as before.
     pub overlap: Option<Duration>,
 }
 
@@ -41,7 +41,9 @@ pub enum PeerTokenError {
     #[error("unknown peer")]
     Unknown,
     /// The token cannot be sent in a header, or is too short or too long.
-    #[error("a token must have 16 to 255 printable ASCII characters without spaces; leave it out to have one made")]
+    #[error(
+        "a token must have 16 to 255 printable ASCII characters without spaces; leave it out to get a generated one"
+    )]
     Token,
     /// Another peer has this token.
     #[error("duplicate incoming token")]
@@ -49,11 +51,11 @@ pub enum PeerTokenError {
     /// The peer has the largest number of tokens that are accepted at once.
     #[error("a peer can present {REPLACED_KEPT} tokens; remove one, or let the others end with overlapSeconds")]
     TooMany,
-    /// The tokens before would be used for too long.
-    #[error("tokens before can be used for 30 days more at most")]
+    /// The overlap is too long.
+    #[error("overlapSeconds must be at most 2592000, which is 30 days")]
     Overlap,
     /// The token would end too late.
-    #[error("a token that ends must end within ten years; leave expiresInSeconds out for one without end")]
+    #[error("expiresInSeconds must be at most ten years; leave it out for a token that does not end")]
     Life,
     /// Packets are not sent to this peer.
     #[error("the peer has no endpoint, so no token is presented to it; set http.outgoing first")]
@@ -80,7 +82,7 @@ pub enum RemovePeerTokenError {
 from_store!(PeerTokenError, RemovePeerTokenError);
 
 impl Administration {
-    /// Lets a peer present one more token. Returns the peer and the token.
+    /// Accepts one more token from a peer. Returns the peer and the token.
     pub async fn add_incoming_token(
         &self,
         caller: Caller,
@@ -105,7 +107,7 @@ impl Administration {
         let digest = TokenDigest::of(token.expose());
         let tokens = scope.peer_tokens(id).await?;
         let others = tokens.iter().filter(|token| token.is_good(now) && token.digest != digest).count();
-        // When the others end, the oldest of them give way. Otherwise none is removed unasked.
+        // If the others end, the oldest of them are removed. Otherwise none is removed without a request.
         if ends.others.is_none() && others >= REPLACED_KEPT {
             return Err(PeerTokenError::TooMany);
         }
@@ -117,7 +119,7 @@ impl Administration {
         Ok((peer, token))
     }
 
-    /// Refuses one of a peer's tokens from now on. `token` is its [short name](TokenDigest::short).
+    /// Removes a token of a peer. It is refused at once. `token` is its [short name](TokenDigest::short).
     pub async fn remove_incoming_token(
         &self,
         caller: Caller,
@@ -138,8 +140,8 @@ impl Administration {
         Ok(peer)
     }
 
-    /// Presents another token to a peer. During `overlap` the one before is tried if the peer does not know the new one
-    /// yet. Returns the peer and the token.
+    /// Replaces the token that is presented to a peer. During `overlap` the old token is tried if the peer does not
+    /// know the new one yet. Returns the peer and the token.
     pub async fn replace_outgoing_token(
         &self,
         caller: Caller,

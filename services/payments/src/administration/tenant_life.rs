@@ -264,6 +264,7 @@ impl Administration {
         scope.keep_old_secret(id, None).await?;
         scope.delete_settings(id, now).await?;
         scope.delete_every_peer_token().await?;
+        scope.delete_every_peer_tls().await?;
         scope.deactivate_every_wallet_address(now).await?;
 
         // Payments under way may still arrive for a while, as at every deactivated wallet address.

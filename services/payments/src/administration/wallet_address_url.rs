@@ -1,6 +1,6 @@
 //! Which URL a new wallet address may have.
 //!
-//! Pure: the tenant's base URL and the input go in, the URL to store comes out. Uniqueness is checked elsewhere.
+//! Pure: the tenant's base URL and the input go in, the URL to store comes out. The database checks that it is unique.
 
 use url::Url;
 use web_url::{InvalidUrl, WalletAddressUrl};

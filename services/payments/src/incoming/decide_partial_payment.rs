@@ -27,9 +27,9 @@ pub enum DecidePartialPaymentError {
 /// Whether a decision has an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecisionEffect {
-    /// It has, or the same decision had before.
+    /// It has an effect, or it repeats the first decision.
     Counts,
-    /// It is too late, the opposite was decided before, or nothing was asked.
+    /// It has no effect: it is too late, another decision was made before, or there is no such question.
     None,
 }
 

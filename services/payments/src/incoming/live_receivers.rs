@@ -1,8 +1,8 @@
 //! The receivers of packets, kept in memory for the packet path.
 //!
 //! The packet path must not read the database for every packet, so receivers that were read are kept for a moment. An
-//! old copy does no harm: the ledger decides with each credit how much a payment still takes. What follows from a
-//! credit is in `credit_notes`.
+//! old copy does no harm: the ledger decides with each credit how much a payment still takes. Work after a credit is
+//! in `credit_notes`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ use crate::unavailable::Unavailable;
 
 /// How long a copy of a payment is used.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
-/// The most payments kept. If there are more, those that were not used lately are dropped.
+/// The maximum number of payments that are kept. If there are more, those that were not used lately are dropped.
 const KEPT_MOST: usize = 20_000;
 /// The number of new payments that are kept in any case.
 const CREATED_KEPT: usize = 8192;
@@ -41,7 +41,7 @@ const KEPT_FOR: Duration = Duration::from_mins(1);
 /// Settings of receivers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReceiverSettings {
-    /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a wallet address is collected before it is
+    /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid directly to a wallet address is collected before it is
     /// announced.
     pub web_monetization_delay: Option<Duration>,
     /// Whether incoming payments need an approval before they accept money.
@@ -308,7 +308,7 @@ impl LocalAccounts for LiveReceivers {
     }
 
     async fn judge(&self, offer: SenderData<'_>) -> Verdict {
-        // Nobody is asked about money that is paid to a wallet address.
+        // No decision is needed about money that is paid to a wallet address.
         let LocalAccountId::IncomingPayment(id) = offer.account else { return Verdict::Take };
         let ReceiverMemory { store, webhooks, clock, entropy, settings, partial, .. } = &*self.0;
         let (clock, entropy, approval) = (&**clock, &**entropy, settings.approval);

@@ -1,7 +1,7 @@
 //! Money that comes with data from its sender: the account-servicing entity decides whether it is accepted.
 //!
-//! The packets wait for the answer, which may reach another process than theirs. So questions and answers are rows, and
-//! every change is made under a lock. A process only keeps packets waiting.
+//! The packets wait for the answer, which may reach another process. So questions and answers are rows, and every
+//! change is made under a lock. The memory of a process only holds its waiting packets.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,9 +26,9 @@ use crate::unavailable::Unavailable;
 
 /// The topic that wakes packets that wait for an answer.
 pub(crate) const ANSWERS: &str = "partial payment decisions";
-/// The most packets that wait in one process. The senders of further ones try again.
+/// The maximum number of packets that wait in one process. Senders of further packets may try again.
 const WAITING_MAX: usize = 256;
-/// The most of them for one payment, so that one sender leaves room for others.
+/// The maximum number of them for one payment, so that one sender leaves room for others.
 pub(crate) const WAITING_FOR_ONE_MAX: usize = 16;
 
 const REJECTED: &str = "Additional data rejected";
@@ -69,7 +69,7 @@ struct Waits<'a> {
     _permit: SemaphorePermit<'a>,
 }
 
-/// What a decision needs from others.
+/// The dependencies of a decision.
 pub(crate) struct Asking<'a> {
     pub(crate) store: &'a Store,
     pub(crate) webhooks: &'a Webhooks,
@@ -154,8 +154,8 @@ impl Asking<'_> {
         let known = self.store.tenant(offered.tenant).partial_payments(payment, now - DECISION_HOLDS_FOR).await?;
         let course = Course::of(offer, known, now);
 
-        // A decision that is stored needs no room. A question does before it is asked, so that somebody waits for its
-        // answer.
+        // A stored decision needs no permit. A new question does, and gets it before the event is sent, so that a
+        // packet waits for the answer.
         let _waits = match course {
             Course::Ask | Course::Wait(_) => {
                 let Some(waits) = self.partial.waiting.enter(payment) else { return Ok(Verdict::Later) };
@@ -177,8 +177,8 @@ impl Asking<'_> {
         })
     }
 
-    /// Asks the entity, unless another packet has done so meanwhile. `None` if the payment accepts no money any more or
-    /// there is no time for an answer: the sender tries again and learns which.
+    /// Asks the entity, unless another packet has asked meanwhile. `None` if the payment accepts no money any more, or
+    /// if there is no time for an answer. In both cases the sender may try again.
     ///
     /// The lock on the payment makes packets of all processes ask one after the other, so the bounds hold exactly.
     async fn ask(
@@ -271,7 +271,8 @@ impl Asking<'_> {
         }
     }
 
-    /// Ends the question under its lock, so that a later answer has no effect. An answer that is already there holds.
+    /// Ends the question under its lock, so that a later answer has no effect. An answer that is already stored is
+    /// used.
     async fn stop_waiting(&self, question: PartialPayment, last: Timestamp) -> Result<Verdict, Unavailable> {
         let unit = self.store.begin().await?;
         let scope = unit.tenant(question.tenant_id);

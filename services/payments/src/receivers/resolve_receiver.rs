@@ -152,11 +152,11 @@ impl Payments {
     /// The incoming payment fetched from `url` as a receiver. Its `id` must be `url`. A payment of another server, or
     /// of this instance under another name, is refused.
     pub(crate) fn receiver_at(&self, url: &WebUrl, payment: RemotePayment) -> Result<Receiver, ResolveReceiverError> {
-        let told = payment.id.clone();
+        let id = payment.id.clone();
         let receiver = self.foreign_receiver(payment)?;
         match &receiver.location {
             ReceiverLocation::Remote(named) if named.is_at_server_of(url) && named.path() == url.path() => Ok(receiver),
-            _ => Err(ClientError::Unusable { url: url.to_string(), reason: format!("it names itself {told}") }.into()),
+            _ => Err(ClientError::Unusable { url: url.to_string(), reason: format!("it names itself {id}") }.into()),
         }
     }
 

@@ -160,9 +160,9 @@ on_each_database! {
             for id in payers {
                 let payer = node.outgoing_payment(id).await;
                 assert!(payer.sent == 0 || payer.payment.state.as_str() == "COMPLETED", "{payer:?}");
-                let told = [EventType::OutgoingPaymentFailed, EventType::OutgoingPaymentCompleted];
-                let told = node.store.every_tenant().latest_event(Subject::OutgoingPayment(id), &told).await.unwrap();
-                let given_back = told.unwrap().withdrawal.map_or(0, |withdrawal| withdrawal.amount);
+                let ends = [EventType::OutgoingPaymentFailed, EventType::OutgoingPaymentCompleted];
+                let event = node.store.every_tenant().latest_event(Subject::OutgoingPayment(id), &ends).await.unwrap();
+                let given_back = event.unwrap().withdrawal.map_or(0, |withdrawal| withdrawal.amount);
                 assert_eq!(given_back, 1000 - payer.sent);
                 sent += payer.sent;
             }
@@ -493,7 +493,7 @@ on_each_database! {
         let streamer = Streamer { method, ..Streamer::to(&node, incoming).await };
         let announce =
             async || node.worker("web monetization", node.payments.web_monetization_handler()).run_due().await.unwrap();
-        let mut told = 0;
+        let mut announced = 0;
         for round in 0..10 {
             // From the third round on only the second process is paid.
             let connector = connectors[if round < 3 { round % 2 } else { 1 }];
@@ -502,8 +502,8 @@ on_each_database! {
             assert_eq!(announce().await, 1, "round {round}");
             let subject = Subject::WalletAddress(node.address.id);
             let event = node.event(subject, EventType::WalletAddressWebMonetization).await.unwrap();
-            told += event.withdrawal.unwrap().amount;
-            assert_eq!(told, 5 * (round as u64 + 1));
+            announced += event.withdrawal.unwrap().amount;
+            assert_eq!(announced, 5 * (round as u64 + 1));
             let event = WebhookEventId::from_uuid(event.id.as_uuid());
             node.administration.withdraw_what_was_announced(OPERATOR, event).await.unwrap();
         }

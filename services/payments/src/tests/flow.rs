@@ -29,14 +29,14 @@ on_each_database! {
         assert_eq!(sent.payment.state.as_str(), "COMPLETED", "{sent:?}");
         assert_eq!(sent.sent, 1000);
         assert_eq!(sent.balance, sent.payment.quote.debit_amount - 1000);
-        let told = near.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCompleted).await.unwrap();
-        assert_eq!(told.withdrawal.unwrap().amount, sent.balance);
-        assert_eq!(told.data["sentAmount"]["value"], "1000");
+        let event = near.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCompleted).await.unwrap();
+        assert_eq!(event.withdrawal.unwrap().amount, sent.balance);
+        assert_eq!(event.data["sentAmount"]["value"], "1000");
         let received = far.payments.incoming_payment(None, incoming).await.unwrap().unwrap();
         assert!(received.payment.is_completed());
         assert_eq!(received.received, 1000);
-        let told = far.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await.unwrap();
-        assert_eq!(told.withdrawal.unwrap().amount, 1000);
+        let event = far.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await.unwrap();
+        assert_eq!(event.withdrawal.unwrap().amount, 1000);
         assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
     }
 
@@ -67,8 +67,8 @@ on_each_database! {
         assert_eq!(sent.payment.state.as_str(), "COMPLETED", "{sent:?}");
         assert_eq!((sent.sent, sent.balance), (5000, 200));
         assert_eq!(node.payments.received(incoming).await.unwrap(), 5000);
-        let told = node.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await;
-        assert!(told.is_some());
+        let event = node.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await;
+        assert!(event.is_some());
     }
 
     async fn a_payment_waits_in_the_lane_of_the_peer_that_is_next_on_its_way(database) {

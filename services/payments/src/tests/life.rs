@@ -143,9 +143,9 @@ on_each_database! {
         assert!(node.event(Subject::IncomingPayment(unpaid), EventType::IncomingPaymentExpired).await.is_none());
         let expired = node.payments.incoming_payment(None, partly).await.unwrap().unwrap();
         assert_eq!(expired.payment.state.as_str(), "EXPIRED");
-        let told = node.event(Subject::IncomingPayment(partly), EventType::IncomingPaymentExpired).await.unwrap();
-        assert_eq!(told.withdrawal.unwrap().amount, 400);
-        assert_eq!(told.data["completed"], false);
+        let event = node.event(Subject::IncomingPayment(partly), EventType::IncomingPaymentExpired).await.unwrap();
+        assert_eq!(event.withdrawal.unwrap().amount, 400);
+        assert_eq!(event.data["completed"], false);
     }
 
     async fn what_an_older_version_let_in_after_the_end_is_announced_by_itself(database) {
@@ -156,8 +156,8 @@ on_each_database! {
         node.credit(id, 30).await;
         node.parts.receivers.note_credit(id).await.unwrap();
         node.parts.receivers.note_credit(id).await.unwrap();
-        let told = node.event(Subject::IncomingPayment(id), EventType::IncomingPaymentExpired).await.unwrap();
-        assert_eq!(told.withdrawal.unwrap().amount, 30);
+        let event = node.event(Subject::IncomingPayment(id), EventType::IncomingPaymentExpired).await.unwrap();
+        assert_eq!(event.withdrawal.unwrap().amount, 30);
         let found = node.payments.incoming_payment(None, id).await.unwrap().unwrap();
         assert_eq!(found.payment.announced_amount, 30);
     }
@@ -171,8 +171,8 @@ on_each_database! {
         let foreign = node.payments.complete_incoming_payment(stranger, id).await;
         assert!(matches!(foreign, Err(Refused::UnknownPayment)));
         assert!(node.payments.complete_incoming_payment(TENANT, id).await.unwrap().is_completed());
-        let told = node.event(Subject::IncomingPayment(id), EventType::IncomingPaymentCompleted).await.unwrap();
-        assert_eq!(told.withdrawal.unwrap().amount, 40);
+        let event = node.event(Subject::IncomingPayment(id), EventType::IncomingPaymentCompleted).await.unwrap();
+        assert_eq!(event.withdrawal.unwrap().amount, 40);
         let again = node.payments.complete_incoming_payment(TENANT, id).await;
         assert!(matches!(again, Err(Refused::WrongState)));
         let unpaid = node.incoming(None).await;
@@ -261,10 +261,10 @@ on_each_database! {
         assert_eq!(give_up_due(&node).await, 1);
         let failed = node.outgoing_payment(id).await.payment;
         assert_eq!((failed.state.as_str(), failed.error()), ("FAILED", Some("QuoteExpired")));
-        let told = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
-        assert_eq!(told.data["error"], "QuoteExpired");
-        assert_eq!(told.data["balance"], "0");
-        assert_eq!(told.withdrawal, None);
+        let event = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
+        assert_eq!(event.data["error"], "QuoteExpired");
+        assert_eq!(event.data["balance"], "0");
+        assert_eq!(event.withdrawal, None);
         let late = node.payments.fund_outgoing_payment(TENANT, id, 1000, None).await;
         assert!(matches!(late, Err(FundOutgoingPaymentError::WrongState)));
         assert!(!deposit_unnoted(&node, id).await.is_ok(), "nor does one that was on its way take money");
@@ -282,8 +282,8 @@ on_each_database! {
         node.send_due().await;
         let failed = node.outgoing_payment(id).await;
         assert_eq!((failed.payment.error(), failed.balance), (Some("QuoteExpired"), 1000));
-        let told = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
-        assert_eq!(told.withdrawal.unwrap().amount, 1000);
+        let event = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
+        assert_eq!(event.withdrawal.unwrap().amount, 1000);
     }
 
     async fn a_payment_to_a_receiver_closed_with_nothing_received_fails_and_its_money_is_whole(database) {
@@ -295,8 +295,8 @@ on_each_database! {
         node.send_due().await;
         let failed = node.outgoing_payment(id).await;
         assert_eq!((failed.payment.error(), failed.sent), (Some("ReceiverClosed"), 0));
-        let told = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
-        assert_eq!(told.withdrawal.unwrap().amount, 1000);
+        let event = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
+        assert_eq!(event.withdrawal.unwrap().amount, 1000);
         assert!(node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCompleted).await.is_none());
     }
 
@@ -344,8 +344,8 @@ on_each_database! {
         let elsewhere = url.replace("cloudnine.example", "localhost:1");
         let elsewhere = ask(&elsewhere, QuoteRequest::ReceiverRemainder).await;
         assert!(matches!(elsewhere, Err(Refused::InvalidReceiver)));
-        let nobody = ask("not a url", QuoteRequest::ReceiverRemainder).await;
-        assert!(matches!(nobody, Err(Refused::InvalidReceiver)));
+        let no_url = ask("not a url", QuoteRequest::ReceiverRemainder).await;
+        assert!(matches!(no_url, Err(Refused::InvalidReceiver)));
         node.payments.complete_incoming_payment(TENANT, incoming).await.unwrap();
         let ended = ask(&url, QuoteRequest::ReceiverRemainder).await;
         assert!(matches!(ended, Err(Refused::InvalidReceiver)));
@@ -386,7 +386,7 @@ on_each_database! {
         assert!(matches!(over, Err(CreateOutgoingPaymentError::Grant(GrantRefused::InsufficientGrant))));
         let life = payments.grant_spent("grant-1", None).await.unwrap().unwrap();
         assert_eq!(life.spent(), Spent { debit: 350, receive: 350 });
-        assert_eq!(payments.grant_spent("nobody's", None).await.unwrap(), None);
+        assert_eq!(payments.grant_spent("unknown", None).await.unwrap(), None);
     }
 
     async fn a_completed_payment_keeps_of_its_grant_what_it_reserved(database) {
@@ -469,9 +469,9 @@ on_each_database! {
             assert_eq!(announce().await, 0);
             clock.advance(Duration::from_mins(1));
             assert_eq!(announce().await, 1);
-            let told = node.event(Subject::WalletAddress(address), EventType::WalletAddressWebMonetization).await.unwrap();
-            assert_eq!(told.withdrawal.unwrap().amount, expected);
-            assert_eq!(told.data["walletAddress"]["receivedAmount"]["value"], expected.to_string());
+            let event = node.event(Subject::WalletAddress(address), EventType::WalletAddressWebMonetization).await.unwrap();
+            assert_eq!(event.withdrawal.unwrap().amount, expected);
+            assert_eq!(event.data["walletAddress"]["receivedAmount"]["value"], expected.to_string());
         }
         clock.advance(Duration::from_hours(1));
         assert_eq!(announce().await, 0);

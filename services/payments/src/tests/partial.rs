@@ -81,7 +81,7 @@ impl Scene {
     }
 
     /// The process that gets the decision: the other one, if there is one.
-    fn told(&self) -> &Payments {
+    fn deciding_process(&self) -> &Payments {
         self.other.as_ref().map_or(&self.far.payments, |process| &process.payments)
     }
 
@@ -96,7 +96,10 @@ impl Scene {
     }
 
     async fn decide(&self, question: &WebhookEvent, decision: PartialPaymentDecision) -> DecisionEffect {
-        self.told().decide_partial_payment(OPERATOR, self.incoming, partial_of(question), decision).await.unwrap()
+        self.deciding_process()
+            .decide_partial_payment(OPERATOR, self.incoming, partial_of(question), decision)
+            .await
+            .unwrap()
     }
 
     /// Sends the payment while the entity decides. Returns the question.
@@ -237,7 +240,7 @@ on_each_database! {
         accepted(database, Processes::One).await;
     }
 
-    async fn money_with_data_is_accepted_after_another_process_is_told_so(database) {
+    async fn money_with_data_is_accepted_after_another_process_gets_the_decision(database) {
         accepted(database, Processes::Two).await;
     }
 
@@ -245,7 +248,7 @@ on_each_database! {
         rejected(database, Processes::One).await;
     }
 
-    async fn money_with_data_is_declined_after_another_process_is_told_so(database) {
+    async fn money_with_data_is_declined_after_another_process_gets_the_decision(database) {
         rejected(database, Processes::Two).await;
     }
 
@@ -300,24 +303,24 @@ on_each_database! {
     async fn a_decision_about_something_that_was_not_asked_has_no_effect(database) {
         let scene = Scene::open(database, Processes::One, LONG).await;
         let (never, accept) = (Uuid::from_u128(9), PartialPaymentDecision::Accept);
-        let decided = scene.told().decide_partial_payment(OPERATOR, scene.incoming, never.into(), accept.clone()).await;
+        let decided = scene.deciding_process().decide_partial_payment(OPERATOR, scene.incoming, never.into(), accept.clone()).await;
         assert_eq!(decided.unwrap(), DecisionEffect::None);
 
         let other = scene.far.incoming(Some(10)).await;
         let entity = async {
             let question = scene.question().await;
-            let of_other = scene.told().decide_partial_payment(OPERATOR, other, partial_of(&question), accept).await;
+            let of_other = scene.deciding_process().decide_partial_payment(OPERATOR, other, partial_of(&question), accept).await;
             assert_eq!(of_other.unwrap(), DecisionEffect::None, "another payment's question");
             scene.decide(&question, no()).await
         };
         let (_, effect) = tokio::join!(scene.near.send_due(), entity);
         assert_eq!(effect, DecisionEffect::Counts);
 
-        let unknown = scene.told().decide_partial_payment(OPERATOR, never.into(), never.into(), no()).await;
+        let unknown = scene.deciding_process().decide_partial_payment(OPERATOR, never.into(), never.into(), no()).await;
         assert!(matches!(unknown, Err(DecidePartialPaymentError::UnknownPayment)));
     }
 
-    async fn nobody_is_asked_about_money_without_data(database) {
+    async fn money_without_data_is_accepted_without_a_question(database) {
         let scene = Scene::open(database, Processes::One, LONG).await;
         let incoming = scene.far.incoming(Some(10)).await;
         let receiver = scene.far.receiver_of(incoming).await;
@@ -360,7 +363,7 @@ on_each_database! {
         assert_eq!(scene.offer(two, DATA).await, declined, "the decision also holds for later packets");
     }
 
-    async fn a_decision_is_followed_while_as_many_packets_wait_as_may(database) {
+    async fn a_decision_is_followed_while_the_maximum_number_of_packets_waits(database) {
         let scene = Scene::open(database, Processes::One, LONG).await;
         let receivers = &scene.far.parts.receivers;
         let entity = async {

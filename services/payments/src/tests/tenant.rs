@@ -117,6 +117,7 @@ impl Neighbours {
             max_packet_amount: None,
             liquidity_threshold: None,
             terms: PeerTerms::default(),
+            tls: None,
         }
     }
 

@@ -281,6 +281,7 @@ impl Node {
             max_packet_amount: None,
             liquidity_threshold: None,
             terms: PeerTerms::default(),
+            tls: None,
         });
         let tenant = TenantRecord {
             id: OPERATOR.tenant,

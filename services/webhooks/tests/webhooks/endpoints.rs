@@ -7,9 +7,9 @@ use admin_signature::{canonical, sign};
 use outbound_http::{OutboundConfig, Strangers};
 use payments_model::webhook_delivery::{DeliveryState, Recipient};
 use payments_model::webhook_endpoint::WebhookEndpoint;
-use payments_model::webhook_event::EventType;
+use payments_model::webhook_event::{EventType, WebhookEvent};
 use payments_model::webhook_ladder::AttemptsMax;
-use payments_model::{Origin, Secret, TenantId, WebhookEndpointId};
+use payments_model::{Origin, Secret, Tenant, TenantId, WebhookEndpointId, WebhookEventId};
 use serde_json::json;
 use testkit::on_each_database;
 use uuid::Uuid;
@@ -202,6 +202,30 @@ on_each_database! {
         assert!(states.contains(&(Recipient::Endpoint(OPERATOR, endpoint.id), DeliveryState::Exhausted)), "{states:?}");
         assert_eq!(scene.process.administration.endpoints(OPERATOR).await.unwrap().len(), 1);
         scene.process.administration.delete_endpoint(OPERATOR, endpoint.id).await.unwrap_err();
+    }
+
+    async fn events_of_a_deleted_tenant_go_to_the_operator_and_to_no_endpoint_of_the_tenant(database) {
+        let scene = scene(database).await;
+        let own = scene.url.replace("/webhooks", "/tenant");
+        scene.tenant_at(TENANT, &own).await;
+        scene.endpoint(TENANT, "/more", &[]).await;
+        scene.record(&Audience::tenant(TENANT)).await;
+
+        let unit = scene.process.store.begin().await.unwrap();
+        let scope = unit.tenant(TENANT);
+        let found = scope.locked_tenant(TENANT).await.unwrap().unwrap();
+        scope.update_tenant(&found.map(|tenant| Tenant { deleted_at: Some(scene.now()), ..tenant })).await.unwrap();
+        scope.delete_settings(TENANT, scene.now()).await.unwrap();
+        unit.commit().await.unwrap();
+        let later = WebhookEvent { tenant_id: TENANT, ..scene.event(WebhookEventId::from_uuid(Uuid::from_u128(6))) };
+        scene.process.record(&later, &Audience::tenant(TENANT)).await;
+
+        scene.run_due().await;
+        let heard = scene.receiver.heard();
+        assert!(heard.iter().all(|heard| heard.path == "/webhooks"), "{:?}", scene.paths());
+        let mut told: Vec<String> = heard.iter().map(Heard::id).collect();
+        told.sort();
+        assert_eq!(told, [EVENT.to_string(), later.id.to_string()], "each once, also the one on its way");
     }
 
     async fn a_tenant_s_endpoint_on_a_private_address_is_not_called(database) {

@@ -10,6 +10,7 @@ use connector::{AccountAsset, Connector, DirectorySnapshot, PeerRecord, TenantRe
 use directory::{Directory, Facts, KnownPeer, KnownTenant};
 use ilp_packet::Address;
 use payments_model::peer::Peer;
+use payments_model::peer_tls::PeerTls;
 use payments_model::peer_token::IncomingToken;
 use payments_model::tenant::SettingKey;
 use payments_model::{AssetId, TenantId};
@@ -85,9 +86,9 @@ impl DirectorySync {
         // If two routes have the same prefix, the older peer's is used. So the order matters.
         all.sort_unstable_by_key(|known| (known.peer.created_at, known.peer.id));
         let mut records = Vec::new();
-        for KnownPeer { peer, incoming_tokens } in all {
+        for KnownPeer { peer, incoming_tokens, tls } in all {
             let asset = assets.entry(peer.asset.id).or_insert_with(|| account_asset(peer)).clone();
-            if let Some(record) = record(peer, asset, incoming_tokens.clone()) {
+            if let Some(record) = record(peer, asset, incoming_tokens.clone(), tls.clone()) {
                 records.push(record);
             } else {
                 tracing::error!(peer.id = %peer.id, "peer left out: its address or endpoint cannot be used");
@@ -105,7 +106,12 @@ fn account_asset(peer: &Peer) -> Arc<AccountAsset> {
     })
 }
 
-fn record(peer: &Peer, asset: Arc<AccountAsset>, incoming_tokens: Vec<IncomingToken>) -> Option<PeerRecord> {
+fn record(
+    peer: &Peer,
+    asset: Arc<AccountAsset>,
+    incoming_tokens: Vec<IncomingToken>,
+    tls: Option<Arc<PeerTls>>,
+) -> Option<PeerRecord> {
     let outgoing = peer.outgoing.as_ref()?;
     Some(PeerRecord {
         id: peer.id,
@@ -120,5 +126,6 @@ fn record(peer: &Peer, asset: Arc<AccountAsset>, incoming_tokens: Vec<IncomingTo
         max_packet_amount: peer.max_packet_amount,
         liquidity_threshold: peer.liquidity_threshold,
         terms: peer.terms.clone(),
+        tls,
     })
 }

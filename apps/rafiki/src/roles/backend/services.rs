@@ -81,7 +81,7 @@ impl Services {
         let receivers =
             metrics.gather(|| live_receivers(stores, &webhooks, deps, receiver_settings, partial_payments(config)));
         let connector = metrics.gather(|| {
-            let ports = connector_ports(stores, ledger, &receivers, &webhooks, rates.clone(), deps);
+            let ports = connector_ports(stores, ledger, &receivers, &webhooks, rates.clone(), sealer(config), deps);
             Connector::new(connector_config(config, &stream_secret), ports)
         });
 
@@ -197,13 +197,14 @@ fn connector_ports(
     receivers: &LiveReceivers,
     webhooks: &Webhooks,
     rates: Rates,
+    sealer: Sealer,
     deps: &SharedDeps,
 ) -> ConnectorPorts {
     ConnectorPorts {
         ledger: Arc::clone(ledger),
         local_accounts: Arc::new(receivers.clone()),
         alerts: Arc::new(Alerts::new(stores.store.clone(), webhooks.clone(), deps)),
-        uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator, deps.clock.clone())),
+        uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator, sealer, deps.clock.clone())),
         rates,
         cache: stores.cache.clone(),
         clock: deps.clock.clone(),
@@ -224,6 +225,7 @@ fn administration(stores: &Stores, config: &config::Backend, deps: &SharedDeps) 
             operator: stores.operator,
             ilp_address: config.ilp_address.clone(),
             secret_overlap: config.admin_api.secret_overlap,
+            sealer: sealer(config),
         },
         Arc::new(AuthService::new(
             deps.http.clone(),

@@ -88,6 +88,19 @@ impl Bank {
         self.replicas.len()
     }
 
+    /// `kill -9` for every process of a role.
+    pub(crate) fn kill(&mut self, role: &str) {
+        self.replicas.iter_mut().filter(|replica| replica.role == role).for_each(Replica::kill);
+    }
+
+    /// Starts every process of a role that was killed. Waits until they are ready.
+    pub(crate) fn start_again(&mut self, role: &str) {
+        for replica in self.replicas.iter_mut().filter(|replica| replica.role == role) {
+            let ready = replica.launch();
+            assert!(await_ready(ready), "a killed {role} did not become ready:\n{}", replica.log());
+        }
+    }
+
     /// `kill -9`, then a new start. Waits until it is ready.
     pub(crate) fn kill_and_restart(&mut self, number: usize) {
         let replica = &mut self.replicas[number];

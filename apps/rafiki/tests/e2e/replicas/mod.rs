@@ -4,6 +4,7 @@
 
 mod bank;
 mod desk;
+mod grant_events;
 mod partial_payments;
 mod proxy;
 mod streamer;

@@ -11,8 +11,8 @@ use moving::Step;
 /// How often a line is written if there is no progress bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Reports the progress of a pass.
-pub(crate) struct Telling {
+/// Shows the progress of a pass.
+pub(crate) struct ProgressDisplay {
     bar: ProgressBar,
     state: Mutex<State>,
 }
@@ -24,7 +24,7 @@ struct State {
     all: Stopwatch,
 }
 
-impl Telling {
+impl ProgressDisplay {
     pub(crate) fn start() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
         if let Ok(style) = ProgressStyle::with_template("  {msg}") {
@@ -35,7 +35,7 @@ impl Telling {
         Self { bar, state: Mutex::new(state) }
     }
 
-    pub(crate) fn hear(&self, step: Step<'_>) {
+    pub(crate) fn show(&self, step: Step<'_>) {
         let (verb, table, rows) = match step {
             Step::Examined(table, rows) => ("examined", table, rows),
             Step::Carried(table, rows) => ("carried", table, rows),

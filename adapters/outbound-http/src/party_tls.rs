@@ -1,0 +1,116 @@
+//! The certificates used with one party: the one that is shown to it, and the authorities that are believed about it.
+//!
+//! It reads no files, and it does not say which party they are for. Keys appear in no message.
+
+use std::fmt;
+
+use reqwest::{Certificate, ClientBuilder, Identity};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, RootCertStore};
+
+/// Certificates and a key, in PEM (RFC 7468).
+#[derive(Clone, Copy)]
+pub struct PartyTls<'a> {
+    /// A certificate with its chain, and its private key. They are shown to the party.
+    pub identity: Option<(&'a str, &'a str)>,
+    /// The only authorities that are believed about the party; `None`: those of the machine.
+    pub authorities: Option<&'a str>,
+}
+
+/// Why certificates cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PartyTlsError {
+    /// There is no certificate to show, or something besides certificates.
+    #[error(
+        "certificate cannot be read: give the certificate and after it its chain in PEM, from -----BEGIN \
+         CERTIFICATE----- to -----END CERTIFICATE-----, and nothing else"
+    )]
+    Certificate,
+    /// There is no key, or several, or one with a password.
+    #[error(
+        "privateKey cannot be read: give one private key in PEM without a password; `openssl pkey -in key.pem` writes \
+         it so"
+    )]
+    PrivateKey,
+    /// The key is another certificate's.
+    #[error("privateKey does not belong to the first certificate; give the key that this certificate was made for")]
+    OtherKey,
+    /// There is no authority, or something besides certificates.
+    #[error(
+        "authorities cannot be read: give at least one certificate in PEM, from -----BEGIN CERTIFICATE----- to \
+         -----END CERTIFICATE-----, and nothing else"
+    )]
+    Authorities,
+}
+
+/// Certificates that can be used.
+#[derive(Clone)]
+pub struct UsableTls {
+    identity: Option<Identity>,
+    authorities: Option<Vec<Certificate>>,
+}
+
+impl PartyTls<'_> {
+    /// Reads the certificates and compares the key with them.
+    pub fn read(self) -> Result<UsableTls, PartyTlsError> {
+        let identity = self.identity.map(|(certificate, key)| read_identity(certificate, key)).transpose()?;
+        let authorities = self.authorities.map(|pem| read_authorities(pem).ok_or(PartyTlsError::Authorities));
+        Ok(UsableTls { identity, authorities: authorities.transpose()? })
+    }
+}
+
+fn read_identity(certificate: &str, key: &str) -> Result<Identity, PartyTlsError> {
+    let chain = read_certificates(certificate).ok_or(PartyTlsError::Certificate)?;
+    let mut keys = PrivateKeyDer::pem_slice_iter(key.as_bytes());
+    let (Some(Ok(only)), None) = (keys.next(), keys.next()) else { return Err(PartyTlsError::PrivateKey) };
+    if !CertificateDer::pem_slice_iter(key.as_bytes()).collect::<Vec<_>>().is_empty() {
+        return Err(PartyTlsError::PrivateKey);
+    }
+
+    CertifiedKey::from_der(chain, only, &default_provider()).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => PartyTlsError::OtherKey,
+        rustls::Error::InvalidCertificate(_) => PartyTlsError::Certificate,
+        _ => PartyTlsError::PrivateKey,
+    })?;
+    Identity::from_pem(format!("{certificate}\n{key}").as_bytes()).map_err(|_| PartyTlsError::PrivateKey)
+}
+
+fn read_authorities(pem: &str) -> Option<Vec<Certificate>> {
+    let read = read_certificates(pem)?;
+    let mut store = RootCertStore::empty();
+    read.iter().try_for_each(|authority| store.add(authority.clone())).ok()?;
+    read.iter().map(|authority| Certificate::from_der(authority).ok()).collect()
+}
+
+/// The certificates in a text that holds nothing else. The text is shown again, so it must not hold a key.
+fn read_certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
+    let read: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().ok()?;
+    (!read.is_empty() && read.len() == pem.matches("-----BEGIN").count()).then_some(read)
+}
+
+impl UsableTls {
+    pub(crate) fn applied(&self, mut builder: ClientBuilder) -> ClientBuilder {
+        if let Some(identity) = &self.identity {
+            builder = builder.identity(identity.clone());
+        }
+        if let Some(authorities) = &self.authorities {
+            builder = builder.tls_certs_only(authorities.iter().cloned());
+        }
+        builder
+    }
+}
+
+impl fmt::Debug for PartyTls<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartyTls").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for UsableTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UsableTls").finish_non_exhaustive()
+    }
+}
