@@ -138,6 +138,12 @@ pub struct SpendingPayment {
     pub receive_amount: Amount,
     /// The amount sent so far.
     pub sent_amount: Amount,
+    /// What it counts for a limit on debited amounts, if the instance tells.
+    #[serde(default)]
+    pub spent_debit_amount: Option<Amount>,
+    /// What it counts for a limit on received amounts, if the instance tells.
+    #[serde(default)]
+    pub spent_receive_amount: Option<Amount>,
     /// When it was created.
     pub created_at: Timestamp,
 }
@@ -156,7 +162,13 @@ impl AdminClient {
         let mut page = PageRequest { first: Some(100), ..PageRequest::default() };
         for _ in 0..PAGES_MAX {
             let listed: Listed<SpendingPayment> =
-                self.listed(d::SPENDING, &page, filter.clone(), "/outgoingPayments").await?;
+                match self.listed(d::SPENDING, &page, filter.clone(), "/outgoingPayments").await {
+                    // Another instance does not tell what a payment counts.
+                    Err(AdminError::Refused { .. }) => {
+                        self.listed(d::SPENDING_BY_QUOTES, &page, filter.clone(), "/outgoingPayments").await?
+                    }
+                    answer => answer?,
+                };
             spent.more = listed.page_info.has_next_page;
             spent
                 .payments

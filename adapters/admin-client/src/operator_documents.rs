@@ -150,6 +150,12 @@ documents! {
     SPENDING = list!(
         "ConsoleSpending", "outgoingPayments", ", $filter: OutgoingPaymentFilter", ", filter: $filter",
         "id state grantId createdAt debitAmount { value assetCode assetScale }
+      receiveAmount { value assetCode assetScale } sentAmount { value assetCode assetScale }
+      spentDebitAmount { value assetCode assetScale } spentReceiveAmount { value assetCode assetScale }"
+    );
+    SPENDING_BY_QUOTES = list!(
+        "ConsoleSpendingByQuotes", "outgoingPayments", ", $filter: OutgoingPaymentFilter", ", filter: $filter",
+        "id state grantId createdAt debitAmount { value assetCode assetScale }
       receiveAmount { value assetCode assetScale } sentAmount { value assetCode assetScale }"
     );
     WEBHOOK_DELIVERIES = list!(

@@ -3,6 +3,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use ledger::AccountId;
+use payments_model::grant_limits::Spent;
 use payments_model::outgoing_payment::{CardPaymentFailure, OutgoingState};
 use payments_model::{OutgoingPayment, WalletAddressId};
 use serde::Serialize;
@@ -28,6 +29,15 @@ impl From<OutgoingPayment> for OutgoingPaymentNode {
 impl OutgoingPaymentNode {
     fn cursor(&self) -> String {
         self.0.id().to_string()
+    }
+
+    /// What the payment counts for the limits of its grant; `None` if nothing counts it.
+    async fn spent(&self, context: &Context<'_>) -> Result<Option<Spent>> {
+        if self.0.grant_id.is_none() {
+            return Ok(None);
+        }
+        let spending = Call::of(context)?.reach().grant_spending(self.0.id()).await.map_err(Refusal::from)?;
+        Ok(spending.map(|spending| spending.actual.unwrap_or(spending.reserved)))
     }
 }
 
@@ -166,6 +176,16 @@ impl OutgoingPaymentNode {
 
     async fn grant_id(&self) -> Option<&str> {
         self.0.grant_id.as_deref()
+    }
+
+    async fn spent_debit_amount(&self, context: &Context<'_>) -> Option<Result<Amount>> {
+        let asset = &self.0.quote.asset.asset;
+        nullable(async { Ok(self.spent(context).await?.map(|spent| Amount::new(spent.debit, asset))) }).await
+    }
+
+    async fn spent_receive_amount(&self, context: &Context<'_>) -> Option<Result<Amount>> {
+        let asset = &self.0.quote.receive_amount.asset;
+        nullable(async { Ok(self.spent(context).await?.map(|spent| Amount::new(spent.receive, asset))) }).await
     }
 
     async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {

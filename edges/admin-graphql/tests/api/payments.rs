@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use money::{Asset, AssetAmount};
+use payments::{NewOutgoingPayment, PaymentGrant, PaymentOf};
+use payments_model::grant_limits::GrantLimits;
 use serde_json::{Value, json};
 use testkit::on_each_database;
 
@@ -125,5 +128,43 @@ on_each_database! {
         assert_eq!(count(OPERATOR, 10).await, json!(0), "what is done is done");
         let refused = bench.refused(OPERATOR, trigger, json!({ "limit": -1 })).await;
         assert_eq!(refused, ("limit must not be negative".into(), "BAD_USER_INPUT".into()));
+    }
+}
+
+on_each_database! {
+    async fn a_payment_tells_what_it_counts_for_the_limits_of_its_grant(database) {
+        let bench = Bench::open(database).await;
+        let (made, ann, bob) = paid(&bench).await;
+        let amount = json!({ "value": 100, "assetCode": "USD", "assetScale": 2 });
+        let create = "createIncomingPayment: CreateIncomingPaymentInput { payment { url } }";
+        let input = json!({ "walletAddressId": bob, "incomingAmount": amount });
+        let receiver = bench.mutate(OPERATOR, create, input).await["payment"]["url"].clone();
+        let input = json!({ "walletAddressId": ann, "receiver": receiver });
+        let quote = bench.mutate(OPERATOR, "createQuote: CreateQuoteInput { quote { id } }", input).await["quote"]["id"].clone();
+
+        let limit = AssetAmount { value: 1000, asset: Asset::new("USD", 2).unwrap() };
+        let limits = GrantLimits { receive_amount: Some(limit), ..GrantLimits::default() };
+        let new = NewOutgoingPayment {
+            wallet_address_id: ann.as_str().unwrap().parse().unwrap(),
+            source: PaymentOf::Quote(quote.as_str().unwrap().parse().unwrap()),
+            client: None,
+            grant: Some(PaymentGrant { id: "a grant".to_owned(), limits: Some(limits) }),
+            metadata: None,
+            card: None,
+        };
+        let created = bench.institution.payments.create_outgoing_payment(OPERATOR, new).await.unwrap();
+        let under_grant = json!(created.payment.id().to_string());
+
+        let query = "query($id: String!) { outgoingPayment(id: $id) {
+            spentDebitAmount { value assetCode assetScale } spentReceiveAmount { value } } }";
+        let counts = async |id: &Value| bench.run(OPERATOR, query, json!({ "id": id })).await["data"]["outgoingPayment"].clone();
+        let reserved = counts(&under_grant).await;
+        assert_eq!(reserved["spentDebitAmount"], json!({ "value": "100", "assetCode": "USD", "assetScale": 2 }));
+        assert_eq!(reserved["spentReceiveAmount"]["value"], "100");
+        assert_eq!(counts(&made[1]).await, json!({ "spentDebitAmount": null, "spentReceiveAmount": null }));
+
+        let cancel = "cancelOutgoingPayment: CancelOutgoingPaymentInput { payment { id } }";
+        bench.mutate(OPERATOR, cancel, json!({ "id": under_grant })).await;
+        assert_eq!(counts(&under_grant).await["spentReceiveAmount"]["value"], "0", "it ended and nothing arrived");
     }
 }

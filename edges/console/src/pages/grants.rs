@@ -225,24 +225,39 @@ fn counted(spent: &SpentUnderGrant, window: Option<Window>) -> impl Iterator<Ite
     spent.payments.iter().filter(move |payment| window.is_none_or(|window| window.contains(payment.created_at)))
 }
 
-/// What counts now: a payment on its way counts whole, a failed one with what it sent.
+/// What counts now, as the instance counts it: what a payment reserved, and once it has ended, what it spent.
 ///
-/// The backend counts what a payment delivered, and the API does not tell that. So a payment that is completed counts
-/// with the amount of its quote here, and a failed one with nothing.
+/// An instance that does not tell this counts a completed payment by its quote here, and a failed one with what it
+/// sent, or with nothing on the receiver's side.
 fn sum(spent: &SpentUnderGrant, window: Option<Window>, counts: Counts) -> u64 {
+    let amounts = counted(spent, window).map(|payment| told(payment, counts).unwrap_or_else(|| guess(payment, counts)));
+    amounts.fold(0, u64::saturating_add)
+}
+
+fn told(payment: &SpendingPayment, counts: Counts) -> Option<u64> {
+    let amount = match counts {
+        Counts::Debited => payment.spent_debit_amount.as_ref(),
+        Counts::Received => payment.spent_receive_amount.as_ref(),
+    };
+    amount.map(|amount| amount.value)
+}
+
+fn guess(payment: &SpendingPayment, counts: Counts) -> u64 {
     use OutgoingPaymentState::{Cancelled, Failed};
-    let amounts = counted(spent, window).map(|payment| match (payment.state, counts) {
+    match (payment.state, counts) {
         (Failed, Counts::Debited) => payment.sent_amount.value.min(payment.debit_amount.value),
         (Failed | Cancelled, _) => 0,
         (_, Counts::Debited) => payment.debit_amount.value,
         (_, Counts::Received) => payment.receive_amount.value,
-    });
-    amounts.fold(0, u64::saturating_add)
+    }
 }
 
 /// Whether a failed payment may have delivered an amount that is not counted. One that sent nothing delivered nothing.
 fn is_estimate(spent: &SpentUnderGrant, window: Option<Window>) -> bool {
-    counted(spent, window).any(|payment| payment.state == OutgoingPaymentState::Failed && payment.sent_amount.value > 0)
+    counted(spent, window).any(|payment| {
+        let partly = payment.state == OutgoingPaymentState::Failed && payment.sent_amount.value > 0;
+        partly && payment.spent_receive_amount.is_none()
+    })
 }
 
 fn bar(counts: Counts, limit: &Amount, spent: &SpentUnderGrant, window: Option<Window>) -> Limit {
@@ -299,8 +314,24 @@ mod tests {
             debit_amount: usd(103),
             receive_amount: usd(100),
             sent_amount: usd(sent),
+            spent_debit_amount: None,
+            spent_receive_amount: None,
             created_at: Timestamp::from_millis(0),
         }
+    }
+
+    #[test]
+    fn what_the_instance_counts_goes_before_the_amounts_of_quotes() {
+        use OutgoingPaymentState::{Completed, Failed};
+        let told = |state, debit, receive| SpendingPayment {
+            spent_debit_amount: Some(usd(debit)),
+            spent_receive_amount: Some(usd(receive)),
+            ..payment(state, 40)
+        };
+        // Completed with one more than the quote promised, and failed after a part arrived.
+        let spent = SpentUnderGrant { payments: vec![told(Completed, 103, 101), told(Failed, 40, 39)], more: false };
+        assert_eq!((sum(&spent, None, Counts::Debited), sum(&spent, None, Counts::Received)), (143, 140));
+        assert!(!is_estimate(&spent, None));
     }
 
     #[test]
