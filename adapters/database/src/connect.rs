@@ -94,10 +94,19 @@ async fn open_when_free(
     connection: &SqliteConnectOptions,
     patience: Duration,
 ) -> Result<SqlitePool, sqlx::Error> {
+    repeat_while(is_in_the_way, patience, async || pool.clone().connect_with(connection.clone()).await).await
+}
+
+/// The first result that is no error which `passes`, or the last one when the pauses between attempts add up to `patience`.
+async fn repeat_while<T, E>(
+    passes: impl Fn(&E) -> bool,
+    patience: Duration,
+    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
     let mut waited = Duration::ZERO;
     loop {
-        match pool.clone().connect_with(connection.clone()).await {
-            Err(error) if is_in_the_way(&error) && waited < patience => {
+        match attempt().await {
+            Err(error) if passes(&error) && waited < patience => {
                 tokio::time::sleep(BETWEEN_ATTEMPTS).await;
                 waited += BETWEEN_ATTEMPTS;
             }
@@ -152,4 +161,33 @@ fn database(
 ) -> Database {
     let inner = OpenDatabase { dialect, reader, writer, line, wakeups: Arc::new(wakeups), shared: Shared::default() };
     Database { inner: Arc::new(inner) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCKED: &str = "locked";
+
+    async fn after(refusals: u32, error: &'static str) -> (Result<(), &'static str>, u32) {
+        let mut attempts = 0;
+        let ended = repeat_while(
+            |error| *error == LOCKED,
+            BETWEEN_ATTEMPTS * 3,
+            async || {
+                attempts += 1;
+                if attempts <= refusals { Err(error) } else { Ok(()) }
+            },
+        )
+        .await;
+        (ended, attempts)
+    }
+
+    #[tokio::test]
+    async fn a_locked_file_is_tried_again_until_it_is_free_or_patience_ends() {
+        assert_eq!(after(0, LOCKED).await, (Ok(()), 1));
+        assert_eq!(after(3, LOCKED).await, (Ok(()), 4));
+        assert_eq!(after(9, LOCKED).await, (Err(LOCKED), 4));
+        assert_eq!(after(1, "no such folder").await, (Err("no such folder"), 1));
+    }
 }

@@ -2,8 +2,6 @@
 //! Units of work are in `units`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
-use std::time::Duration;
-
 use database::sea_orm::{ConnectionTrait, Statement, TryGetable};
 use database::{Database, Error, Migrations, Options, Step};
 use testkit::on_each_database;
@@ -136,26 +134,6 @@ fn an_unusable_url_says_what_a_usable_one_is() {
         let memory = Database::connect("sqlite::memory:", &Options::default()).await.unwrap();
         memory.migrate(&NOTES).await.unwrap();
         assert_eq!(count(&memory).await, 0);
-    });
-}
-
-#[test]
-fn a_sqlite_file_that_another_process_is_just_writing_is_waited_for() {
-    testkit::block_on(async {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("new.db");
-        let other = rusqlite::Connection::open(&file).unwrap();
-        other
-            .execute_batch("CREATE TABLE theirs (id integer); BEGIN IMMEDIATE; INSERT INTO theirs VALUES (1)")
-            .unwrap();
-        let writes_on = async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            other.execute_batch("COMMIT").unwrap();
-        };
-        let url = format!("sqlite:{}", file.display());
-        let options = Options::default();
-        let (opened, ()) = tokio::join!(Database::connect(&url, &options), writes_on);
-        assert_eq!(scalar::<i64>(opened.unwrap().reader(), "SELECT count(*) FROM theirs").await, 1);
     });
 }
 

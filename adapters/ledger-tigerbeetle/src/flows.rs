@@ -21,7 +21,8 @@ impl TigerBeetleLedger {
                 flow = flow.wrapping_add(self.flow_into_one(account.id, transfer_code).await?);
             }
             match page.last() {
-                Some(last) if page.len() >= PAGE as usize => accounts.timestamp_min = last.timestamp + 1,
+                // A cluster may be configured for shorter answers than a page, so only an empty answer is the end.
+                Some(last) => accounts.timestamp_min = last.timestamp + 1,
                 _ => return Ok(flow),
             }
         }
@@ -47,7 +48,8 @@ impl TigerBeetleLedger {
                 }
             }
             match page.last() {
-                Some(last) if page.len() >= PAGE as usize => filter.timestamp_min = last.timestamp + 1,
+                // A cluster may be configured for shorter answers than a page, so only an empty answer is the end.
+                Some(last) => filter.timestamp_min = last.timestamp + 1,
                 _ => return Ok(flow),
             }
         }

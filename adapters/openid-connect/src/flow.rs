@@ -1,4 +1,5 @@
-//! The code flow (OpenID Connect Core 1.0, section 3.1): the address to send a person to, and what comes back.
+//! The code flow: the address to send a person to, and what comes back
+//! (<https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth>).
 //!
 //! What is kept between both steps is an [`Attempt`]; the caller keeps it where only the same browser can bring it back.
 
@@ -236,8 +237,8 @@ impl RelyingParty {
         }
     }
 
-    /// Adds what the provider says about the person elsewhere (OpenID Connect Core 1.0, section 5.3). The ID token is
-    /// signed, so its claims stay.
+    /// Adds what the provider says about the person elsewhere
+    /// (<https://openid.net/specs/openid-connect-core-1_0.html#UserInfo>). The ID token is signed, so its claims stay.
     async fn person(
         &self,
         metadata: &Metadata,

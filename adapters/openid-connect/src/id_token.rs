@@ -1,4 +1,4 @@
-//! The check of an ID token (OpenID Connect Core 1.0, section 3.1.3.7).
+//! The check of an ID token (<https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation>).
 //!
 //! It reads no clock and asks nobody: keys and time are parameters.
 

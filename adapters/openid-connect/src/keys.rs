@@ -113,7 +113,7 @@ impl Key {
                 if x.len() != length || y.len() != length {
                     return false;
                 }
-                // An uncompressed point (SEC 1, section 2.3.3).
+                // An uncompressed point (RFC 5480 section 2.2).
                 let point = [&[4][..], &x, &y].concat();
                 UnparsedPublicKey::new(algorithm, point).verify(message, signature).is_ok()
             }

@@ -1,4 +1,5 @@
-//! What a provider says about itself (OpenID Connect Discovery 1.0, section 3).
+//! What a provider says about itself
+//! (<https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata>).
 //!
 //! It is read here and kept in `flow`.
 

@@ -2,6 +2,7 @@
 //!
 //! A database that is read is not written to. The meaning of the rows is in `rafiki-tables`.
 
+mod books_in;
 mod checks;
 mod cluster;
 mod queries;
@@ -9,7 +10,7 @@ mod receiving;
 mod snapshot;
 mod sums;
 
-pub use cluster::BooksIn;
+pub use books_in::BooksIn;
 pub use receiving::{Receiving, ReceivingError};
 pub use snapshot::{CountedTable, Fault, Old, SourceError, UnknownAllowed};
 pub use sums::Transfers;

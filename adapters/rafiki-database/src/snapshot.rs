@@ -10,7 +10,7 @@ use rafiki_tables::version::{Side, UnknownVersion, recognise};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
-use crate::cluster::{BooksIn, TEMPORARY_BOOKS};
+use crate::books_in::{BooksIn, TEMPORARY_BOOKS};
 use crate::{checks, queries};
 
 /// Created before the read-only snapshot begins. A temporary table can still be filled in it.

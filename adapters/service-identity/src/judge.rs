@@ -9,7 +9,7 @@ use clock::{Clock, Entropy, Timestamp};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use service_auth::{Jws, Scope, Service};
-use token_introspection::{OAuthDemand, OAuthIntrospection, OAuthToken, Refusal};
+use token_introspection::{IntrospectionError, OAuthDemand, OAuthIntrospection, OAuthToken, Refusal};
 
 use crate::identity::ClientIdentity;
 use crate::keys::{Keys, SignatureFault};
@@ -180,7 +180,14 @@ impl TokenJudge {
         let url = provider.introspection_url().await.map_err(|error| unavailable(&error))?;
         let proof = identity.proof(provider.issuer().unwrap_or(url.as_str()), clock.now(), &**entropy);
         let asked = OAuthIntrospection::proving(provider.http().clone(), url, proof);
-        let found = asked.introspect(token).await.map_err(|error| unavailable(&error))?;
+        let found = asked.introspect(token).await.map_err(|error| match error {
+            // The answer is about this token only. A strange token must not pause the tokens of other callers.
+            IntrospectionError::Refused(_) | IntrospectionError::Unusable(_) => {
+                tracing::warn!(%error, "a service token could not be introspected");
+                Refusal::Unavailable
+            }
+            away => unavailable(&away),
+        })?;
         self.count(Answer::Given);
         let token = found.ok_or(Refusal::InvalidToken)?;
         self.fits(&token, service)?;

@@ -121,6 +121,12 @@ impl ServiceAuth {
         if self.issuer.is_none() && self.token_url.is_none() {
             r.problem("OAUTH_ISSUER", "must be set if SERVICE_AUTH has token: the URL of the provider of tokens");
         }
+        if self.issuer.is_none() && self.token_url.is_some() && self.validation != TokenValidation::Introspect {
+            r.problem(
+                "OAUTH_ISSUER",
+                "must be set if OAUTH_VALIDATION has jwt: tokens of other issuers may be signed with the same keys",
+            );
+        }
         if self.client_id.is_none() {
             r.problem(
                 "OAUTH_CLIENT_ID",

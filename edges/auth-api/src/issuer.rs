@@ -18,7 +18,7 @@ use std::time::Duration;
 use url::form_urlencoded::parse;
 
 /// The largest form, in octets.
-const FORM_MAX: usize = 16 * 1024;
+const FORM_MAX: usize = 32 * 1024;
 /// When to try again after the database failed.
 const AGAIN: Duration = Duration::from_secs(1);
 

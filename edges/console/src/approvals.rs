@@ -102,6 +102,10 @@ pub struct ApprovalsError {
     reason: String,
 }
 
+/// How long after the decision a change may be sent again. The Admin API knows the key of a change for 24 hours by
+/// default, from the first time that it was sent.
+const REPEATABLE: Duration = Duration::from_hours(23);
+
 impl Request {
     /// Whether it still waits at this time.
     pub(crate) fn waits(&self, now: Timestamp) -> bool {
@@ -110,7 +114,7 @@ impl Request {
 
     /// Whether it was approved, and nobody knows whether it took effect.
     pub(crate) fn is_open(&self, now: Timestamp) -> bool {
-        matches!(self.state, State::Approved { outcome: Outcome::Open, .. }) && now < self.until
+        matches!(&self.state, State::Approved { at, outcome: Outcome::Open, .. } if now < *at + REPEATABLE)
     }
 
     /// The request after a decision.

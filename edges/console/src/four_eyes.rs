@@ -63,14 +63,19 @@ fn weight(mutation: Mutation) -> Weight {
         | M::DepositOutgoingPaymentLiquidity
         | M::CreateOutgoingPaymentWithdrawal => Weight::MovesMoney,
 
-        M::DeleteAsset | M::DeletePeer | M::DeleteTenant | M::DeleteWebhookEndpoint | M::SetFee => Weight::Final,
+        M::DeleteAsset
+        | M::DeletePeer
+        | M::DeleteTenant
+        | M::DeleteWebhookEndpoint
+        | M::SetFee
+        // Who knows such a token can spend the liquidity of the peer.
+        | M::AddPeerIncomingToken => Weight::Final,
 
         M::CreateAsset
         | M::UpdateAsset
         | M::CreatePeer
         | M::CreateOrUpdatePeerByUrl
         | M::UpdatePeer
-        | M::AddPeerIncomingToken
         | M::RemovePeerIncomingToken
         | M::ReplacePeerOutgoingToken
         | M::VoidLiquidityWithdrawal
@@ -120,6 +125,8 @@ pub(crate) fn name(mutation: Mutation) -> &'static str {
         M::DeleteTenant => "Delete a tenant",
         M::DeleteWebhookEndpoint => "Delete a webhook endpoint",
         M::SetFee => "Set a fee",
+        M::AddPeerIncomingToken => "Add a token of a peer",
+        M::UpdateTenant => "Set a new secret of a tenant",
         M::CreatePeer | M::CreateOrUpdatePeerByUrl => "Create a peer with liquidity",
         _ => "Change",
     }
@@ -147,6 +154,9 @@ impl Limit {
     /// back: an amount has at most 64 bits.
     fn is_below(&self, amount: &Money) -> bool {
         let times_ten = |number: u64, exponent: u32| 10_u128.checked_pow(exponent)?.checked_mul(u128::from(number));
+        if self.digits == 0 {
+            return amount.value > 0;
+        }
         let limit = times_ten(self.digits, u32::from(amount.scale));
         let amount = times_ten(amount.value, self.places);
         match (limit, amount) {

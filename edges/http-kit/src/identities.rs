@@ -43,7 +43,7 @@ impl ServiceIdentities {
 }
 
 /// The answer to a caller whose proof is not accepted (RFC 6750 section 3).
-pub fn unproven(refusal: Refusal, needed: &[Scope]) -> Response {
+pub(crate) fn unproven(refusal: Refusal, needed: &[Scope]) -> Response {
     let scopes: Vec<&str> = needed.iter().map(|scope| scope.as_str()).collect();
     let challenge = match refusal {
         Refusal::InvalidToken => "Bearer error=\"invalid_token\"".to_owned(),

@@ -110,7 +110,12 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
         Err(refusal) => Err(refusal),
     };
     match allowed {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            if secrets {
+                secret.limiter.succeeded(&secret.lockout, &source).await;
+            }
+            next.run(request).await
+        }
         Err(refusal) => {
             // Tokens cannot be guessed, but secrets can.
             if secrets && matches!(refusal, Refusal::Missing | Refusal::InvalidToken) {

@@ -1,5 +1,5 @@
 //! The roles of this program as clients of a provider: what each may ask for, and which tokens it checks.
-//! A provider may of course give them less.
+//! A provider may of course give them less (RFC 6749 section 3.3).
 
 use crate::{Scope, Service};
 

@@ -1,4 +1,4 @@
-//! The rights that a token may grant its service.
+//! The rights that a token may grant its service: the scopes of RFC 6749 section 3.3.
 //! Which right a route needs is declared where the route is.
 
 use std::fmt;

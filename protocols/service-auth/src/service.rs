@@ -1,4 +1,4 @@
-//! The services that are called with a token, and what each caller asks for.
+//! The services that are called with a token (the audiences of RFC 9068 section 3), and what each caller asks for.
 //! The rights themselves are in `scope`.
 
 use std::fmt;

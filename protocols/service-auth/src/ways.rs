@@ -1,4 +1,4 @@
-//! The ways in which a caller may prove who it is, as one setting.
+//! The ways in which a caller may prove who it is, as one setting: a bearer token (RFC 6750) or a shared secret.
 //! The proofs themselves are checked elsewhere.
 
 use std::str::FromStr;

@@ -1,4 +1,5 @@
-//! The header `signature: t=<milliseconds>, v<version>=<digest>` of Admin API requests and webhooks.
+//! The header `signature: t=<milliseconds>, v<version>=<digest>` of Admin API requests and webhooks: HMAC (RFC 2104)
+//! over the canonical body (RFC 8785).
 //! HTTP message signatures are in `message`.
 
 use std::time::Duration;

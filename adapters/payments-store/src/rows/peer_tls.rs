@@ -1,4 +1,5 @@
-//! A row of `peer_tls`.
+//! A row of `peer_tls`: the certificates with which a peer is called.
+//! Its private key is sealed before it gets here.
 
 use sea_orm::entity::prelude::*;
 
