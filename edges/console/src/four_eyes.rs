@@ -63,19 +63,14 @@ fn weight(mutation: Mutation) -> Weight {
         | M::DepositOutgoingPaymentLiquidity
         | M::CreateOutgoingPaymentWithdrawal => Weight::MovesMoney,
 
-        M::DeleteAsset
-        | M::DeletePeer
-        | M::DeleteTenant
-        | M::DeleteWebhookEndpoint
-        | M::SetFee
-        // Who knows such a token can spend the liquidity of the peer.
-        | M::AddPeerIncomingToken => Weight::Final,
+        M::DeleteAsset | M::DeletePeer | M::DeleteTenant | M::DeleteWebhookEndpoint | M::SetFee => Weight::Final,
 
         M::CreateAsset
         | M::UpdateAsset
         | M::CreatePeer
         | M::CreateOrUpdatePeerByUrl
         | M::UpdatePeer
+        | M::AddPeerIncomingToken
         | M::RemovePeerIncomingToken
         | M::ReplacePeerOutgoingToken
         | M::VoidLiquidityWithdrawal
@@ -125,7 +120,6 @@ pub(crate) fn name(mutation: Mutation) -> &'static str {
         M::DeleteTenant => "Delete a tenant",
         M::DeleteWebhookEndpoint => "Delete a webhook endpoint",
         M::SetFee => "Set a fee",
-        M::AddPeerIncomingToken => "Add a token of a peer",
         M::UpdateTenant => "Set a new secret of a tenant",
         M::CreatePeer | M::CreateOrUpdatePeerByUrl => "Create a peer with liquidity",
         _ => "Change",
