@@ -160,7 +160,8 @@ impl Page {
         }
         let filter = self.filter;
         let records = ledger.cluster.ask(|client| client.get_account_transfers(filter)).await?;
-        self.over = records.len() < filter.limit as usize;
+        // A cluster may be configured for shorter answers than a page, so only an empty answer is the end.
+        self.over = records.is_empty();
         if let Some(last) = records.last() {
             if self.newest_first {
                 self.filter.timestamp_max = last.timestamp - 1;

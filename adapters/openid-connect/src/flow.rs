@@ -17,13 +17,13 @@ use outbound_http::{Outbound, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use token_keys::KeySet;
 use tokio::sync::Mutex;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::SignInError;
 use crate::id_token::{Expected, TokenFault, check};
-use crate::keys::KeySet;
 use crate::metadata::{ClientAuthentication, DOCUMENT_MAX, Metadata};
 
 /// What a provider says about itself is asked again after this time.

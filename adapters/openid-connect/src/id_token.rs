@@ -4,13 +4,10 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clock::Timestamp;
-use serde::Deserialize;
 use serde_json::{Map, Value};
-
-use crate::keys::{KeySet, Verdict};
+use service_auth::Jws;
+use token_keys::{KeySet, Verdict};
 
 /// By how much two clocks may differ.
 const LEEWAY: Duration = Duration::from_mins(1);
@@ -55,16 +52,6 @@ pub(crate) struct Expected<'a> {
     pub(crate) now: Timestamp,
 }
 
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    #[serde(default)]
-    kid: Option<String>,
-    /// Extensions that must be understood. None is.
-    #[serde(default)]
-    crit: Option<Value>,
-}
-
 /// The claims of a token that is accepted.
 pub(crate) fn check(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Map<String, Value>, TokenFault> {
     let claims = signed(token, keys)?;
@@ -90,16 +77,9 @@ pub(crate) fn check(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Resu
 
 /// The claims, if the signature holds.
 fn signed(token: &str, keys: &KeySet) -> Result<Map<String, Value>, TokenFault> {
-    let octets = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenFault::Malformed);
-    let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
-    let (header, claims) = message.split_once('.').ok_or(TokenFault::Malformed)?;
-    let header: Header = serde_json::from_slice(&octets(header)?).map_err(|_| TokenFault::Malformed)?;
-    if header.crit.is_some() {
-        return Err(TokenFault::Malformed);
-    }
-
-    match keys.judge(&header.alg, header.kid.as_deref(), message.as_bytes(), &octets(signature)?) {
-        Verdict::Good => serde_json::from_slice(&octets(claims)?).map_err(|_| TokenFault::Malformed),
+    let token = Jws::read(token).map_err(|_| TokenFault::Malformed)?;
+    match keys.judge(&token) {
+        Verdict::Good => Ok(token.claims),
         Verdict::Bad => Err(TokenFault::Signature),
         Verdict::UnknownKey => Err(TokenFault::UnknownKey),
         Verdict::UnknownAlgorithm => Err(TokenFault::Algorithm),
@@ -138,9 +118,12 @@ fn is_valid_at(claims: &Map<String, Value>, now: Timestamp) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use ring::rand::SystemRandom;
     use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
     use serde_json::json;
+    use service_auth::{signing_input, with_signature};
 
     use super::*;
 
@@ -163,10 +146,9 @@ pub(crate) mod tests {
         }
 
         fn sign(&self, header: &Value, claims: &Value) -> String {
-            let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-            let message = format!("{}.{}", part(header), part(claims));
+            let message = signing_input(header, claims);
             let signature = self.0.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
-            format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+            with_signature(&message, signature.as_ref())
         }
     }
 

@@ -8,7 +8,6 @@
 mod error;
 mod flow;
 mod id_token;
-mod keys;
 mod metadata;
 
 pub use error::SignInError;

@@ -13,6 +13,7 @@ mod failure;
 mod import;
 mod ledger_place;
 mod migrate;
+mod moving_options;
 mod output;
 mod pay;
 mod peer;

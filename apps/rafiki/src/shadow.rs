@@ -15,8 +15,8 @@ use answer_comparison::Allowed;
 use config::Mode;
 use http_kit::{Admission, ConnectionLimits, Deadlines, Proxies, Serving};
 
-use crate::cli::ShadowOptions;
 use crate::failure::Failure;
+use crate::moving_options::ShadowOptions;
 use crate::output::say;
 use crate::roles::running::{Running, stop_signal};
 use crate::roles::shared_deps::{SharedDeps, bind};

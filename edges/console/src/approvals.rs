@@ -138,13 +138,16 @@ impl Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Waits,
+    /// The same form was sent before with other values, and those wait.
+    OtherValues,
     /// Too many changes of the tenant wait already.
     TooMany,
 }
 
 fn added(requests: &mut Vec<Request>, new: Request, now: Timestamp) -> Asked {
-    if requests.iter().any(|known| known.id == new.id) {
-        return Asked::Waits;
+    if let Some(known) = requests.iter().find(|known| known.id == new.id) {
+        let same = known.action == new.action && known.input == new.input;
+        return if same { Asked::Waits } else { Asked::OtherValues };
     }
     let waiting = requests.iter().filter(|known| known.tenant == new.tenant && known.waits(now));
     if waiting.count() >= WAITING_MAX {
@@ -434,6 +437,8 @@ mod tests {
         let mut requests: Vec<Request> = (0..WAITING_MAX).map(waiting).collect();
         assert_eq!(added(&mut requests, request(), at(0)), Asked::TooMany);
         assert_eq!(added(&mut requests, waiting(0), at(0)), Asked::Waits, "it is there already");
+        let changed = Request { input: Value::Bool(true), ..waiting(0) };
+        assert_eq!(added(&mut requests, changed, at(0)), Asked::OtherValues);
         let of_another = Request { tenant: Uuid::from_u128(2), ..request() };
         assert_eq!(added(&mut requests, of_another, at(0)), Asked::Waits);
         assert_eq!(added(&mut requests, waiting(900), at(24)), Asked::Waits, "the others were given up");

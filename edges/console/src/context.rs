@@ -79,6 +79,8 @@ pub(crate) enum Problem {
     Audit(#[from] AuditError),
     #[error("Too many changes wait for approval. Decide about some of them first.")]
     TooManyWait,
+    #[error("This form was sent before with other values, and that change waits for approval. Open the form again.")]
+    OtherValuesWait,
     #[error("Nothing was done: {0}")]
     Approvals(#[from] ApprovalsError),
     /// The change waits for a second person. Its page has this id.
@@ -108,7 +110,7 @@ impl Problem {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Waits(_) => StatusCode::ACCEPTED,
-            Self::TooManyWait => StatusCode::CONFLICT,
+            Self::TooManyWait | Self::OtherValuesWait => StatusCode::CONFLICT,
             Self::Audit(_) | Self::Approvals(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::ForeignForm
             | Self::LooksOnly
@@ -470,6 +472,7 @@ impl Ctx {
         self.reader.console.audit().add(self.entry_of(Stage::Waits, change)).await?;
         match approvals.ask(request, now).await? {
             Asked::Waits => Err(Problem::Waits(id)),
+            Asked::OtherValues => Err(Problem::OtherValuesWait),
             Asked::TooMany => Err(Problem::TooManyWait),
         }
     }
@@ -588,9 +591,12 @@ pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
         Problem::Invalid(_) => "This address is not valid",
         Problem::ForeignForm | Problem::LooksOnly | Problem::Nameless => "Not allowed",
         Problem::Waits(_) => "Waits for approval",
-        Problem::Audit(_) | Problem::Approvals(_) | Problem::TooManyWait | Problem::AuthRefuses | Problem::Api(_) => {
-            "There was an issue with your request."
-        }
+        Problem::Audit(_)
+        | Problem::Approvals(_)
+        | Problem::TooManyWait
+        | Problem::OtherValuesWait
+        | Problem::AuthRefuses
+        | Problem::Api(_) => "There was an issue with your request.",
     };
     Page {
         kind,

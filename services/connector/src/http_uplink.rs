@@ -44,11 +44,11 @@ pub struct HttpUplink {
     secured: Arc<Mutex<Bounded<PeerId, Secured>>>,
 }
 
-/// A client, and the certificates that it uses.
+/// A client, and the certificates that it uses; or why they cannot be used, so that not every packet tries them.
 #[derive(Clone, Debug)]
 struct Secured {
     tls: Arc<PeerTls>,
-    client: Outbound,
+    client: Result<Outbound, String>,
 }
 
 /// How many such clients are kept in any case. At most twice as many are kept.
@@ -106,15 +106,19 @@ impl Uplink for HttpUplink {
 impl HttpUplink {
     /// The client that uses these certificates. It is made again when they change.
     fn client_with(&self, peer: PeerId, tls: &Arc<PeerTls>) -> Result<Outbound, UplinkError> {
-        let mut secured = self.secured.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = secured.get(&peer).filter(|known| known.tls == *tls) {
-            return Ok(known.client);
-        }
-        let client = self.secured_client(peer, tls).map_err(|why| {
+        let secured = || self.secured.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = secured().get(&peer).filter(|known| known.tls == *tls);
+        let client = if let Some(known) = known {
+            known.client
+        } else {
+            // It is made without the lock, so that packets to other peers do not wait.
+            let client = self.secured_client(peer, tls);
+            secured().put(peer, Secured { tls: tls.clone(), client: client.clone() });
+            client
+        };
+        client.map_err(|why| {
             UplinkError::Unreachable(format!("the certificates set for this peer cannot be used: {why}"))
-        })?;
-        secured.put(peer, Secured { tls: tls.clone(), client: client.clone() });
-        Ok(client)
+        })
     }
 
     fn secured_client(&self, peer: PeerId, tls: &PeerTls) -> Result<Outbound, String> {

@@ -14,9 +14,9 @@ use moving::{BackSettings, ExportError, Installation, examine_back, export};
 use rafiki_database::{Receiving, ReceivingError};
 use rafiki_tables::version::Side;
 
-use crate::cli::ExportOptions;
 use crate::failure::Failure;
 use crate::import::{old_secret, progress::ProgressDisplay, way_back_key, webhook_retries};
+use crate::moving_options::ExportOptions;
 use crate::output::say;
 use crate::places::Place;
 

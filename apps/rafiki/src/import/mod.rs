@@ -18,8 +18,8 @@ use rafiki_database::UnknownAllowed;
 use rafiki_tables::kept::Keeping;
 use rafiki_tables::sealed::ColumnSecret;
 
-use crate::cli::ImportOptions;
 use crate::failure::Failure;
+use crate::moving_options::ImportOptions;
 use crate::output::say;
 use crate::places::Place;
 use crate::roles::open_ledger;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use moving::{Line, Plan, Report};
 
-use crate::cli::ImportOptions;
+use crate::moving_options::ImportOptions;
 use crate::output::Table;
 
 /// The plan of a pass.

@@ -244,7 +244,10 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
 
     let (mutation, input, said) = match act {
         Act::Withdraw => {
-            posted.moves(held(&payment));
+            // If the amount is not known, the change waits whatever the limit is.
+            if payment.liquidity.is_some() {
+                posted.moves(held(&payment));
+            }
             (
                 Mutation::CreateIncomingPaymentWithdrawal,
                 json!({"incomingPaymentId": id, "idempotencyKey": posted.key(), "timeoutSeconds": "0"}),

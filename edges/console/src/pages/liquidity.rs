@@ -213,7 +213,10 @@ async fn wallet_address_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page,
 /// `POST /wallet-addresses/{id}/withdraw-liquidity`
 pub(crate) async fn wallet_address(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
     let address = wallet_addresses::load(&ctx).await?;
-    posted.moves(Money::new(address.liquidity.unwrap_or(0), &address.asset.code, address.asset.scale));
+    // If the amount is not known, the change waits whatever the limit is.
+    if let Some(liquidity) = address.liquidity {
+        posted.moves(Money::new(liquidity, &address.asset.code, address.asset.scale));
+    }
     let key = posted.key();
     let input = json!({"walletAddressId": address.id, "id": key, "idempotencyKey": key, "timeoutSeconds": "0"});
     let before = json!({"liquidity": choices::amount(address.liquidity)});

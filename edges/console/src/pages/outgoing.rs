@@ -289,7 +289,10 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
             )
         }
         Act::Withdraw => {
-            posted.moves(held(&payment));
+            // If the amount is not known, the change waits whatever the limit is.
+            if payment.liquidity.is_some() {
+                posted.moves(held(&payment));
+            }
             (
                 Mutation::CreateOutgoingPaymentWithdrawal,
                 json!({"outgoingPaymentId": id, "idempotencyKey": key, "timeoutSeconds": "0"}),

@@ -1,6 +1,9 @@
-//! The public keys of a provider (RFC 7517), and signatures by them (RFC 7515, RFC 7518).
+//! The public keys of a provider (RFC 7517), and the check of a signed token with them (RFC 7515, RFC 7518).
 //!
-//! Only signatures with a public key are accepted: neither `none` nor a shared secret.
+//! Only signatures with a public key are accepted: neither `none` nor a shared secret. Fetching the keys, and judging
+//! the claims of a token, are the caller's.
+
+#![warn(missing_docs)]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,11 +13,30 @@ use ring::signature::{
     RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use serde::Deserialize;
+use serde_json::Value;
+use service_auth::Jws;
+
+/// The most keys of a set that are used.
+const KEYS_MAX: usize = 64;
 
 /// The keys of a provider.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct KeySet {
+#[serde(from = "Document")]
+pub struct KeySet {
     keys: Vec<Key>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Value>,
+}
+
+impl From<Document> for KeySet {
+    /// Keys of a form that is not known here are left out.
+    fn from(document: Document) -> Self {
+        let keys = document.keys.into_iter().take(KEYS_MAX);
+        Self { keys: keys.filter_map(|key| serde_json::from_value(key).ok()).collect() }
+    }
 }
 
 /// A key; members that are not used here are ignored.
@@ -60,8 +82,10 @@ impl Kind {
 
 /// Whether a signature holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
+    /// A key of the set made it.
     Good,
+    /// The key that is meant did not make it.
     Bad,
     /// No key of the set is meant. The provider may have a new one.
     UnknownKey,
@@ -70,22 +94,18 @@ pub(crate) enum Verdict {
 }
 
 impl KeySet {
-    /// Judges the signature of `message`. A token without the name of a key is meant for the only key that fits.
-    pub(crate) fn judge(&self, algorithm: &str, kid: Option<&str>, message: &[u8], signature: &[u8]) -> Verdict {
+    /// Judges the signature of a token. A token without the name of a key may be by any key that fits.
+    pub fn judge(&self, token: &Jws<'_>) -> Verdict {
+        let (algorithm, name) = (token.header.alg.as_str(), token.header.kid.as_deref());
         let Some(kind) = Kind::of(algorithm) else { return Verdict::UnknownAlgorithm };
-        let fitting: Vec<&Key> = self.keys.iter().filter(|key| key.fits(kind, algorithm)).collect();
-        let meant = match kid {
-            Some(kid) => fitting.into_iter().find(|key| key.kid.as_deref() == Some(kid)),
-            None => match fitting[..] {
-                [only] => Some(only),
-                _ => None,
-            },
-        };
-        match meant {
-            None => Verdict::UnknownKey,
-            Some(key) if key.made(kind, message, signature) => Verdict::Good,
-            Some(_) => Verdict::Bad,
+        let is_meant =
+            |key: &&Key| key.fits(kind, algorithm) && name.is_none_or(|name| key.kid.as_deref() == Some(name));
+        let mut meant = self.keys.iter().filter(is_meant).peekable();
+        if meant.peek().is_none() {
+            return Verdict::UnknownKey;
         }
+        let made = meant.any(|key| key.made(kind, token.signed.as_bytes(), &token.signature));
+        if made { Verdict::Good } else { Verdict::Bad }
     }
 }
 
@@ -134,19 +154,34 @@ mod tests {
     const MESSAGE: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     const SIGNATURE: &str = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
 
+    fn judged(algorithm: &str, name: Option<&str>, message: &str) -> Verdict {
+        let keys: KeySet = serde_json::from_str(RSA).unwrap();
+        let token = format!("{message}.{SIGNATURE}");
+        let mut token = Jws::read(&token).unwrap();
+        token.header.alg = algorithm.to_owned();
+        token.header.kid = name.map(str::to_owned);
+        keys.judge(&token)
+    }
+
     #[test]
     fn the_example_of_the_standard_holds_and_nothing_else_does() {
-        let keys: KeySet = serde_json::from_str(RSA).unwrap();
-        let signature = URL_SAFE_NO_PAD.decode(SIGNATURE).unwrap();
-        let judge = |algorithm, kid, message: &str| keys.judge(algorithm, kid, message.as_bytes(), &signature);
-        assert_eq!(judge("RS256", None, MESSAGE), Verdict::Good);
-        assert_eq!(judge("RS256", None, "another message"), Verdict::Bad);
-        assert_eq!(judge("RS512", None, MESSAGE), Verdict::Bad);
-        assert_eq!(judge("PS256", None, MESSAGE), Verdict::Bad);
-        assert_eq!(judge("RS256", Some("a name"), MESSAGE), Verdict::UnknownKey);
-        assert_eq!(judge("ES256", None, MESSAGE), Verdict::UnknownKey);
+        let other = "eyJhbGciOiJSUzI1NiJ9.e30";
+        assert_eq!(judged("RS256", None, MESSAGE), Verdict::Good);
+        assert_eq!(judged("RS256", None, other), Verdict::Bad);
+        assert_eq!(judged("RS512", None, MESSAGE), Verdict::Bad);
+        assert_eq!(judged("PS256", None, MESSAGE), Verdict::Bad);
+        assert_eq!(judged("RS256", Some("a name"), MESSAGE), Verdict::UnknownKey);
+        assert_eq!(judged("ES256", None, MESSAGE), Verdict::UnknownKey);
         for refused in ["none", "HS256", "", "rs256"] {
-            assert_eq!(judge(refused, None, MESSAGE), Verdict::UnknownAlgorithm, "{refused}");
+            assert_eq!(judged(refused, None, MESSAGE), Verdict::UnknownAlgorithm, "{refused}");
         }
+    }
+
+    #[test]
+    fn keys_of_an_odd_form_are_left_out_and_the_others_are_used() {
+        let odd = r#"{"keys": [7, {"kty": 5}, {"kty": "oct", "k": "x"}, "#;
+        let keys: KeySet = serde_json::from_str(&RSA.replace(r#"{"keys": ["#, odd)).unwrap();
+        let token = format!("{MESSAGE}.{SIGNATURE}");
+        assert_eq!(keys.judge(&Jws::read(&token).unwrap()), Verdict::Good);
     }
 }
