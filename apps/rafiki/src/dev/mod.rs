@@ -23,6 +23,7 @@ use crate::roles::running::stop_signal;
 use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
 use playground::{Peer, Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
+use service_auth::Ways;
 use session::Session;
 
 pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
@@ -66,7 +67,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         running.push(started?);
     }
 
-    serve(&running, &options.data_dir, &watch).await?;
+    serve(&running, &options, &watch).await?;
 
     eprintln!("Stopping…");
     for institution in &running {
@@ -80,7 +81,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
 }
 
 /// Seeds the institutions, prints the introduction, and returns when the playground has to stop.
-async fn serve(running: &[playground::Started], data_dir: &Path, watch: &Stopwatch) -> Result<(), Failure> {
+async fn serve(running: &[playground::Started], options: &DevOptions, watch: &Stopwatch) -> Result<(), Failure> {
     let stop = stop_signal();
     tokio::pin!(stop);
     let seeded = futures::future::join_all(running.iter().map(playground::Started::seed));
@@ -90,10 +91,10 @@ async fn serve(running: &[playground::Started], data_dir: &Path, watch: &Stopwat
     }
 
     for institution in running {
-        institution.write_session(data_dir)?;
+        institution.write_session(&options.data_dir)?;
     }
     let sessions: Vec<&Session> = running.iter().map(playground::Started::session).collect();
-    say(&introduction(&sessions, data_dir));
+    say(&introduction(&sessions, &options.data_dir, options.service_auth));
     say(&format!("ready in {} ms\n", watch.elapsed().as_millis()));
     say("ready\n");
     stop.await;
@@ -174,8 +175,12 @@ const IDENTIFIERS: &str =
 const CONSOLES: &str =
     "\nConsoles: open one in a browser and sign in with one click, as its operator or as a tenant.\n";
 
+/// What has no access if no secret is shared.
+const TOKENS_ONLY: &str = "\nOnly tokens are accepted here, so the consoles, `rafiki pay` and `rafiki admin`, which sign with a secret, are \
+                           refused. Use --service-auth hmac,token for them.\n\n";
+
 /// The introduction for a newcomer.
-fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
+fn introduction(sessions: &[&Session], data_dir: &Path, service_auth: Ways) -> String {
     let mut urls = Table::new();
     urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet", "Console"]);
     let mut addresses = Table::new();
@@ -196,6 +201,10 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     }
 
     let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(), addresses.render_indented());
+    if !service_auth.secrets() {
+        text.push_str(TOKENS_ONLY);
+        return text;
+    }
     text.push_str(CONSOLES);
 
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
