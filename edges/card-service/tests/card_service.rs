@@ -175,18 +175,12 @@ impl Bench {
 
     /// Sends a request and works until it is answered.
     async fn paid(&self, body: &Value) -> (StatusCode, Value) {
-        let answered = self.pay(body, HeaderMap::new());
-        tokio::pin!(answered);
-        loop {
-            tokio::select! {
-                answer = &mut answered => return answer,
-                ran = self.service.work_due() => {
-                    if ran.unwrap() == 0 {
-                        tokio::task::yield_now().await;
-                    }
-                }
+        let step = async || {
+            if self.service.work_due().await.unwrap() == 0 {
+                tokio::task::yield_now().await;
             }
-        }
+        };
+        testkit::answered_while(self.pay(body, HeaderMap::new()), step).await
     }
 
     /// As [`Bench::paid`]. The deadline passes while the service waits for a decision.

@@ -214,22 +214,16 @@ impl Bench {
 
     /// Sends a tap and works until it is answered. The time advances by `step` whenever nothing is due.
     async fn tapped(&self, body: &Value, step: Duration) -> (StatusCode, Value, HeaderMap) {
-        let answered = self.send(self.request("POST", "/payment", body, None));
-        tokio::pin!(answered);
-        loop {
-            tokio::select! {
-                answer = &mut answered => return answer,
-                ran = self.service.work_due() => {
-                    if ran.unwrap() == 0 {
-                        self.clock.advance(step);
-                        tokio::task::yield_now().await;
-                    }
-                }
+        let work = async || {
+            if self.service.work_due().await.unwrap() == 0 {
+                self.clock.advance(step);
+                tokio::task::yield_now().await;
             }
-        }
+        };
+        testkit::answered_while(self.send(self.request("POST", "/payment", body, None)), work).await
     }
 
-    /// Does everything that is due, including steps that were interrupted by an answer.
+    /// Does everything that is due, also after the pauses of repeated steps.
     async fn work(&self) {
         self.clock.advance(Duration::from_secs(20));
         while self.service.work_due().await.unwrap() > 0 {}

@@ -18,7 +18,7 @@ pub use ports::free_ports;
 pub use postgres_server::PostgresServer;
 pub use private_tls::{Certified, PrivateAuthority};
 pub use tigerbeetle::TigerBeetle;
-pub use waiting::{eventually, until};
+pub use waiting::{answered_while, eventually, until};
 // The macro below needs it in crates that do not depend on it themselves.
 pub use ::database::Dialect;
 

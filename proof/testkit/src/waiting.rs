@@ -2,6 +2,7 @@
 //!
 //! Tests advance the clock by hand where they can, and do not use this file.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 /// A pause in which the other side can continue.
@@ -18,6 +19,25 @@ pub async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, mut ask: i
         }
     };
     tokio::time::timeout(limit, asking).await.ok()
+}
+
+/// Repeats `step` until there is an answer.
+///
+/// A step that has begun is always ended. A step that is dropped half-way may have sent a statement to the database
+/// already, which would then take a job that nobody runs.
+pub async fn answered_while<T>(asking: impl Future<Output = T>, mut step: impl AsyncFnMut()) -> T {
+    let answered = Cell::new(false);
+    let working = async {
+        while !answered.get() {
+            step().await;
+        }
+    };
+    let asking = async {
+        let answer = asking.await;
+        answered.set(true);
+        answer
+    };
+    tokio::join!(asking, working).0
 }
 
 /// Tries again and again until the result is true.
