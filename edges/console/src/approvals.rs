@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Timestamp;
+use page_kit::Seal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::four_eyes::Stakes;
-use crate::seal::Seal;
 use crate::session::Person;
 
 const PURPOSE: &str = "approval";

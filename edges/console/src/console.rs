@@ -9,6 +9,7 @@ use admin_client::{AdminClient, Credentials};
 use clock::{Clock, Entropy, Timestamp};
 use openid_connect::RelyingParty;
 use outbound_http::Outbound;
+use page_kit::Seal;
 use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Rate};
 use url::Url;
@@ -20,7 +21,6 @@ use crate::files;
 use crate::following::Following;
 use crate::four_eyes::FourEyes;
 use crate::provider::ProviderSettings;
-use crate::seal::Seal;
 use crate::session::{Lifetimes, Session};
 use crate::subject::Followed;
 

@@ -8,24 +8,23 @@ use admin_client::{AdminClient, AdminError, ErrorCode, Mutation, PageRequest};
 use admin_signature::Audience;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE};
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use http_kit::ClientAddress;
+use page_kit::{Words, cookie, form_token};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::approvals::{ApprovalsError, Asked, Request, State};
 use crate::audit::{AuditError, Entry, Stage};
 use crate::console::{Accent, Console, Cookies};
-use crate::form_token;
 use crate::four_eyes::Stakes;
 use crate::posted::Posted;
 use crate::render::{self, Frame, Person};
 use crate::session::Session;
 use crate::view::{Block, Cell, Form, Money, Page, Paging, Tone};
 use crate::views::{self, View};
-use crate::words::Words;
 
 /// A session's last use is stored again after this time.
 const SEEN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
@@ -158,12 +157,6 @@ pub(crate) struct Change {
     pub(crate) input: Value,
     /// The values before it.
     pub(crate) before: Value,
-}
-
-pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
 impl FromRequestParts<Console> for Reader {

@@ -3,39 +3,24 @@
 //! Their address contains a hash of their content, so browsers may cache them for ever.
 
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
-use sha2::{Digest, Sha256};
+use axum::response::Response;
+use page_kit::{BASE_STYLE, File, Kind, serve_file, version_of};
 
-const FILES: [(&str, &str, &str); 3] = [
-    ("console.css", "text/css; charset=utf-8", include_str!("../static/console.css")),
-    ("console.js", "text/javascript; charset=utf-8", include_str!("../static/console.js")),
-    ("icon.svg", "image/svg+xml", include_str!("../static/icon.svg")),
+const FILES: [File; 4] = [
+    BASE_STYLE,
+    File { name: "console.css", kind: Kind::Style, text: include_str!("../static/console.css") },
+    File { name: "console.js", kind: Kind::Script, text: include_str!("../static/console.js") },
+    File { name: "icon.svg", kind: Kind::Picture, text: include_str!("../static/icon.svg") },
 ];
 
 /// Changes when one of the files changes.
 pub(crate) fn version() -> String {
-    let mut digest = Sha256::new();
-    for (_, _, content) in FILES {
-        digest.update(content.as_bytes());
-    }
-    hex::encode(&digest.finalize()[..6])
+    version_of(&FILES)
 }
 
 /// `GET /static/{version}/{name}`
 pub(crate) async fn serve(Path((_, name)): Path<(String, String)>) -> Response {
-    match FILES.iter().find(|(file, _, _)| *file == name) {
-        Some((_, kind, content)) => (
-            [
-                (CONTENT_TYPE, HeaderValue::from_static(kind)),
-                (CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
-            ],
-            *content,
-        )
-            .into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+    serve_file(&FILES, &name)
 }
 
 #[cfg(test)]
@@ -44,8 +29,9 @@ mod tests {
 
     #[test]
     fn styles_and_script_stay_light() {
-        let size = |name: &str| FILES.iter().find(|(file, _, _)| *file == name).map_or(0, |(_, _, text)| text.len());
-        assert!(size("console.css") <= 25_000 && size("console.css") > 1_000);
-        assert!(size("console.js") <= 30_000 && size("console.js") > 1_000);
+        let size =
+            |kind: Kind| FILES.iter().filter(|file| file.kind == kind).map(|file| file.text.len()).sum::<usize>();
+        assert!((1_000..=25_000).contains(&size(Kind::Style)));
+        assert!((1_000..=30_000).contains(&size(Kind::Script)));
     }
 }

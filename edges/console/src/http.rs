@@ -6,13 +6,13 @@ use std::future::Future;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use http::header::{CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::StatusCode;
 use http_kit::{Access, Declared, ShutdownGate, SourceLimit, limit_guesses, read_body, refuse_while_draining};
+use page_kit::{own_forms_only, strict_headers};
 use shared_cache::TooMany;
 
 use crate::console::Console;
@@ -24,10 +24,6 @@ use crate::pages::{
     search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
-
-/// Browsers run only our own files, and no other site may frame a page.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                      connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// All routes of the console.
 pub fn router(console: Console, gate: ShutdownGate) -> Router {
@@ -66,7 +62,7 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .layer(from_fn_with_state(gate, refuse_while_draining))
         .declare("/static/{version}/{name}", Access::Public, get(files::serve))
         .declare("/healthz", Access::Health, get(|| async { "OK" }))
-        .layer(from_fn(headers))
+        .layer(from_fn(strict_headers))
 }
 
 /// The pages about this console and its user.
@@ -313,34 +309,4 @@ fn too_many(refused: TooMany) -> Response {
     let wait = refused.retry_after.as_secs().max(1);
     let text = format!("Too many attempts to sign in from here. Try again in {wait} seconds.");
     (StatusCode::TOO_MANY_REQUESTS, [(http::header::RETRY_AFTER, wait.to_string())], text).into_response()
-}
-
-/// A form from another site is refused, whatever its content.
-async fn own_forms_only(request: Request, next: Next) -> Response {
-    if request.method() == Method::POST && !is_own(request.headers()) {
-        return (StatusCode::FORBIDDEN, "This form was sent by another site, so nothing was done.").into_response();
-    }
-    next.run(request).await
-}
-
-fn is_own(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return matches!(site, "same-origin" | "none");
-    }
-    match (text(ORIGIN.as_str()), text(HOST.as_str())) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
-        // The client is a program, not a browser. It still needs the token of a form.
-        _ => true,
-    }
-}
-
-async fn headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    response
 }

@@ -4,13 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use page_kit::{Words, numbers};
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use crate::numbers;
 use crate::view::{Field, Form, Money};
-use crate::words::Words;
 
 /// The maximum size of a form.
 pub(crate) const FORM_MAX: usize = 256 * 1024;

@@ -4,10 +4,9 @@
 
 use askama::Template;
 use clock::Timestamp;
+use page_kit::{Words, numbers};
 
-use crate::numbers;
 use crate::view::{Block, Cell, Column, Field, Form, Input, Money, Page, Side, Table, Tone};
-use crate::words::Words;
 
 /// The values for the frame around every page.
 #[derive(Clone, Debug)]

@@ -6,10 +6,9 @@
 use std::time::Duration;
 
 use clock::Timestamp;
+use page_kit::Seal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use crate::seal::Seal;
 
 const PURPOSE: &str = "session";
 

@@ -3,14 +3,13 @@
 //! Fees and liquidity changes have files of their own.
 
 use admin_client::{AssetView, FeeRecord, Mutation};
+use page_kit::{Words, numbers};
 use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::numbers;
 use crate::pages::choices;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
-use crate::words::Words;
 
 const INVALID: &str = "Invalid asset ID.";
 const NOT_FOUND: &str = "Asset not found.";

@@ -3,10 +3,10 @@
 //! The fee is calculated like in the payments service: the share of the amount, rounded up, plus the fixed part.
 
 use admin_client::{AssetView, FeeRecord, Mutation};
+use page_kit::numbers;
 use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::numbers;
 use crate::pages::assets;
 use crate::posted::Posted;
 use crate::view::{Block, Cell, Empty, Field, Form, Input, Page, Table, facts};

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use admin_client::{AccountView, TransferView};
 use clock::Timestamp;
+use page_kit::Words;
 
 use crate::view::{Cell, Tone};
-use crate::words::Words;
 
 /// Less than this says nothing.
 const SHORTEST: Duration = Duration::from_mins(10);

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use admin_client::{AssetView, PaymentView, PeerView};
 use clock::Timestamp;
+use page_kit::Words;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::home_figures::{self, Seen};
 use crate::pages::{approvals, assets, charts, forecast, payments};
 use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
-use crate::words::Words;
 
 const HOURS: usize = 24;
 /// How many of the latest payments the page lists.

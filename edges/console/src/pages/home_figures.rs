@@ -10,13 +10,12 @@ use admin_client::{
     PaymentFilter, PaymentView, PeerHealthView, PeerStateView, PeerView, WebhookEventView,
 };
 use clock::Timestamp;
+use page_kit::{Words, numbers};
 use uuid::Uuid;
 
 use crate::context::{Ctx, Problem};
-use crate::numbers;
 use crate::pages::assets;
 use crate::view::{Block, Figure, Tone};
-use crate::words::Words;
 
 /// A payment that waits this long needs attention.
 const STUCK: Duration = Duration::from_mins(10);

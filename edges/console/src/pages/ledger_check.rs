@@ -3,11 +3,10 @@
 //! Single accounts are in `accounts`. Only the operator sees this page.
 
 use admin_client::{LedgerWatchView, MainAccountView};
+use page_kit::{Words, numbers};
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::numbers;
 use crate::view::{Block, Cell, Empty, Page, Table, Tone, facts};
-use crate::words::Words;
 
 /// `GET /ledger/check`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {

@@ -3,13 +3,13 @@
 //! The forms are in `liquidity`.
 
 use admin_client::{AccountView, AssetView, PageRequest, PeerView, TransferView};
+use page_kit::Words;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::forecast::{self, Forecast};
 use crate::pages::{assets, charts};
 use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone, short};
-use crate::words::Words;
 
 /// The latest movements of each side that forecasts are made from.
 const LINES: u32 = 50;

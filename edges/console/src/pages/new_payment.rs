@@ -3,11 +3,11 @@
 //! Each step has a form of its own, and each form takes effect once.
 
 use admin_client::{Amount, Mutation, WalletAddressView};
+use page_kit::numbers;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::numbers;
 use crate::pages::choices::url_of;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Field, Form, Input, Money, Page, facts};

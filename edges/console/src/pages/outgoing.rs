@@ -3,15 +3,14 @@
 //! `new_payment` creates it.
 
 use admin_client::{Mutation, OutgoingPaymentState, OutgoingPaymentView, WebhookEventView};
+use page_kit::{Words, numbers};
 use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::numbers;
 use crate::pages::payment_parts::{Around, Course, Kind, Question, Sight, step_of};
 use crate::pages::picture;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
-use crate::words::Words;
 
 const INVALID: &str = "Invalid outgoing payment ID.";
 const NOT_FOUND: &str = "Outgoing payment not found.";

@@ -3,14 +3,13 @@
 //! The page of a peer is in `peers`. A token that the instance makes is shown once.
 
 use admin_client::{Mutation, PeerHealthView, PeerStateView, PeerTermsView, PeerTokenView, PeerView, ThroughputView};
+use page_kit::{Words, numbers};
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::numbers;
 use crate::pages::choices;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Fact, Field, Form, Input, Page, Table, Tone, facts};
-use crate::words::Words;
 
 const NOT_FOUND: &str = "Peer not found.";
 const HOURS_MAX: u64 = 30 * 24;

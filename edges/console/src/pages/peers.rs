@@ -4,14 +4,13 @@
 
 use admin_client::{AssetView, Mutation, PeerView};
 use ilp_packet::Address;
+use page_kit::{Words, numbers};
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::numbers;
 use crate::pages::{assets, choices, peer_terms};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts};
-use crate::words::Words;
 
 const INVALID: &str = "Invalid peer ID.";
 const NOT_FOUND: &str = "Peer not found.";

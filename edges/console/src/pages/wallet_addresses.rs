@@ -3,13 +3,13 @@
 //! Keys have a file of their own.
 
 use admin_client::{AdditionalProperty, Mutation, WalletAddressView};
+use page_kit::qr;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
 use crate::posted::Posted;
-use crate::qr;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
 
 const INVALID: &str = "Invalid wallet address ID.";

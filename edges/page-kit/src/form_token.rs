@@ -6,15 +6,15 @@
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::seal::Seal;
+use crate::Seal;
 
 /// A token for the form at `path` of this session.
-pub(crate) fn issue(seal: &Seal, session: Uuid, path: &str, key: Uuid) -> String {
+pub fn issue(seal: &Seal, session: Uuid, path: &str, key: Uuid) -> String {
     format!("{}.{}", key.simple(), hex::encode(signature(seal, session, path, key)))
 }
 
 /// The key in a token, if it was made for this form and session.
-pub(crate) fn check(seal: &Seal, session: Uuid, path: &str, token: &str) -> Option<Uuid> {
+pub fn check(seal: &Seal, session: Uuid, path: &str, token: &str) -> Option<Uuid> {
     let (key, signed) = token.split_once('.')?;
     let key = Uuid::try_parse(key).ok()?;
     let signed = hex::decode(signed).ok()?;

@@ -16,7 +16,7 @@ const NONCE: usize = 12;
 
 /// Seals, opens and signs.
 #[derive(Clone)]
-pub(crate) struct Seal {
+pub struct Seal {
     cipher: Aes256Gcm,
     mac: Hmac<Sha256>,
     entropy: Arc<dyn Entropy>,
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Seal {
 
 impl Seal {
     /// Makes the keys from a secret. Two processes with the same secret can read each other's texts.
-    pub(crate) fn new(secret: &str, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(secret: &str, entropy: Arc<dyn Entropy>) -> Self {
         let keyed = |purpose: &str| {
             let mut mac = of_octets(secret.as_bytes());
             mac.update(purpose.as_bytes());
@@ -41,7 +41,7 @@ impl Seal {
     }
 
     /// `text` sealed for `purpose`, in characters that a cookie may contain.
-    pub(crate) fn seal(&self, purpose: &str, text: &str) -> String {
+    pub fn seal(&self, purpose: &str, text: &str) -> String {
         let nonce: [u8; NONCE] = self.entropy.bytes();
         let payload = Payload { msg: text.as_bytes(), aad: purpose.as_bytes() };
         // The cipher only refuses texts of many gigabytes.
@@ -50,7 +50,7 @@ impl Seal {
     }
 
     /// The text, if it was sealed with this secret for this purpose and was not changed.
-    pub(crate) fn open(&self, purpose: &str, sealed: &str) -> Option<String> {
+    pub fn open(&self, purpose: &str, sealed: &str) -> Option<String> {
         let octets = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = octets.split_first_chunk::<NONCE>()?;
         let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
@@ -58,7 +58,7 @@ impl Seal {
     }
 
     /// A signature of these parts in their order.
-    pub(crate) fn sign(&self, parts: &[&str]) -> [u8; 16] {
+    pub fn sign(&self, parts: &[&str]) -> [u8; 16] {
         let mut mac = self.mac.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());

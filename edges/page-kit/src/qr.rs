@@ -10,7 +10,7 @@ use qrcode::{Color, QrCode};
 const BORDER: usize = 4;
 
 /// The picture; `None` if the text is too long for one.
-pub(crate) fn svg(text: &str) -> Option<String> {
+pub fn svg(text: &str) -> Option<String> {
     let code = QrCode::new(text).ok()?;
     let width = code.width();
     let colors = code.into_colors();

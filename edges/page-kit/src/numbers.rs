@@ -4,10 +4,10 @@
 
 use money::Asset;
 
-use crate::words::Words;
+use crate::Words;
 
 /// `value` of the smallest unit with `scale` decimal places: `1,234.50`.
-pub(crate) fn decimal(value: u64, scale: u8, words: Words) -> String {
+pub fn decimal(value: u64, scale: u8, words: Words) -> String {
     let digits = format!("{value:0>width$}", width = usize::from(scale) + 1);
     let (whole, part) = digits.split_at(digits.len() - usize::from(scale));
     let (point, group) = words.separators();
@@ -16,19 +16,19 @@ pub(crate) fn decimal(value: u64, scale: u8, words: Words) -> String {
 }
 
 /// The same without groups, for an input field.
-pub(crate) fn input(value: u64, scale: u8, words: Words) -> String {
+pub fn input(value: u64, scale: u8, words: Words) -> String {
     let plain = decimal(value, scale, words);
     plain.replace(words.separators().1, "")
 }
 
 /// A count with groups of digits.
-pub(crate) fn count(value: u64, words: Words) -> String {
+pub fn count(value: u64, words: Words) -> String {
     decimal(value, 0, words)
 }
 
 /// How much of the second amount there is for one unit of the first, with six decimal places. Each amount is a value
 /// with its scale. `None` if there is none of the first, or if the numbers are too large.
-pub(crate) fn rate_rounded_down(one: (u64, u8), other: (u64, u8), words: Words) -> Option<String> {
+pub fn rate_rounded_down(one: (u64, u8), other: (u64, u8), words: Words) -> Option<String> {
     const PLACES: u8 = 6;
     let power = |exponent: u8| 10_u128.checked_pow(u32::from(exponent));
     let above = u128::from(other.0).checked_mul(power(one.1.checked_add(PLACES)?)?)?;
@@ -38,7 +38,7 @@ pub(crate) fn rate_rounded_down(one: (u64, u8), other: (u64, u8), words: Words) 
 }
 
 /// Hundredths of a percent as a percentage: `1.25 %`.
-pub(crate) fn basis_points(value: u16, words: Words) -> String {
+pub fn basis_points(value: u16, words: Words) -> String {
     format!("{} %", decimal(u64::from(value), 2, words))
 }
 
@@ -55,7 +55,7 @@ fn grouped(whole: &str, group: char) -> String {
 
 /// The smallest units of a text that a user wrote. Groups are refused, because a misplaced separator changes the
 /// amount.
-pub(crate) fn parse(text: &str, scale: u8, words: Words) -> Result<u64, &'static str> {
+pub fn parse(text: &str, scale: u8, words: Words) -> Result<u64, &'static str> {
     let (point, _) = words.separators();
     let other = if point == '.' { ',' } else { '.' };
     if text.contains(other) {

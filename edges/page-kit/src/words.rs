@@ -1,23 +1,28 @@
 //! The texts of the pages in each language. The English text is in the pages and is the key of the catalogue.
 //!
-//! Names and data are shown as they are.
+//! Names and data are shown as they are. The console and the wallet have a catalogue each; a text that both have means
+//! the same in both.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-static GERMAN: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| read(include_str!("../words/de.txt")));
+/// The catalogues of German texts.
+const GERMAN_TEXTS: [&str; 2] = [include_str!("../words/console.de.txt"), include_str!("../words/wallet.de.txt")];
+
+static GERMAN: LazyLock<HashMap<&'static str, &'static str>> =
+    LazyLock::new(|| GERMAN_TEXTS.into_iter().flat_map(read).collect());
 
 /// Lines of `English = other`, or `English => other` for a text with an equals sign. Empty lines and lines that begin
 /// with `#` are ignored.
-fn read(text: &'static str) -> HashMap<&'static str, &'static str> {
+fn read(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let pairs = lines.filter_map(|line| line.split_once(" => ").or_else(|| line.split_once(" = ")));
-    pairs.map(|(english, other)| (english.trim(), other.trim())).collect()
+    pairs.map(|(english, other)| (english.trim(), other.trim()))
 }
 
 /// The language of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Words {
+pub enum Words {
     #[default]
     English,
     German,
@@ -25,7 +30,7 @@ pub(crate) enum Words {
 
 impl Words {
     /// The chosen language, or else the one that the browser prefers.
-    pub(crate) fn of(chosen: Option<&str>, accepted: Option<&str>) -> Self {
+    pub fn of(chosen: Option<&str>, accepted: Option<&str>) -> Self {
         match chosen.or(accepted) {
             Some(language) if language.trim_start().to_ascii_lowercase().starts_with("de") => Self::German,
             _ => Self::English,
@@ -33,7 +38,7 @@ impl Words {
     }
 
     /// The language's code (RFC 5646).
-    pub(crate) fn code(self) -> &'static str {
+    pub fn code(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::German => "de",
@@ -41,7 +46,7 @@ impl Words {
     }
 
     /// The text in this language; English if the catalogue has no entry.
-    pub(crate) fn t(self, english: &str) -> &str {
+    pub fn t(self, english: &str) -> &str {
         match self {
             Self::English => english,
             Self::German => GERMAN.get(english).copied().unwrap_or(english),
@@ -49,12 +54,12 @@ impl Words {
     }
 
     /// The same, with `{}` replaced by `value`.
-    pub(crate) fn with(self, english: &str, value: &str) -> String {
+    pub fn with(self, english: &str, value: &str) -> String {
         self.t(english).replacen("{}", value, 1)
     }
 
     /// The separators of decimal places and of groups of three digits.
-    pub(crate) fn separators(self) -> (char, char) {
+    pub fn separators(self) -> (char, char) {
         match self {
             Self::English => ('.', ','),
             Self::German => (',', '.'),
@@ -71,6 +76,14 @@ mod tests {
         assert_eq!(Words::of(None, Some("de-AT,en;q=0.5")), Words::German);
         assert_eq!(Words::of(Some("en"), Some("de")), Words::English);
         assert_eq!(Words::of(None, None), Words::English);
+    }
+
+    #[test]
+    fn no_text_has_two_translations() {
+        let mut seen = HashMap::new();
+        for (english, german) in GERMAN_TEXTS.into_iter().flat_map(read) {
+            assert_eq!(*seen.entry(english).or_insert(german), german, "{english}");
+        }
     }
 
     #[test]

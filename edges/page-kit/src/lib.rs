@@ -1,0 +1,17 @@
+//! What the pages of the console and of the wallet share: words in each language, amounts as text, tokens of forms,
+//! sealed cookies, QR codes, headers, and files inside the binary.
+//!
+//! It has no page, and knows neither sessions nor the Admin API.
+
+mod files;
+pub mod form_token;
+mod guard;
+pub mod numbers;
+pub mod qr;
+mod seal;
+mod words;
+
+pub use files::{BASE_STYLE, File, Kind, serve_file, version_of};
+pub use guard::{cookie, own_forms_only, strict_headers};
+pub use seal::Seal;
+pub use words::Words;
