@@ -8,6 +8,7 @@ use std::time::Duration;
 use admin_client::{AdminClient, AdminError, CardFailure, ErrorCode, OutgoingPaymentState};
 use clock::Clock;
 use money::Asset;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::addresses::Addresses;
@@ -15,6 +16,7 @@ use crate::cards::{Cards, JudgeError, Refused};
 use crate::effect_error::EffectError;
 use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, OutgoingPaymentData, StreamedTo};
 use crate::fees::{FeePolicy, FeeRule, charged};
+use crate::history::{self, Kind, Movement, NOTE_MAX, State};
 use crate::ids::derived_v4;
 use crate::ledger_book::{Book, BookError};
 use crate::store::{AccountRow, Store};
@@ -41,10 +43,9 @@ impl Effects {
     pub(crate) async fn apply(&self, event_id: Uuid, event: Event) -> Result<(), EffectError> {
         match event {
             Event::OutgoingCreated(payment) => self.fund_or_cancel(event_id, &payment).await,
-            Event::OutgoingCompleted(payment) => self.settle(event_id, &payment, self.fee_policy).await,
-            // The payer of a failed payment pays no fee.
-            Event::OutgoingFailed(payment) => self.settle(event_id, &payment, FeePolicy::Compat).await,
-            Event::OutgoingCancelled(payment) => Ok(self.book.release(payment.id).await?),
+            Event::OutgoingCompleted(payment) => self.settle(event_id, &payment, State::Completed).await,
+            Event::OutgoingFailed(payment) => self.settle(event_id, &payment, State::Failed).await,
+            Event::OutgoingCancelled(payment) => self.give_back(&payment).await,
             Event::IncomingFinished(payment) => self.collect(event_id, &payment).await,
             Event::IncomingPartial(payment) => self.confirm_partial(&payment).await,
             Event::AddressNotFound(data) => self.create_address(&data.wallet_address_url).await,
@@ -80,29 +81,38 @@ impl Effects {
         match self.book.hold(&account, payment.id, payment.debit_amount.value).await {
             Ok(()) => {}
             Err(BookError::NotEnough) => {
-                return self.cancel(payment, "Account does not have enough balance.").await;
+                self.cancel(payment, "Account does not have enough balance.").await?;
+                return self.record(payment, State::Cancelled, Spent::default()).await;
             }
             Err(error) => return Err(error.into()),
         }
 
         match self.admin.deposit_outgoing_payment_liquidity(payment.id, &event_id.to_string()).await {
-            Ok(()) => Ok(()),
+            Ok(()) => self.record(payment, State::Sending, Spent::default()).await,
             Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::Duplicate) => {
-                self.after_refused_deposit(payment.id).await
+                self.after_refused_deposit(payment).await
             }
-            Err(error) if error.is(&ErrorCode::NotFound) => Ok(self.book.release(payment.id).await?),
+            Err(error) if error.is(&ErrorCode::NotFound) => self.give_back(payment).await,
             Err(error) => Err(error.into()),
         }
     }
 
     /// A refused deposit has two reasons: it was accepted before, or the payment was cancelled meanwhile.
-    async fn after_refused_deposit(&self, payment: Uuid) -> Result<(), EffectError> {
-        match self.admin.outgoing_payment(payment).await?.state {
-            OutgoingPaymentState::Cancelled => Ok(self.book.release(payment).await?),
-            OutgoingPaymentState::Funding => Err(EffectError::StillFunding(payment)),
+    async fn after_refused_deposit(&self, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
+        match self.admin.outgoing_payment(payment.id).await?.state {
+            OutgoingPaymentState::Cancelled => self.give_back(payment).await,
+            OutgoingPaymentState::Funding => Err(EffectError::StillFunding(payment.id)),
             // The hold stays until the event of the payment's end settles it.
-            OutgoingPaymentState::Sending | OutgoingPaymentState::Completed | OutgoingPaymentState::Failed => Ok(()),
+            OutgoingPaymentState::Sending | OutgoingPaymentState::Completed | OutgoingPaymentState::Failed => {
+                self.record(payment, State::Sending, Spent::default()).await
+            }
         }
+    }
+
+    /// Releases the hold of a payment that was not made.
+    async fn give_back(&self, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
+        self.book.release(payment.id).await?;
+        self.record(payment, State::Cancelled, Spent::default()).await
     }
 
     async fn cancel(&self, payment: &OutgoingPaymentData, reason: &str) -> Result<(), EffectError> {
@@ -121,8 +131,10 @@ impl Effects {
         &self,
         event_id: Uuid,
         payment: &OutgoingPaymentData,
-        policy: FeePolicy,
+        ended: State,
     ) -> Result<(), EffectError> {
+        // The payer of a failed payment pays no fee.
+        let policy = if ended == State::Completed { self.fee_policy } else { FeePolicy::Compat };
         let account = self.require_account(payment.wallet_address_id).await?;
         let (debit, sent) = (payment.debit_amount.value, payment.sent_amount.value);
         let fee = match policy {
@@ -132,6 +144,7 @@ impl Effects {
             }
         };
         self.book.settle(&account, payment.id, sent, fee).await?;
+        self.record(payment, ended, Spent { sent, fee }).await?;
         if payment.balance == 0 || self.fee_policy == FeePolicy::Compat {
             return Ok(());
         }
@@ -143,7 +156,8 @@ impl Effects {
         }
     }
 
-    async fn fee_rule(&self, asset: &Asset) -> Result<FeeRule, EffectError> {
+    /// The fee that customers pay for sending.
+    pub(crate) async fn fee_rule(&self, asset: &Asset) -> Result<FeeRule, EffectError> {
         let record = self.admin.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await?;
         let fee = record.and_then(|record| record.sending_fee);
         Ok(fee.map_or(FeeRule { fixed: 0, basis_points: 0 }, |fee| FeeRule {
@@ -163,7 +177,9 @@ impl Effects {
             Err(error) if error.is(&ErrorCode::Duplicate) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(self.book.receive(&account, payment.id, payment.received_amount.value).await?)
+        self.book.receive(&account, payment.id, payment.received_amount.value).await?;
+        let received = Received { kind: Kind::Received, metadata: payment.metadata.as_ref() };
+        Ok(self.credited(payment.id, account.id, payment.received_amount.value, received).await?)
     }
 
     /// Withdraws exactly the amount of the event. Later money is announced by another event.
@@ -175,7 +191,49 @@ impl Effects {
             Err(error) if error.is(&ErrorCode::Duplicate) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(self.book.receive(&account, event_id, streamed.received_amount.value).await?)
+        self.book.receive(&account, event_id, streamed.received_amount.value).await?;
+        let received = Received { kind: Kind::Streamed, metadata: None };
+        Ok(self.credited(event_id, account.id, streamed.received_amount.value, received).await?)
+    }
+
+    /// Writes a payment into the history of its account.
+    async fn record(&self, payment: &OutgoingPaymentData, state: State, spent: Spent) -> Result<(), EffectError> {
+        let Some(account) = self.store.account_by_wallet_address(payment.wallet_address_id).await? else {
+            return Ok(());
+        };
+        let (now, receive) = (self.clock.now(), &payment.receive_amount);
+        let movement = Movement {
+            id: payment.id,
+            account: account.id,
+            kind: Kind::Sent,
+            state,
+            amount: spent.sent.saturating_add(spent.fee),
+            fee: spent.fee,
+            most: payment.debit_amount.value,
+            receives: Asset::new(&receive.asset_code, receive.asset_scale).ok().map(|asset| (receive.value, asset)),
+            party: Some(payment.receiver.clone()).filter(|url| !url.is_empty()),
+            note: payment.metadata.as_ref().and_then(note),
+            grant_id: payment.grant_id.clone(),
+            made_at: payment.created_at.unwrap_or(now),
+            ended_at: state.is_final().then_some(now),
+        };
+        Ok(history::record(self.store.database(), &movement).await?)
+    }
+
+    async fn credited(
+        &self,
+        id: Uuid,
+        account: Uuid,
+        amount: u64,
+        received: Received<'_>,
+    ) -> Result<(), database::Error> {
+        let now = self.clock.now();
+        let movement = Movement {
+            party: received.metadata.and_then(sender),
+            note: received.metadata.and_then(note),
+            ..Movement::credit(id, account, received.kind, amount, now)
+        };
+        history::record(self.store.database(), &movement).await
     }
 
     async fn confirm_partial(&self, payment: &IncomingPaymentData) -> Result<(), EffectError> {
@@ -240,6 +298,31 @@ fn cancelled_or_ended(result: Result<(), AdminError>) -> Result<(), EffectError>
         Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::NotFound) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What a finished payment cost.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    sent: u64,
+    fee: u64,
+}
+
+/// What is known about money that came.
+struct Received<'a> {
+    kind: Kind,
+    metadata: Option<&'a Value>,
+}
+
+/// The note that the payer wrote.
+fn note(metadata: &Value) -> Option<String> {
+    metadata["description"].as_str().map(|text| text.chars().take(NOTE_MAX).collect())
+}
+
+/// The wallet address that the payer names. Nobody has checked it.
+fn sender(metadata: &Value) -> Option<String> {
+    let named = metadata["senderWalletAddress"].as_str()?;
+    let address: web_url::WalletAddressUrl = named.parse().ok()?;
+    Some(address.as_str().to_owned())
 }
 
 #[derive(Clone, Copy)]

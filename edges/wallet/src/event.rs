@@ -2,6 +2,7 @@
 //!
 //! Only the members that are needed are parsed. The whole body is stored unchanged.
 
+use clock::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -30,6 +31,13 @@ pub(crate) struct OutgoingPaymentData {
     #[serde(deserialize_with = "decimal")]
     pub(crate) balance: u64,
     pub(crate) card_details: Option<CardData>,
+    /// The incoming payment that is paid.
+    #[serde(default)]
+    pub(crate) receiver: String,
+    pub(crate) metadata: Option<Value>,
+    /// The grant under which a client made it.
+    pub(crate) grant_id: Option<String>,
+    pub(crate) created_at: Option<Timestamp>,
 }
 
 /// The card that was presented for a payment.
@@ -54,6 +62,7 @@ pub(crate) struct IncomingPaymentData {
     pub(crate) wallet_address_id: Uuid,
     pub(crate) received_amount: EventAmount,
     pub(crate) partial_incoming_payment_id: Option<Uuid>,
+    pub(crate) metadata: Option<Value>,
 }
 
 /// `data` of `wallet_address.not_found`.

@@ -96,12 +96,23 @@ impl Book {
         .await
     }
 
-    /// Holds the most that a payment may cost.
+    /// Play money for a customer of the playground, credited once for each `cause`.
+    pub(crate) async fn top_up(&self, customer: &AccountRow, cause: Uuid, amount: u64) -> Result<(), BookError> {
+        let id = TransferId::derived_once(cause, "top-up");
+        let from = house(customer.ledger, TREASURY);
+        let credit = transfer(id, from, customer.id.into(), amount, customer.ledger, TOP_UP);
+        self.submit_one("the top-up", cause, credit).await
+    }
+
+    /// Holds the most that a payment may cost. A hold that was released stays released.
     pub(crate) async fn hold(&self, customer: &AccountRow, payment: Uuid, amount: u64) -> Result<(), BookError> {
         let to = house(customer.ledger, SETTLEMENT);
         let hold = transfer(hold_id(payment), customer.id.into(), to, amount, customer.ledger, PAYMENT)
             .into_pending_for_ever();
-        self.submit_one("the hold", payment, hold).await
+        self.submit_one("the hold", payment, hold).await?;
+        // The same hold may have been made and released before. Then it holds nothing any more.
+        let released = self.ledger.transfers(vec![release_id(payment)]).await?;
+        if released.iter().any(Option::is_some) { Err(BookError::NotEnough) } else { Ok(()) }
     }
 
     /// Releases the hold of a payment that will not be made. Without a hold nothing happens.
@@ -109,7 +120,7 @@ impl Book {
         if self.hold_of(payment).await? == Hold::Missing {
             return Ok(());
         }
-        let void = NewTransfer::void(TransferId::derived_once(payment, "release"), hold_id(payment));
+        let void = NewTransfer::void(release_id(payment), hold_id(payment));
         let results = self.submit(vec![void]).await?;
         match results.as_slice() {
             [only] if only.is_ok() => Ok(()),
@@ -251,6 +262,10 @@ fn hold_id(payment: Uuid) -> TransferId {
     TransferId::derived_once(payment, "hold")
 }
 
+fn release_id(payment: Uuid) -> TransferId {
+    TransferId::derived_once(payment, "release")
+}
+
 /// An account of the wallet itself. Its id is derived from ledger and kind.
 fn house(ledger: u32, code: u16) -> AccountId {
     AccountId::from_u128((u128::from(ledger) << 16) | u128::from(code))
@@ -353,6 +368,17 @@ mod tests {
         book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
         for _ in 0..2 {
             book.release(PAYMENT_ID).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (1_000, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_released_hold_cannot_be_made_again() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        book.release(PAYMENT_ID).await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(book.hold(&customer, PAYMENT_ID, 617).await, Err(BookError::NotEnough)));
             assert_eq!(balance_of(&book, &customer).await, (1_000, 0));
         }
     }

@@ -8,6 +8,7 @@ use admin_client::{AdminClient, AssetRecord, ErrorCode, FeeRecord, NewPeer, Peer
 
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
+use crate::history::{self, Kind, Movement};
 use crate::ids::derived_v4;
 use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer};
 use crate::store::AccountRow;
@@ -130,6 +131,9 @@ async fn ensure_account(effects: &Effects, seed: &SeedAccount) -> Result<(), Eff
     effects.book.open_customer(&wanted).await?;
     if seed.initial_balance > 0 {
         effects.book.credit_initial(&wanted, seed.initial_balance).await?;
+        let id = derived_v4(seed.id, "initial balance");
+        let credit = Movement::credit(id, seed.id, Kind::TopUp, seed.initial_balance, effects.clock.now());
+        history::record(effects.store.database(), &credit).await?;
     }
     if seed.wallet_address == AddressCreation::AtStart {
         let stored = effects.store.account_by_path(&seed.path).await?.unwrap_or(wanted);

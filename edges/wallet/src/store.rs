@@ -1,12 +1,14 @@
 //! The wallet's own rows: accounts, their wallet addresses, and the events it received.
 //!
-//! Balances are in the ledger. Only this file contains SQL.
+//! Balances are in the ledger. Customers' own tables are in folders of their own.
 
 use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, WriteTransaction};
 use money::Asset;
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
+
+use crate::sql::{execute, one, read, read_one};
 
 /// The tables of the wallet.
 pub const MIGRATIONS: Migrations = Migrations {
@@ -14,6 +16,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     steps: &[
         Step { name: "0001_wallet", sql: include_str!("migrations/0001_wallet.sql") },
         Step { name: "0002_cards", sql: include_str!("migrations/0002_cards.sql") },
+        Step { name: "0003_users", sql: include_str!("migrations/0003_users.sql") },
     ],
 };
 
@@ -56,7 +59,8 @@ pub(crate) struct Store {
     database: Database,
 }
 
-const ACCOUNT: &str = "SELECT a.id, a.name, a.path, a.asset_code, a.asset_scale, a.wallet_address_id,
+/// The columns that [`account`] reads.
+pub(crate) const ACCOUNT: &str = "SELECT a.id, a.name, a.path, a.asset_code, a.asset_scale, a.wallet_address_id,
     a.wallet_address_url, s.ledger
     FROM wallet_accounts a JOIN wallet_assets s ON s.code = a.asset_code AND s.scale = a.asset_scale";
 
@@ -104,6 +108,12 @@ impl Store {
         transaction.commit().await
     }
 
+    /// Gives an account without a user to this user.
+    pub(crate) async fn give_account(&self, path: &str, user: Uuid) -> Result<(), Error> {
+        let sql = "UPDATE wallet_accounts SET user_id = $2 WHERE path = $1 AND user_id IS NULL";
+        self.database.execute(sql, [path.into(), user.into()]).await.map(drop)
+    }
+
     /// Stores the account's wallet address.
     pub(crate) async fn link_wallet_address(&self, account: Uuid, id: Uuid, url: &str) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
@@ -114,7 +124,7 @@ impl Store {
 
     pub(crate) async fn accounts(&self) -> Result<Vec<AccountRow>, Error> {
         let sql = format!("{ACCOUNT} ORDER BY a.path");
-        let rows = self.database.reader().query_all_raw(self.statement(&sql, [])).await?;
+        let rows = read(&self.database, &sql, []).await?;
         rows.iter().map(account).collect()
     }
 
@@ -128,13 +138,13 @@ impl Store {
 
     async fn account_where(&self, condition: &str, value: Value) -> Result<Option<AccountRow>, Error> {
         let sql = format!("{ACCOUNT} WHERE {condition}");
-        let row = self.database.reader().query_one_raw(self.statement(&sql, [value])).await?;
+        let row = read_one(&self.database, &sql, [value]).await?;
         row.as_ref().map(account).transpose()
     }
 
     pub(crate) async fn event(&self, id: Uuid) -> Result<Option<EventRow>, Error> {
         let sql = "SELECT id, type, body FROM wallet_inbox WHERE id = $1 AND state = 'new'";
-        let row = self.database.reader().query_one_raw(self.statement(sql, [id.into()])).await?;
+        let row = read_one(&self.database, sql, [id.into()]).await?;
         row.map(|row| {
             Ok(EventRow {
                 id: row.try_get_by_index(0)?,
@@ -148,7 +158,7 @@ impl Store {
     /// How many events were given up.
     pub(crate) async fn dead_events(&self) -> Result<u64, Error> {
         let sql = "SELECT COUNT(*) FROM wallet_inbox WHERE state = 'dead'";
-        let row = self.database.reader().query_one_raw(self.statement(sql, [])).await?;
+        let row = read_one(&self.database, sql, []).await?;
         let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
         Ok(u64::try_from(count).unwrap_or(0))
     }
@@ -174,9 +184,6 @@ impl Store {
         Ok(claimed > 0)
     }
 
-    fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
-        Statement::from_sql_and_values(self.database.reader().get_database_backend(), sql, values)
-    }
 }
 
 /// Stores an event; `false` if it was stored before.
@@ -207,7 +214,8 @@ pub(crate) async fn settle_event(
     execute(transaction, sql, [id.into(), state.into(), now.as_millis().into(), error.into()]).await.map(drop)
 }
 
-fn account(row: &QueryResult) -> Result<AccountRow, Error> {
+/// An account, from the columns of [`ACCOUNT`].
+pub(crate) fn account(row: &QueryResult) -> Result<AccountRow, Error> {
     let id: Uuid = row.try_get_by_index(0)?;
     let (code, scale): (String, i64) = (row.try_get_by_index(3)?, row.try_get_by_index(4)?);
     let ledger: i64 = row.try_get_by_index(7)?;
@@ -222,18 +230,4 @@ fn account(row: &QueryResult) -> Result<AccountRow, Error> {
         wallet_address_id: row.try_get_by_index(5)?,
         wallet_address_url: row.try_get_by_index(6)?,
     })
-}
-
-async fn execute<const N: usize>(transaction: &WriteTransaction, sql: &str, values: [Value; N]) -> Result<u64, Error> {
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
-    Ok(transaction.execute_raw(statement).await?.rows_affected())
-}
-
-async fn one<const N: usize>(
-    transaction: &WriteTransaction,
-    sql: &str,
-    values: [Value; N],
-) -> Result<Option<QueryResult>, Error> {
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
-    Ok(transaction.query_one_raw(statement).await?)
 }

@@ -1,0 +1,254 @@
+//! What one user may reach: the own accounts with their balances and history. Every question names the user.
+//!
+//! Who the user is, is decided in `users`.
+
+use admin_client::{AdminError, ErrorCode};
+use database::Error;
+use money::Asset;
+use uuid::Uuid;
+
+use crate::effect_error::EffectError;
+use crate::effects::Effects;
+use crate::history::{self, Kind, Listed, Movement, Wanted};
+use crate::ledger_book::{Balance, BookError};
+use crate::sql::{execute, one, read};
+use crate::store::{ACCOUNT, AccountRow, account};
+
+/// The most accounts of one user.
+const ACCOUNTS_MAX: usize = 50;
+/// The longest last part of an address.
+const PATH_MAX: usize = 64;
+const RESERVED: [&str; 8] = ["admin", "api", "help", "root", "support", "security", "jwks.json", "www"];
+/// The most play money of one top-up, in major units.
+const TOP_UP_MAX: u64 = 10_000;
+
+/// The reach of one user.
+#[derive(Clone)]
+pub(crate) struct Customer {
+    user: Uuid,
+    effects: Effects,
+}
+
+/// An account with its balance.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) account: AccountRow,
+    pub(crate) balance: Balance,
+}
+
+impl Held {
+    /// What can be spent now.
+    pub(crate) fn available(&self) -> u64 {
+        let held = i128::try_from(self.balance.held).unwrap_or(i128::MAX);
+        u64::try_from(self.balance.posted.saturating_sub(held)).unwrap_or(0)
+    }
+
+    pub(crate) fn posted(&self) -> u64 {
+        u64::try_from(self.balance.posted).unwrap_or(0)
+    }
+}
+
+/// An account to open, as written in the form.
+#[derive(Clone, Debug)]
+pub(crate) struct NewAccount {
+    /// The key of the form. A repetition opens no second account.
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) asset: Asset,
+    /// The last part of its wallet address.
+    pub(crate) path: String,
+}
+
+/// Why an account is not opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("Use 3 to 64 small letters, digits, dots, hyphens and underscores; begin and end with a letter or digit.")]
+    Path,
+    #[error("Somebody has this address already. Choose another one.")]
+    PathTaken,
+    #[error("Write a name with at most 100 characters.")]
+    Name,
+    #[error("You have as many accounts as one person may have.")]
+    TooMany,
+    #[error(transparent)]
+    Effect(#[from] EffectError),
+}
+
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        Self::Effect(error.into())
+    }
+}
+
+impl Customer {
+    pub(crate) fn new(user: Uuid, effects: Effects) -> Self {
+        Self { user, effects }
+    }
+
+    pub(crate) fn user(&self) -> Uuid {
+        self.user
+    }
+
+    /// The accounts with their balances.
+    pub(crate) async fn accounts(&self) -> Result<Vec<Held>, EffectError> {
+        let sql = format!("{ACCOUNT} WHERE a.user_id = $1 ORDER BY a.name, a.id");
+        let rows = read(self.effects.store.database(), &sql, [self.user.into()]).await?;
+        let accounts = rows.iter().map(account).collect::<Result<Vec<_>, _>>()?;
+        let balances = self.effects.book.balances(&accounts).await?;
+        Ok(accounts.into_iter().zip(balances).map(|(account, balance)| Held { account, balance }).collect())
+    }
+
+    /// One account.
+    pub(crate) async fn account(&self, id: Uuid) -> Result<Option<Held>, EffectError> {
+        Ok(self.accounts().await?.into_iter().find(|held| held.account.id == id))
+    }
+
+    /// The movements, the newest first.
+    pub(crate) async fn movements(&self, wanted: &Wanted, limit: u32) -> Result<Vec<Listed>, Error> {
+        history::list(self.effects.store.database(), self.user, wanted, limit).await
+    }
+
+    /// One movement.
+    pub(crate) async fn movement(&self, id: Uuid) -> Result<Option<Listed>, Error> {
+        history::one(self.effects.store.database(), self.user, id).await
+    }
+
+    /// The assets in which accounts can be opened.
+    pub(crate) async fn assets(&self) -> Result<Vec<Asset>, AdminError> {
+        let mut assets: Vec<Asset> = self
+            .effects
+            .admin
+            .assets()
+            .await?
+            .into_iter()
+            .filter_map(|record| Asset::new(&record.code, record.scale).ok())
+            .collect();
+        assets.sort_by(|one, other| one.code.as_str().cmp(other.code.as_str()));
+        Ok(assets)
+    }
+
+    /// Opens an account with its wallet address.
+    pub(crate) async fn open(&self, new: &NewAccount) -> Result<(), OpenError> {
+        let name = new.name.trim();
+        if name.is_empty() || name.chars().count() > 100 || name.contains(char::is_control) {
+            return Err(OpenError::Name);
+        }
+        if !is_path(&new.path) {
+            return Err(OpenError::Path);
+        }
+        let Effects { store, book, addresses, admin, .. } = &self.effects;
+        let ledger = store.ensure_asset(&new.asset).await?;
+        book.open_asset(ledger).await.map_err(EffectError::from)?;
+        let wanted = AccountRow {
+            id: new.id,
+            name: name.to_owned(),
+            path: format!("accounts/{}", new.path),
+            asset: new.asset.clone(),
+            ledger,
+            wallet_address_id: None,
+            wallet_address_url: None,
+        };
+        // The path may be that of an address that the instance has and this wallet does not know.
+        let url = addresses.url_of(&wanted.path);
+        let known = self.account(new.id).await?.is_some();
+        if !known && admin.wallet_address_by_url(&url).await.map_err(EffectError::from)?.is_some() {
+            return Err(OpenError::PathTaken);
+        }
+        self.insert(&wanted).await?;
+        book.open_customer(&wanted).await.map_err(EffectError::from)?;
+        self.ensure_address(new.id).await?;
+        Ok(())
+    }
+
+    async fn insert(&self, wanted: &AccountRow) -> Result<(), OpenError> {
+        let transaction = self.effects.store.database().begin().await?;
+        let count = "SELECT COUNT(*) FROM wallet_accounts WHERE user_id = $1";
+        let row = one(&transaction, count, [self.user.into()]).await?;
+        let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose().map_err(Error::from)?.unwrap_or(0);
+        let sql = "INSERT INTO wallet_accounts (id, name, path, asset_code, asset_scale, user_id)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+        let values = [
+            wanted.id.into(),
+            wanted.name.as_str().into(),
+            wanted.path.as_str().into(),
+            wanted.asset.code.as_str().into(),
+            i64::from(wanted.asset.scale).into(),
+            self.user.into(),
+        ];
+        let inserted = execute(&transaction, sql, values).await? > 0;
+        if inserted && usize::try_from(count).unwrap_or(usize::MAX) >= ACCOUNTS_MAX {
+            return Err(OpenError::TooMany);
+        }
+        transaction.commit().await?;
+        if !inserted && self.account(wanted.id).await?.is_none() {
+            return Err(OpenError::PathTaken);
+        }
+        Ok(())
+    }
+
+    /// Makes the wallet address of an own account, if it has none.
+    pub(crate) async fn ensure_address(&self, id: Uuid) -> Result<(), EffectError> {
+        let Some(held) = self.account(id).await? else { return Ok(()) };
+        self.effects.addresses.ensure(&self.effects.store, &self.effects.admin, &held.account).await
+    }
+
+    /// Play money for an own account, once for each `cause`. `None` if it is too much, or not an own account.
+    pub(crate) async fn top_up(&self, id: Uuid, cause: Uuid, amount: u64) -> Result<Option<()>, EffectError> {
+        let Some(held) = self.account(id).await? else { return Ok(None) };
+        let most = TOP_UP_MAX.saturating_mul(10_u64.saturating_pow(u32::from(held.account.asset.scale)));
+        if amount == 0 || amount > most {
+            return Ok(None);
+        }
+        match self.effects.book.top_up(&held.account, cause, amount).await {
+            Ok(()) => {}
+            // The same form was sent before with another amount.
+            Err(BookError::Refused { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let credit = Movement::credit(cause, id, Kind::TopUp, amount, self.effects.clock.now());
+        history::record(self.effects.store.database(), &credit).await?;
+        Ok(Some(()))
+    }
+
+    /// Where an address will be.
+    pub(crate) fn address_base(&self) -> String {
+        self.effects.addresses.url_of("accounts/")
+    }
+}
+
+impl OpenError {
+    /// The field of the form that has to be corrected.
+    pub(crate) fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Path | Self::PathTaken => Some("path"),
+            Self::Name => Some("name"),
+            Self::Effect(EffectError::Admin(AdminError::Refused { code: ErrorCode::NotFound, .. })) => Some("asset"),
+            Self::TooMany | Self::Effect(_) => None,
+        }
+    }
+}
+
+fn is_path(path: &str) -> bool {
+    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (3..=PATH_MAX).contains(&path.len())
+        && path.chars().all(|c| alphanumeric(c) || matches!(c, '.' | '-' | '_'))
+        && path.starts_with(alphanumeric)
+        && path.ends_with(alphanumeric)
+        && !path.contains("..")
+        && !RESERVED.contains(&path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_path;
+
+    #[test]
+    fn an_address_has_plain_characters_and_no_reserved_name() {
+        for good in ["alice", "a.b", "a-1_b", &"a".repeat(64)] {
+            assert!(is_path(good), "{good}");
+        }
+        for bad in ["", "ab", "Alice", "alice/", "-alice", "alice.", "a..b", "admin", "älice", &"a".repeat(65)] {
+            assert!(!is_path(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! A request of a browser: its language, its session, and the ways to answer it.
+//!
+//! The pages are elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use admin_client::{AdminClient, AdminError};
+use askama::Template;
+use axum::extract::{FromRef, FromRequestParts, RawPathParams};
+use axum::response::{IntoResponse, Redirect, Response};
+use clock::{Clock, Entropy};
+use http::header::{ACCEPT_LANGUAGE, SET_COOKIE, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use http_kit::ClientAddress;
+use page_kit::{Seal, Words, cookie, form_token};
+use uuid::Uuid;
+
+use super::frame::{Frame, html};
+use crate::consent::{ConsentError, Consents};
+use crate::customers::Customer;
+use crate::effect_error::EffectError;
+use crate::effects::Effects;
+use crate::sending::Sending;
+use crate::users::{Lifetimes, Session, Users, Verification, Visitor};
+
+/// The most octets of a form.
+pub(crate) const FORM_MAX: usize = 16 * 1024;
+const DEVICE_MAX: usize = 200;
+
+/// Whether browsers also send cookies over plain http.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cookies {
+    /// Over TLS only.
+    Secure,
+    /// Over any connection, as in development.
+    Plain,
+}
+
+/// The colour that distinguishes the wallets of two institutions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Accent {
+    /// The default.
+    #[default]
+    Teal,
+    /// Of the second institution of the playground.
+    Plum,
+}
+
+/// A user of the playground who can sign in with one click.
+#[derive(Clone, Debug)]
+pub struct OneClick {
+    /// The e-mail address.
+    pub email: String,
+    /// The name on the button.
+    pub name: String,
+}
+
+/// The settings of the pages.
+#[derive(Clone)]
+pub struct PageSettings {
+    /// The address at which browsers reach the wallet.
+    pub public_url: url::Url,
+    /// How long people stay signed in.
+    pub lifetimes: Lifetimes,
+    /// Whether new users confirm their e-mail address.
+    pub verification: Verification,
+    /// Which connections cookies are sent over.
+    pub cookies: Cookies,
+    /// The colour.
+    pub accent: Accent,
+    /// Whether customers may give themselves play money, and sign in with one click.
+    pub playground: bool,
+    /// Buttons of the sign-in page, in the playground.
+    pub one_click: Vec<OneClick>,
+    /// The authorization server that asks for consent.
+    pub consent: Option<crate::consent::ConsentSettings>,
+    /// The Admin API of the authorization server, which has the grants.
+    pub grants: Option<AdminClient>,
+    /// The HTTP client.
+    pub http: outbound_http::Outbound,
+}
+
+/// Everything that the pages use.
+pub(crate) struct PageCore {
+    pub(crate) settings: PageSettings,
+    pub(crate) institution: String,
+    pub(crate) users: Users,
+    pub(crate) effects: Effects,
+    pub(crate) sending: Sending,
+    pub(crate) consents: Option<Consents>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) version: String,
+    /// Cookies do not depend on the port, so two wallets on one host need cookies with different names.
+    pub(crate) cookie: String,
+}
+
+/// The pages, as the routes share them.
+#[derive(Clone)]
+pub(crate) struct Pages(pub(crate) Arc<PageCore>);
+
+impl FromRef<Pages> for Arc<PageCore> {
+    fn from_ref(pages: &Pages) -> Self {
+        Self::clone(&pages.0)
+    }
+}
+
+/// Why a page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("There is nothing at this address, or it is not yours.")]
+    NotFound,
+    #[error("This form is no longer valid. Open the page again; nothing was done.")]
+    ForeignForm,
+    #[error("The service for payments does not answer at the moment. Nothing was lost; try again in a minute.")]
+    Instance,
+    #[error("The wallet cannot do this at the moment. Nothing was lost; try again in a minute.")]
+    Store,
+}
+
+impl From<database::Error> for Problem {
+    fn from(error: database::Error) -> Self {
+        tracing::error!(%error, "a page got no answer from the database");
+        Self::Store
+    }
+}
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        tracing::warn!(%error, "a page got no answer from the instance");
+        Self::Instance
+    }
+}
+
+impl From<EffectError> for Problem {
+    fn from(error: EffectError) -> Self {
+        match error {
+            EffectError::Admin(error) => error.into(),
+            error => {
+                tracing::error!(%error, "a page could not be made");
+                Self::Store
+            }
+        }
+    }
+}
+
+impl From<ConsentError> for Problem {
+    fn from(error: ConsentError) -> Self {
+        match error {
+            ConsentError::Effect(error) => error.into(),
+            ConsentError::Interaction(error) => {
+                tracing::warn!(%error, "no answer about a consent");
+                Self::Instance
+            }
+        }
+    }
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::Instance => StatusCode::BAD_GATEWAY,
+            Self::Store => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// The values of a sent form.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Posted(BTreeMap<String, String>);
+
+impl Posted {
+    /// Reads an `application/x-www-form-urlencoded` body. Of several equal names the last one counts.
+    pub(crate) fn read(body: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(body).into_owned().collect())
+    }
+
+    /// The value; empty if it was not sent.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", |text| text.trim())
+    }
+
+    /// A password, with its spaces.
+    pub(crate) fn secret(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn id(&self, name: &str) -> Option<Uuid> {
+        Uuid::parse_str(self.text(name)).ok()
+    }
+}
+
+/// A request of any browser.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(crate) core: Arc<PageCore>,
+    pub(crate) words: Words,
+    theme: &'static str,
+    pub(crate) visitor: Visitor,
+    pub(crate) path: String,
+    pub(crate) query: BTreeMap<String, String>,
+}
+
+/// A request of a signed-in user.
+#[derive(Clone)]
+pub(crate) struct Ctx {
+    pub(crate) reader: Reader,
+    pub(crate) session: Session,
+    pub(crate) customer: Customer,
+    parameters: BTreeMap<String, String>,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+pub(crate) struct Message<'a> {
+    pub(crate) f: &'a Frame,
+    pub(crate) title: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) link: Option<(&'a str, &'a str)>,
+}
+
+impl FromRequestParts<Pages> for Reader {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Self::Rejection> {
+        let Ok(from) = ClientAddress::from_request_parts(parts, pages).await;
+        let text = |name: http::HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let theme = match cookie(&parts.headers, "wallet_theme") {
+            Some("dark") => "dark",
+            Some("light") => "light",
+            _ => "",
+        };
+        let device: String = text(USER_AGENT).unwrap_or_default().chars().take(DEVICE_MAX).collect();
+        let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        Ok(Self {
+            core: Arc::clone(&pages.0),
+            words: Words::of(cookie(&parts.headers, "wallet_language"), text(ACCEPT_LANGUAGE)),
+            theme,
+            visitor: Visitor { device, address: from.source().to_string() },
+            path: parts.uri.path().to_owned(),
+            query: query.into_owned().collect(),
+        })
+    }
+}
+
+impl FromRequestParts<Pages> for Ctx {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Self::Rejection> {
+        let Ok(reader) = Reader::from_request_parts(parts, pages).await;
+        let session = match cookie(&parts.headers, &pages.0.cookie) {
+            Some(token) => match pages.0.users.session(token).await {
+                Ok(session) => session,
+                Err(error) => return Err(reader.problem(&error.into())),
+            },
+            None => None,
+        };
+        let Some(session) = session else {
+            let asked = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+            let next: String = url::form_urlencoded::byte_serialize(asked.as_bytes()).collect();
+            let to = if asked == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={next}") };
+            return Err(Redirect::to(&to).into_response());
+        };
+        let parameters = RawPathParams::from_request_parts(parts, pages).await;
+        let parameters = parameters.map_or_else(
+            |_| BTreeMap::new(),
+            |found| found.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        );
+        let customer = Customer::new(session.user, pages.0.effects.clone());
+        Ok(Self { reader, session, customer, parameters })
+    }
+}
+
+impl Reader {
+    /// The frame of a page for a guest.
+    pub(crate) fn frame(&self) -> Frame {
+        Frame {
+            w: self.words,
+            theme: self.theme,
+            accent: match self.core.settings.accent {
+                Accent::Teal => "teal",
+                Accent::Plum => "plum",
+            },
+            institution: self.core.institution.clone(),
+            version: self.core.version.clone(),
+            person: None,
+            place: "",
+            said: self.query.get("said").and_then(|said| done(said)),
+            again: None,
+            onward: None,
+            playground: self.core.settings.playground,
+            now: self.core.clock.now(),
+        }
+    }
+
+    pub(crate) fn problem(&self, problem: &Problem) -> Response {
+        message(&self.frame(), problem)
+    }
+
+    /// A `Set-Cookie` line; an empty value removes the cookie.
+    pub(crate) fn set_cookie(&self, name: &str, value: &str, seconds: Option<u64>) -> Option<HeaderValue> {
+        let secure = match self.core.settings.cookies {
+            Cookies::Secure => "; Secure",
+            Cookies::Plain => "",
+        };
+        let age = match (value, seconds) {
+            ("", _) => "; Max-Age=0".to_owned(),
+            (_, Some(seconds)) => format!("; Max-Age={seconds}"),
+            (_, None) => String::new(),
+        };
+        HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}")).ok()
+    }
+
+    /// Goes to a page with the cookie of a new session.
+    pub(crate) fn enter(&self, token: &str, to: &str) -> Response {
+        let mut response = Redirect::to(own_path(to)).into_response();
+        let line = self.set_cookie(&self.core.cookie, token, None);
+        response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
+        response
+    }
+}
+
+/// Only a path of this wallet. `//host` and `/\host` would lead to another site.
+pub(crate) fn own_path(next: &str) -> &str {
+    let own = next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control);
+    if own { next } else { "/" }
+}
+
+fn message(f: &Frame, problem: &Problem) -> Response {
+    let text = problem.to_string();
+    let title = match problem {
+        Problem::NotFound => "Nothing here",
+        Problem::ForeignForm => "Please open the page again",
+        Problem::Instance | Problem::Store => "This did not work",
+    };
+    html(problem.status(), &Message { f, title, text: &text, link: Some(("/", "To the start")) })
+}
+
+/// What a page may say was done. Only these texts can be in an address.
+fn done(said: &str) -> Option<&'static str> {
+    Some(match said {
+        "welcome" => "Welcome! Open your first account now.",
+        "signed-out" => "You are signed out.",
+        "verified" => "Your e-mail address is confirmed. Sign in now.",
+        "account" => "The account is open.",
+        "address" => "The account has its wallet address.",
+        "top-up" => "The play money is in the account.",
+        "password" => "Your password was changed, and you were signed out everywhere else.",
+        "session" => "That session has ended.",
+        "saved" => "Saved.",
+        "revoked" => "The agreement has ended. Its application can no longer pay from your account.",
+        _ => return None,
+    })
+}
+
+impl Ctx {
+    /// The frame of a page.
+    pub(crate) fn frame(&self, place: &'static str) -> Frame {
+        Frame { person: Some((self.session.name.clone(), self.once("/sign-out"))), place, ..self.reader.frame() }
+    }
+
+    pub(crate) fn core(&self) -> &PageCore {
+        &self.reader.core
+    }
+
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map_or("", String::as_str)
+    }
+
+    /// The id in the address.
+    pub(crate) fn id(&self) -> Result<Uuid, Problem> {
+        Uuid::parse_str(self.parameter("id")).map_err(|_| Problem::NotFound)
+    }
+
+    fn seal(&self) -> Seal {
+        // The browser alone knows the token of the session, so nobody else can make tokens of its forms.
+        Seal::new(&self.session.token, Arc::clone(&self.reader.core.entropy))
+    }
+
+    /// A token for a form that is sent to `path`.
+    pub(crate) fn once(&self, path: &str) -> String {
+        self.once_more(path, self.reader.core.entropy.uuid())
+    }
+
+    /// The same with the key of a form that was refused, so that it still counts once.
+    pub(crate) fn once_more(&self, path: &str, key: Uuid) -> String {
+        form_token::issue(&self.seal(), self.session.id, path, key)
+    }
+
+    /// The key of a form that was sent to this path.
+    pub(crate) fn key(&self, posted: &Posted) -> Result<Uuid, Problem> {
+        let token = posted.secret("once");
+        form_token::check(&self.seal(), self.session.id, &self.reader.path, token).ok_or(Problem::ForeignForm)
+    }
+
+    pub(crate) fn problem(&self, problem: &Problem) -> Response {
+        message(&self.frame(""), problem)
+    }
+}
+
+/// Another page.
+pub(crate) fn go(to: &str) -> Response {
+    Redirect::to(to).into_response()
+}

@@ -1,0 +1,183 @@
+//! The doors of the wallet: signing up, confirming an e-mail address, signing in and out.
+//!
+//! Which password is right is decided in `users`.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::header::{RETRY_AFTER, SET_COOKIE};
+use http::{HeaderValue, StatusCode};
+use uuid::Uuid;
+
+use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go};
+use super::frame::{Frame, html};
+use crate::users::{NewUser, SignInError, SignUpError, SignedUp};
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn<'a> {
+    f: &'a Frame,
+    error: Option<String>,
+    email: &'a str,
+    next: &'a str,
+    one_click: &'a [OneClick],
+}
+
+#[derive(Template)]
+#[template(path = "sign_up.html")]
+struct SignUp<'a> {
+    f: &'a Frame,
+    email: &'a str,
+    name: &'a str,
+    /// The field and what is wrong with it.
+    wrong: Option<(&'static str, String)>,
+}
+
+impl SignUp<'_> {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.wrong.as_ref().filter(|(name, _)| *name == field).map(|(_, text)| text.as_str())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "verify.html")]
+struct Verify<'a> {
+    f: &'a Frame,
+    token: &'a str,
+}
+
+fn next(reader: &Reader) -> &str {
+    reader.query.get("next").map_or("", String::as_str)
+}
+
+fn draw_sign_in(reader: &Reader, status: StatusCode, email: &str, error: Option<String>) -> Response {
+    let (f, settings) = (reader.frame(), &reader.core.settings);
+    let one_click = if settings.playground { settings.one_click.as_slice() } else { &[] };
+    html(status, &SignIn { f: &f, error, email, next: next(reader), one_click })
+}
+
+/// `GET /sign-in`
+pub(crate) async fn sign_in_page(reader: Reader) -> Response {
+    draw_sign_in(&reader, StatusCode::OK, "", None)
+}
+
+/// `POST /sign-in`
+pub(crate) async fn sign_in(reader: Reader, posted: Posted) -> Result<Response, Problem> {
+    let email = posted.text("email");
+    match reader.core.users.sign_in(email, posted.secret("password"), &reader.visitor).await {
+        Ok(token) => Ok(reader.enter(&token, if next(&reader).is_empty() { "/" } else { next(&reader) })),
+        Err(SignInError::Store(error)) => Err(error.into()),
+        Err(SignInError::Paused(wait)) => {
+            let said = paused(&reader, wait);
+            let mut response = draw_sign_in(&reader, StatusCode::TOO_MANY_REQUESTS, email, Some(said));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            Ok(response)
+        }
+        Err(error) => {
+            let status = match error {
+                SignInError::Unverified => StatusCode::FORBIDDEN,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            let said = reader.words.t(&error.to_string()).to_owned();
+            Ok(draw_sign_in(&reader, status, email, Some(said)))
+        }
+    }
+}
+
+/// How long somebody has to wait, in words.
+pub(crate) fn paused(reader: &Reader, wait: Duration) -> String {
+    let minutes = wait.as_secs().div_ceil(60).max(1);
+    reader.words.with("There were too many attempts. Try again in {} min.", &minutes.to_string())
+}
+
+/// `POST /sign-in/one-click`
+pub(crate) async fn one_click(reader: Reader, posted: Posted) -> Result<Response, Problem> {
+    let settings = &reader.core.settings;
+    let email = posted.text("email");
+    let known = settings.playground && settings.one_click.iter().any(|user| user.email == email);
+    if !known {
+        return Err(Problem::NotFound);
+    }
+    match reader.core.users.enter(email, &reader.visitor).await? {
+        Some(token) => Ok(reader.enter(&token, if next(&reader).is_empty() { "/" } else { next(&reader) })),
+        None => Err(Problem::NotFound),
+    }
+}
+
+/// `GET /sign-up`
+pub(crate) async fn sign_up_page(reader: Reader) -> Response {
+    let f = reader.frame();
+    html(StatusCode::OK, &SignUp { f: &f, email: "", name: "", wrong: None })
+}
+
+/// `POST /sign-up`
+pub(crate) async fn sign_up(reader: Reader, posted: Posted) -> Result<Response, Problem> {
+    let (email, name) = (posted.text("email"), posted.text("name"));
+    let password = posted.secret("password");
+    let f = reader.frame();
+    let refused = |field: &'static str, text: String| {
+        let text = f.t(&text).to_owned();
+        Ok(html(StatusCode::UNPROCESSABLE_ENTITY, &SignUp { f: &f, email, name, wrong: Some((field, text)) }))
+    };
+    if posted.secret("again") != password {
+        return refused("again", "The two passwords are not equal.".to_owned());
+    }
+    if posted.text("terms") != "yes" {
+        return refused("terms", "Agree to the terms first.".to_owned());
+    }
+
+    let new = NewUser { email: email.to_owned(), name: name.to_owned(), password: password.to_owned() };
+    let base = reader.core.settings.public_url.as_str().trim_end_matches('/');
+    match reader.core.users.sign_up(&new, |token| format!("{base}/verify/{token}")).await {
+        Ok(SignedUp::Active) => match reader.core.users.enter(&email.to_lowercase(), &reader.visitor).await? {
+            Some(token) => Ok(reader.enter(&token, "/?said=welcome")),
+            None => Ok(go("/sign-in")),
+        },
+        Ok(SignedUp::LetterSent) => {
+            let text = "If this e-mail address is not in use here yet, we have sent a letter with a link to it. \
+                        Open the link within 24 hours.";
+            let message = Message { f: &f, title: "Look into your mail", text, link: Some(("/sign-in", "Sign in")) };
+            Ok(html(StatusCode::OK, &message))
+        }
+        Err(SignUpError::Store(error)) => Err(error.into()),
+        Err(error) => {
+            let field = match error {
+                SignUpError::Name => "name",
+                SignUpError::Password(_) => "password",
+                SignUpError::Email | SignUpError::Taken | SignUpError::Busy | SignUpError::Store(_) => "email",
+            };
+            refused(field, error.to_string())
+        }
+    }
+}
+
+/// `GET /verify/{token}`: programs that look at links of letters do not use it up, because only the form does.
+pub(crate) async fn verify_page(reader: Reader, Path(token): Path<String>) -> Response {
+    let f = reader.frame();
+    html(StatusCode::OK, &Verify { f: &f, token: &token })
+}
+
+/// `POST /verify/{token}`
+pub(crate) async fn verify(reader: Reader, Path(token): Path<String>) -> Response {
+    match reader.core.users.verify(&token).await {
+        Ok(true) => go("/sign-in?said=verified"),
+        Ok(false) => {
+            let text = "This link was used before or has expired. Sign in, or sign up again.";
+            let f = reader.frame();
+            let message = Message { f: &f, title: "This link has ended", text, link: Some(("/sign-in", "Sign in")) };
+            html(StatusCode::GONE, &message)
+        }
+        Err(error) => reader.problem(&error.into()),
+    }
+}
+
+/// `POST /sign-out`
+pub(crate) async fn sign_out(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Problem> {
+    ctx.core().users.end(&ctx.session, ctx.session.id).await?;
+    let mut response = go("/sign-in?said=signed-out").into_response();
+    let line = ctx.reader.set_cookie(&ctx.core().cookie, "", None);
+    response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
+    Ok(response)
+}

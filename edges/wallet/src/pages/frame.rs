@@ -1,0 +1,113 @@
+//! What every page has around its content, and how amounts and instants are written.
+//!
+//! The templates escape all text. Only our own SVG is marked as safe.
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use clock::Timestamp;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use money::Asset;
+use page_kit::{Words, numbers};
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// The values around the content of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) w: Words,
+    /// `light`, `dark`, or empty for the choice of the system.
+    pub(crate) theme: &'static str,
+    pub(crate) accent: &'static str,
+    pub(crate) institution: String,
+    pub(crate) version: String,
+    /// The user's name, and the token of the form that signs out.
+    pub(crate) person: Option<(String, String)>,
+    /// The part of the wallet that the page is in.
+    pub(crate) place: &'static str,
+    /// What was done just now.
+    pub(crate) said: Option<&'static str>,
+    /// After so many seconds the page is loaded again, until what it shows has ended.
+    pub(crate) again: Option<u8>,
+    /// The page is only on the way to this address.
+    pub(crate) onward: Option<String>,
+    pub(crate) playground: bool,
+    pub(crate) now: Timestamp,
+}
+
+impl Frame {
+    pub(crate) fn t<'a>(&self, english: &'a str) -> &'a str {
+        self.w.t(english)
+    }
+
+    pub(crate) fn with(&self, english: &str, value: &str) -> String {
+        self.w.with(english, value)
+    }
+
+    /// `1,234.50 USD`
+    pub(crate) fn money(&self, value: u64, asset: &Asset) -> String {
+        format!("{}\u{a0}{}", self.number(value, asset), asset.code)
+    }
+
+    /// `1,234.50`
+    pub(crate) fn number(&self, value: u64, asset: &Asset) -> String {
+        numbers::decimal(value, asset.scale, self.w)
+    }
+
+    /// `14:05`
+    pub(crate) fn time(&self, at: &Timestamp) -> String {
+        at.to_civil().map_or_else(String::new, |civil| format!("{:02}:{:02}", civil.hour(), civil.minute()))
+    }
+
+    /// `27 November 2026`
+    pub(crate) fn date(&self, at: &Timestamp) -> String {
+        let Some(civil) = at.to_civil() else { return at.to_string() };
+        let month = usize::try_from(civil.month()).ok().and_then(|month| MONTHS.get(month.checked_sub(1)?));
+        let month = self.w.t(month.copied().unwrap_or_default());
+        match self.w {
+            Words::English => format!("{} {month} {}", civil.day(), civil.year()),
+            Words::German => format!("{}. {month} {}", civil.day(), civil.year()),
+        }
+    }
+
+    /// `Today`, `Yesterday`, or the date.
+    pub(crate) fn day(&self, at: &Timestamp) -> String {
+        let day = |at: Timestamp| at.as_millis().div_euclid(86_400_000);
+        match day(self.now) - day(*at) {
+            0 => self.w.t("Today").to_owned(),
+            1 => self.w.t("Yesterday").to_owned(),
+            _ => self.date(at),
+        }
+    }
+
+    /// `27 November 2026, 14:05 UTC`
+    pub(crate) fn instant(&self, at: &Timestamp) -> String {
+        format!("{}, {} UTC", self.date(at), self.time(at))
+    }
+}
+
+/// A page as an answer. No copy of it is kept anywhere.
+pub(crate) fn html(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => {
+            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], text).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page could not be drawn");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

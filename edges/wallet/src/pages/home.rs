@@ -1,0 +1,31 @@
+//! The first page: what there is, what can be done, and what happened last.
+
+use askama::Template;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::context::{Ctx, Problem};
+use super::frame::{Frame, html};
+use super::history::{Day, days};
+use crate::customers::Held;
+use crate::history::Wanted;
+
+/// The most movements on this page.
+const LATEST: u32 = 10;
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    f: &'a Frame,
+    accounts: &'a [Held],
+    days: &'a [Day],
+}
+
+/// `GET /`
+pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
+    let accounts = ctx.customer.accounts().await?;
+    let movements = ctx.customer.movements(&Wanted::default(), LATEST).await?;
+    let f = ctx.frame("home");
+    let days = days(&f, &movements);
+    Ok(html(StatusCode::OK, &Home { f: &f, accounts: &accounts, days: &days }))
+}

@@ -1,0 +1,117 @@
+//! The routes of the pages, and the rules for every answer.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use http_kit::{Access, Declared, read_body};
+use page_kit::{own_forms_only, strict_headers};
+use uuid::Uuid;
+
+use super::context::{Ctx, FORM_MAX, PageCore, Pages, Posted, Problem, Reader};
+use super::{account, agreements, consent, doors, files, history, home, send, settings};
+
+/// All pages.
+pub(crate) fn router(core: Arc<PageCore>) -> Router {
+    let open = Router::new()
+        .declare("/sign-in", Access::Public, get(doors::sign_in_page).post(guest(doors::sign_in)))
+        .declare("/sign-in/one-click", Access::Public, post(guest(doors::one_click)))
+        .declare("/sign-up", Access::Public, get(doors::sign_up_page).post(guest(doors::sign_up)))
+        .declare("/verify/{token}", Access::Public, get(doors::verify_page).post(doors::verify))
+        .declare("/static/{version}/{name}", Access::Public, get(files::serve));
+
+    let own = Router::new()
+        .declare("/", Access::Session, page(home::page))
+        .declare("/accounts/open", Access::Session, form(account::open_page, account::open))
+        .declare("/accounts/{id}", Access::Session, page(account::page))
+        .declare("/accounts/{id}/address", Access::Session, form(account::page, account::make_address))
+        .declare("/accounts/{id}/top-up", Access::Session, form(account::page, account::top_up))
+        .declare("/receive", Access::Session, page(account::receive))
+        .declare("/send", Access::Session, form(send::to_page, send::to))
+        .declare("/send/{id}", Access::Session, form(send::amount_page, send::amount))
+        .declare("/send/{id}/review", Access::Session, form(send::review_page, send::confirm))
+        .declare("/send/{id}/done", Access::Session, page(send::done))
+        .declare("/history", Access::Session, page(history::list))
+        .declare("/history/{id}", Access::Session, page(history::movement))
+        .declare("/agreements", Access::Session, page(agreements::list))
+        .declare("/agreements/{id}", Access::Session, form(agreements::page, agreements::revoke))
+        .declare("/settings", Access::Session, form(settings::page, settings::save))
+        .declare("/settings/password", Access::Session, form(settings::page, settings::change_password))
+        .declare("/settings/sessions", Access::Session, form(settings::page, settings::end_session))
+        .declare("/sign-out", Access::Session, form(home::page, doors::sign_out));
+
+    let consents = Router::new()
+        .declare("/consent", Access::Session, page(consent::arrive))
+        // The addresses of the original's playground.
+        .declare("/mock-idp", Access::Session, page(consent::arrive))
+        .declare("/mock-idp/", Access::Session, page(consent::arrive))
+        .declare("/consent-screen", Access::Session, page(consent::arrive))
+        .declare("/consent/{id}", Access::Session, form(consent::page, consent::decide))
+        .declare("/consent/{id}/done", Access::Session, page(consent::leave));
+
+    open.merge(own)
+        .merge(consents)
+        .layer(from_fn(own_forms_only))
+        .layer(from_fn(strict_headers))
+        .with_state(Pages(core))
+}
+
+/// A page of a signed-in user.
+fn page<H, F>(handler: H) -> MethodRouter<Pages>
+where
+    H: Fn(Ctx) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response, Problem>> + Send + 'static,
+{
+    get(move |ctx: Ctx| async move {
+        let asking = ctx.clone();
+        handler(ctx).await.unwrap_or_else(|problem| asking.problem(&problem))
+    })
+}
+
+/// A page with a form that is sent to the same address.
+fn form<H, F, P, Q>(show: H, act: P) -> MethodRouter<Pages>
+where
+    H: Fn(Ctx) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response, Problem>> + Send + 'static,
+    P: Fn(Ctx, Posted, Uuid) -> Q + Clone + Send + Sync + 'static,
+    Q: Future<Output = Result<Response, Problem>> + Send + 'static,
+{
+    page(show).post(move |ctx: Ctx, body: Body| async move {
+        let asking = ctx.clone();
+        let answer = match read_body(body, FORM_MAX).await {
+            Err(error) => return error.into_response(),
+            Ok(body) => {
+                let posted = Posted::read(&body);
+                match ctx.key(&posted) {
+                    Ok(key) => act(ctx, posted, key).await,
+                    Err(problem) => Err(problem),
+                }
+            }
+        };
+        answer.unwrap_or_else(|problem| asking.problem(&problem))
+    })
+}
+
+/// A form of somebody who is not signed in.
+fn guest<P, Q>(act: P) -> impl Fn(Reader, Body) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Clone + Send + Sync + 'static
+where
+    P: Fn(Reader, Posted) -> Q + Clone + Send + Sync + 'static,
+    Q: Future<Output = Result<Response, Problem>> + Send + 'static,
+{
+    move |reader: Reader, body: Body| {
+        let act = act.clone();
+        Box::pin(async move {
+            match read_body(body, FORM_MAX).await {
+                Err(error) => error.into_response(),
+                Ok(body) => {
+                    let answer = act(reader.clone(), Posted::read(&body)).await;
+                    answer.unwrap_or_else(|problem| reader.problem(&problem))
+                }
+            }
+        })
+    }
+}

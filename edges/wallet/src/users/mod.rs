@@ -1,0 +1,337 @@
+//! The people who use the wallet: signing up, signing in, and changing a password.
+//!
+//! What they own is in `customers`.
+
+mod attempts;
+mod password;
+mod sessions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, Entropy};
+use database::{Database, Error};
+use uuid::Uuid;
+
+use attempts::{Claim, Subject};
+use password::Hashing;
+pub(crate) use password::WeakPassword;
+pub use sessions::Lifetimes;
+pub(crate) use sessions::{Session, SessionRow, Visitor};
+
+use crate::sql::{execute, one, read_one};
+
+/// A link to confirm an e-mail address may be used for so long.
+const VERIFY_WITHIN: Duration = Duration::from_hours(24);
+const EMAIL_MAX: usize = 254;
+const NAME_MAX: usize = 100;
+
+/// Whether a new user has to confirm the e-mail address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// With a link in a letter, before the first sign-in.
+    ByLetter,
+    /// No: in a playground the user is signed in at once.
+    None,
+}
+
+/// A person who wants to sign up, as written in the form.
+#[derive(Clone, Debug)]
+pub(crate) struct NewUser {
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) password: String,
+}
+
+/// What came of signing up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SignedUp {
+    /// The user may sign in.
+    Active,
+    /// A letter tells how to go on. The answer is the same if there was a user with this e-mail address.
+    LetterSent,
+}
+
+/// Why somebody cannot sign up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignUpError {
+    #[error("Write an e-mail address such as name@example.com.")]
+    Email,
+    #[error("Write your name, with at most 100 characters.")]
+    Name,
+    #[error(transparent)]
+    Password(#[from] WeakPassword),
+    #[error("There is a user with this e-mail address. Sign in instead.")]
+    Taken,
+    #[error("Too many people are signing up at the moment. Try again in a minute.")]
+    Busy,
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// Why somebody cannot sign in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignInError {
+    #[error("This e-mail address and password do not belong together.")]
+    Wrong,
+    #[error("Confirm your e-mail address first. The link is in the letter that we sent.")]
+    Unverified,
+    #[error("There were too many attempts.")]
+    Paused(Duration),
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// The users of a wallet. It is cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Users {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    lifetimes: Lifetimes,
+    verification: Verification,
+    hashing: Hashing,
+}
+
+impl Users {
+    pub(crate) fn new(
+        database: Database,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        lifetimes: Lifetimes,
+        verification: Verification,
+    ) -> Self {
+        let hashing = Hashing::new(entropy.bytes());
+        Self { inner: Arc::new(Inner { database, clock, entropy, lifetimes, verification, hashing }) }
+    }
+
+    /// Adds a user. `link` makes the address of the page that confirms an e-mail address.
+    pub(crate) async fn sign_up(
+        &self,
+        new: &NewUser,
+        link: impl Fn(&str) -> String,
+    ) -> Result<SignedUp, SignUpError> {
+        let email = email(&new.email).ok_or(SignUpError::Email)?;
+        let name = new.name.trim();
+        if name.is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+            return Err(SignUpError::Name);
+        }
+        password::check(&new.password, &email, name)?;
+
+        let Inner { entropy, clock, database, verification, hashing, .. } = &*self.inner;
+        // Also for a user who exists, so that both answers take as long.
+        let hash = hashing.hash(&new.password, entropy.bytes()).await.ok_or(SignUpError::Busy)?;
+        let (id, now) = (entropy.uuid(), clock.now());
+        let state = match verification {
+            Verification::ByLetter => "pending",
+            Verification::None => "active",
+        };
+        let transaction = database.begin().await?;
+        let added = insert(&transaction, id, &email, name, &hash, state, now.as_millis()).await?;
+        if *verification == Verification::None {
+            transaction.commit().await?;
+            return if added { Ok(SignedUp::Active) } else { Err(SignUpError::Taken) };
+        }
+
+        if added {
+            let token = hex::encode(entropy.bytes::<32>());
+            let expires_at = now.saturating_add(VERIFY_WITHIN).as_millis();
+            let sql = "INSERT INTO wallet_one_time_tokens (token, user_id, purpose, expires_at)
+                VALUES ($1, $2, 'verify', $3)";
+            execute(&transaction, sql, [sessions::hash_of(&token).into(), id.into(), expires_at.into()]).await?;
+            transaction.commit().await?;
+            tracing::info!(to = email, link = link(&token), "a letter: confirm your e-mail address");
+        } else {
+            transaction.commit().await?;
+            tracing::info!(to = email, "a letter: you already have a wallet here");
+        }
+        Ok(SignedUp::LetterSent)
+    }
+
+    /// Adds a user who may sign in at once, if there is none with this e-mail address. Returns its id.
+    pub(crate) async fn ensure(&self, new: &NewUser) -> Result<Option<Uuid>, Error> {
+        let Some(email) = email(&new.email) else { return Ok(None) };
+        let Inner { entropy, clock, database, hashing, .. } = &*self.inner;
+        if let Some(user) = self.by_email(&email).await? {
+            return Ok(Some(user.id));
+        }
+        let Some(hash) = hashing.hash(&new.password, entropy.bytes()).await else { return Ok(None) };
+        let transaction = database.begin().await?;
+        let id = entropy.uuid();
+        insert(&transaction, id, &email, &new.name, &hash, "active", clock.now().as_millis()).await?;
+        transaction.commit().await?;
+        Ok(self.by_email(&email).await?.map(|user| user.id))
+    }
+
+    /// Confirms the e-mail address of a letter. It works once.
+    pub(crate) async fn verify(&self, token: &str) -> Result<bool, Error> {
+        let transaction = self.inner.database.begin().await?;
+        let take = "DELETE FROM wallet_one_time_tokens WHERE token = $1 AND purpose = 'verify' AND expires_at > $2
+            RETURNING user_id";
+        let now = self.inner.clock.now().as_millis();
+        let taken = one(&transaction, take, [sessions::hash_of(token).into(), now.into()]).await?;
+        let Some(row) = taken else { return Ok(false) };
+        let user: Uuid = row.try_get_by_index(0)?;
+        let activate = "UPDATE wallet_users SET state = 'active' WHERE id = $1 AND state = 'pending'";
+        execute(&transaction, activate, [user.into()]).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Begins a session. Returns its token.
+    pub(crate) async fn sign_in(
+        &self,
+        written: &str,
+        password: &str,
+        visitor: &Visitor,
+    ) -> Result<String, SignInError> {
+        let Inner { database, clock, hashing, .. } = &*self.inner;
+        let email = email(written).ok_or(SignInError::Wrong)?;
+        for subject in [Subject::Source(&visitor.address), Subject::User(&email)] {
+            if let Claim::Paused(wait) = attempts::claim(database, subject, clock.now()).await? {
+                return Err(SignInError::Paused(wait));
+            }
+        }
+        let user = self.by_email(&email).await?;
+        let stored = user.as_ref().map(|user| user.password.as_str());
+        let right = hashing.matches(password, stored).await;
+        let Some(user) = user.filter(|_| right) else { return Err(SignInError::Wrong) };
+        attempts::succeeded(database, &email, &visitor.address).await?;
+        if user.state != "active" {
+            return Err(SignInError::Unverified);
+        }
+        Ok(self.begin(user.id, visitor).await?)
+    }
+
+    /// Begins a session of a user of the playground, who needs no password there.
+    pub(crate) async fn enter(&self, email: &str, visitor: &Visitor) -> Result<Option<String>, Error> {
+        match self.by_email(email).await? {
+            Some(user) => Ok(Some(self.begin(user.id, visitor).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn begin(&self, user: Uuid, visitor: &Visitor) -> Result<String, Error> {
+        let Inner { database, clock, entropy, lifetimes, .. } = &*self.inner;
+        let (token, now) = (hex::encode(entropy.bytes::<32>()), clock.now());
+        sessions::begin(database, (entropy.uuid(), &token), user, visitor, now).await?;
+        sessions::forget_old(database, *lifetimes, now).await?;
+        attempts::forget_old(database, now).await?;
+        Ok(token)
+    }
+
+    /// The session of a token.
+    pub(crate) async fn session(&self, token: &str) -> Result<Option<Session>, Error> {
+        let Inner { database, clock, lifetimes, .. } = &*self.inner;
+        sessions::find(database, token, *lifetimes, clock.now()).await
+    }
+
+    /// The sessions of the same user.
+    pub(crate) async fn sessions(&self, session: &Session) -> Result<Vec<SessionRow>, Error> {
+        let Inner { database, clock, lifetimes, .. } = &*self.inner;
+        sessions::list(database, session.user, *lifetimes, clock.now()).await
+    }
+
+    /// Ends a session of the same user.
+    pub(crate) async fn end(&self, session: &Session, ended: Uuid) -> Result<(), Error> {
+        sessions::end(&self.inner.database, session.user, ended).await
+    }
+
+    /// Ends all other sessions of the same user.
+    pub(crate) async fn end_others(&self, session: &Session) -> Result<(), Error> {
+        sessions::end_others(&self.inner.database, session.user, session.id).await
+    }
+
+    /// Changes the password, and ends all other sessions.
+    pub(crate) async fn change_password(
+        &self,
+        session: &Session,
+        old: &str,
+        new: &str,
+        visitor: &Visitor,
+    ) -> Result<(), PasswordError> {
+        let Inner { database, clock, entropy, hashing, .. } = &*self.inner;
+        password::check(new, &session.email, &session.name)?;
+        if let Claim::Paused(wait) = attempts::claim(database, Subject::User(&session.email), clock.now()).await? {
+            return Err(PasswordError::Paused(wait));
+        }
+        let user = self.by_email(&session.email).await?;
+        if !hashing.matches(old, user.as_ref().map(|user| user.password.as_str())).await {
+            return Err(PasswordError::Wrong);
+        }
+        attempts::succeeded(database, &session.email, &visitor.address).await?;
+        let hash = hashing.hash(new, entropy.bytes()).await.ok_or(PasswordError::Busy)?;
+        let transaction = database.begin().await?;
+        let change = "UPDATE wallet_users SET password = $2 WHERE id = $1";
+        execute(&transaction, change, [session.user.into(), hash.into()]).await?;
+        let end = "DELETE FROM wallet_sessions WHERE user_id = $1 AND id <> $2";
+        execute(&transaction, end, [session.user.into(), session.id.into()]).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn by_email(&self, email: &str) -> Result<Option<UserRow>, Error> {
+        let sql = "SELECT id, password, state FROM wallet_users WHERE email = $1";
+        let row = read_one(&self.inner.database, sql, [email.into()]).await?;
+        row.map(|row| {
+            Ok(UserRow {
+                id: row.try_get_by_index(0)?,
+                password: row.try_get_by_index(1)?,
+                state: row.try_get_by_index(2)?,
+            })
+        })
+        .transpose()
+    }
+}
+
+/// Why a password is not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PasswordError {
+    #[error(transparent)]
+    Weak(#[from] WeakPassword),
+    #[error("This is not your present password.")]
+    Wrong,
+    #[error("Too many people are changing passwords at the moment. Try again in a minute.")]
+    Busy,
+    #[error("There were too many attempts.")]
+    Paused(Duration),
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+struct UserRow {
+    id: Uuid,
+    password: String,
+    state: String,
+}
+
+async fn insert(
+    transaction: &database::WriteTransaction,
+    id: Uuid,
+    email: &str,
+    name: &str,
+    hash: &str,
+    state: &str,
+    now: i64,
+) -> Result<bool, Error> {
+    let sql = "INSERT INTO wallet_users (id, email, name, password, state, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING";
+    let values = [id.into(), email.into(), name.into(), hash.into(), state.into(), now.into()];
+    Ok(execute(transaction, sql, values).await? > 0)
+}
+
+/// An e-mail address in the form in which it is compared.
+fn email(written: &str) -> Option<String> {
+    let email = written.trim().to_lowercase();
+    let (local, domain) = email.rsplit_once('@')?;
+    let good = !local.is_empty()
+        && domain.contains('.')
+        && !domain.starts_with('.')
+        && !domain.ends_with('.')
+        && email.len() <= EMAIL_MAX
+        && !email.contains(|c: char| c.is_whitespace() || c.is_control());
+    good.then_some(email)
+}
