@@ -49,4 +49,4 @@ pub use service_auth::{SecretMethod, ServiceAuth, ServiceClient, TokenValidation
 pub use sign_in_provider::{GivenRole, SignInProvider};
 pub use signatures::Signatures;
 pub use spelling::{Scope, unknown_names};
-pub use wallet::{CardVerification, FeePolicy, UnsignedWebhooks, Wallet};
+pub use wallet::{CardVerification, FeePolicy, UnsignedWebhooks, Wallet, WalletConsent, WalletPages};

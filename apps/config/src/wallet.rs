@@ -23,7 +23,8 @@ pub struct Wallet {
     /// `LOG_LEVEL`: the lowest level of the lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`,
     /// `silent`.
     pub log_level: String,
-    /// What all listeners have in common. The wallet has no public one: no page of it is for customers yet.
+    /// What all listeners have in common. The wallet has no public one: put a proxy with TLS before its
+    /// pages.
     pub listeners: Listeners,
     /// `PORT`; 0 lets the system choose.
     pub port: u16,
@@ -67,8 +68,41 @@ pub struct Wallet {
     pub card_verification: CardVerification,
     /// `LIQUIDITY_TOPUP`: what is deposited when liquidity is low; 0 for nothing.
     pub liquidity_topup: u64,
+    /// The pages for customers; `None` if `WALLET_MODE` is `headless`.
+    pub pages: Option<WalletPages>,
     /// Notices that the start reports.
     pub notices: Vec<Notice>,
+}
+
+/// The settings of the pages for customers.
+#[derive(Clone, Debug)]
+pub struct WalletPages {
+    /// `WALLET_MODE`: `wallet`, `playground` (play money, sign-up without a letter, and signing in with one click) or
+    /// `headless` (no pages). By default `playground` in development, and otherwise `wallet`.
+    pub playground: bool,
+    /// `PUBLIC_URL`: the address at which browsers reach the wallet. By default `INTERACTION_RETURN_URL`, the name of the
+    /// original's wallet, or `http://localhost` with `PORT`.
+    pub public_url: Url,
+    /// `LOGIN_IDLE_S`: after so many seconds without a request a customer is signed out.
+    pub idle: Duration,
+    /// `LOGIN_MAX_S`: after so many seconds a customer is signed out in any case.
+    pub absolute: Duration,
+    /// The authorization server that asks for consent; `None` without `IDP_SECRET`.
+    pub consent: Option<WalletConsent>,
+    /// `AUTH_GRAPHQL_URL`: the Admin API of the authorization server, which has the grants. Without it customers see no
+    /// agreements.
+    pub auth_graphql_url: Option<Url>,
+}
+
+/// The authorization server that asks the wallet's customers for consent.
+#[derive(Clone, Debug)]
+pub struct WalletConsent {
+    /// `IDP_SECRET`: the secret of the tenant's identity provider, as the authorization server knows it.
+    pub secret: Secret,
+    /// `AUTH_SERVER_DOMAIN`: its public address, to which browsers are sent back.
+    pub auth_server: Url,
+    /// `AUTH_IDP_SERVICE_DOMAIN`: its interaction API, which only the wallet calls.
+    pub interactions: Url,
 }
 
 /// Whether a webhook without any signature is accepted. A webhook with a wrong signature is always refused.
@@ -142,12 +176,14 @@ impl Wallet {
             ("compat", FeePolicy::Compat),
         ];
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
+        let port = r.port("PORT", 3030);
+        let pages = read_pages(r, mode, port);
 
         Some(Self {
             mode,
             log_level: read_log_level(r),
             listeners: Listeners::read(r, trust_proxy),
-            port: r.port("PORT", 3030),
+            port,
             display_name: r.text("DISPLAY_NAME").unwrap_or_else(|| "Wallet".to_owned()),
             webhook_tolerance: r.millis("WEBHOOK_TOLERANCE_MS", 300_000),
             seed_file: r.text("SEED_FILE_LOCATION").map(PathBuf::from),
@@ -167,6 +203,7 @@ impl Wallet {
             unsigned_webhooks,
             webhook_signature_version,
             database: database?,
+            pages: pages?,
             notices: Vec::new(),
         })
     }
@@ -194,18 +231,38 @@ fn read_card_verification(r: &mut Reader<'_>) -> CardVerification {
     verification
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WalletMode {
+    Wallet,
+    Playground,
+    Headless,
+}
+
+/// The outer `None` is a problem that was noted.
+fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<Option<WalletPages>> {
+    let modes =
+        [("wallet", WalletMode::Wallet), ("playground", WalletMode::Playground), ("headless", WalletMode::Headless)];
+    let default = if mode == Mode::Development { WalletMode::Playground } else { WalletMode::Wallet };
+    let chosen = r.one_of("WALLET_MODE", default, &modes);
+    let usual = |port: u16| Url::parse(&format!("http://localhost:{port}")).ok();
+    let public_url = r.url("PUBLIC_URL").or_else(|| r.url("INTERACTION_RETURN_URL")).or_else(|| usual(port))?;
+    let idle = Duration::from_secs(r.number("LOGIN_IDLE_S", 1_800, 60..=2_592_000));
+    let absolute = Duration::from_secs(r.number("LOGIN_MAX_S", 43_200, 60..=2_592_000));
+    let auth_server = r.url("AUTH_SERVER_DOMAIN").or_else(|| usual(3006))?;
+    let interactions = r.url("AUTH_IDP_SERVICE_DOMAIN").or_else(|| usual(3009))?;
+    let secret = r.secret("IDP_SECRET");
+    r.judge_secret("IDP_SECRET");
+    let consent = secret.map(|secret| WalletConsent { secret, auth_server, interactions });
+    let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
+    let playground = chosen == WalletMode::Playground;
+    let pages = WalletPages { playground, public_url, idle, absolute, consent, auth_graphql_url };
+    Some((chosen != WalletMode::Headless).then_some(pages))
+}
+
 /// Variables of the original's wallet that have no effect here, with the reason.
 fn read_not_built(r: &mut Reader<'_>) {
-    let pages = [
-        "IDP_SECRET",
-        "AUTH_SERVER_DOMAIN",
-        "AUTH_IDP_SERVICE_DOMAIN",
-        "INTERACTION_RETURN_URL",
-        "DISPLAY_ICON",
-        "FRONTEND_PORT",
-        "ENABLE_INSECURE_MESSAGE_COOKIE",
-    ];
-    r.no_effect(&pages, "this wallet has no consent page yet");
+    let pages = ["DISPLAY_ICON", "FRONTEND_PORT", "ENABLE_INSECURE_MESSAGE_COOKIE"];
+    r.no_effect(&pages, "the pages have one look, and need neither a second port nor this cookie");
     r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
     if r.flag("IS_TENANT", ByDefault::Off) {
         let reason = "cannot be true yet: this wallet would act as the operator and not as a tenant; create the \
@@ -243,6 +300,21 @@ mod tests {
         environment.set("WEBHOOK_SIGNATURE_SECRET", "");
         environment.set("NODE_ENV", "production");
         assert_eq!(believed(&environment), UnsignedWebhooks::Refused);
+    }
+
+    #[test]
+    fn pages_are_a_playground_in_development_only_and_can_be_left_out() {
+        let mut environment = Environment::of(REQUIRED);
+        let pages = |environment: &Environment| Wallet::from_environment(environment).unwrap().pages;
+        assert!(pages(&environment).unwrap().playground);
+        environment.set("NODE_ENV", "production");
+        environment.set("WEBHOOK_SIGNATURE_SECRET", "another long enough secret");
+        let wallet = pages(&environment).unwrap();
+        assert!(!wallet.playground && wallet.consent.is_none());
+        environment.set("IDP_SECRET", "a long enough secret of the provider");
+        assert_eq!(pages(&environment).unwrap().consent.unwrap().interactions.as_str(), "http://localhost:3009/");
+        environment.set("WALLET_MODE", "headless");
+        assert!(pages(&environment).is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Who the user is, is decided in `users`.
 
-use admin_client::{AdminError, ErrorCode};
+use admin_client::AdminError;
 use database::Error;
 use money::Asset;
 use uuid::Uuid;
@@ -43,8 +43,9 @@ impl Held {
         u64::try_from(self.balance.posted.saturating_sub(held)).unwrap_or(0)
     }
 
-    pub(crate) fn posted(&self) -> u64 {
-        u64::try_from(self.balance.posted).unwrap_or(0)
+    /// What is held for payments under way.
+    pub(crate) fn reserved(&self) -> u64 {
+        u64::try_from(self.balance.held).unwrap_or(u64::MAX)
     }
 }
 
@@ -68,6 +69,8 @@ pub(crate) enum OpenError {
     PathTaken,
     #[error("Write a name with at most 100 characters.")]
     Name,
+    #[error("Choose a currency.")]
+    Asset,
     #[error("You have as many accounts as one person may have.")]
     TooMany,
     #[error(transparent)]
@@ -218,12 +221,11 @@ impl Customer {
 
 impl OpenError {
     /// The field of the form that has to be corrected.
-    pub(crate) fn field(&self) -> Option<&'static str> {
+    pub(crate) fn field(&self) -> &'static str {
         match self {
-            Self::Path | Self::PathTaken => Some("path"),
-            Self::Name => Some("name"),
-            Self::Effect(EffectError::Admin(AdminError::Refused { code: ErrorCode::NotFound, .. })) => Some("asset"),
-            Self::TooMany | Self::Effect(_) => None,
+            Self::Path | Self::PathTaken => "path",
+            Self::Name => "name",
+            Self::Asset | Self::TooMany | Self::Effect(_) => "asset",
         }
     }
 }

@@ -127,12 +127,7 @@ impl Effects {
         cancelled_or_ended(self.admin.cancel_card_payment(payment, &refused.reason, refused.failure).await)
     }
 
-    async fn settle(
-        &self,
-        event_id: Uuid,
-        payment: &OutgoingPaymentData,
-        ended: State,
-    ) -> Result<(), EffectError> {
+    async fn settle(&self, event_id: Uuid, payment: &OutgoingPaymentData, ended: State) -> Result<(), EffectError> {
         // The payer of a failed payment pays no fee.
         let policy = if ended == State::Completed { self.fee_policy } else { FeePolicy::Compat };
         let account = self.require_account(payment.wallet_address_id).await?;

@@ -194,8 +194,7 @@ pub(crate) async fn list(database: &Database, user: Uuid, wanted: &Wanted, limit
         database::Dialect::Sqlite => sql.replace("CAST($2 AS uuid)", "$2"),
         database::Dialect::Postgres => sql,
     };
-    let values =
-        [user.into(), wanted.account.into(), wanted.grant.clone().into(), at.as_millis().into(), id.into()];
+    let values = [user.into(), wanted.account.into(), wanted.grant.clone().into(), at.as_millis().into(), id.into()];
     read(database, &sql, values).await?.iter().map(listed).collect()
 }
 

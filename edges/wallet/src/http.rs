@@ -1,7 +1,7 @@
-//! The wallet's machine paths: webhooks, balances, health; and one page that says what this is. Rates are served by
-//! `rates-service`.
-//!
-//! There is no login. Balances are served in the playground only.
+//! The wallet's machine paths: webhooks, balances, health; and the pages, or one page that says that there are none. Rates
+//! are served by `rates-service`.
+
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -12,18 +12,23 @@ use http_kit::{Access, Declared, ServiceCallers};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::pages;
 use crate::wallet::Wallet;
 
 /// The routes of `wallet`. Rates are for these callers.
 pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
     let rates = rates_service::http::router(wallet.rates().clone(), rates);
+    let pages = match wallet.pages() {
+        Some(core) => pages::router(Arc::clone(core)),
+        None => Router::new().declare("/", Access::Public, get(page)).with_state(wallet.clone()),
+    };
     Router::new()
-        .declare("/", Access::Public, get(page))
         .declare("/webhooks", Access::Events, post(receive_webhook))
         .declare("/balances", Access::Machine, get(balances))
         .declare("/healthz", Access::Health, get(|| async { "OK" }))
         .with_state(wallet)
         .merge(rates)
+        .merge(pages)
 }
 
 /// `POST /webhooks`: 200 once the event is stored, 401 for a wrong signature, 400 for an invalid body, 503 if it cannot
@@ -48,7 +53,7 @@ async fn page(State(wallet): State<Wallet>) -> Html<String> {
     let name = escaped(wallet.display_name());
     Html(format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{name}</title><h1>{name}</h1>\
-         <p>The account-servicing entity of an Interledger instance. It has no pages for customers yet; programs use \
+         <p>The account-servicing entity of an Interledger instance. It has no pages for customers here; programs use \
          its paths:</p><ul><li><a href=\"/balances\">/balances</a>: the accounts of the playground</li>\
          <li><a href=\"/rates?base=USD\">/rates?base=USD</a>: exchange rates</li>\
          <li><a href=\"/healthz\">/healthz</a>: whether it works</li>\

@@ -1,27 +1,38 @@
 //! The built-in account-servicing entity: it funds its customers' payments, credits what they receive, and serves
 //! rates.
 //!
-//! It has no pages for customers yet. It uses the instance only through the Admin API and webhooks.
+//! Its customers have pages: they sign up, hold money, send and receive it, and decide what applications may do. It uses
+//! the instance only through the Admin API, webhooks, and the interaction API of the authorization server.
 
 mod addresses;
 mod cards;
+mod consent;
+mod customers;
 mod effect_error;
 mod effects;
 mod event;
 mod fees;
+mod history;
 pub mod http;
 mod ids;
 mod inbox;
 mod ledger_book;
+mod pages;
 pub mod seed;
 mod seed_file;
 mod seeding;
+mod sending;
+mod sql;
 mod store;
+mod users;
 mod wallet;
 
 pub use cards::{CardVerification, NewCard};
+pub use consent::ConsentSettings;
 pub use fees::{FeePolicy, FeeRule, charged};
 pub use http_kit::{EventVerification, Unsigned};
+pub use pages::{Accent, Cookies, OneClick, PageSettings};
 pub use seed_file::SeedFileError;
 pub use store::MIGRATIONS;
+pub use users::{Lifetimes, Verification};
 pub use wallet::{Ports, Wallet, WalletError, WalletSettings};

@@ -18,6 +18,8 @@ pub struct Seed {
     pub peers: Vec<SeedPeer>,
     /// Customers.
     pub accounts: Vec<SeedAccount>,
+    /// People who can sign in.
+    pub users: Vec<SeedUser>,
     /// Cards of customers.
     pub cards: Vec<NewCard>,
     /// Exchange rates served.
@@ -77,6 +79,25 @@ pub struct SeedAccount {
     pub initial_balance: u64,
     /// When its wallet address is created.
     pub wallet_address: AddressCreation,
+}
+
+/// A person who can sign in.
+#[derive(Clone)]
+pub struct SeedUser {
+    /// The e-mail address.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// The password at the beginning.
+    pub password: String,
+    /// The accounts, by their paths. An account that has a user keeps it.
+    pub accounts: Vec<String>,
+}
+
+impl std::fmt::Debug for SeedUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SeedUser").field("email", &self.email).finish_non_exhaustive()
+    }
 }
 
 /// When a wallet address is created.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::cards::NewCard;
 use crate::fees::FeeRule;
-use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer};
+use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedUser};
 
 /// Why a seed file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,8 @@ struct SeedFile {
     accounts: Vec<AccountEntry>,
     #[serde(default)]
     fees: Vec<FeeEntry>,
+    #[serde(default)]
+    users: Vec<UserEntry>,
     #[serde(default)]
     cards: Vec<CardEntry>,
     #[serde(default)]
@@ -125,6 +127,23 @@ struct FeeEntry {
     fixed: u64,
     #[serde(default)]
     basis_points: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserEntry {
+    email: String,
+    display_name: String,
+    password: String,
+    #[serde(default)]
+    accounts: Vec<String>,
+}
+
+impl From<UserEntry> for SeedUser {
+    fn from(entry: UserEntry) -> Self {
+        let UserEntry { email, display_name, password, accounts } = entry;
+        Self { email, name: display_name, password, accounts }
+    }
 }
 
 /// A card. Keys are written in hexadecimal.
@@ -212,6 +231,7 @@ impl Seed {
         Ok(Self {
             peers: peers.collect::<Result<_, _>>()?,
             accounts: accounts.collect::<Result<_, _>>()?,
+            users: file.users.into_iter().map(SeedUser::from).collect(),
             cards: file.cards.into_iter().map(CardEntry::read).collect::<Result<_, _>>()?,
             rates: RateBook::of(file.rates).map_err(SeedFileError::NoRates)?,
             assets,

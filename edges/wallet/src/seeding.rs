@@ -10,24 +10,25 @@ use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::history::{self, Kind, Movement};
 use crate::ids::derived_v4;
-use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer};
+use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedUser};
 use crate::store::AccountRow;
+use crate::users::{NewUser, Users};
 
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_millis(30);
 
 /// Repeats seeding until it succeeds. The backend may start later than the wallet.
-pub(crate) async fn seed_until_done(effects: &Effects, seed: &Seed) {
+pub(crate) async fn seed_until_done(effects: &Effects, seed: &Seed, users: Option<&Users>) {
     let mut pause = PAUSE_MIN;
-    while let Err(error) = run(effects, seed).await {
+    while let Err(error) = run(effects, seed, users).await {
         tracing::warn!(%error, "seeding failed and will be repeated");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
-pub(crate) async fn run(effects: &Effects, seed: &Seed) -> Result<(), EffectError> {
+pub(crate) async fn run(effects: &Effects, seed: &Seed, users: Option<&Users>) -> Result<(), EffectError> {
     let mut assets = Vec::with_capacity(seed.assets.len());
     for asset in &seed.assets {
         assets.push(ensure_asset(effects, asset).await?);
@@ -43,6 +44,24 @@ pub(crate) async fn run(effects: &Effects, seed: &Seed) -> Result<(), EffectErro
     }
     for card in &seed.cards {
         effects.cards.ensure(card).await?;
+    }
+    if let Some(users) = users {
+        for user in &seed.users {
+            ensure_user(effects, users, user).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn ensure_user(effects: &Effects, users: &Users, seed: &SeedUser) -> Result<(), EffectError> {
+    let new = NewUser { email: seed.email.clone(), name: seed.name.clone(), password: seed.password.clone() };
+    match users.ensure(&new).await? {
+        Some(user) => {
+            for path in &seed.accounts {
+                effects.store.give_account(path, user).await?;
+            }
+        }
+        None => tracing::warn!(email = seed.email, "a user of the seed was not added; check the e-mail address"),
     }
     Ok(())
 }

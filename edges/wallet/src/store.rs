@@ -183,7 +183,6 @@ impl Store {
         transaction.commit().await?;
         Ok(claimed > 0)
     }
-
 }
 
 /// Stores an event; `false` if it was stored before.

@@ -3,25 +3,36 @@
 //! The caller chooses the ledger engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin_client::AdminClient;
 use clock::{Clock, Entropy};
 use database::Database;
 use http_kit::EventVerification;
 use ledger::Ledger;
+use open_payments_client::{PublicResources, RetryPolicy};
 use rates_service::RatesService;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 use url::Url;
 
 use crate::addresses::Addresses;
 use crate::cards::{CardVerification, Cards};
+use crate::consent::Consents;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::fees::FeePolicy;
 use crate::inbox::Inbox;
 use crate::ledger_book::{Balance, Book};
+use crate::pages::{self, Cookies, PageCore, PageSettings};
 use crate::seed::Seed;
 use crate::seeding;
+use crate::sending::{PlainHttp, Sending};
 use crate::store::{AccountRow, MIGRATIONS, Store};
+use crate::users::Users;
+
+/// A wallet of somebody else has this time to answer while a customer waits.
+const PAYEE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The settings of a wallet.
 #[derive(Clone)]
@@ -42,6 +53,8 @@ pub struct WalletSettings {
     pub cards: CardVerification,
     /// Public key (Ed25519, base64url) published on created addresses.
     pub key_x: Option<String>,
+    /// The pages for customers; without them only programs use the wallet.
+    pub pages: Option<PageSettings>,
 }
 
 /// The dependencies of the wallet.
@@ -73,7 +86,7 @@ pub enum WalletError {
     Ledger(String),
 }
 
-/// An account-servicing entity without pages. It is cheap to clone.
+/// An account-servicing entity. It is cheap to clone.
 #[derive(Clone)]
 pub struct Wallet {
     inner: Arc<Shared>,
@@ -82,6 +95,7 @@ pub struct Wallet {
 struct Shared {
     effects: Effects,
     inbox: Inbox,
+    pages: Option<Arc<PageCore>>,
     rates: RatesService,
     seed: Seed,
     verification: EventVerification,
@@ -109,12 +123,15 @@ impl Wallet {
             auto_create_address: settings.auto_create_address,
             liquidity_topup: settings.liquidity_topup,
         };
+        let pages =
+            settings.pages.map(|pages| Arc::new(page_core(pages, &settings.display_name, &effects, &ports.entropy)));
         let inbox = Inbox::new(effects.clone(), ports.entropy);
         let rates = RatesService::of(seed.rates.clone());
         Self {
             inner: Arc::new(Shared {
                 effects,
                 inbox,
+                pages,
                 rates,
                 seed,
                 verification: settings.webhooks,
@@ -125,24 +142,46 @@ impl Wallet {
 
     /// Applies the seed once.
     pub async fn seed(&self) -> Result<(), WalletError> {
-        seeding::run(&self.inner.effects, &self.inner.seed)
+        seeding::run(&self.inner.effects, &self.inner.seed, self.users())
             .await
             .map_err(|error: EffectError| WalletError::Seeding(error.to_string()))
     }
 
     /// Applies the seed, and repeats this until the instance answers.
     pub async fn seed_until_done(&self) {
-        seeding::seed_until_done(&self.inner.effects, &self.inner.seed).await;
+        seeding::seed_until_done(&self.inner.effects, &self.inner.seed, self.users()).await;
     }
 
-    /// Handles events until `shutdown` resolves, then waits for those under way.
+    fn users(&self) -> Option<&Users> {
+        self.inner.pages.as_ref().map(|pages| &pages.users)
+    }
+
+    /// Handles events and makes payments of customers until `shutdown` resolves, then waits for those under way.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
-        self.inner.inbox.work(shutdown).await;
+        let (stop, stopped) = watch::channel(());
+        let told = |mut stopped: watch::Receiver<()>| async move {
+            // The error says that the sender is gone, which is the sign.
+            let _ = stopped.changed().await;
+        };
+        let sending = async {
+            if let Some(pages) = &self.inner.pages {
+                pages.sending.work(told(stopped.clone())).await;
+            }
+        };
+        let stopping = async move {
+            shutdown.await;
+            drop(stop);
+        };
+        tokio::join!(self.inner.inbox.work(told(stopped.clone())), sending, stopping);
     }
 
-    /// Handles everything that is due, for tests with a manual clock. Returns how many events ran.
+    /// Handles everything that is due, for tests with a manual clock. Returns how many events and payments ran.
     pub async fn work_due(&self) -> Result<usize, WalletError> {
-        Ok(self.inner.inbox.worker().run_due().await?)
+        let sent = match &self.inner.pages {
+            Some(pages) => pages.sending.worker().run_due().await?,
+            None => 0,
+        };
+        Ok(sent + self.inner.inbox.worker().run_due().await?)
     }
 
     /// How many events were given up and need a person.
@@ -155,6 +194,10 @@ impl Wallet {
         let balances = self.inner.effects.book.balances(&accounts).await;
         let balances = balances.map_err(|error| WalletError::Ledger(error.to_string()))?;
         Ok(accounts.into_iter().zip(balances).collect())
+    }
+
+    pub(crate) fn pages(&self) -> Option<&Arc<PageCore>> {
+        self.inner.pages.as_ref()
     }
 
     pub(crate) fn inbox(&self) -> &Inbox {
@@ -175,5 +218,40 @@ impl Wallet {
 
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.inner.effects.clock
+    }
+}
+
+/// What the pages use.
+fn page_core(settings: PageSettings, institution: &str, effects: &Effects, entropy: &Arc<dyn Entropy>) -> PageCore {
+    let database = effects.store.database().clone();
+    let (clock, entropy) = (Arc::clone(&effects.clock), Arc::clone(entropy));
+    let policy = RetryPolicy { total: PAYEE_ANSWERS_WITHIN, ..RetryPolicy::default() };
+    let public = PublicResources::new(settings.http.clone(), policy, Arc::clone(&clock));
+    let plain_http = if settings.playground { PlainHttp::Accepted } else { PlainHttp::Refused };
+    let consents = settings.consent.clone().map(|consent| {
+        let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+        Consents::new(consent, settings.http.clone(), database.clone(), clock, entropy)
+    });
+    let suffix = hex::encode(&Sha256::digest(settings.public_url.as_str())[..4]);
+    PageCore {
+        users: Users::new(
+            database,
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            settings.lifetimes,
+            settings.verification,
+        ),
+        sending: Sending::new(effects.clone(), public, Arc::clone(&entropy), plain_http),
+        consents,
+        institution: institution.to_owned(),
+        effects: effects.clone(),
+        version: pages::version(),
+        cookie: match settings.cookies {
+            Cookies::Secure => "__Host-wallet".to_owned(),
+            Cookies::Plain => format!("wallet_session_{suffix}"),
+        },
+        clock,
+        entropy,
+        settings,
     }
 }

@@ -174,6 +174,7 @@ impl Bench {
             liquidity_topup: 1_000_000,
             cards: CardVerification::Required,
             key_x: Some("Tk8WHUFjv9XUxXzv2OxMjoF9alvTVB1D1dcFMT47ThQ".to_owned()),
+            pages: None,
         };
         let ports = Ports {
             database: (*database).clone(),

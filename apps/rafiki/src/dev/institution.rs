@@ -10,11 +10,12 @@ use console::{Accent, OneClick};
 use url::Url;
 use uuid::Uuid;
 use wallet::SeedFileError;
-use wallet::seed::{self, Seed};
+use wallet::seed::{self, Seed, SeedAccount, SeedUser};
 
 use super::ports::Ports;
 use crate::cli::InstitutionName;
 use crate::roles::console::Playground;
+use crate::roles::wallet as wallet_role;
 
 /// The common secrets of the reference's playground.
 const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";
@@ -24,6 +25,9 @@ const SERVICE_SECRET: &str = "8Rn2ax0OUmgwl9OPXKD0MtpcyTTsqGdL1hLKsvE3rBk=";
 const IDP_SECRET: &str = "2pEcn2kkCclbOHQiGNEwhJ0rucATZhrA807HTm2rNXE=";
 const CONSOLE_TENANT_SECRET: &str = "a secret that only the playground's tenant has";
 const COOKIE_KEY: &str = "42397d1f371dd4b8b7d0308a689a57c882effd4ea909d792302542af47e2cd37";
+
+/// The password of every customer of the playground.
+pub(crate) const WALLET_PASSWORD: &str = "play money for everyone";
 
 /// The key file of an institution of the playground.
 pub(crate) const KEY_FILE: &str = "private-key.pem";
@@ -143,6 +147,33 @@ impl Institution {
         format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", self.key)
     }
 
+    /// The additional settings of its wallet: a button for each customer of the seed.
+    pub(crate) fn wallet(&self, seed: &Seed) -> wallet_role::Playground {
+        let accent = match self.which {
+            InstitutionName::CloudNine => wallet::Accent::Teal,
+            InstitutionName::HappyLife => wallet::Accent::Plum,
+        };
+        let one_click =
+            seed.users.iter().map(|user| wallet::OneClick { email: user.email.clone(), name: user.name.clone() });
+        wallet_role::Playground { accent, one_click: one_click.collect() }
+    }
+
+    /// The e-mail address of the customer whose account or wallet address has this path.
+    pub(crate) fn email_of(&self, path: &str) -> String {
+        format!("{}@{}.example", path.rsplit('/').next().unwrap_or_default(), self.slug)
+    }
+
+    /// The users of the seed: one for each account.
+    fn users(&self, seed: &Seed) -> Vec<SeedUser> {
+        let user = |account: &SeedAccount| SeedUser {
+            email: self.email_of(&account.path),
+            name: account.name.clone(),
+            password: WALLET_PASSWORD.to_owned(),
+            accounts: vec![account.path.clone()],
+        };
+        seed.accounts.iter().map(user).collect()
+    }
+
     /// Its initial data. Its peer's connector listens on `peer_connector`.
     pub(crate) fn seed(&self, peer_connector: u16) -> Result<Seed, SeedFileError> {
         let mut seed = Seed::from_yaml(match self.which {
@@ -152,6 +183,7 @@ impl Institution {
         for peer in &mut seed.peers {
             peer.endpoint = format!("http://localhost:{peer_connector}");
         }
+        seed.users = self.users(&seed);
         Ok(seed)
     }
 
@@ -270,6 +302,11 @@ impl Roles<'_> {
             ("KEY_FILE", key_file),
             ("DATABASE_URL", databases.wallet.expose()),
             ("PORT", &ports.wallet.to_string()),
+            ("PUBLIC_URL", &local(ports.wallet, "")),
+            ("IDP_SECRET", IDP_SECRET),
+            ("AUTH_SERVER_DOMAIN", &local(ports.auth, "")),
+            ("AUTH_IDP_SERVICE_DOMAIN", &local(ports.interaction, "")),
+            ("AUTH_GRAPHQL_URL", &local(ports.auth_admin, "/graphql")),
         ]);
         self.set_common(&mut environment);
         environment

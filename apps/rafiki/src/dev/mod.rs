@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::output::{Table, say};
 use crate::roles::backend::collectors::{flush, start_logging};
 use crate::roles::running::stop_signal;
-use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
+use institution::{CLOUD_NINE, HAPPY_LIFE, Institution, WALLET_PASSWORD};
 use playground::{Peer, Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
 use service_auth::Ways;
@@ -175,6 +175,22 @@ const IDENTIFIERS: &str =
 const CONSOLES: &str =
     "\nConsoles: open one in a browser and sign in with one click, as its operator or as a tenant.\n";
 
+/// How to sign in to the wallets.
+fn wallets(sessions: &[&Session]) -> String {
+    let mut table = Table::new();
+    for session in sessions {
+        let first = session.wallet_addresses.first();
+        let institution = [&CLOUD_NINE, &HAPPY_LIFE].into_iter().find(|known| known.name == session.name);
+        let email = institution.zip(first).map(|(known, first)| known.email_of(&first.url)).unwrap_or_default();
+        table.row([session.wallet_url.as_str().trim_end_matches('/').to_owned(), email]);
+    }
+    format!(
+        "\nWallets: open one in a browser and sign in with one click, or as one of its customers with the password \
+         \u{201c}{WALLET_PASSWORD}\u{201d}:\n{}",
+        table.render_indented()
+    )
+}
+
 /// What has no access if no secret is shared.
 const TOKENS_ONLY: &str = "\nOnly tokens are accepted here, so the consoles, `rafiki pay` and `rafiki admin`, which sign with a secret, are \
                            refused. Use --service-auth hmac,token for them.\n\n";
@@ -206,6 +222,7 @@ fn introduction(sessions: &[&Session], data_dir: &Path, service_auth: Ways) -> S
         return text;
     }
     text.push_str(CONSOLES);
+    text.push_str(&wallets(sessions));
 
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
     if let (Some(from), Some(to)) = (first(0), first(1)) {

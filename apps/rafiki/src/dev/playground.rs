@@ -137,8 +137,8 @@ impl<'a> Playground<'a> {
         seed.cards = cards.issued()?;
 
         let session = session(institution, &ports, &databases, &configs.backend, &seed, &folder)?;
-        let playground = institution.console(&configs.backend, peer.console.clone());
-        let (wallet, roles) = self.start_roles(&configs, listeners, seed, &cards, playground).await?;
+        let playgrounds = (institution.console(&configs.backend, peer.console.clone()), institution.wallet(&seed));
+        let (wallet, roles) = self.start_roles(&configs, listeners, seed, &cards, playgrounds).await?;
         Ok(Started { institution, session, wallet, roles })
     }
 
@@ -163,7 +163,7 @@ impl<'a> Playground<'a> {
         listeners: Listeners,
         seed: Seed,
         cards: &Cards,
-        playground: console_role::Playground,
+        (of_console, of_wallet): (console_role::Playground, wallet_role::Playground),
     ) -> Result<(Wallet, Vec<Running>), Failure> {
         let Listeners {
             open_payments,
@@ -191,12 +191,12 @@ impl<'a> Playground<'a> {
 
         // The wallet serves rates and the auth server introspection before the backend needs them.
         let auth = auth::start(&configs.auth, auth_listeners, &self.deps).await?;
-        let (wallet_running, wallet) = wallet_role::start(&configs.wallet, seed, wallet, &self.deps).await?;
+        let (wallet_running, wallet) = wallet_role::start(&configs.wallet, seed, wallet, &self.deps, of_wallet).await?;
         let backend = backend::start(&configs.backend, backend_listeners, &self.deps).await?;
         let card_service = card_service::start(&configs.card_service, card_service, &self.deps).await?;
         let (point_of_sale, terminals) =
             point_of_sale::start(&configs.point_of_sale, point_of_sale, &self.deps).await?;
-        let console = console_role::start(&configs.console, console, &self.deps, playground)?;
+        let console = console_role::start(&configs.console, console, &self.deps, of_console)?;
 
         for terminal in cards.registered()? {
             let added = PointOfSale::add_terminal(&terminals, &terminal, self.deps.clock.now()).await;

@@ -65,7 +65,11 @@ fn part(role: ServiceRole, environment: &mut Environment) {
     }
     match role {
         ServiceRole::Auth => environment.set("ADMIN_API_SECRET", "a secret that only this authorization server has"),
-        ServiceRole::Wallet => environment.set("ADMIN_API_SECRET", ""),
+        ServiceRole::Wallet => {
+            for own in ["ADMIN_API_SECRET", "IDP_SECRET"] {
+                environment.set(own, "");
+            }
+        }
         _ => {}
     }
 }

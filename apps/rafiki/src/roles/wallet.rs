@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use admin_client::{AdminClient, Credentials};
-use config::FeePolicy;
+use config::{FeePolicy, Mode};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ledger_sql::SqlLedger;
 use service_auth::{Service, Wanted};
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
-use wallet::{EventVerification, Ports, Wallet, WalletSettings};
+use wallet::{
+    Accent, ConsentSettings, Cookies, EventVerification, Lifetimes, OneClick, PageSettings, Ports, Verification,
+    Wallet, WalletSettings,
+};
 
 use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
@@ -21,6 +24,13 @@ use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
+
+/// Settings of the playground's wallets only.
+#[derive(Default)]
+pub(crate) struct Playground {
+    pub(crate) accent: Accent,
+    pub(crate) one_click: Vec<OneClick>,
+}
 
 /// `rafiki wallet`
 pub(crate) async fn run() -> Result<(), Failure> {
@@ -33,7 +43,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let seed = seed(&config)?;
     tell(&config.notices, &environment);
     meanwhile(&[&listener], for_places(&Place::of_wallet(&config), Patience::Endless)).await?;
-    let (mut running, wallet) = start(&config, seed, listener, &deps).await?;
+    let (mut running, wallet) = start(&config, seed, listener, &deps, Playground::default()).await?;
     running.work(|stop| async move {
         tokio::select! {
             () = wallet.seed_until_done() => tracing::info!("seeded"),
@@ -61,6 +71,7 @@ pub(crate) async fn start(
     seed: Seed,
     listener: TcpListener,
     deps: &SharedDeps,
+    playground: Playground,
 ) -> Result<(Running, Wallet), Failure> {
     let failed = |what: &str| {
         let what = what.to_owned();
@@ -86,8 +97,9 @@ pub(crate) async fn start(
         clock,
         entropy: Arc::clone(&deps.entropy),
     };
+    let pages = config.pages.as_ref().map(|pages| page_settings(config, pages, deps, playground));
     let rates = identities.readers_of_rates(&deps.clock);
-    let wallet = Wallet::new(settings(config, &identities)?, seed, ports);
+    let wallet = Wallet::new(WalletSettings { pages, ..settings(config, &identities)? }, seed, ports);
 
     let mut running = Running::new("wallet", serving(&config.listeners));
     running.serve(listener, wallet::http::router(wallet.clone(), rates));
@@ -127,7 +139,40 @@ fn settings(config: &config::Wallet, identities: &Identities) -> Result<WalletSe
         },
         liquidity_topup: config.liquidity_topup,
         key_x: config.key_pem.as_ref().map(public_key_x).transpose()?,
+        pages: None,
     })
+}
+
+fn page_settings(
+    config: &config::Wallet,
+    pages: &config::WalletPages,
+    deps: &SharedDeps,
+    playground: Playground,
+) -> PageSettings {
+    let grants = pages.auth_graphql_url.as_ref().map(|url| {
+        let credentials = Credentials {
+            tenant_id: config.tenant_id,
+            secret: config.admin_secret.expose().to_owned(),
+            signature_version: config.admin_signature_version,
+        };
+        AdminClient::of_auth(url.clone(), credentials, deps.http.clone(), Arc::clone(&deps.clock))
+    });
+    PageSettings {
+        public_url: pages.public_url.clone(),
+        lifetimes: Lifetimes { idle: pages.idle, absolute: pages.absolute },
+        verification: if pages.playground { Verification::None } else { Verification::ByLetter },
+        cookies: if config.mode == Mode::Development { Cookies::Plain } else { Cookies::Secure },
+        accent: playground.accent,
+        playground: pages.playground,
+        one_click: playground.one_click,
+        consent: pages.consent.as_ref().map(|consent| ConsentSettings {
+            auth_server: consent.auth_server.clone(),
+            interactions: consent.interactions.clone(),
+            secret: consent.secret.expose().to_owned(),
+        }),
+        grants,
+        http: deps.http.clone(),
+    }
 }
 
 /// The public half of an Ed25519 key, base64url without padding.

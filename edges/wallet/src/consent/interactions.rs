@@ -86,7 +86,8 @@ impl Interaction {
     /// Those parts of an address that can be an interaction.
     pub(crate) fn of(id: &str, nonce: &str) -> Option<Self> {
         let good = |text: &str| {
-            (1..=PART_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+            (1..=PART_MAX).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         };
         (good(id) && good(nonce)).then(|| Self { id: id.to_owned(), nonce: nonce.to_owned() })
     }

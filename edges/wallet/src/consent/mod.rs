@@ -202,10 +202,7 @@ fn question(asked: Asked, opened: &Opened, accounts: Vec<Held>) -> Option<Questi
     if named.is_empty() || !named.iter().all(is_own) {
         return None;
     }
-    let accounts = accounts
-        .into_iter()
-        .filter(|held| address(held).is_some_and(|url| named.contains(&url)))
-        .collect();
+    let accounts = accounts.into_iter().filter(|held| address(held).is_some_and(|url| named.contains(&url))).collect();
     Some(Question {
         client_name: asked.client_name.filter(|name| !name.is_empty()).unwrap_or_else(|| opened.client_name.clone()),
         client_uri: asked.client_uri.filter(|uri| !uri.is_empty()).unwrap_or_else(|| opened.client_uri.clone()),

@@ -21,7 +21,8 @@ struct SignIn<'a> {
     f: &'a Frame,
     error: Option<String>,
     email: &'a str,
-    next: &'a str,
+    /// The rest of the address that keeps the page that was asked for.
+    next: String,
     one_click: &'a [OneClick],
 }
 
@@ -55,7 +56,11 @@ fn next(reader: &Reader) -> &str {
 fn draw_sign_in(reader: &Reader, status: StatusCode, email: &str, error: Option<String>) -> Response {
     let (f, settings) = (reader.frame(), &reader.core.settings);
     let one_click = if settings.playground { settings.one_click.as_slice() } else { &[] };
-    html(status, &SignIn { f: &f, error, email, next: next(reader), one_click })
+    let next = match next(reader) {
+        "" => String::new(),
+        next => format!("?next={}", url::form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()),
+    };
+    html(status, &SignIn { f: &f, error, email, next, one_click })
 }
 
 /// `GET /sign-in`

@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn styles_and_script_stay_light() {
-        let size = |kind: Kind| FILES.iter().filter(|file| file.kind == kind).map(|file| file.text.len()).sum::<usize>();
+        let size =
+            |kind: Kind| FILES.iter().filter(|file| file.kind == kind).map(|file| file.text.len()).sum::<usize>();
         assert!((1_000..=25_000).contains(&size(Kind::Style)));
         assert!((500..=30_000).contains(&size(Kind::Script)));
     }

@@ -2,6 +2,8 @@
 //!
 //! The templates escape all text. Only our own SVG is marked as safe.
 
+use std::borrow::Borrow;
+
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
@@ -53,18 +55,18 @@ impl Frame {
         self.w.t(english)
     }
 
-    pub(crate) fn with(&self, english: &str, value: &str) -> String {
-        self.w.with(english, value)
+    pub(crate) fn with(&self, english: &str, value: impl AsRef<str>) -> String {
+        self.w.with(english, value.as_ref())
     }
 
     /// `1,234.50 USD`
-    pub(crate) fn money(&self, value: u64, asset: &Asset) -> String {
+    pub(crate) fn money(&self, value: impl Borrow<u64>, asset: &Asset) -> String {
         format!("{}\u{a0}{}", self.number(value, asset), asset.code)
     }
 
     /// `1,234.50`
-    pub(crate) fn number(&self, value: u64, asset: &Asset) -> String {
-        numbers::decimal(value, asset.scale, self.w)
+    pub(crate) fn number(&self, value: impl Borrow<u64>, asset: &Asset) -> String {
+        numbers::decimal(*value.borrow(), asset.scale, self.w)
     }
 
     /// `14:05`

@@ -17,4 +17,5 @@ mod settings;
 
 pub(crate) use context::PageCore;
 pub use context::{Accent, Cookies, OneClick, PageSettings};
+pub(crate) use files::version;
 pub(crate) use routes::router;

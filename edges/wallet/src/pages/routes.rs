@@ -97,7 +97,9 @@ where
 }
 
 /// A form of somebody who is not signed in.
-fn guest<P, Q>(act: P) -> impl Fn(Reader, Body) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Clone + Send + Sync + 'static
+fn guest<P, Q>(
+    act: P,
+) -> impl Fn(Reader, Body) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Clone + Send + Sync + 'static
 where
     P: Fn(Reader, Posted) -> Q + Clone + Send + Sync + 'static,
     Q: Future<Output = Result<Response, Problem>> + Send + 'static,

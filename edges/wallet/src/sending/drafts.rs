@@ -58,7 +58,10 @@ pub(crate) enum Stage {
     /// The instance has the payment.
     Made(Offer),
     /// No payment was made.
-    Refused { offer: Offer, reason: String },
+    Refused {
+        offer: Offer,
+        reason: String,
+    },
 }
 
 /// A draft.

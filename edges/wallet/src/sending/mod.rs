@@ -61,8 +61,6 @@ pub(crate) enum OfferError {
     Sent,
     #[error("This account has no wallet address yet.")]
     NoAddress,
-    #[error("There is not enough money in the account.")]
-    NotEnough,
     #[error("The service for payments does not answer at the moment. Nothing was sent; try again.")]
     Unreachable,
     /// The reason is the instance's own.

@@ -110,11 +110,7 @@ impl Users {
     }
 
     /// Adds a user. `link` makes the address of the page that confirms an e-mail address.
-    pub(crate) async fn sign_up(
-        &self,
-        new: &NewUser,
-        link: impl Fn(&str) -> String,
-    ) -> Result<SignedUp, SignUpError> {
+    pub(crate) async fn sign_up(&self, new: &NewUser, link: impl Fn(&str) -> String) -> Result<SignedUp, SignUpError> {
         let email = email(&new.email).ok_or(SignUpError::Email)?;
         let name = new.name.trim();
         if name.is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {

@@ -1,0 +1,208 @@
+//! What applications may do: the grants about the customer's addresses, what was used of them, and their end.
+//!
+//! The authorization server has the grants. Who asked for which address is checked here each time.
+
+use admin_client::{AccessView, AdminClient, Amount, GrantSelection, GrantView, Mutation, PageRequest};
+use askama::Template;
+use axum::response::Response;
+use clock::Timestamp;
+use gnap::{AccessItem, LimitAmount};
+use http::StatusCode;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::consent::{Right, right};
+use super::context::{Ctx, Posted, Problem, go};
+use super::frame::{Frame, html};
+use super::history::{Day, days, short};
+use crate::history::{Listed, State, Wanted};
+
+/// The most grants that are looked at for each address.
+const GRANTS_MAX: u32 = 50;
+/// The most payments under a grant that are looked at.
+const PAYMENTS_MAX: u32 = 500;
+
+/// An agreement, as the pages show it.
+pub(crate) struct Agreement {
+    pub(crate) id: Uuid,
+    pub(crate) client: String,
+    pub(crate) client_url: String,
+    pub(crate) rights: Vec<Right>,
+    pub(crate) live: bool,
+    pub(crate) state: (&'static str, &'static str),
+    pub(crate) since: Timestamp,
+    pub(crate) usage: Option<Usage>,
+}
+
+/// How much of a limit is used.
+pub(crate) struct Usage {
+    pub(crate) used: String,
+    pub(crate) limit: String,
+    pub(crate) hundredths: u8,
+    /// When it begins anew.
+    pub(crate) until: Option<Timestamp>,
+}
+
+#[derive(Template)]
+#[template(path = "agreements.html")]
+struct Agreements<'a> {
+    f: &'a Frame,
+    live: &'a [Agreement],
+    ended: &'a [Agreement],
+}
+
+#[derive(Template)]
+#[template(path = "agreement.html")]
+struct Shown<'a> {
+    f: &'a Frame,
+    a: &'a Agreement,
+    days: &'a [Day],
+    once: String,
+}
+
+fn grants(ctx: &Ctx) -> Result<&AdminClient, Problem> {
+    ctx.core().settings.grants.as_ref().ok_or(Problem::NotFound)
+}
+
+/// The addresses of the customer.
+async fn addresses(ctx: &Ctx) -> Result<Vec<String>, Problem> {
+    let accounts = ctx.customer.accounts().await?;
+    Ok(accounts.into_iter().filter_map(|held| held.account.wallet_address_url).collect())
+}
+
+/// Whether a grant is about these addresses and no others.
+fn is_own(grant: &GrantView, addresses: &[String]) -> bool {
+    let subjects = grant.subject.iter().flat_map(|subject| &subject.sub_ids).map(|name| &name.sub_id);
+    let mut named = grant.access.iter().filter_map(|access| access.identifier.as_ref()).chain(subjects).peekable();
+    named.peek().is_some() && named.all(|url| addresses.contains(url))
+}
+
+/// `GET /agreements`
+pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
+    let admin = grants(&ctx)?;
+    let addresses = addresses(&ctx).await?;
+    let mut found: Vec<GrantView> = Vec::new();
+    for address in &addresses {
+        let selection = GrantSelection { identifier: Some(address.clone()), ..GrantSelection::default() };
+        let page = PageRequest { first: Some(GRANTS_MAX), ..PageRequest::default() };
+        let listed = admin.grants_page(&page, &selection, None).await?;
+        found.extend(listed.nodes.into_iter().filter(|grant| is_own(grant, &addresses)));
+    }
+    found.sort_by_key(|grant| std::cmp::Reverse(grant.created_at));
+    found.dedup_by_key(|grant| grant.id);
+    // Requests that nobody allowed yet, and those that need nobody, are no agreements.
+    found.retain(|grant| grant.state == "FINALIZED" || grant.state == "APPROVED");
+
+    let f = ctx.frame("agreements");
+    let (mut live, mut ended) = (Vec::new(), Vec::new());
+    for grant in &found {
+        let payments = payments(&ctx, grant.id).await?;
+        let agreement = agreement(&f, grant, &payments);
+        if agreement.live { live.push(agreement) } else { ended.push(agreement) }
+    }
+    Ok(html(StatusCode::OK, &Agreements { f: &f, live: &live, ended: &ended }))
+}
+
+async fn payments(ctx: &Ctx, grant: Uuid) -> Result<Vec<Listed>, Problem> {
+    let wanted = Wanted { grant: Some(grant.to_string()), ..Wanted::default() };
+    Ok(ctx.customer.movements(&wanted, PAYMENTS_MAX).await?)
+}
+
+/// A grant about own addresses.
+async fn own(ctx: &Ctx) -> Result<GrantView, Problem> {
+    let addresses = addresses(ctx).await?;
+    let grant = grants(ctx)?.grant_view(ctx.id()?).await?;
+    grant.filter(|grant| is_own(grant, &addresses)).ok_or(Problem::NotFound)
+}
+
+/// `GET /agreements/{id}`
+pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
+    let grant = own(&ctx).await?;
+    let movements = payments(&ctx, grant.id).await?;
+    let f = ctx.frame("agreements");
+    let a = agreement(&f, &grant, &movements);
+    let once = ctx.once(&format!("/agreements/{}", grant.id));
+    Ok(html(StatusCode::OK, &Shown { days: &days(&f, &movements), a: &a, once, f: &f }))
+}
+
+/// `POST /agreements/{id}`: ends it.
+pub(crate) async fn revoke(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Problem> {
+    let grant = own(&ctx).await?;
+    if grant.finalization_reason.as_deref() != Some("REVOKED") {
+        grants(&ctx)?.change(Mutation::RevokeGrant, json!({"grantId": grant.id})).await?;
+    }
+    Ok(go(&format!("/agreements/{}?said=revoked", grant.id)))
+}
+
+fn agreement(f: &Frame, grant: &GrantView, payments: &[Listed]) -> Agreement {
+    let (live, state) = match grant.finalization_reason.as_deref() {
+        Some("ISSUED") => (true, ("Active", "done")),
+        Some("REVOKED") => (false, ("Ended", "quiet")),
+        Some(_) => (false, ("Not allowed", "quiet")),
+        None => (true, ("Waiting for the application", "waiting")),
+    };
+    let items: Vec<AccessItem> = grant.access.iter().filter_map(item).collect();
+    Agreement {
+        id: grant.id,
+        client: grant.client.as_deref().map_or_else(|| f.t("An application").to_owned(), short),
+        client_url: grant.client.clone().unwrap_or_default(),
+        rights: items.iter().map(|item| right(f, item)).collect(),
+        live,
+        state,
+        since: grant.created_at,
+        usage: items.iter().find_map(|item| usage(f, item, payments)),
+    }
+}
+
+/// The same right in the form in which consent pages show it.
+fn item(access: &AccessView) -> Option<AccessItem> {
+    let amount = |amount: &Amount| json!({"value": amount.value.to_string(), "assetCode": amount.asset_code, "assetScale": amount.asset_scale});
+    let mut value = json!({"type": access.kind, "actions": access.actions});
+    if let Some(identifier) = &access.identifier {
+        value["identifier"] = json!(identifier);
+    }
+    if let Some(limits) = &access.limits {
+        let mut told = json!({});
+        let texts = [("receiver", &limits.receiver), ("interval", &limits.interval)];
+        for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
+            told[name] = json!(text);
+        }
+        let amounts = [("debitAmount", &limits.debit_amount), ("receiveAmount", &limits.receive_amount)];
+        for (name, limit) in amounts.into_iter().filter_map(|(name, limit)| Some((name, limit.as_ref()?))) {
+            told[name] = amount(limit);
+        }
+        value["limits"] = told;
+    }
+    serde_json::from_value(value).ok()
+}
+
+/// What payments have used of a limit, in the period of now. The instance counts in the same way.
+fn usage(f: &Frame, item: &AccessItem, payments: &[Listed]) -> Option<Usage> {
+    let limits = item.limits()?;
+    let (limit, by_debit) = match limits.amount.as_ref()? {
+        LimitAmount::Debit(limit) => (limit, true),
+        LimitAmount::Receive(limit) => (limit, false),
+    };
+    let period = limits.interval.as_ref().and_then(|interval| interval.window_at(f.now));
+    let counted =
+        payments.iter().filter(|listed| period.as_ref().is_none_or(|period| period.contains(listed.movement.made_at)));
+    let used = counted.map(|listed| counts(listed, by_debit)).fold(0_u64, u64::saturating_add);
+    let hundredths = u128::from(used) * 100 / u128::from(limit.value.max(1));
+    Some(Usage {
+        used: f.money(used, &limit.asset),
+        limit: f.money(limit.value, &limit.asset),
+        hundredths: u8::try_from(hundredths.min(100)).unwrap_or(100),
+        until: period.map(|period| period.end),
+    })
+}
+
+/// A payment counts with what it may cost from its beginning on, and not at all if nothing of it was sent.
+fn counts(listed: &Listed, by_debit: bool) -> u64 {
+    let movement = &listed.movement;
+    match movement.state {
+        State::Cancelled => 0,
+        State::Failed if movement.amount == 0 => 0,
+        _ if by_debit => movement.most,
+        _ => movement.receives.as_ref().map_or(0, |(value, _)| *value),
+    }
+}
