@@ -194,6 +194,46 @@ async fn limits_and_tokens_of_a_peer_reach_the_admin_api_exactly() {
 }
 
 #[tokio::test]
+async fn certificates_of_a_peer_are_pasted_kept_and_removed_and_the_key_is_never_shown() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let own = Uuid::from_u128(PEER.as_u128());
+    let page = format!("/peers/{own}/certificates");
+    assert!(b.get(&format!("/peers/{own}")).await.html.contains("CN=rafiki.example"));
+
+    does(&mut b, &page, &page, &[("identity", "keep"), ("authorities", "-----BEGIN CERTIFICATE-----")]).await;
+    let sent = world.fake.calls_of("SetPeerTls")[0].clone();
+    assert_eq!((&sent["keepCertificate"], sent.get("certificate")), (&json!(true), None));
+    assert_eq!(sent["authorities"], json!("-----BEGIN CERTIFICATE-----"));
+
+    let (certificate, key) = ("-----BEGIN CERTIFICATE-----\nabc", "-----BEGIN PRIVATE KEY-----\nhidden");
+    let pasted = [("identity", "replace"), ("certificate", certificate), ("privateKey", key)];
+    does(&mut b, &page, &page, &pasted).await;
+    let sent = world.fake.calls_of("SetPeerTls")[1].clone();
+    assert_eq!((&sent["certificate"], &sent["privateKey"]), (&json!(certificate), &json!(key)));
+    assert_eq!(sent.get("keepCertificate"), None);
+    assert!(!world.log().contains("hidden"), "the audit log has no private key");
+
+    for wrong in [
+        [("identity", "replace"), ("certificate", certificate), ("privateKey", "hidden")],
+        [("identity", "replace"), ("certificate", ""), ("privateKey", key)],
+        [("identity", "keep"), ("certificate", certificate), ("privateKey", "")],
+        [("identity", "none"), ("certificate", ""), ("privateKey", key)],
+    ] {
+        let shown = b.fill(&page, &page, &wrong).await;
+        assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong:?}");
+        assert!(!shown.html.contains("hidden"), "a private key is never written back");
+    }
+
+    let remove = format!("{page}/remove");
+    let refused = b.fill(&page, &remove, &[("keyword", "remove")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    does(&mut b, &page, &remove, &[("keyword", "remove certificates")]).await;
+    let sent = world.fake.calls_of("SetPeerTls")[2].clone();
+    assert_eq!((sent.get("certificate"), sent.get("authorities"), sent.get("keepCertificate")), (None, None, None));
+}
+
+#[tokio::test]
 async fn wrong_values_are_shown_beside_their_fields_and_no_request_is_made() {
     let world = World::new().await;
     let mut b = world.operator().await;
