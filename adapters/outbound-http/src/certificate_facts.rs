@@ -39,8 +39,10 @@ mod tests {
     fn a_certificate_tells_whose_it_is_and_when_it_ends() {
         let certified = PrivateAuthority::default().certify_as("rafiki.example", &["localhost"], (2027, 3, 1));
         let facts = CertificateFacts::of_pem(&certified.certificate).unwrap();
-        assert_eq!((facts.subject.as_str(), facts.expires_at.to_string().as_str()),
-            ("CN=rafiki.example", "2027-03-01T00:00:00.000Z"));
+        assert_eq!(
+            (facts.subject.as_str(), facts.expires_at.to_string().as_str()),
+            ("CN=rafiki.example", "2027-03-01T00:00:00.000Z")
+        );
         for text in ["", "no certificate", &certified.key] {
             assert_eq!(CertificateFacts::of_pem(text), None);
         }

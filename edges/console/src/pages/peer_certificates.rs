@@ -77,9 +77,11 @@ fn form(peer: &PeerView, tls: Option<&PeerTlsView>) -> Form {
     Form::new("", format!("/peers/{}/certificates", peer.id), "Save")
         .intro("They are used from the next packet on. The outgoing endpoint must begin with https.")
         .fields([
-            Field::new("identity", "Certificate that we show", Input::Choice(choices))
-                .required()
-                .value(if has_one { KEEP } else { REPLACE }),
+            Field::new("identity", "Certificate that we show", Input::Choice(choices)).required().value(if has_one {
+                KEEP
+            } else {
+                REPLACE
+            }),
             Field::new("certificate", "Certificate", Input::Lines)
                 .help("In PEM, and after it its chain. Write it only to show a new one."),
             Field::new("privateKey", "Private key", Input::SecretLines)

@@ -99,7 +99,9 @@ impl Administration {
         let sealer = &self.settings.sealer;
         let mut resealed = 0;
         for (id, tls) in self.store.every_tenant().all_peer_tls().await? {
-            let Some(identity) = tls.identity.filter(|own| sealer.is_of_a_former_key(&own.sealed_key)) else { continue };
+            let Some(identity) = tls.identity.filter(|own| sealer.is_of_a_former_key(&own.sealed_key)) else {
+                continue;
+            };
             let place = Place::PrivateKey(id.as_uuid());
             let key = match sealer.open(&identity.sealed_key, place) {
                 Ok(key) => key,
