@@ -63,9 +63,10 @@ fn weight(mutation: Mutation) -> Weight {
         | M::DepositOutgoingPaymentLiquidity
         | M::CreateOutgoingPaymentWithdrawal => Weight::MovesMoney,
 
-        M::DeleteAsset | M::DeletePeer | M::DeleteTenant | M::DeleteWebhookEndpoint | M::SetFee => Weight::Final,
-        // Whoever sets them decides to whom packets are sent, and a private key that is replaced is gone.
-        M::SetPeerTls => Weight::Final,
+        // Certificates of a peer say to whom packets are sent, and a private key that is replaced is gone.
+        M::DeleteAsset | M::DeletePeer | M::DeleteTenant | M::DeleteWebhookEndpoint | M::SetFee | M::SetPeerTls => {
+            Weight::Final
+        }
 
         M::CreateAsset
         | M::UpdateAsset
