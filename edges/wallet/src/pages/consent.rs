@@ -168,7 +168,10 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 
 fn draw(ctx: &Ctx, status: StatusCode, opened: &Opened, q: &Question, error: Option<&'static str>) -> Response {
     let f = ctx.frame("");
-    let rights: Vec<Right> = q.access.iter().map(|item| right(&f, item)).collect();
+    // What can move money comes first.
+    let mut items: Vec<&AccessItem> = q.access.iter().collect();
+    items.sort_by_key(|item| item.kind() != AccessType::OutgoingPayment);
+    let rights: Vec<Right> = items.into_iter().map(|item| right(&f, item)).collect();
     let page = Asking {
         id: opened.id,
         client: short(&q.client_uri),

@@ -12,6 +12,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use money::Asset;
 use page_kit::{Words, numbers};
 
+/// Not in the catalogue, where "May" is a right.
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -25,6 +26,21 @@ const MONTHS: [&str; 12] = [
     "October",
     "November",
     "December",
+];
+
+const GERMAN_MONTHS: [&str; 12] = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
 ];
 
 /// The values around the content of a page.
@@ -77,12 +93,12 @@ impl Frame {
     /// `27 November 2026`
     pub(crate) fn date(&self, at: &Timestamp) -> String {
         let Some(civil) = at.to_civil() else { return at.to_string() };
-        let month = usize::try_from(civil.month()).ok().and_then(|month| MONTHS.get(month.checked_sub(1)?));
-        let month = self.w.t(month.copied().unwrap_or_default());
-        match self.w {
-            Words::English => format!("{} {month} {}", civil.day(), civil.year()),
-            Words::German => format!("{}. {month} {}", civil.day(), civil.year()),
-        }
+        let (months, point) = match self.w {
+            Words::English => (MONTHS, ""),
+            Words::German => (GERMAN_MONTHS, "."),
+        };
+        let month = usize::try_from(civil.month()).ok().and_then(|month| months.get(month.checked_sub(1)?));
+        format!("{}{point} {} {}", civil.day(), month.copied().unwrap_or_default(), civil.year())
     }
 
     /// `Today`, `Yesterday`, or the date.

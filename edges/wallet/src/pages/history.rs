@@ -182,7 +182,7 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
     let page = Shown {
         title: title(&f, &listed),
         amount: signed(&f, &listed),
-        badge: badge(m.state).unwrap_or(("Done", "done")),
+        badge: badge(m.state).unwrap_or(("Finished", "done")),
         sentence: sentence(m),
         progress,
         account: held.as_ref(),
