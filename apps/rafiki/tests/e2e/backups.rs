@@ -257,10 +257,10 @@ fn what_cannot_be_saved_is_refused_with_the_reason_and_nothing_is_left() {
 fn a_full_disk_and_a_kill_leave_nothing_that_is_taken_for_a_backup() {
     let auth = Auth::new();
     let roles = auth.at("auth.db");
-    // Files may grow to 16 kB. With the signal ignored the writer gets an error, as on a full disk; without, it is killed.
+    // Files may grow to 35 kB. With the signal ignored the writer gets an error, as on a full disk; without, it is killed.
     for (prefix, ended) in [("trap '' XFSZ; ", Some(1)), ("", None)] {
         let to = auth.path("small");
-        let script = format!("{prefix}ulimit -f 32; exec \"$0\" backup --to \"$1\" \"$2\"");
+        let script = format!("{prefix}ulimit -f 70; exec \"$0\" backup --to \"$1\" \"$2\"");
         let mut command = Command::new("sh");
         let stopped = run(command.arg("-c").arg(script).arg(BINARY).arg(&to).arg(&roles[0]));
         assert_eq!(stopped.code, ended, "{}", stopped.stderr);
