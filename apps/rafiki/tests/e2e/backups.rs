@@ -102,26 +102,23 @@ fn saved_and_restored(storage: Storage) {
 async fn empty(facts: &Value) {
     for name in ["databaseUrl", "ledgerUrl", "authDatabaseUrl", "walletDatabaseUrl"] {
         let url = facts[name].as_str().unwrap();
-        match url.strip_prefix("sqlite:") {
-            Some(file) => {
-                let file = Path::new(file);
-                let stem = file.file_stem().unwrap().to_str().unwrap();
-                for entry in fs::read_dir(file.parent().unwrap()).unwrap().flatten() {
-                    if entry.file_name().to_str().unwrap().starts_with(stem) {
-                        fs::remove_file(entry.path()).unwrap();
-                    }
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            let file = Path::new(file);
+            let stem = file.file_stem().unwrap().to_str().unwrap();
+            for entry in fs::read_dir(file.parent().unwrap()).unwrap().flatten() {
+                if entry.file_name().to_str().unwrap().starts_with(stem) {
+                    fs::remove_file(entry.path()).unwrap();
                 }
             }
-            None => {
-                let database = url.rsplit('/').next().unwrap();
-                let server = Database::connect(&postgres_url().unwrap(), &Options::default()).await.unwrap();
-                for sql in [format!("DROP DATABASE {database} WITH (FORCE)"), format!("CREATE DATABASE {database}")] {
-                    let backend = server.reader().get_database_backend();
-                    server.reader().execute_raw(Statement::from_string(backend, sql)).await.unwrap();
-                }
-                server.close().await;
-            }
+            continue;
         }
+        let database = url.rsplit('/').next().unwrap();
+        let server = Database::connect(&postgres_url().unwrap(), &Options::default()).await.unwrap();
+        for sql in [format!("DROP DATABASE {database} WITH (FORCE)"), format!("CREATE DATABASE {database}")] {
+            let backend = server.reader().get_database_backend();
+            server.reader().execute_raw(Statement::from_string(backend, sql)).await.unwrap();
+        }
+        server.close().await;
     }
 }
 
