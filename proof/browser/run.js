@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import axe from 'axe-core'
 import { DEPOSIT, PAGES, launch, signedIn, startPages } from './console.js'
 import { twoPeople } from './sign_in.js'
+import { startWallets, story } from './wallet.js'
 
 let [passed, failed] = [0, 0]
 async function check(name, body) {
@@ -54,6 +55,19 @@ try {
       await context.close()
     }
   }
+
+  // The wallets of two whole institutions: a person with a phone, and one at a desk.
+  const wallets = await startWallets()
+  for (const look of [{ width: 360, colorScheme: 'light' }, { width: 1280, colorScheme: 'dark' }]) {
+    await check(`a customer signs up, sends, allows an application and stops it, at ${look.width} px, ${look.colorScheme}`, async () => {
+      await story(browser, wallets, { ...look, slug: `nora-${look.width}` }, async (name, page) => {
+        assert.deepEqual(await findings(page), [], name)
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        assert.ok(wide <= 0, `${name} scrolls sideways by ${wide} px`)
+      })
+    })
+  }
+  wallets.stop()
 
   await check('an asset is made with the keyboard alone, from the palette', async () => {
     const page = await signedIn(browser, address)

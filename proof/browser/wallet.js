@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { start } from './console.js'
 
 const PASSWORD = 'a rainy day in march'
-const LARS_KEY = 'keyid-'
 
 /** Starts both institutions, each with its wallet, on ports from `base`. */
 export async function startWallets(base = 23400) {
@@ -65,7 +64,7 @@ async function ask(wallets, address, limits) {
     interact: { start: ['redirect'], finish: { method: 'redirect', uri: `${there.walletUrl}healthz`, nonce: 'a nonce of the client' } }
   }
   const url = `${here.authUrl}${here.tenantId}`
-  const keyId = LARS_KEY + id
+  const keyId = `keyid-${id}`
   return { grant: await signed('POST', url, { body: asked, keyId, key }), keyId, key }
 }
 
