@@ -203,7 +203,7 @@ impl Wallet {
             unsigned_webhooks,
             webhook_signature_version,
             database: database?,
-            pages: pages?,
+            pages,
             notices: Vec::new(),
         })
     }
@@ -238,8 +238,8 @@ enum WalletMode {
     Headless,
 }
 
-/// The outer `None` is a problem that was noted.
-fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<Option<WalletPages>> {
+/// The pages; `None` if there are none, or if a URL of them is not one. The latter is noted as a problem.
+fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<WalletPages> {
     let modes =
         [("wallet", WalletMode::Wallet), ("playground", WalletMode::Playground), ("headless", WalletMode::Headless)];
     let default = if mode == Mode::Development { WalletMode::Playground } else { WalletMode::Wallet };
@@ -256,7 +256,7 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<Option<Wallet
     let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
     let playground = chosen == WalletMode::Playground;
     let pages = WalletPages { playground, public_url, idle, absolute, consent, auth_graphql_url };
-    Some((chosen != WalletMode::Headless).then_some(pages))
+    (chosen != WalletMode::Headless).then_some(pages)
 }
 
 /// Variables of the original's wallet that have no effect here, with the reason.

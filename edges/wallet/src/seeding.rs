@@ -55,13 +55,12 @@ pub(crate) async fn run(effects: &Effects, seed: &Seed, users: Option<&Users>) -
 
 async fn ensure_user(effects: &Effects, users: &Users, seed: &SeedUser) -> Result<(), EffectError> {
     let new = NewUser { email: seed.email.clone(), name: seed.name.clone(), password: seed.password.clone() };
-    match users.ensure(&new).await? {
-        Some(user) => {
-            for path in &seed.accounts {
-                effects.store.give_account(path, user).await?;
-            }
-        }
-        None => tracing::warn!(email = seed.email, "a user of the seed was not added; check the e-mail address"),
+    let Some(user) = users.ensure(&new).await? else {
+        tracing::warn!(email = seed.email, "a user of the seed was not added; check the e-mail address");
+        return Ok(());
+    };
+    for path in &seed.accounts {
+        effects.store.give_account(path, user).await?;
     }
     Ok(())
 }

@@ -140,14 +140,12 @@ impl Consents {
         if asked.state != "PENDING" {
             return Ok(Shown::Decided);
         }
-        match question(asked, opened, customer.accounts().await?) {
-            Some(question) => Ok(Shown::Question(Box::new(question))),
-            None => {
-                self.interactions.decide(&opened.interaction, Decision::Deny).await?;
-                self.remember(customer, opened, Decision::Deny, None).await?;
-                Ok(Shown::NotYours)
-            }
+        if let Some(question) = question(asked, opened, customer.accounts().await?) {
+            return Ok(Shown::Question(Box::new(question)));
         }
+        self.interactions.decide(&opened.interaction, Decision::Deny).await?;
+        self.remember(customer, opened, Decision::Deny, None).await?;
+        Ok(Shown::NotYours)
     }
 
     /// Gives the customer's answer. Whose the addresses are is checked again.

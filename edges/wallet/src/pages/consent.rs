@@ -35,7 +35,7 @@ pub(crate) fn right(f: &Frame, item: &AccessItem) -> Right {
             let limits = item.limits();
             let amount = limits.and_then(|limits| limits.amount.as_ref());
             if let Some(receiver) = limits.and_then(|limits| limits.receiver.as_ref()) {
-                details.push(f.with("Only to {}.", &short(receiver.as_str())));
+                details.push(f.with("Only to {}.", short(receiver.as_str())));
             }
             let often = limits.and_then(|limits| limits.interval.as_ref()).map(|i| HowOften::read(i.as_str()));
             let each = often.as_ref().map(|often| each(f, often)).unwrap_or_default();
@@ -79,7 +79,7 @@ fn each(f: &Frame, often: &HowOften) -> String {
 fn duration(f: &Frame, often: &HowOften) -> Vec<String> {
     let mut told = Vec::new();
     match often.times {
-        Some(times) => told.push(f.with("This is repeated {} times.", &times.to_string())),
+        Some(times) => told.push(f.with("This is repeated {} times.", times.to_string())),
         None => told.push(f.t("This has no end until you stop it.").to_owned()),
     }
     told.extend(often.from.as_ref().map(|from| f.with("It begins on {}.", from)));
@@ -140,7 +140,10 @@ fn settled(
 ) -> Result<Result<Box<Question>, Response>, Problem> {
     Ok(match shown {
         Ok(Shown::Question(question)) => Ok(question),
-        Ok(Shown::Decided) => Err(go(&format!("/consent/{}/done", opened.id))),
+        // If it is over, the authorization server tells the application why.
+        Ok(Shown::Decided) | Err(ConsentError::Interaction(InteractionError::Over)) => {
+            Err(go(&format!("/consent/{}/done", opened.id)))
+        }
         Ok(Shown::NotYours) => {
             let f = ctx.frame("");
             let to = format!("/consent/{}/done", opened.id);
@@ -149,8 +152,6 @@ fn settled(
             Err(html(StatusCode::FORBIDDEN, &message))
         }
         Err(ConsentError::Interaction(InteractionError::Unknown)) => Err(over(ctx)),
-        // The authorization server tells the application why.
-        Err(ConsentError::Interaction(InteractionError::Over)) => Err(go(&format!("/consent/{}/done", opened.id))),
         Err(error) => return Err(error.into()),
     })
 }

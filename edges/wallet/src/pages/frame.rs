@@ -86,12 +86,14 @@ impl Frame {
     }
 
     /// `14:05`
-    pub(crate) fn time(&self, at: &Timestamp) -> String {
-        at.to_civil().map_or_else(String::new, |civil| format!("{:02}:{:02}", civil.hour(), civil.minute()))
+    #[expect(clippy::unused_self, reason = "templates call it as they call the others")]
+    pub(crate) fn time(&self, at: impl Borrow<Timestamp>) -> String {
+        at.borrow().to_civil().map_or_else(String::new, |civil| format!("{:02}:{:02}", civil.hour(), civil.minute()))
     }
 
     /// `27 November 2026`
-    pub(crate) fn date(&self, at: &Timestamp) -> String {
+    pub(crate) fn date(&self, at: impl Borrow<Timestamp>) -> String {
+        let at = at.borrow();
         let Some(civil) = at.to_civil() else { return at.to_string() };
         let (months, point) = match self.w {
             Words::English => (MONTHS, ""),
@@ -102,9 +104,10 @@ impl Frame {
     }
 
     /// `Today`, `Yesterday`, or the date.
-    pub(crate) fn day(&self, at: &Timestamp) -> String {
+    pub(crate) fn day(&self, at: impl Borrow<Timestamp>) -> String {
         let day = |at: Timestamp| at.as_millis().div_euclid(86_400_000);
-        match day(self.now) - day(*at) {
+        let at = *at.borrow();
+        match day(self.now) - day(at) {
             0 => self.w.t("Today").to_owned(),
             1 => self.w.t("Yesterday").to_owned(),
             _ => self.date(at),
@@ -112,7 +115,8 @@ impl Frame {
     }
 
     /// `27 November 2026, 14:05 UTC`
-    pub(crate) fn instant(&self, at: &Timestamp) -> String {
+    pub(crate) fn instant(&self, at: impl Borrow<Timestamp>) -> String {
+        let at = *at.borrow();
         format!("{}, {} UTC", self.date(at), self.time(at))
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Line {
 pub(crate) fn days(f: &Frame, movements: &[Listed]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for listed in movements {
-        let name = f.day(&listed.movement.made_at);
+        let name = f.day(listed.movement.made_at);
         let line = line(f, listed);
         match days.last_mut().filter(|day| day.name == name) {
             Some(day) => day.lines.push(line),

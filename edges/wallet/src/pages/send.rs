@@ -234,9 +234,9 @@ impl Review<'_> {
     }
 }
 
-fn draw_review(ctx: &Ctx, status: StatusCode, draft: &Draft, held: &Held, once: String) -> Result<Response, Problem> {
+fn draw_review(ctx: &Ctx, draft: &Draft, held: &Held, once: String) -> Response {
     let Stage::Quoted(offer) = &draft.stage else {
-        return Ok(after(draft).unwrap_or_else(|| go(&format!("/send/{}", draft.id))));
+        return after(draft).unwrap_or_else(|| go(&format!("/send/{}", draft.id)));
     };
     let f = ctx.frame("send");
     let (from, to) = (&held.account.asset, &draft.payee.asset);
@@ -257,14 +257,14 @@ fn draw_review(ctx: &Ctx, status: StatusCode, draft: &Draft, held: &Held, once: 
         left: held.available().saturating_sub(offer.debit),
         f: &f,
     };
-    Ok(html(status, &page))
+    html(StatusCode::OK, &page)
 }
 
 /// `GET /send/{id}/review`
 pub(crate) async fn review_page(ctx: Ctx) -> Result<Response, Problem> {
     let (draft, held) = draft(&ctx).await?;
     let once = ctx.once(&format!("/send/{}/review", draft.id));
-    draw_review(&ctx, StatusCode::OK, &draft, &held, once)
+    Ok(draw_review(&ctx, &draft, &held, once))
 }
 
 /// `POST /send/{id}/review`
