@@ -52,6 +52,7 @@ async fn main() {
         signature_version: 1,
         open_payments_url: "https://cloud-nine.example".parse().unwrap(),
         cookie_secret: "of this example only".to_owned(),
+        previous_cookie_secret: None,
         cookies: Cookies::Plain,
         lifetimes: Lifetimes { idle: Duration::from_hours(12), absolute: Duration::from_hours(12) },
         audit_file: folder.path().join("audit.jsonl"),
@@ -76,6 +77,7 @@ async fn main() {
         http: Outbound::new(OutboundConfig::development(), clock.clone()).unwrap(),
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),
+        service: None,
         limiter: Limiter::new(cache, clock),
     };
 
