@@ -63,6 +63,9 @@ pub struct Console {
     /// moves more waits until a second person approves it; so does a change that moves any amount of another asset, or
     /// that cannot be undone. Without it no change waits.
     pub four_eyes: Vec<AssetLimit>,
+    /// `CONSOLE_FOUR_EYES_WINDOW_HOURS`: what one person moves alone within this time counts together, so that several small
+    /// changes are not a way around the limit.
+    pub four_eyes_window: Duration,
     /// `CONSOLE_APPROVAL_HOURS`: after this time a change that nobody approved is given up.
     pub approval: Duration,
     /// `CONSOLE_APPROVALS_FILE`: the file with the changes that wait for a second person. By default
@@ -151,6 +154,7 @@ impl Console {
             session: Duration::from_hours(hours),
             audit_file: PathBuf::from(audit_file),
             four_eyes,
+            four_eyes_window: Duration::from_hours(r.number("CONSOLE_FOUR_EYES_WINDOW_HOURS", 24, 1..=168)),
             approval: Duration::from_hours(r.number("CONSOLE_APPROVAL_HOURS", 24, 1..=168)),
             approvals_file: PathBuf::from(approvals_file),
             provider,

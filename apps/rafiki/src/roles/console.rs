@@ -57,7 +57,7 @@ fn four_eyes(config: &config::Console) -> Option<FourEyes> {
         places: four_eyes.places,
     };
     let limits: Vec<Limit> = config.four_eyes.iter().map(limit).collect();
-    (!limits.is_empty()).then_some(FourEyes { limits, lifetime: config.approval })
+    (!limits.is_empty()).then_some(FourEyes { limits, lifetime: config.approval, window: config.four_eyes_window })
 }
 
 /// The sign-in provider, if there is one.

@@ -156,7 +156,7 @@ impl World {
 
 fn four_eyes() -> FourEyes {
     let limit = Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 };
-    FourEyes { limits: vec![limit], lifetime: Duration::from_hours(4) }
+    FourEyes { limits: vec![limit], lifetime: Duration::from_hours(4), window: Duration::from_hours(24) }
 }
 
 impl Browser<'_> {
