@@ -59,6 +59,7 @@ async fn main() {
         four_eyes: Some(FourEyes {
             limits: vec![Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 }],
             lifetime: Duration::from_hours(24),
+            window: Duration::from_hours(24),
         }),
         approvals_file: folder.path().join("approvals.json"),
         provider: std::env::args().nth(2).map(|issuer| provider(&issuer, &here)),
