@@ -10,7 +10,7 @@ use clock::Clock;
 use config::{SecretMethod, ServiceAuth, TokenValidation};
 use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities, ServiceTls};
 use outbound_http::{Outbound, PartyTls};
-use service_auth::{Service, Wanted, Ways};
+use service_auth::{LinkWays, Service, Wanted, Ways};
 use service_identity::{
     ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, SecretPlace, ServiceProofs, ServiceTokens,
     SigningKey, TokenJudge, TokenSettings, Validation,
@@ -55,7 +55,7 @@ impl Identities {
 
 /// The identity that these settings describe.
 pub(crate) fn identities(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<Identities, Failure> {
-    let ways = service_auth.link_ways();
+    let ways = LinkWays::new(service_auth.ways, service_auth.links.clone());
     let (tokens, judge) = if ways.any(Ways::tokens) {
         let (tokens, judge) = of_provider(service_auth, deps)?;
         (Some(tokens), Some(judge))
