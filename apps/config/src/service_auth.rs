@@ -224,8 +224,11 @@ fn read_links(r: &mut Reader<'_>) -> Vec<(Service, Ways)> {
     links
 }
 
+/// Texts by what they are about.
+type Named<T> = Vec<(T, String)>;
+
 /// `<service>=<text>` and `<scope>=<text>` between commas.
-fn read_scopes(r: &mut Reader<'_>) -> (Vec<(Service, String)>, Vec<(Scope, String)>) {
+fn read_scopes(r: &mut Reader<'_>) -> (Named<Service>, Named<Scope>) {
     const NAME: &str = "OAUTH_SCOPES";
     let (mut renamed, mut others) = (Vec::new(), Vec::new());
     let text = r.text(NAME).unwrap_or_default();

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::Service;
 
@@ -91,13 +92,13 @@ impl FromStr for Ways {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkWays {
     usual: Ways,
-    links: Vec<(Service, Ways)>,
+    links: Arc<[(Service, Ways)]>,
 }
 
 impl LinkWays {
     /// `usual` everywhere except on these links.
     pub fn new(usual: Ways, links: Vec<(Service, Ways)>) -> Self {
-        Self { usual, links }
+        Self { usual, links: links.into() }
     }
 
     /// The ways of the link to a service. Its caller and the service itself both use them.
@@ -113,7 +114,7 @@ impl LinkWays {
 
 impl From<Ways> for LinkWays {
     fn from(usual: Ways) -> Self {
-        Self { usual, links: Vec::new() }
+        Self { usual, ..Self::default() }
     }
 }
 

@@ -37,7 +37,7 @@ fn a_whole_payment_is_made_with_tokens_only_and_no_secret_is_shared() {
         asked.stderr
     );
     let (payer, payee) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::HappyLife, "pfry"));
-    let paid = two.pay_in_words(&["--from", &payer, "--to", &payee, "--send", "1.00"]);
+    let paid = two.pay_in_words(&["--from", &payer, "--to", &payee, "--send", "5.00"]);
     assert_eq!(paid.code, Some(0), "{}", paid.stderr);
     let console = two.facts(Side::CloudNine)["consoleUrl"].as_str().unwrap().to_owned();
     let entered = runtime.block_on(enter(&console, "/sign-in/one-click", "as=Cloud+Nine+Wallet+(operator)"));
