@@ -3,6 +3,7 @@
 //! The engines are chosen here, and the parts are put together. Nothing is decided about payments.
 
 mod admin;
+mod backup;
 mod cli;
 mod cluster_report;
 mod config_check;
@@ -19,6 +20,7 @@ mod pay;
 mod peer;
 mod places;
 mod private_file;
+mod role_name;
 mod roles;
 mod service_client;
 mod shadow;
@@ -80,6 +82,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Terminal(options) => terminal::run(options).await,
         Command::ServiceClient(options) => service_client::run(&options),
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Backup(options) => backup::run(&options).await,
+        Command::Restore(options) => backup::restore(&options).await,
         Command::Import(options) => import::run(*options).await,
         Command::Export(options) => export::run(*options).await,
         Command::Shadow(options) => shadow::run(options).await,
