@@ -18,7 +18,7 @@ pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
     }
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let deps = SharedDeps::new(Mode::Development, &[])?;
-    let known = institutions::known(&options.known, &deps.http, &deps.clock)?;
+    let known = institutions::known(&options.known, &deps)?;
     let institution = institutions::chosen(&known, options.at.as_deref())?;
     let variables = match &options.variables {
         Some(text) => serde_json::from_str(text).map_err(|error| {

@@ -201,7 +201,7 @@ pub(crate) struct DevOptions {
     #[arg(long, value_name = "ADDRESSES", conflicts_with = "fresh")]
     pub(crate) tigerbeetle: Option<String>,
     /// How the roles prove to each other who they are, as SERVICE_AUTH: hmac, token, or hmac,token. With token alone, no
-    /// two roles share a secret, and the consoles and commands that sign with one are refused.
+    /// two roles share a secret; the consoles and commands show tokens, too.
     #[arg(long, value_name = "WAYS", default_value = "hmac")]
     pub(crate) service_auth: Ways,
     /// Log level or filter, written to standard error.
@@ -331,6 +331,8 @@ pub(crate) enum RoleWithClient {
     PointOfSale,
     /// `rafiki rates`.
     Rates,
+    /// `rafiki console`, and an operator at a terminal.
+    Console,
 }
 
 impl RoleWithClient {
@@ -343,6 +345,7 @@ impl RoleWithClient {
             Self::CardService => ServiceRole::CardService,
             Self::PointOfSale => ServiceRole::PointOfSale,
             Self::Rates => ServiceRole::Rates,
+            Self::Console => ServiceRole::Console,
         }
     }
 }
@@ -435,12 +438,12 @@ pub(crate) struct KnownOptions {
     #[arg(long, default_value = "./data")]
     pub(crate) data_dir: PathBuf,
     /// Admin API of the payer's institution, if it is not the playground.
-    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", requires = "secret", value_parser = admin_url)]
+    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", value_parser = admin_url)]
     pub(crate) admin_url: Option<Url>,
     /// Tenant for the Admin API.
     #[arg(long, env = "OPERATOR_TENANT_ID", value_parser = tenant)]
     pub(crate) tenant: Option<Uuid>,
-    /// The tenant's API secret.
+    /// The tenant's API secret. Without it, SERVICE_AUTH and the settings that go with it say what is shown instead.
     #[arg(long, env = "ADMIN_API_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
 }

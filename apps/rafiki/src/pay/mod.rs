@@ -45,7 +45,7 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
     // Identifiers of this machine use plain http, all others do not.
     let mode = if is_here(&from) && is_here(&to) { Mode::Development } else { Mode::Production };
     let deps = SharedDeps::new(mode, &[])?;
-    let institutions = institutions::known(&options.known, &deps.http, &deps.clock)?;
+    let institutions = institutions::known(&options.known, &deps)?;
     let payer = Payer::new(institutions, deps.http, deps.clock);
 
     let again = lookup_options(&options.known);
@@ -113,7 +113,7 @@ fn lookup_options(known: &KnownOptions) -> String {
 pub(crate) async fn look_up(options: PaymentOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let deps = SharedDeps::new(Mode::Development, &[])?;
-    for institution in institutions::known(&options.known, &deps.http, &deps.clock)? {
+    for institution in institutions::known(&options.known, &deps)? {
         let payment = match institution.admin.outgoing_payment(options.id).await {
             Ok(payment) => payment,
             Err(error) if error.is(&ErrorCode::NotFound) => continue,
