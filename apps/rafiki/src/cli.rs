@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use service_auth::{ServiceRole, Ways};
 
+use crate::events::options::{EventsOptions, ListenOptions, TriggerOptions};
 use crate::ledger_place::LedgerPlace;
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
 use crate::signatures::options::{SignOptions, VerifyOptions};
@@ -118,6 +119,15 @@ pub(crate) enum Command {
     /// Each mistake has a name of its own, listed in docs/signatures.md. Ends with 0 when the signature is right, 1 when
     /// it is not or when a file cannot be read, 2 wrong arguments.
     Verify(Box<VerifyOptions>),
+    /// List events and their deliveries, show each attempt, and send events again.
+    Events(EventsOptions),
+    /// Show the events of a playground as they are sent, and hand them to a server of this machine.
+    ///
+    /// Deliveries to other recipients go on as before. The server gets what the instance signed. What it does not answer
+    /// with 200 is sent again.
+    Listen(Box<ListenOptions>),
+    /// Send samples of events to a URL, signed like events. Nothing stands behind them.
+    Trigger(Box<TriggerOptions>),
     /// Print a completion script for a shell, for example: rafiki completions bash > /etc/bash_completion.d/rafiki
     Completions {
         /// The shell.

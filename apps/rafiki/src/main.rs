@@ -3,11 +3,13 @@
 //! The engines are chosen here, and the parts are put together. Nothing is decided about payments.
 
 mod admin;
+mod asked;
 mod cli;
 mod cluster_report;
 mod config_check;
 mod demo;
 mod dev;
+mod events;
 mod export;
 mod failure;
 mod import;
@@ -85,6 +87,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Shadow(options) => shadow::run(options).await,
         Command::Sign(options) => signatures::sign(&options),
         Command::Verify(options) => signatures::verify(&options),
+        Command::Events(options) => events::run(options).await,
+        Command::Listen(options) => events::listen(*options).await,
+        Command::Trigger(options) => events::trigger(*options).await,
         Command::Completions { shell } => {
             shell::completions(shell);
             Ok(())

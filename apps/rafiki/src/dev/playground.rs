@@ -345,6 +345,7 @@ fn session(
         cards_file: folder.join(cards::FILE).display().to_string(),
         tenant_id: institution.operator_tenant_id,
         admin_secret: backend.admin_api.secret.expose().to_owned(),
+        webhook_secret: backend.webhooks.secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default(),
         database_url: databases.backend.expose().to_owned(),
         auth_database_url: databases.auth.expose().to_owned(),
         wallet_database_url: databases.wallet.expose().to_owned(),

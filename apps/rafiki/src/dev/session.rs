@@ -44,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) tenant_id: Uuid,
     /// The operator's API secret.
     pub(crate) admin_secret: String,
+    /// The secret with which it signs events.
+    pub(crate) webhook_secret: String,
     /// The backend's database.
     pub(crate) database_url: String,
     /// The authorization server's database.
@@ -131,6 +133,7 @@ mod tests {
             cards_file: "cards.json".to_owned(),
             tenant_id: Uuid::nil(),
             admin_secret: "s".to_owned(),
+            webhook_secret: "w".to_owned(),
             database_url: "sqlite:a".to_owned(),
             auth_database_url: "sqlite:b".to_owned(),
             wallet_database_url: "sqlite:c".to_owned(),

@@ -60,6 +60,11 @@ impl Institution {
         }
     }
 
+    /// Its session, if it is one of a running playground.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
     /// Whether a wallet address or resource belongs to this institution.
     pub(crate) fn owns(&self, url: &Url) -> bool {
         self.session.as_ref().is_some_and(|session| session.owns(url))

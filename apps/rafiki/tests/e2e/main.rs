@@ -11,6 +11,7 @@ mod books;
 mod cards;
 mod collectors;
 mod crashes;
+mod events;
 mod institutions;
 mod inventory;
 mod moved;
