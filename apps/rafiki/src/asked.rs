@@ -25,10 +25,9 @@ pub(crate) struct AskedOptions {
     pub(crate) known: KnownOptions,
 }
 
-/// An institution, and what is needed to ask it.
+/// An institution that is asked.
 pub(crate) struct Asked {
     pub(crate) institution: Institution,
-    pub(crate) deps: SharedDeps,
 }
 
 impl AskedOptions {
@@ -38,7 +37,7 @@ impl AskedOptions {
         let deps = SharedDeps::new(Mode::Development, &[])?;
         let known = institutions::known(&self.known, &deps.http, &deps.clock)?;
         let institution = institutions::chosen(&known, self.at.as_deref())?.clone();
-        Ok(Asked { institution, deps })
+        Ok(Asked { institution })
     }
 
     /// The options that name the same institution in another command, without secrets.

@@ -16,6 +16,8 @@ use crate::events::options::{EventsOptions, ListenOptions, TriggerOptions};
 use crate::ledger_place::LedgerPlace;
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
 use crate::signatures::options::{SignOptions, VerifyOptions};
+use crate::test_clock::options::ClockOptions;
+use crate::trace::options::TraceOptions;
 
 /// Interledger payments for wallets and banks.
 #[derive(Debug, Parser)]
@@ -128,6 +130,11 @@ pub(crate) enum Command {
     Listen(Box<ListenOptions>),
     /// Send samples of events to a URL, signed like events. Nothing stands behind them.
     Trigger(Box<TriggerOptions>),
+    /// Show and move the clock of a running playground: expiry, intervals of grants and retries in seconds.
+    Clock(ClockOptions),
+    /// Show everything that a payment did: quote, money, events and attempts to deliver them, at both institutions if they
+    /// are known here.
+    Trace(Box<TraceOptions>),
     /// Print a completion script for a shell, for example: rafiki completions bash > /etc/bash_completion.d/rafiki
     Completions {
         /// The shell.

@@ -29,6 +29,8 @@ mod shell;
 mod signatures;
 mod tap;
 mod terminal;
+mod test_clock;
+mod trace;
 mod verification;
 
 use std::process::ExitCode;
@@ -90,6 +92,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Events(options) => events::run(options).await,
         Command::Listen(options) => events::listen(*options).await,
         Command::Trigger(options) => events::trigger(*options).await,
+        Command::Clock(options) => test_clock::run(options).await,
+        Command::Trace(options) => trace::run(*options).await,
         Command::Completions { shell } => {
             shell::completions(shell);
             Ok(())

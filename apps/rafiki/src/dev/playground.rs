@@ -13,6 +13,7 @@ use wallet::seed::{AddressCreation, Seed};
 use super::cards::{self, Cards};
 use super::databases;
 use super::institution::{Databases, Environments, Institution, KEY_FILE};
+use super::moved_time::MovedTime;
 use super::ports::{Listeners, Ports};
 use super::service_clients;
 use super::session::{Session, SessionAddress};
@@ -52,6 +53,8 @@ pub(crate) struct Playground<'a> {
     issuer: Option<String>,
     /// Variables of the caller's environment that apply to the playground too.
     handed_on: Vec<(&'static str, String)>,
+    /// The listener that moves the clock, in `rafiki dev`.
+    clock_url: Option<Url>,
     pub(crate) deps: SharedDeps,
 }
 
@@ -94,7 +97,22 @@ impl<'a> Playground<'a> {
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
         let service_auth = Ways::SharedSecret;
         let issuer = environment.get("OAUTH_ISSUER").map(str::to_owned);
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, peering, service_auth, issuer, handed_on, deps })
+        Ok(Self {
+            data_dir: data_dir.to_owned(),
+            storage,
+            redis,
+            peering,
+            service_auth,
+            issuer,
+            handed_on,
+            clock_url: None,
+            deps,
+        })
+    }
+
+    /// Lets the institutions go by a clock that can be moved.
+    pub(crate) fn with_moved_time(self, time: MovedTime) -> Self {
+        Self { deps: self.deps.with_clock(time.clock), clock_url: Some(time.url), ..self }
     }
 
     /// Lets the roles prove in these ways who they are.
@@ -137,6 +155,7 @@ impl<'a> Playground<'a> {
         seed.cards = cards.issued()?;
 
         let session = session(institution, &ports, &databases, &configs.backend, &seed, &folder)?;
+        let session = Session { clock_url: self.clock_url.clone(), ..session };
         let playground = institution.console(&configs.backend, peer.console.clone());
         let (wallet, roles) = self.start_roles(&configs, listeners, seed, &cards, playground).await?;
         Ok(Started { institution, session, wallet, roles })
@@ -352,6 +371,7 @@ fn session(
         card_database_url: databases.card_service.expose().to_owned(),
         pos_database_url: databases.point_of_sale.expose().to_owned(),
         ledger_url: LedgerPlace::of(backend).to_string(),
+        clock_url: None,
         wallet_addresses,
     })
 }

@@ -58,6 +58,8 @@ pub(crate) struct Session {
     pub(crate) pos_database_url: String,
     /// The backend's ledger.
     pub(crate) ledger_url: String,
+    /// The listener that moves its clock.
+    pub(crate) clock_url: Option<Url>,
     /// The seeded wallet addresses.
     pub(crate) wallet_addresses: Vec<SessionAddress>,
 }
@@ -140,6 +142,7 @@ mod tests {
             card_database_url: "sqlite:e".to_owned(),
             pos_database_url: "sqlite:f".to_owned(),
             ledger_url: "sqlite:d".to_owned(),
+            clock_url: None,
             wallet_addresses: Vec::new(),
         }
     }

@@ -139,8 +139,11 @@ impl Forwarder {
     /// The status of the local server and the beginning of its answer, or why there is none.
     async fn forward(&self, headers: &HeaderMap, body: Bytes) -> (Option<StatusCode>, Option<String>, Body) {
         let Some(to) = &self.to else { return (Some(StatusCode::OK), None, Body::empty()) };
-        let mut request =
-            outbound_http::Request::post(to.clone()).configured().body(body).deadline(PATIENCE).beginning_of_answer(1024);
+        let mut request = outbound_http::Request::post(to.clone())
+            .configured()
+            .body(body)
+            .deadline(PATIENCE)
+            .beginning_of_answer(1024);
         for name in HANDED_ON {
             if let Some(value) = headers.get(name) {
                 request = request.header(HeaderName::from_static(name), value.clone());

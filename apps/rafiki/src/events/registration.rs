@@ -127,7 +127,8 @@ mod tests {
         let name = Name::random();
         let of = |text: &str| Name::of(&Url::parse(text).unwrap());
         assert_eq!(of(&format!("http://127.0.0.1:4567{}", name.path())), Some(name));
-        for other in ["https://shop.example/hooks", "https://shop.example/rafiki-listen/", "https://h/rafiki-listen/x"] {
+        for other in ["https://shop.example/hooks", "https://shop.example/rafiki-listen/", "https://h/rafiki-listen/x"]
+        {
             assert_eq!(of(other), None, "{other}");
         }
     }

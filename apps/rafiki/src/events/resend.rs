@@ -50,8 +50,7 @@ async fn deliveries(asked: &Asked, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, Failu
     for id in ids {
         let found = deliveries_of(asked, *id).await?;
         if found.is_empty() {
-            let told =
-                format!("{} has no event and no delivery {id}; nothing was sent again", asked.institution.name);
+            let told = format!("{} has no event and no delivery {id}; nothing was sent again", asked.institution.name);
             return Err(Failure::NotFound(told));
         }
         meant.extend(found.iter().map(|delivery| delivery.id));

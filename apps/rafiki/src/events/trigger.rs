@@ -171,7 +171,9 @@ fn secret(options: &TriggerOptions) -> Result<String, Failure> {
     let folder: &Path = &options.asked.known.data_dir;
     let sessions = Session::read_all(folder)?;
     sessions.first().map(|session| session.webhook_secret.clone()).ok_or_else(|| {
-        Failure::NotFound("no playground runs here; name the secret that signs the samples with --secret-file".to_owned())
+        Failure::NotFound(
+            "no playground runs here; name the secret that signs the samples with --secret-file".to_owned(),
+        )
     })
 }
 

@@ -97,12 +97,18 @@ fn registered(two: &Institutions) -> Vec<String> {
     all.iter().filter_map(|endpoint| endpoint["url"].as_str().map(str::to_owned)).collect()
 }
 
+/// Asks again and again until there is an answer.
+fn soon<T>(ask: impl Fn() -> Option<T>) -> T {
+    let mut answer = None;
+    testkit::block_on(async {
+        answer = testkit::until(SOON, || async { ask() }).await;
+    });
+    answer.unwrap()
+}
+
 /// Waits until as many endpoints are registered.
 fn until_registered(two: &Institutions, count: usize) -> Vec<String> {
-    testkit::block_on(async {
-        let found = testkit::until(SOON, || async { Some(registered(two)).filter(|found| found.len() == count) });
-        found.await.unwrap_or_else(|| panic!("{count} endpoints expected: {:?}", registered(two)))
-    })
+    soon(|| Some(registered(two)).filter(|found| found.len() == count))
 }
 
 fn events(two: &Institutions, arguments: &[&str]) -> Run {
@@ -136,7 +142,8 @@ fn events_are_listed_page_by_page_shown_and_sent_again() {
     assert_eq!(types, ["outgoing_payment.created", "outgoing_payment.completed"]);
 
     let first = list(&["--type", "outgoing_payment.created", "--limit", "1"]);
-    let second = list(&["--type", "outgoing_payment.created", "--limit", "1", "--after", first["next"].as_str().unwrap()]);
+    let second =
+        list(&["--type", "outgoing_payment.created", "--limit", "1", "--after", first["next"].as_str().unwrap()]);
     assert!(first["deliveries"][0]["eventId"] != second["deliveries"][0]["eventId"]);
     assert_eq!(second["deliveries"][0]["eventId"], about["deliveries"][0]["eventId"], "the newest is first");
     let later = first["deliveries"][0]["createdAt"].as_str().unwrap();
@@ -151,10 +158,9 @@ fn events_are_listed_page_by_page_shown_and_sent_again() {
 
     let again = events(&two, &["resend", event, "--json"]);
     assert_eq!((again.code, &again.json["count"]), (Some(0), &json!(1)), "{}", again.stderr);
-    let attempts = || events(&two, &["show", event, "--json"]).json["deliveries"][0]["history"].as_array().unwrap().len();
-    testkit::block_on(async {
-        assert!(testkit::until(SOON, || async { (attempts() == 2).then_some(()) }).await.is_some());
-    });
+    let attempts =
+        || events(&two, &["show", event, "--json"]).json["deliveries"][0]["history"].as_array().unwrap().len();
+    soon(|| (attempts() == 2).then_some(()));
     let nothing = events(&two, &["resend", "--state", "exhausted"]);
     assert!(nothing.code == Some(0) && nothing.stdout.starts_with("Nothing matches"), "{}", nothing.stderr);
 }
@@ -207,7 +213,16 @@ fn a_local_server_gets_the_events_as_the_instance_signed_them_and_what_it_refuse
     std::fs::write(folder.path().join("secret"), secret).unwrap();
     let signature = first.header("rafiki-signature").unwrap();
     let verified = run(Command::new(BINARY).current_dir(folder.path()).args([
-        "verify", "webhook", "--secret-file", "secret", "--body", "body", "--tolerance", "300", "--signature", signature,
+        "verify",
+        "webhook",
+        "--secret-file",
+        "secret",
+        "--body",
+        "body",
+        "--tolerance",
+        "300",
+        "--signature",
+        signature,
     ]));
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
 
@@ -230,10 +245,7 @@ fn two_listeners_hear_the_same_and_what_a_killed_one_left_is_removed_by_the_next
     killed.child.wait().unwrap();
 
     let listening = Listening::start(&two, &["--stop-after", "2"]);
-    let next = testkit::block_on(async {
-        let other = testkit::until(SOON, || async { Some(registered(&two)).filter(|found| !found.is_empty() && *found != left && found.len() == 1) });
-        other.await.unwrap()
-    });
+    let next = soon(|| Some(registered(&two)).filter(|found| found.len() == 1 && *found != left));
     let beside = Listening::start(&two, &[]);
     let both = until_registered(&two, 2);
     assert!(both.contains(&next[0]), "one that runs is left alone");

@@ -15,6 +15,7 @@ mod events;
 mod institutions;
 mod inventory;
 mod moved;
+mod moved_clock;
 mod numbers;
 mod paying;
 mod payments;
