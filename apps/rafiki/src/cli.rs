@@ -51,7 +51,10 @@ pub(crate) enum Command {
     ///
     /// Ends with 0 when it is found, 3 when no known institution has it, 5 when one does not answer.
     Payment(Box<PaymentOptions>),
-    /// Send one signed request to the Admin API and show the answer; docs/admin-api.md has more.
+    /// Send one signed request to the Admin API and show the answer: an operation with its arguments, or a document.
+    ///
+    /// `rafiki admin --list` shows the operations, `rafiki admin OPERATION --help` the arguments of one. docs/tools.md
+    /// has examples.
     Admin(Box<AdminOptions>),
     /// Ask another node to become a peer, or to renew the tokens of an existing peering.
     ///
@@ -390,7 +393,7 @@ pub(crate) struct PaymentOptions {
 #[derive(Debug, Args)]
 pub(crate) struct AdminOptions {
     /// GraphQL, for example '{ outgoingPayments(first: 10) { edges { node { id state } } } }'.
-    #[arg(required_unless_present = "schema")]
+    #[arg(required_unless_present_any = ["schema", "list"])]
     pub(crate) query: Option<String>,
     /// The query's variables, as JSON.
     #[arg(long, value_name = "JSON")]
@@ -398,6 +401,12 @@ pub(crate) struct AdminOptions {
     /// Print the schema instead.
     #[arg(long, conflicts_with = "query")]
     pub(crate) schema: bool,
+    /// List the operations instead.
+    #[arg(long, conflicts_with = "query")]
+    pub(crate) list: bool,
+    /// List them as one JSON object. Answers are JSON anyway.
+    #[arg(long, requires = "list")]
+    pub(crate) json: bool,
     /// Which institution of the playground, by a part of its name: cloud, happy.
     #[arg(long, value_name = "NAME")]
     pub(crate) at: Option<String>,

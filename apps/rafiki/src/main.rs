@@ -35,7 +35,7 @@ mod verification;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -44,12 +44,12 @@ use crate::failure::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let (cli, operation) = parse();
     let threads = cli.command.worker_threads();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(run(cli.command));
+            let result = runtime.block_on(run(cli.command, operation));
             // Tasks that still run were asked to stop and had time for it.
             runtime.shutdown_timeout(std::time::Duration::from_millis(200));
             result
@@ -65,11 +65,25 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<(), Failure> {
+/// The command line, and the operation of `rafiki admin` if one is named. The operations are read from the schema only
+/// where they may be meant.
+fn parse() -> (Cli, Option<(String, ArgMatches)>) {
+    let mut whole = Cli::command();
+    if std::env::args_os().nth(1).is_some_and(|word| word == "admin" || word == "help") {
+        whole = admin::operations::with_operations(whole);
+    }
+    let mut matches = whole.get_matches();
+    let operation =
+        matches.subcommand_mut().filter(|(name, _)| *name == "admin").and_then(|(_, of)| of.remove_subcommand());
+    let cli = Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+    (cli, operation)
+}
+
+async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Result<(), Failure> {
     match command {
         Command::Dev(options) => dev::run(options).await,
         Command::Pay(options) => pay::run(*options).await,
-        Command::Admin(options) => admin::run(*options).await,
+        Command::Admin(options) => admin::run(*options, operation).await,
         Command::Peer(options) => peer::run(*options).await,
         Command::Payment(options) => pay::look_up(*options).await,
         Command::Demo(options) => demo::run(options).await,

@@ -172,7 +172,6 @@ fn what_is_asked_wrongly_is_refused_with_advice_and_a_code() {
     for (arguments, code, told) in [
         (&["list", "--type", "no.such"][..], 2, "the types are incoming_payment.created"),
         (&["list", "--limit", "0"], 2, "1..=100"),
-        (&["list", "--after", "no cursor"], 1, "cursor"),
         (&["list", "--from", "yesterday"], 2, "RFC 3339"),
         (&["show", nobody], 3, "no event and no delivery"),
         (&["resend"], 2, "name events or deliveries"),
