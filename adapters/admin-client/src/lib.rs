@@ -34,7 +34,7 @@ pub use operator::{
     TenantView, TransferView, WalletAddressView, WebhookEventView,
 };
 pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS, query_named};
-pub use peers::{PeerHealthView, PeerStateView, PeerTermsView, PeerTokenView, ThroughputView};
+pub use peers::{PeerHealthView, PeerStateView, PeerTermsView, PeerTlsView, PeerTokenView, ThroughputView};
 pub use types::{
     AccountingTransfer, AccountingTransfers, Amount, AssetRecord, FeeRecord, IncomingPayment, IncomingPaymentState,
     Key, OutgoingPayment, OutgoingPaymentState, PeerRecord, Quote, Receiver, TransferState, TransferType,

@@ -47,6 +47,7 @@ mutations! {
     AddPeerIncomingToken = "mutation AddPeerIncomingToken($input: AddPeerIncomingTokenInput!) { addPeerIncomingToken(input: $input) { authToken } }" at "addPeerIncomingToken";
     RemovePeerIncomingToken = "mutation RemovePeerIncomingToken($input: RemovePeerIncomingTokenInput!) { removePeerIncomingToken(input: $input) { peer { id } } }" at "removePeerIncomingToken";
     ReplacePeerOutgoingToken = "mutation ReplacePeerOutgoingToken($input: ReplacePeerOutgoingTokenInput!) { replacePeerOutgoingToken(input: $input) { authToken } }" at "replacePeerOutgoingToken";
+    SetPeerTls = "mutation SetPeerTls($input: SetPeerTlsInput!) { setPeerTls(input: $input) { peer { id } } }" at "setPeerTls";
     DepositPeerLiquidity = "mutation DepositPeerLiquidity($input: DepositPeerLiquidityInput!) { depositPeerLiquidity(input: $input) { success } }" at "depositPeerLiquidity";
     CreatePeerLiquidityWithdrawal = "mutation CreatePeerLiquidityWithdrawal($input: CreatePeerLiquidityWithdrawalInput!) { createPeerLiquidityWithdrawal(input: $input) { success } }" at "createPeerLiquidityWithdrawal";
     PostLiquidityWithdrawal = "mutation PostLiquidityWithdrawal($input: PostLiquidityWithdrawalInput!) { postLiquidityWithdrawal(input: $input) { success } }" at "postLiquidityWithdrawal";

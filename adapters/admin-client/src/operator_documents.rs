@@ -76,12 +76,13 @@ documents! {
   peer(id: $id) {
     incomingTokens { id expiresAt } outgoingTokens { id expiresAt } packetsPerSecond packetBurst weight
     incomingThroughput { amount seconds } outgoingThroughput { amount seconds }
-    health { state since lastSuccessAt lastErrorAt lastError interruptions }
+    health { state since lastSuccessAt lastErrorAt lastError interruptions certificateExpiresAt }
+    tls { subject expiresAt authorities }
   }
 }";
     PEERS_HEALTH = list!(
         "ConsolePeersHealth", "peers", "", "",
-        "id health { state since lastSuccessAt lastErrorAt lastError interruptions }"
+        "id health { state since lastSuccessAt lastErrorAt lastError interruptions certificateExpiresAt }"
     );
     WALLET_ADDRESSES = list!(
         "ConsoleWalletAddresses", "walletAddresses", ", $tenantId: String", ", tenantId: $tenantId",

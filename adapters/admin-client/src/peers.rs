@@ -35,6 +35,21 @@ pub struct PeerTermsView {
     pub weight: u32,
     /// How the exchanges with it went; `None` before the first.
     pub health: Option<PeerHealthView>,
+    /// The certificates used with it; `None` if none are set.
+    #[serde(default)]
+    pub tls: Option<PeerTlsView>,
+}
+
+/// The certificates used with a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerTlsView {
+    /// Whose certificate is shown to it; `None` if none is.
+    pub subject: Option<String>,
+    /// When this certificate ends.
+    pub expires_at: Option<Timestamp>,
+    /// The only authorities that are believed about it, in PEM.
+    pub authorities: Option<String>,
 }
 
 /// A token, by the beginning of its digest.
@@ -74,6 +89,8 @@ pub struct PeerHealthView {
     /// How often packets to it were stopped.
     #[serde(with = "uint64")]
     pub interruptions: u64,
+    /// When the certificate ends that is shown to it; `None` if none is.
+    pub certificate_expires_at: Option<Timestamp>,
 }
 
 /// Whether packets are sent to a peer.

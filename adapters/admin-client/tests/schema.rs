@@ -42,14 +42,14 @@ fn every_document_of_a_console_is_valid_under_the_schema_of_its_api() {
     all_valid(&schema, GRANT_DOCUMENTS.iter().copied().chain(auth));
 }
 
-/// Two are deprecated in favour of those that name what is paid or withdrawn. The certificate of a peer has no page yet.
+/// Two are deprecated in favour of those that name what is paid or withdrawn.
 #[test]
-fn every_mutation_of_the_schema_is_known_but_the_deprecated_two_and_that_of_certificates() {
+fn every_mutation_of_the_schema_is_known_but_the_deprecated_two() {
     let schema = extended();
     let known: BTreeSet<&str> = Mutation::ALL.iter().map(|mutation| mutation.field()).collect();
     let published = schema.get_object("Mutation").unwrap();
     let missing: Vec<_> = published.fields.keys().filter(|name| !known.contains(name.as_str())).collect();
-    assert_eq!(missing, ["depositEventLiquidity", "withdrawEventLiquidity", "setPeerTls"]);
+    assert_eq!(missing, ["depositEventLiquidity", "withdrawEventLiquidity"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! It does not retry, and does not interpret answers: the callers know the protocol.
 
 mod address;
+mod certificate_facts;
 mod client;
 mod config;
 mod error;
@@ -12,6 +13,7 @@ mod request;
 mod resolver;
 
 pub use address::is_public;
+pub use certificate_facts::CertificateFacts;
 pub use client::Outbound;
 pub use config::{OutboundConfig, Scheme, Strangers};
 pub use error::{BuildError, OutboundError};

@@ -611,7 +611,7 @@ pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
 
 /// The input of a mutation without the values that must not be in a log.
 pub(crate) fn without_secrets(value: Value) -> Value {
-    const SECRET: [&str; 5] = ["apiSecret", "idpSecret", "authToken", "authTokens", "secret"];
+    const SECRET: [&str; 6] = ["apiSecret", "idpSecret", "authToken", "authTokens", "secret", "privateKey"];
     match value {
         Value::Object(members) => members
             .into_iter()

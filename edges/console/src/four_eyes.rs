@@ -63,7 +63,10 @@ fn weight(mutation: Mutation) -> Weight {
         | M::DepositOutgoingPaymentLiquidity
         | M::CreateOutgoingPaymentWithdrawal => Weight::MovesMoney,
 
-        M::DeleteAsset | M::DeletePeer | M::DeleteTenant | M::DeleteWebhookEndpoint | M::SetFee => Weight::Final,
+        // Certificates of a peer say to whom packets are sent, and a private key that is replaced is gone.
+        M::DeleteAsset | M::DeletePeer | M::DeleteTenant | M::DeleteWebhookEndpoint | M::SetFee | M::SetPeerTls => {
+            Weight::Final
+        }
 
         M::CreateAsset
         | M::UpdateAsset
@@ -120,6 +123,7 @@ pub(crate) fn name(mutation: Mutation) -> &'static str {
         M::DeleteTenant => "Delete a tenant",
         M::DeleteWebhookEndpoint => "Delete a webhook endpoint",
         M::SetFee => "Set a fee",
+        M::SetPeerTls => "Set the certificates of a peer",
         M::UpdateTenant => "Set a new secret of a tenant",
         M::CreatePeer | M::CreateOrUpdatePeerByUrl => "Create a peer with liquidity",
         _ => "Change",
@@ -190,7 +194,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_undone_waits_and_what_can_be_changed_back_or_stops_something_does_not() {
-        for mutation in [Mutation::DeleteTenant, Mutation::SetFee, Mutation::DeletePeer, Mutation::DeleteAsset] {
+        for mutation in [
+            Mutation::DeleteTenant,
+            Mutation::SetFee,
+            Mutation::DeletePeer,
+            Mutation::DeleteAsset,
+            Mutation::SetPeerTls,
+        ] {
             assert!(waits(mutation, None), "{mutation:?}");
         }
         for mutation in [Mutation::RevokeGrant, Mutation::CancelOutgoingPayment, Mutation::UpdateAsset] {

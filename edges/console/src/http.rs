@@ -20,8 +20,8 @@ use crate::context::{Answer, Ctx, Problem};
 use crate::files;
 use crate::pages::{
     accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, ledger_check, liquidity,
-    liquidity_overview, live, new_payment, outgoing, payments, peer_terms, peers, preferences, provider, saved_views,
-    search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
+    liquidity_overview, live, new_payment, outgoing, payments, peer_certificates, peer_terms, peers, preferences,
+    provider, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
 
@@ -136,6 +136,12 @@ fn peer_pages() -> Router<Console> {
         .declare("/peers/{id}/http", Access::Session, form(peers::page, peers::update_http))
         .declare("/peers/{id}/start", Access::Session, page(peer_terms::start))
         .declare("/peers/{id}/limits", Access::Session, form(peer_terms::limits_page, peer_terms::set_limits))
+        .declare("/peers/{id}/certificates", Access::Session, form(peer_certificates::page, peer_certificates::set))
+        .declare(
+            "/peers/{id}/certificates/remove",
+            Access::Session,
+            form(peer_certificates::page, peer_certificates::remove),
+        )
         .declare("/peers/{id}/tokens/add", Access::Session, form(peer_terms::add_page, peer_terms::add))
         .declare("/peers/{id}/tokens/replace", Access::Session, form(peer_terms::replace_page, peer_terms::replace))
         .declare(

@@ -25,6 +25,7 @@ pub(crate) mod new_payment;
 pub(crate) mod outgoing;
 pub(crate) mod payment_parts;
 pub(crate) mod payments;
+pub(crate) mod peer_certificates;
 pub(crate) mod peer_terms;
 pub(crate) mod peers;
 pub(crate) mod picture;

@@ -112,6 +112,17 @@ impl Posted {
         text
     }
 
+    /// Certificates or a key in PEM.
+    pub(crate) fn pem(&mut self, name: &'static str) -> String {
+        let text = self.text(name).to_owned();
+        if text.is_empty() {
+            self.refuse(name, EMPTY);
+        } else if !text.starts_with("-----BEGIN ") {
+            self.refuse(name, "This is not PEM; it begins with -----BEGIN.");
+        }
+        text
+    }
+
     /// A change that cannot be undone needs the exact keyword.
     pub(crate) fn confirm(&mut self, keyword: &str) {
         if self.text("keyword") != keyword {
@@ -175,7 +186,7 @@ impl Posted {
     pub(crate) fn fill(&self, mut form: Form) -> Form {
         let fill = |field: Field| {
             let value = match field.input {
-                crate::view::Input::Password => String::new(),
+                crate::view::Input::Password | crate::view::Input::SecretLines => String::new(),
                 _ => self.text(field.name).to_owned(),
             };
             Field { error: self.wrong.get(field.name).copied(), value, ..field }

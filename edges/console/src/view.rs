@@ -252,6 +252,8 @@ pub(crate) enum Input {
     Switch,
     /// Several lines.
     Lines,
+    /// Several lines that are never shown again.
+    SecretLines,
     /// Not shown, and sent as it is.
     Hidden,
     /// A date and a time.

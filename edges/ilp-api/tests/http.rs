@@ -278,6 +278,32 @@ async fn a_peer_that_demands_a_client_certificate_gets_the_one_set_for_it() {
     assert!(exchange().await.is_ok());
 }
 
+#[tokio::test]
+async fn a_private_key_that_a_former_secret_sealed_is_used_while_that_secret_is_configured() {
+    let (servers, clients) = (PrivateAuthority::default(), PrivateAuthority::default());
+    let endpoint = servers.serve_clients_of(&clients).await;
+    let network = network().await;
+    let alice = network.node("alice");
+    let place = Place::PrivateKey(alice.connector().authenticate("bob-to-alice").unwrap().record().id.as_uuid());
+    let own = clients.certify();
+    let sealed_key = keys().seal(&own.key, place, &SystemEntropy).unwrap();
+    let identity = ClientIdentity { certificate: own.certificate, sealed_key };
+    let tls = Some(Arc::new(PeerTls { identity: Some(identity), authorities: Some(servers.pem()) }));
+    alice.change_peer("bob", |bob| {
+        bob.endpoint = endpoint.parse().unwrap();
+        bob.tls.clone_from(&tls);
+    });
+    let bob = alice.connector().authenticate("bob-to-alice").unwrap();
+    let answered = async |former: &[[u8; 32]]| {
+        let outbound = Outbound::new(OutboundConfig::development(), Arc::new(SystemClock)).unwrap();
+        let sealer = Sealer::new(Some(&[8; 32]), former);
+        let uplink = HttpUplink::new(outbound, TenantId::from_uuid(Uuid::nil()), sealer, Arc::new(SystemClock));
+        uplink.exchange(&bob, question().into(), Transmission::First, AT_MOST).await
+    };
+    assert!(answered(&[[7; 32]]).await.is_ok());
+    assert!(answered(&[]).await.is_err(), "without the former secret nothing opens it");
+}
+
 const AT_MOST: Duration = Duration::from_secs(20);
 
 #[tokio::test]

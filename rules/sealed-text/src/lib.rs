@@ -91,6 +91,13 @@ impl Sealer {
         self.present.is_some()
     }
 
+    /// Whether a stored text is sealed with a former key, and can be sealed again with the present one.
+    pub fn is_of_a_former_key(&self, stored: &str) -> bool {
+        let id = stored.strip_prefix(SEALED).and_then(|sealed| sealed.split_once(':')).map(|(id, _)| id);
+        let present = self.present.as_ref().map(|key| key.id.as_str());
+        present.is_some() && id.is_some() && id != present
+    }
+
     /// Returns the form in which `text` is stored at `place`. Without a key this is the text itself.
     pub fn seal(&self, text: &str, place: Place, entropy: &dyn Entropy) -> Result<String, TooLong> {
         let Some(key) = &self.present else {
@@ -195,7 +202,10 @@ mod tests {
         let stored = seal(&Sealer::new(Some(&[7; 32]), &[]), "before");
         let changed = Sealer::new(Some(&[8; 32]), &[[7; 32]]);
         assert_eq!(changed.open(&stored, ONE).as_deref(), Ok("before"));
+        assert!(changed.is_of_a_former_key(&stored) && !changed.is_of_a_former_key("before"));
+        assert!(!Sealer::new(None, &[[7; 32]]).is_of_a_former_key(&stored), "there is no key to seal it with");
         let again = seal(&changed, "before");
+        assert!(!changed.is_of_a_former_key(&again));
         assert_eq!(Sealer::new(Some(&[8; 32]), &[]).open(&again, ONE).as_deref(), Ok("before"));
     }
 

@@ -38,7 +38,7 @@ pub use caller::{Caller, ForeignTenant};
 pub use fees::SetFeeError;
 pub use liquidity::{Holder, LiquidityError};
 pub use payment_withdrawals::PaymentToWithdraw;
-pub use peer_tls::{NewPeerTls, SetPeerTlsError};
+pub use peer_tls::{EndingCertificate, NewPeerIdentity, NewPeerTls, SetPeerTlsError};
 pub use peer_tokens::{NewIncomingToken, PeerTokenError, RemovePeerTokenError};
 pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, PeerTermsChange, UpdatePeerError};
 pub use settlement::SettleError;

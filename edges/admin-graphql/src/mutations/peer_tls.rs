@@ -2,7 +2,7 @@
 //! How they are checked and stored is in `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use payments::administration::NewPeerTls;
+use payments::administration::{NewPeerIdentity, NewPeerTls};
 use payments_model::Secret;
 use serde::Serialize;
 
@@ -22,6 +22,7 @@ pub(crate) struct SetPeerTlsInput {
     certificate: Option<Pem>,
     private_key: Option<Pem>,
     authorities: Option<Pem>,
+    keep_certificate: Option<bool>,
     idempotency_key: Option<Name>,
 }
 
@@ -53,13 +54,19 @@ impl PeerTlsMutation {
 
 impl SetPeerTlsInput {
     fn read(&self) -> Result<Option<NewPeerTls>, Refusal> {
+        let kept = self.keep_certificate == Some(true);
         let identity = match (self.certificate.clone(), self.private_key.clone()) {
-            (None, None) => None,
-            (Some(certificate), Some(key)) => Some((certificate.into_string(), Secret::new(key))),
+            (None, None) if kept => NewPeerIdentity::Kept,
+            (None, None) => NewPeerIdentity::Nothing,
+            (Some(_), _) | (_, Some(_)) if kept => {
+                let told = "keepCertificate keeps the present certificate; leave it out, or certificate and privateKey";
+                return Err(Refusal::new(told, Code::BadUserInput));
+            }
+            (Some(certificate), Some(key)) => NewPeerIdentity::Shown(certificate.into_string(), Secret::new(key)),
             _ => return Err(Refusal::new("give certificate and privateKey together, or neither", Code::BadUserInput)),
         };
         let authorities = self.authorities.clone().map(Prose::into_string);
-        let nothing = identity.is_none() && authorities.is_none();
+        let nothing = matches!(identity, NewPeerIdentity::Nothing) && authorities.is_none();
         Ok((!nothing).then_some(NewPeerTls { identity, authorities }))
     }
 }

@@ -3,9 +3,11 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use clock::Timestamp;
+use outbound_http::CertificateFacts;
 use payments_model::Peer;
 use payments_model::peer_health::PeerHealth;
 use payments_model::peer_terms::Throughput;
+use payments_model::peer_tls::PeerTls;
 use payments_model::peer_token::{IncomingToken, TokenDigest};
 
 use crate::api::Call;
@@ -60,7 +62,26 @@ impl PeerTokenNode {
 #[graphql(name = "PeerTls")]
 pub(crate) struct PeerTlsNode {
     certificate: Option<String>,
+    subject: Option<String>,
+    expires_at: Option<String>,
     authorities: Option<String>,
+}
+
+/// What the client certificate says about itself.
+fn certificate_facts(tls: &PeerTls) -> Option<CertificateFacts> {
+    tls.identity.as_ref().and_then(|own| CertificateFacts::of_pem(&own.certificate))
+}
+
+impl From<PeerTls> for PeerTlsNode {
+    fn from(tls: PeerTls) -> Self {
+        let facts = certificate_facts(&tls);
+        Self {
+            certificate: tls.identity.map(|own| own.certificate),
+            expires_at: facts.as_ref().map(|facts| facts.expires_at.to_string()),
+            subject: facts.map(|facts| facts.subject),
+            authorities: tls.authorities,
+        }
+    }
 }
 
 #[derive(SimpleObject)]
@@ -91,10 +112,11 @@ pub(crate) struct PeerHealthNode {
     last_error_at: Option<String>,
     last_error: Option<String>,
     interruptions: UInt64,
+    certificate_expires_at: Option<String>,
 }
 
-impl From<PeerHealth> for PeerHealthNode {
-    fn from(health: PeerHealth) -> Self {
+impl PeerHealthNode {
+    fn new(health: PeerHealth, certificate: Option<&CertificateFacts>) -> Self {
         let PeerHealth { state, since, last_success, last_error, interruptions } = health;
         Self {
             state: state.into(),
@@ -103,6 +125,7 @@ impl From<PeerHealth> for PeerHealthNode {
             last_error_at: last_error.as_ref().map(|error| error.at.to_string()),
             last_error: last_error.map(|error| error.reason),
             interruptions: UInt64(interruptions),
+            certificate_expires_at: certificate.map(|facts| facts.expires_at.to_string()),
         }
     }
 }
@@ -177,10 +200,7 @@ impl PeerNode {
     async fn tls(&self, context: &Context<'_>) -> Option<Result<PeerTlsNode>> {
         nullable(async {
             let found = Call::of(context)?.reach().peer_tls(self.0.id).await.map_err(Refusal::from)?;
-            Ok(found.map(|tls| PeerTlsNode {
-                certificate: tls.identity.map(|identity| identity.certificate),
-                authorities: tls.authorities,
-            }))
+            Ok(found.map(PeerTlsNode::from))
         })
         .await
     }
@@ -207,8 +227,15 @@ impl PeerNode {
 
     async fn health(&self, context: &Context<'_>) -> Option<Result<PeerHealthNode>> {
         nullable(async {
-            let found = Call::of(context)?.reach().peer_health(self.0.id).await.map_err(Refusal::from)?;
-            Ok(found.map(PeerHealthNode::from))
+            let call = Call::of(context)?;
+            let Some(health) = call.reach().peer_health(self.0.id).await.map_err(Refusal::from)? else {
+                return Ok(None);
+            };
+            // The directory has it in memory, so a list of peers makes no query more.
+            let facts = call.parts.directory.facts().await.map_err(Refusal::from)?;
+            let known = facts.tenant(self.0.tenant_id).and_then(|tenant| tenant.peer(self.0.id));
+            let certificate = known.and_then(|known| known.tls.as_deref()).and_then(certificate_facts);
+            Ok(Some(PeerHealthNode::new(health, certificate.as_ref())))
         })
         .await
     }

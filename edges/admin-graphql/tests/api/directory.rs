@@ -3,7 +3,9 @@
 
 use clock::Clock;
 use database::sea_orm::ConnectionTrait;
-use payments::administration::{Caller, NewPeerTls};
+use payments::administration::{Caller, NewPeerIdentity, NewPeerTls};
+use payments_model::peer_health::{PeerHealth, PeerState};
+use payments_model::peer_tls::CertificateTerm;
 use payments_model::{PeerId, Secret};
 use sealed_text::{Place, Sealer};
 use serde_json::{Value, json};
@@ -24,6 +26,15 @@ async fn asset(bench: &Bench, tenant: payments_model::TenantId) -> String {
 }
 
 const SET_PEER_TLS: &str = "setPeerTls: SetPeerTlsInput { peer { tls { certificate authorities } } }";
+const SET_PEER_TLS_FACTS: &str = "setPeerTls: SetPeerTlsInput { peer { tls { subject expiresAt authorities } } }";
+
+/// A peer that is called with TLS.
+async fn secured_peer(bench: &Bench) -> Value {
+    let usd = asset(bench, TENANT).await;
+    let mut input = peer_input(&usd, "test.bob");
+    input["http"]["outgoing"]["endpoint"] = json!("https://p.example");
+    bench.mutate(TENANT, CREATE_PEER, input).await["peer"]["id"].clone()
+}
 
 fn peer_input(asset: &str, address: &str) -> Value {
     json!({
@@ -188,6 +199,83 @@ on_each_database! {
         assert_eq!(removed["peer"]["tls"], Value::Null);
     }
 
+    async fn a_certificate_tells_whose_it_is_and_stays_when_only_the_authorities_change(database) {
+        let bench = Bench::open(database).await;
+        let id = secured_peer(&bench).await;
+        let (authority, set) = (PrivateAuthority::default(), SET_PEER_TLS_FACTS);
+        let own = authority.certify_as("rafiki.example", &["localhost"], (2030, 5, 1));
+        let given = json!({ "peerId": id, "certificate": own.certificate, "privateKey": own.key });
+        let told = bench.mutate(TENANT, set, given.clone()).await["peer"]["tls"].clone();
+        let facts = json!({ "subject": "CN=rafiki.example", "expiresAt": "2030-05-01T00:00:00.000Z", "authorities": null });
+        assert_eq!(told, facts);
+
+        let kept = json!({ "peerId": id, "keepCertificate": true, "authorities": authority.pem() });
+        let told = bench.mutate(TENANT, set, kept).await["peer"]["tls"].clone();
+        assert_eq!((&told["subject"], &told["authorities"]), (&json!("CN=rafiki.example"), &json!(authority.pem())));
+        let told = bench.mutate(TENANT, set, json!({ "peerId": id, "keepCertificate": true })).await["peer"]["tls"].clone();
+        assert_eq!(told, facts);
+
+        let mut both = given;
+        both["keepCertificate"] = json!(true);
+        let (why, code) = bench.refused(TENANT, set, both).await;
+        assert!(why.starts_with("keepCertificate keeps") && code == "BAD_USER_INPUT", "{why}");
+        bench.mutate(TENANT, set, json!({ "peerId": id })).await;
+        let told = bench.mutate(TENANT, set, json!({ "peerId": id, "keepCertificate": true })).await["peer"]["tls"].clone();
+        assert_eq!(told, Value::Null, "there is nothing to keep");
+    }
+
+    async fn a_private_key_is_sealed_again_after_the_secret_was_replaced_so_that_the_old_one_can_go(database) {
+        let bench = Bench::open(database).await;
+        let id = secured_peer(&bench).await;
+        let peer: PeerId = id.as_str().unwrap().parse().unwrap();
+        let own = PrivateAuthority::default().certify();
+        let given = json!({ "peerId": id, "certificate": own.certificate, "privateKey": own.key });
+        bench.mutate(TENANT, SET_PEER_TLS_FACTS, given).await;
+        let sealed = async || {
+            let stored = bench.institution.parts.store.tenant(TENANT).peer_tls(peer).await.unwrap().unwrap();
+            stored.identity.unwrap().sealed_key
+        };
+        let (first, place) = (sealed().await, Place::PrivateKey(peer.as_uuid()));
+
+        let without_the_old = bench.institution.restarted_with(Sealer::new(Some(&[8; 32]), &[]));
+        assert_eq!(without_the_old.administration.reseal_peer_keys().await.unwrap(), 0);
+        assert_eq!(sealed().await, first, "a key that cannot be opened stays as it is");
+
+        let both = Sealer::new(Some(&[8; 32]), &[[7; 32]]);
+        let replaced = bench.institution.restarted_with(both.clone());
+        assert_eq!(both.open(&first, place).as_deref(), Ok(own.key.as_str()), "it is used before it is sealed again");
+        assert_eq!(replaced.administration.reseal_peer_keys().await.unwrap(), 1);
+        assert_eq!(replaced.administration.reseal_peer_keys().await.unwrap(), 0);
+        let only_the_new = Sealer::new(Some(&[8; 32]), &[]);
+        assert_eq!(only_the_new.open(&sealed().await, place).as_deref(), Ok(own.key.as_str()));
+    }
+
+    async fn the_health_of_a_peer_tells_when_its_certificate_ends_and_endings_are_found(database) {
+        let bench = Bench::open(database).await;
+        let id = secured_peer(&bench).await;
+        let peer: PeerId = id.as_str().unwrap().parse().unwrap();
+        let administration = &bench.institution.administration;
+        let authority = PrivateAuthority::default();
+        let until = async |year: i32| {
+            let own = authority.certify_as("rafiki.example", &["localhost"], (year, 1, 1));
+            let given = json!({ "peerId": id, "certificate": own.certificate, "privateKey": own.key });
+            bench.mutate(TENANT, SET_PEER_TLS_FACTS, given).await;
+            administration.ending_peer_certificates().await.unwrap()
+        };
+        assert_eq!(until(3000).await, []);
+        let ending = until(2001).await;
+        assert_eq!((ending.len(), ending[0].peer, ending[0].term), (1, peer, CertificateTerm::Ended));
+
+        let now = bench.institution.parts.clock.now();
+        let note = PeerHealth { state: PeerState::Up, since: now, last_success: Some(now), last_error: None, interruptions: 0 };
+        let unit = bench.institution.parts.store.begin().await.unwrap();
+        unit.every_tenant().note_peer_health(peer, &note).await.unwrap();
+        unit.commit().await.unwrap();
+        let query = "query($id: String!) { peer(id: $id) { health { certificateExpiresAt } } }";
+        let told = bench.run(TENANT, query, json!({ "id": id })).await;
+        assert_eq!(told["data"]["peer"]["health"]["certificateExpiresAt"], json!("2001-01-01T00:00:00.000Z"));
+    }
+
     async fn certificates_need_an_https_endpoint_and_a_key_needs_encryption(database) {
         let bench = Bench::open(database).await;
         let usd = asset(&bench, TENANT).await;
@@ -201,7 +289,8 @@ on_each_database! {
 
         let institution = bench.institution.restarted_with(Sealer::default());
         let own = authority.certify();
-        let tls = NewPeerTls { identity: Some((own.certificate, Secret::new(own.key))), authorities: None };
+        let identity = NewPeerIdentity::Shown(own.certificate, Secret::new(own.key));
+        let tls = NewPeerTls { identity, authorities: None };
         let caller = Caller { tenant: TENANT, is_operator: false };
         let refused = institution.administration.set_peer_tls(caller, id.as_str().unwrap().parse().unwrap(), Some(tls)).await;
         assert!(refused.unwrap_err().to_string().contains("set DB_ENCRYPTION_SECRET"));

@@ -3,11 +3,12 @@
 //! The page of a peer is in `peers`. A token that the instance makes is shown once.
 
 use admin_client::{Mutation, PeerHealthView, PeerStateView, PeerTermsView, PeerTokenView, PeerView, ThroughputView};
+use clock::Timestamp;
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
-use crate::pages::choices;
+use crate::pages::{choices, peer_certificates};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Fact, Field, Form, Input, Page, Table, Tone, facts};
 use crate::words::Words;
@@ -18,26 +19,33 @@ const HOURS: &str = "Write a number from 0 to 720, which is thirty days.";
 const PACKETS: &str = "Write a whole number from 1 to 1000000.";
 
 /// The state of a peer in one word.
-pub(crate) fn state(health: Option<&PeerHealthView>) -> Cell {
-    match health.map(|health| health.state) {
+pub(crate) fn state(health: Option<&PeerHealthView>, now: Timestamp) -> Cell {
+    let answers = match health.map(|health| health.state) {
         Some(PeerStateView::Up) => Cell::state("Answers", Tone::Done),
         Some(PeerStateView::Down) => Cell::state("Does not answer", Tone::Failed),
         None => Cell::Absent("Not tried yet"),
+    };
+    let certificate = health.and_then(|health| health.certificate_expires_at);
+    match certificate.and_then(|end| peer_certificates::warning(end, now)) {
+        Some(warning) => Cell::Lines(vec![answers, warning]),
+        None => answers,
     }
 }
 
 /// The blocks of a peer's page.
-pub(crate) fn blocks(peer: &PeerView, terms: &PeerTermsView, words: Words) -> Vec<Block> {
+pub(crate) fn blocks(ctx: &Ctx, peer: &PeerView, terms: &PeerTermsView) -> Vec<Block> {
+    let now = ctx.reader.console.now();
     vec![
-        health_block(terms.health.as_ref()),
-        limits_block(peer, terms, words),
+        health_block(terms.health.as_ref(), now),
+        limits_block(peer, terms, ctx.words()),
+        peer_certificates::block(peer, terms.tls.as_ref(), now),
         tokens_block(peer, Side::FromPeer, &terms.incoming_tokens),
         tokens_block(peer, Side::ToPeer, &terms.outgoing_tokens),
     ]
 }
 
-fn health_block(health: Option<&PeerHealthView>) -> Block {
-    let mut about = facts([("State", state(health))]);
+fn health_block(health: Option<&PeerHealthView>, now: Timestamp) -> Block {
+    let mut about = facts([("State", state(health, now))]);
     if let Some(health) = health {
         let time = |at: Option<_>| at.map_or(Cell::Absent("–"), Cell::Time);
         about.extend(facts([
@@ -116,7 +124,7 @@ fn tokens_block(peer: &PeerView, side: Side, tokens: &[PeerTokenView]) -> Block 
     Block::Table { title: Some(title), table: table.with_action(change) }
 }
 
-async fn load(ctx: &Ctx) -> Result<(PeerView, PeerTermsView), Problem> {
+pub(super) async fn load(ctx: &Ctx) -> Result<(PeerView, PeerTermsView), Problem> {
     let id = ctx.id("Invalid peer ID.")?;
     let admin = ctx.admin();
     let (peer, terms) = futures::join!(admin.peer_view(id), admin.peer_terms(id));
@@ -172,7 +180,7 @@ fn seconds_field(name: &'static str, now: Option<ThroughputView>) -> Field {
     Field::new(name, "Seconds", Input::Number).value(value.to_string()).help("86400 seconds are a day.")
 }
 
-fn framed(kind: &'static str, peer: &PeerView, main: Vec<Block>) -> Page {
+pub(super) fn framed(kind: &'static str, peer: &PeerView, main: Vec<Block>) -> Page {
     Page {
         place: "peers",
         kind,
@@ -401,7 +409,8 @@ pub(crate) async fn start(ctx: Ctx) -> Result<Answer, Problem> {
     let (peer, terms) = futures::join!(admin.peer_view(id), admin.peer_terms(id));
     let peer = peer?.ok_or(Problem::NotFound(NOT_FOUND))?;
     let health = terms?.and_then(|terms| terms.health);
-    let rows = steps(&peer, health.as_ref()).into_iter().map(|step| {
+    let now = ctx.reader.console.now();
+    let rows = steps(&peer, health.as_ref(), now).into_iter().map(|step| {
         let name = Cell::WordLink { href: step.href, word: step.name };
         vec![Cell::Lines(vec![name, Cell::Word(step.why)]), step.state]
     });
@@ -412,7 +421,7 @@ pub(crate) async fn start(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page { lead, live: true, ..framed("First steps", &peer, main) }.into())
 }
 
-fn steps(peer: &PeerView, health: Option<&PeerHealthView>) -> [Step; 4] {
+fn steps(peer: &PeerView, health: Option<&PeerHealthView>, now: Timestamp) -> [Step; 4] {
     let at = format!("/peers/{}", peer.id);
     let done = |yes: bool| if yes { Cell::state("Done", Tone::Done) } else { Cell::state("To do", Tone::Waiting) };
     [
@@ -435,7 +444,7 @@ fn steps(peer: &PeerView, health: Option<&PeerHealthView>) -> [Step; 4] {
             href: at.clone(),
         },
         Step {
-            state: state(health),
+            state: state(health, now),
             name: "Connection test",
             why: "Get a quote to a wallet address behind it: its packets are tried, and no money moves.",
             href: "/payments/create".to_owned(),

@@ -33,6 +33,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         action: Some(Action::main("/peers/create", "Create peer")),
     };
 
+    let now = ctx.reader.console.now();
     let rows = found.nodes.iter().map(|peer| {
         let low = assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed;
         let held = Cell::money_or(peer.liquidity, &peer.asset.code, peer.asset.scale);
@@ -44,7 +45,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             },
             Cell::text(format!("{} (Scale: {})", peer.asset.code, peer.asset.scale)),
             if low { Cell::Lines(vec![held, Cell::state("Low", Tone::Failed)]) } else { held },
-            peer_terms::state(health.get(&peer.id)),
+            peer_terms::state(health.get(&peer.id), now),
             Cell::text(peer.http.outgoing.endpoint.clone()),
             Cell::tenant(peer.tenant.as_ref()),
         ]
@@ -273,7 +274,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let peer = peer?.ok_or(Problem::NotFound(NOT_FOUND))?;
     let mut page = draw(&ctx, &peer, None);
     if let Some(terms) = terms? {
-        let blocks = peer_terms::blocks(&peer, &terms, ctx.words());
+        let blocks = peer_terms::blocks(&ctx, &peer, &terms);
         page.main.splice(1..1, blocks);
     }
     Ok(page.into())

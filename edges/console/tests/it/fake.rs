@@ -148,7 +148,9 @@ impl Fake {
                "outgoingTokens": [{"id": "5d41402abc4b2a76", "expiresAt": null}], "packetsPerSecond": if down { json!(null) } else { json!(200) },
                "packetBurst": null, "incomingThroughput": {"amount": "5000000", "seconds": 86400}, "outgoingThroughput": null, "weight": 1,
                "health": {"state": if down { "DOWN" } else { "UP" }, "since": self.at(300), "lastSuccessAt": self.at(if down { 9 } else { 1 }),
-                          "lastErrorAt": down.then(|| self.at(2)), "lastError": down.then_some("no answer within 5 s"), "interruptions": if down { "3" } else { "0" }}})
+                          "lastErrorAt": down.then(|| self.at(2)), "lastError": down.then_some("no answer within 5 s"), "interruptions": if down { "3" } else { "0" },
+                          "certificateExpiresAt": (!down).then(|| soon.clone())},
+               "tls": (!down).then(|| json!({"subject": "CN=rafiki.example", "expiresAt": soon, "authorities": null}))})
     }
 
     fn address(&self, n: u128) -> Value {

@@ -52,7 +52,9 @@ fn pages() -> Vec<String> {
     for act in ["", "/fee", "/fee?amount=10", "/fee-history", "/deposit-liquidity", "/withdraw-liquidity"] {
         pages.push(format!("/assets/{ASSET}{act}"));
     }
-    for act in ["", "/start", "/limits", "/tokens/add", "/tokens/replace", "/tokens/97a3a4318ee10c2f/remove"] {
+    for act in
+        ["", "/start", "/limits", "/certificates", "/tokens/add", "/tokens/replace", "/tokens/97a3a4318ee10c2f/remove"]
+    {
         pages.push(format!("/peers/{PEER}{act}"));
     }
     for act in ["/deposit-liquidity", "/withdraw-liquidity"] {

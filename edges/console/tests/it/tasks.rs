@@ -49,6 +49,8 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     does(b, &peer, &format!("{peer}/http"), &[("outgoingEndpoint", "https://new.example")]).await;
     does(b, &peer, &format!("{peer}/delete"), &[("keyword", "Happy Life Bank")]).await;
     let limits = format!("{peer}/limits");
+    let certificates = format!("{peer}/certificates");
+    does(b, &certificates, &format!("{certificates}/remove"), &[("keyword", "remove certificates")]).await;
     does(b, &limits, &limits, &[("packetsPerSecond", "50"), ("incomingAmount", "10.50"), ("outgoingAmount", "")]).await;
     let tokens = format!("{peer}/tokens");
     shows(b, &format!("{tokens}/add"), &format!("{tokens}/add"), &[], "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c").await;
@@ -191,6 +193,45 @@ async fn limits_and_tokens_of_a_peer_reach_the_admin_api_exactly() {
     assert!(!refused.html.contains("too short"), "a token is never written back");
     let log = world.log();
     assert!(!log.contains("0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c"));
+}
+
+#[tokio::test]
+async fn certificates_of_a_peer_are_pasted_kept_and_removed_and_the_key_is_never_shown() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let page = format!("/peers/{PEER}/certificates");
+    assert!(b.get(&format!("/peers/{PEER}")).await.html.contains("CN=rafiki.example"));
+
+    does(&mut b, &page, &page, &[("identity", "keep"), ("authorities", "-----BEGIN CERTIFICATE-----")]).await;
+    let sent = world.fake.calls_of("SetPeerTls")[0].clone();
+    assert_eq!((&sent["keepCertificate"], sent.get("certificate")), (&json!(true), None));
+    assert_eq!(sent["authorities"], json!("-----BEGIN CERTIFICATE-----"));
+
+    let (certificate, key) = ("-----BEGIN CERTIFICATE-----\nabc", "-----BEGIN PRIVATE KEY-----\ns3cr3tkey");
+    let pasted = [("identity", "replace"), ("certificate", certificate), ("privateKey", key)];
+    does(&mut b, &page, &page, &pasted).await;
+    let sent = world.fake.calls_of("SetPeerTls")[1].clone();
+    assert_eq!((&sent["certificate"], &sent["privateKey"]), (&json!(certificate), &json!(key)));
+    assert_eq!(sent.get("keepCertificate"), None);
+    assert!(!world.log().contains("s3cr3tkey"), "the audit log has no private key");
+
+    for wrong in [
+        [("identity", "replace"), ("certificate", certificate), ("privateKey", "s3cr3tkey")],
+        [("identity", "replace"), ("certificate", ""), ("privateKey", key)],
+        [("identity", "keep"), ("certificate", certificate), ("privateKey", "")],
+        [("identity", "none"), ("certificate", ""), ("privateKey", key)],
+    ] {
+        let shown = b.fill(&page, &page, &wrong).await;
+        assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong:?}");
+        assert!(!shown.html.contains("s3cr3tkey"), "a private key is never written back");
+    }
+
+    let remove = format!("{page}/remove");
+    let refused = b.fill(&page, &remove, &[("keyword", "remove")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    does(&mut b, &page, &remove, &[("keyword", "remove certificates")]).await;
+    let sent = world.fake.calls_of("SetPeerTls")[2].clone();
+    assert_eq!((sent.get("certificate"), sent.get("authorities"), sent.get("keepCertificate")), (None, None, None));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ pub(crate) mod collectors;
 mod directory_sync;
 mod engine;
 mod ledger_watch;
+mod peer_certificates;
 mod peer_notes;
 mod routers;
 mod services;

@@ -48,6 +48,8 @@ pub(super) fn start(
         running.work(|stop| watch.run(stop));
     }
 
+    let certificates = administration.clone();
+    running.work(|stop| super::peer_certificates::look_after(certificates, stop));
     let notes = PeerNotes::new(stores.store.clone(), connector);
     running.work(|stop| notes.follow(stop));
 
