@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use service_auth::{ServiceRole, Ways};
 
+use crate::conformance_run::options::ConformanceOptions;
 use crate::events::options::{EventsOptions, ListenOptions, TriggerOptions};
 use crate::ledger_place::LedgerPlace;
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
@@ -138,6 +139,12 @@ pub(crate) enum Command {
     /// Show everything that a payment did: quote, money, events and attempts to deliver them, at both institutions if they
     /// are known here.
     Trace(Box<TraceOptions>),
+    /// Run black-box cases against a server of Open Payments, and say what differs, with the rule and a command that shows
+    /// it again.
+    ///
+    /// Makes an incoming payment and grants at the server, and revokes the grants. Pays a hundred smallest units if it is
+    /// given the token of a peer.
+    Conformance(Box<ConformanceOptions>),
     /// Print a completion script for a shell, for example: rafiki completions bash > /etc/bash_completion.d/rafiki
     Completions {
         /// The shell.

@@ -7,6 +7,7 @@ mod asked;
 mod cli;
 mod cluster_report;
 mod config_check;
+mod conformance_run;
 mod demo;
 mod dev;
 mod events;
@@ -72,10 +73,10 @@ fn parse() -> (Cli, Option<(String, ArgMatches)>) {
     if std::env::args_os().nth(1).is_some_and(|word| word == "admin" || word == "help") {
         whole = admin::operations::with_operations(whole);
     }
-    let mut matches = whole.get_matches();
-    let operation =
-        matches.subcommand_mut().filter(|(name, _)| *name == "admin").and_then(|(_, of)| of.remove_subcommand());
-    let cli = Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+    let matches = whole.get_matches();
+    let named = matches.subcommand_matches("admin").and_then(ArgMatches::subcommand);
+    let operation = named.map(|(name, given)| (name.to_owned(), given.clone()));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     (cli, operation)
 }
 
@@ -108,6 +109,7 @@ async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Resul
         Command::Trigger(options) => events::trigger(*options).await,
         Command::Clock(options) => test_clock::run(options).await,
         Command::Trace(options) => trace::run(*options).await,
+        Command::Conformance(options) => conformance_run::run(*options).await,
         Command::Completions { shell } => {
             shell::completions(shell);
             Ok(())
