@@ -29,7 +29,7 @@ pub(crate) struct Made {
 impl PacketToSend {
     /// Whether it is for an incoming payment.
     pub(crate) fn needs_destination(self) -> bool {
-        matches!(self, Self::Unfulfillable | Self::Fulfillable | Self::ForeignData)
+        matches!(self, Self::Expired | Self::Unfulfillable | Self::Fulfillable | Self::ForeignData)
     }
 
     /// The packet; `None` if it needs a destination and there is none.
@@ -38,7 +38,7 @@ impl PacketToSend {
         match self {
             Self::Garbage => Some(Made { octets: b"\x0cno packet".to_vec(), condition: random() }),
             Self::Ildcp => Some(Made { octets: ildcp::request(now + LIFE).ok()?, condition: random() }),
-            Self::Expired => plain("test.conformance.expired", now - LIFE, random()),
+            Self::Expired => encode(&to?.address, now - LIFE, random(), AMOUNT, &[]),
             Self::Nowhere => plain("example.conformance.nowhere", now + LIFE, random()),
             Self::ForeignData => {
                 let to = to?;

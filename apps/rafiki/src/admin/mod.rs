@@ -61,14 +61,18 @@ fn document(options: &AdminOptions) -> Result<String, Failure> {
     if !is_name {
         return Ok(text);
     }
-    let wanted = text.to_lowercase();
-    let similar: Vec<String> = admin_graphql::described::operations()
-        .into_iter()
-        .map(|operation| operation.name)
-        .filter(|name| name.to_lowercase().contains(&wanted) || wanted.contains(&name.to_lowercase()))
-        .collect();
+    let similar = similar(&text);
     let advice = if similar.is_empty() { String::new() } else { format!("; similar: {}", similar.join(", ")) };
     Err(Failure::Usage(format!("there is no operation {text}{advice}. `rafiki admin --list` shows all of them")))
+}
+
+/// The operations whose names begin most like `text`.
+fn similar(text: &str) -> Vec<String> {
+    let alike = |name: &str| name.chars().zip(text.chars()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+    let names: Vec<String> =
+        admin_graphql::described::operations().into_iter().map(|operation| operation.name).collect();
+    let most = names.iter().map(|name| alike(name)).max().unwrap_or(0);
+    names.into_iter().filter(|name| most > 2 && alike(name) == most).collect()
 }
 
 fn variables(options: &AdminOptions) -> Result<Value, Failure> {

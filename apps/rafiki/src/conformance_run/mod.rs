@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use admin_client::PageRequest;
 use clock::{SystemClock, SystemEntropy};
-use config::{Environment, Mode};
+use config::Mode;
 use conformance::{Client, Kit, PeerAccess, cases};
 use http_signatures::{Signer, SigningKey};
+use open_payments_client::{PublicResources, RetryPolicy};
 use outbound_http::Scheme;
 use serde_json::json;
 use url::Url;
 
 use crate::dev::by_name;
 use crate::dev::institution::KEY_FILE;
-use crate::dev::playground::environment_file;
 use crate::dev::session::Session;
 use crate::failure::Failure;
 use crate::output::{Table, say};
@@ -135,23 +135,29 @@ async fn playground(
     };
 
     let client = match other.wallet_addresses.first() {
-        Some(address) => Some(customer(&options.data_dir, other, &address.url)?),
+        Some(address) => Some(customer(&options.data_dir, other, &address.url).await?),
         None => None,
     };
     let peer = peer(other, looked_at, &address.asset_code).await?;
     Ok((target, client, peer, Scheme::PlainForDevelopment))
 }
 
-/// A customer of an institution of the playground. Its key is that of the institution.
-fn customer(data_dir: &Path, session: &Session, address: &str) -> Result<Client, Failure> {
+/// A customer of an institution of the playground. Its key is that of the institution, under an id of its own.
+async fn customer(data_dir: &Path, session: &Session, address: &str) -> Result<Client, Failure> {
     let variants = <crate::cli::InstitutionName as clap::ValueEnum>::value_variants();
     let found = variants.iter().map(|name| by_name(*name)).find(|institution| institution.name == session.name);
     let institution = found.ok_or_else(|| Failure::NotFound(format!("{} is no playground", session.name)))?;
-    let folder = institution.folder(data_dir);
-    let file = folder.join(environment_file("backend"));
-    let environment = Environment::of_file(&file)?;
-    let key_id = environment.get("KEY_ID").unwrap_or_default().to_owned();
-    client(address, &folder.join(KEY_FILE), &key_id)
+    let file = institution.folder(data_dir).join(KEY_FILE);
+    let wrong = |error: &dyn std::fmt::Display| Failure::Check(format!("{}: {error}", file.display()));
+    let own = SigningKey::from_text(&secret_in(&file)?).map_err(|error| wrong(&error))?;
+    let own = own.public_key().map_err(|error| wrong(&error))?;
+
+    let deps = SharedDeps::new(Mode::Development, &[])?;
+    let published = PublicResources::new(deps.http, RetryPolicy::default(), deps.clock).keys(address).await;
+    let published = published.map_err(|error| Failure::Check(format!("the keys of {address}: {error}")))?;
+    let key = published.document.keys.iter().find(|key| *key.key() == own);
+    let key = key.ok_or_else(|| Failure::Check(format!("{address} does not publish the key in {}", file.display())))?;
+    client(address, &file, key.kid())
 }
 
 /// How `of` sends packets in this asset to `to`, if they are peers.
