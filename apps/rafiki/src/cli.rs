@@ -3,7 +3,6 @@
 //! Roles read their settings from the environment; the commands around them take options.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -12,10 +11,12 @@ use uuid::Uuid;
 
 use service_auth::{ServiceRole, Ways};
 
+use crate::backup::options::{BackupOptions, RestoreOptions};
 use crate::conformance_run::options::ConformanceOptions;
 use crate::events::options::{EventsOptions, ListenOptions, TriggerOptions};
 use crate::ledger_place::LedgerPlace;
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
+use crate::role_name::{RoleFile, RoleName};
 use crate::signatures::options::{SignOptions, VerifyOptions};
 use crate::test_clock::options::ClockOptions;
 use crate::trace::options::TraceOptions;
@@ -99,6 +100,19 @@ pub(crate) enum Command {
     Rates,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
+    /// Save the databases of roles, all as of one instant, while the roles run.
+    ///
+    /// SQLite files are locked against writers for a moment, Postgres databases not at all. Secrets are saved as they are
+    /// stored, sealed or hashed; the variables and files of the roles are not saved, nor is a TigerBeetle cluster. Ends
+    /// with 0 when the backup is whole, 3 when a database cannot be read, 1 for any other error. A backup that did not
+    /// end with 0 has no manifest, and is never restored.
+    Backup(BackupOptions),
+    /// Fill empty databases of roles from a backup.
+    ///
+    /// The whole backup is read and compared with its checksums first. Then everything is written and compared, and
+    /// counts at the end. Ends with 0 when all is restored, 1 when something was refused or a restored ledger is damaged,
+    /// 3 when the backup is damaged, not whole or of a later version, or when a database does not answer.
+    Restore(RestoreOptions),
     /// Take over a running Rafiki 2.4. Its two databases are copied into the databases that the environment configures.
     ///
     /// Shows a plan, moves everything, and compares both. May be repeated: a second run moves what has changed since the first. Ends
@@ -497,66 +511,6 @@ impl RoleOptions {
     pub(crate) fn chosen(&self) -> Vec<RoleName> {
         if self.roles.is_empty() { RoleName::USUAL.to_vec() } else { self.roles.clone() }
     }
-}
-
-impl RoleName {
-    /// The roles that every installation has.
-    pub(crate) const USUAL: [Self; 3] = [Self::Backend, Self::Auth, Self::Wallet];
-
-    /// The word on the command line.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Backend => "backend",
-            Self::Auth => "auth",
-            Self::Wallet => "wallet",
-            Self::CardService => "card-service",
-            Self::PointOfSale => "point-of-sale",
-            Self::Console => "console",
-            Self::Rates => "rates",
-        }
-    }
-}
-
-/// A role and the file with its variables: `backend`, or `backend=backend.env`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RoleFile {
-    pub(crate) role: RoleName,
-    pub(crate) file: Option<PathBuf>,
-}
-
-impl FromStr for RoleFile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (role, file) = match text.split_once('=') {
-            Some((role, file)) => (role, Some(PathBuf::from(file))),
-            None => (text, None),
-        };
-        let role = RoleName::from_str(role, true).map_err(|_| {
-            format!(
-                "{role:?} is not a role; write backend, auth, wallet, card-service, point-of-sale, console or rates, and add =FILE if its variables are in a file"
-            )
-        })?;
-        Ok(Self { role, file })
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RoleName {
-    /// The backend.
-    Backend,
-    /// The authorization server.
-    Auth,
-    /// The account-servicing entity.
-    Wallet,
-    /// The card service.
-    CardService,
-    /// The point of sale.
-    PointOfSale,
-    /// The console.
-    Console,
-    /// The service of exchange rates.
-    Rates,
 }
 
 #[derive(Debug, Args)]

@@ -10,10 +10,11 @@ use config::{
     Scope, Wallet, unknown_names,
 };
 
-use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};
+use crate::cli::{ConfigCommand, ConfigOptions};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
+use crate::role_name::{RoleFile, RoleName};
 use crate::roles;
 
 /// How long a cache may take to answer.

@@ -4,6 +4,7 @@
 
 mod admin;
 mod asked;
+mod backup;
 mod cli;
 mod cluster_report;
 mod config_check;
@@ -22,6 +23,7 @@ mod pay;
 mod peer;
 mod places;
 mod private_file;
+mod role_name;
 mod roles;
 mod service_client;
 mod shadow;
@@ -99,6 +101,8 @@ async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Resul
         Command::Terminal(options) => terminal::run(options).await,
         Command::ServiceClient(options) => service_client::run(&options),
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Backup(options) => backup::run(&options).await,
+        Command::Restore(options) => backup::restore(&options).await,
         Command::Import(options) => import::run(*options).await,
         Command::Export(options) => export::run(*options).await,
         Command::Shadow(options) => shadow::run(options).await,

@@ -10,14 +10,27 @@ use config::{ConfigError, Environment};
 use database::{Contents, Database, Migrations, Options};
 use ledger_sql::SqlLedger;
 
-use crate::cli::{RoleName, RoleOptions};
+use crate::cli::RoleOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::{Holds, Place};
+use crate::role_name::RoleName;
 use crate::roles::waiting::{Patience, for_places};
 
 /// How long a database may take to start. The operator waits for the command.
 const PATIENCE: Patience = Patience::AtMost(Duration::from_mins(1));
+
+/// The migrations of every store that a database may have.
+pub(crate) const EVERY_STORE: [Migrations; 8] = [
+    payments_store::MIGRATIONS,
+    auth_store::MIGRATIONS,
+    jobs::MIGRATIONS,
+    shared_cache::MIGRATIONS,
+    wallet::MIGRATIONS,
+    card_service::MIGRATIONS,
+    point_of_sale::MIGRATIONS,
+    moving::MIGRATIONS,
+];
 
 /// One role's databases, and the tables it needs there.
 struct Plan {
@@ -114,6 +127,8 @@ async fn carry_out(plan: &Plan) -> Result<String, Failure> {
                     done.push(format!("applied {} to {}", applied.join(", "), place.url));
                 }
             }
+            // It is made by the role.
+            Holds::Anything => {}
             Holds::Ledger => {
                 let before = place.look().await.map_err(|reason| place.failure(&reason))?;
                 if !matches!(before, Contents::Ours { ledger: true, .. }) {

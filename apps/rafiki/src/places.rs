@@ -27,6 +27,8 @@ pub(crate) enum Holds {
     Stores(&'static [&'static str]),
     /// A ledger, alone or beside the stores of the same role.
     Ledger,
+    /// Tables of this program.
+    Anything,
 }
 
 /// Why a place cannot be used.
@@ -90,7 +92,7 @@ impl Place {
         let contents = Contents::of(self.url.expose()).await.map_err(Unusable::Unreachable)?;
         let fits = match self.holds {
             Holds::Stores(stores) => contents.require(stores),
-            Holds::Ledger => contents.require_ledger(),
+            Holds::Ledger | Holds::Anything => contents.require_ledger(),
         };
         fits.map(|()| contents).map_err(Unusable::NotOurs)
     }

@@ -49,7 +49,7 @@ pub(crate) fn assert_books(facts: &[Value; 2]) {
 }
 
 /// Checks the books of a stopped institution.
-fn assert_sound(facts: &Value) -> Audit {
+pub(crate) fn assert_sound(facts: &Value) -> Audit {
     let audit = on_runtime(async {
         let books = Books {
             backend: text(facts, "databaseUrl"),

@@ -7,6 +7,7 @@
 mod alarms;
 mod asking;
 mod auto_peering;
+mod backups;
 mod books;
 mod cards;
 mod collectors;

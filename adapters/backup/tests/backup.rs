@@ -1,0 +1,281 @@
+//! Backups taken while databases are written to, damaged ones, and the way back, on files and on servers.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+mod places;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use backup::{BackupError, Damage, MANIFEST, Place, RestoreError, check, restore, take};
+use clock::{SystemClock, SystemEntropy};
+use places::{Pair, Spot, about, backup_of, everything};
+use testkit::{TestDatabase, block_on};
+
+/// How many backups are taken while two databases change.
+const BACKUPS: usize = 8;
+
+#[test]
+fn two_files_that_change_are_seen_at_one_instant() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let spots = [Spot::file(&folder.path().join("one.db")), Spot::file(&folder.path().join("two.db"))];
+        assert_pairs_agree(spots, folder.path()).await;
+    });
+}
+
+#[test]
+fn two_databases_of_one_server_that_change_are_seen_at_one_instant() {
+    block_on(async {
+        let Some(one) = TestDatabase::postgres().await else { return };
+        let Some(two) = TestDatabase::postgres().await else { return };
+        let folder = tempfile::tempdir().unwrap();
+        assert_pairs_agree([Spot::server(one.url()), Spot::server(two.url())], folder.path()).await;
+    });
+}
+
+#[test]
+fn a_file_and_a_server_that_change_are_seen_at_one_instant() {
+    block_on(async {
+        let Some(one) = TestDatabase::postgres().await else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("one.db");
+        assert_pairs_agree([Spot::server(one.url()), Spot::file(&file)], folder.path()).await;
+        let Some(two) = TestDatabase::postgres().await else { return };
+        let file = folder.path().join("two.db");
+        assert_pairs_agree([Spot::file(&file), Spot::server(two.url())], folder.path()).await;
+    });
+}
+
+/// Counts in the first database, then in the second, again and again. Whatever a backup sees of the second it sees of
+/// the first, too, and the first is one step ahead at most.
+async fn assert_pairs_agree(spots: [Spot; 2], folder: &Path) {
+    let mut pair = Pair::begin(&spots).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let writing = tokio::spawn(async move {
+        let mut steps = 0_u64;
+        while !stopped.load(Ordering::Relaxed) {
+            pair.step().await;
+            steps += 1;
+        }
+        steps
+    });
+    let mut seen = Vec::new();
+    for n in 0..BACKUPS {
+        let taken = backup_of(&spots, &folder.join(format!("{}-{n}", spots[1].name()))).await;
+        seen.push([0, 1].map(|at| spots[at].rows_in(&taken, "counted")));
+    }
+    stop.store(true, Ordering::Relaxed);
+    let steps = writing.await.unwrap();
+    for [first, second] in &seen {
+        assert!(first == second || *first == second + 1, "not of one instant: {seen:?}");
+    }
+    assert!(steps > BACKUPS as u64, "only {steps} steps were made meanwhile");
+}
+
+#[test]
+fn what_is_restored_is_what_was_saved() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        for [spot, target] in everything(folder.path()).await {
+            spot.fill().await;
+            let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join(spot.name())).await;
+            let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
+            restore(&checked, &target.places(&[spot.name()]), |_| ()).await.unwrap();
+            assert_eq!(spot.content().await, target.content().await);
+
+            let again = restore(&checked, &target.places(&[spot.name()]), |_| ()).await.unwrap_err();
+            assert!(matches!(again, RestoreError::NotEmpty { .. }), "{again}");
+            assert_eq!(spot.content().await, target.content().await, "a refused restore changes nothing");
+        }
+    });
+}
+
+#[test]
+fn every_damage_is_noticed_and_nothing_is_restored() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        for [spot, target] in everything(folder.path()).await {
+            spot.fill().await;
+            let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join(spot.name())).await;
+            let known = [("some", vec!["0001_first"])];
+            let files = taken.manifest.stores[0].files().iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+            for name in files.iter().map(String::as_str).chain([MANIFEST, "manifest.json.sha256"]) {
+                let path = taken.folder.join(name);
+                let whole = fs::read(&path).unwrap();
+                assert!(check(&taken.folder, &known).is_ok());
+
+                if !whole.is_empty() {
+                    let mut flipped = whole.clone();
+                    let middle = flipped.len() / 2;
+                    flipped[middle] ^= 1;
+                    fs::write(&path, &flipped).unwrap();
+                    assert!(check(&taken.folder, &known).is_err(), "a changed octet of {name}");
+                    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+                    // The line break at the end of the checksum says nothing.
+                    assert!(check(&taken.folder, &known).is_err() || name.ends_with(".sha256"), "a shorter {name}");
+                }
+                fs::remove_file(&path).unwrap();
+                assert!(check(&taken.folder, &known).is_err(), "a missing {name}");
+                fs::write(&path, &whole).unwrap();
+            }
+            assert!(target.is_untouched().await);
+        }
+    });
+}
+
+#[test]
+fn a_backup_of_a_later_version_is_refused() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = Spot::file(&folder.path().join("a.db"));
+        spot.fill().await;
+        let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join("backup")).await;
+        for known in [vec![], vec![("some", vec!["0000_other"])], vec![("other", vec!["0001_first"])]] {
+            let Err(Damage::Newer { reason, .. }) = check(&taken.folder, &known) else { panic!("accepted {known:?}") };
+            assert!(reason.contains("0001_first"), "{reason}");
+        }
+        let manifest = taken.folder.join(MANIFEST);
+        let later = fs::read_to_string(&manifest).unwrap().replace("\"format\": 1", "\"format\": 2");
+        fs::write(&manifest, later).unwrap();
+        let Err(refused) = check(&taken.folder, &[("some", vec!["0001_first"])]) else { panic!("accepted") };
+        assert!(matches!(refused, Damage::Newer { .. }), "{refused}");
+    });
+}
+
+#[test]
+fn a_backup_that_was_interrupted_is_never_taken_for_a_whole_one() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = Spot::file(&folder.path().join("a.db"));
+        spot.fill().await;
+        let to = folder.path().join("backup");
+        {
+            let places = spot.places(&[spot.name()]);
+            let taking = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
+            // Given up after the first step, which has made the folder.
+            assert!(tokio::time::timeout(std::time::Duration::ZERO, taking).await.is_err());
+        }
+        assert!(!to.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()).count(), 0);
+
+        let taken = backup_of(std::slice::from_ref(&spot), &to).await;
+        let half = folder.path().join("backup.partial-1");
+        fs::rename(&taken.folder, &half).unwrap();
+        fs::remove_file(half.join(MANIFEST)).unwrap();
+        let Err(refused) = check(&half, &[("some", vec!["0001_first"])]) else { panic!("accepted") };
+        assert!(matches!(refused, Damage::NotWhole { .. }), "{refused}");
+    });
+}
+
+#[test]
+fn places_that_cannot_be_used_are_named() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = Spot::file(&folder.path().join("a.db"));
+        spot.fill().await;
+        let places = spot.places(&[spot.name()]);
+        let try_at =
+            async |to: &Path| take(&places, to, about(), &SystemClock, &SystemEntropy, |_| ()).await.err().unwrap();
+
+        let file = folder.path().join("a.db");
+        assert!(matches!(try_at(&file).await, BackupError::Exists { .. }));
+        let nowhere = folder.path().join("missing").join("backup");
+        assert!(matches!(try_at(&nowhere).await, BackupError::Write { .. }));
+
+        let none =
+            Place { names: vec!["x".to_owned()], url: format!("sqlite:{}", folder.path().join("no.db").display()) };
+        let missing = take(&[none], &folder.path().join("b"), about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        assert!(matches!(missing.err().unwrap(), BackupError::Missing { .. }));
+        assert!(!folder.path().join("b").exists());
+
+        assert!(matches!(check(&file, &[]), Err(Damage::NoFolder { .. })));
+        assert!(matches!(check(folder.path(), &[]), Err(Damage::NotWhole { .. })));
+    });
+}
+
+#[test]
+fn inside_a_folder_each_backup_gets_a_name_and_only_its_owner_may_read_it() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = Spot::file(&folder.path().join("a.db"));
+        spot.fill().await;
+        let backups = folder.path().join("backups");
+        fs::create_dir(&backups).unwrap();
+        let one = backup_of(std::slice::from_ref(&spot), &backups).await;
+        let two = backup_of(std::slice::from_ref(&spot), &backups).await;
+        assert_ne!(one.folder, two.folder);
+        assert_eq!(one.folder.parent(), Some(backups.as_path()));
+
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&one.folder), 0o700);
+        for file in [MANIFEST, "manifest.json.sha256", "a/database.sqlite"] {
+            assert_eq!(mode(&one.folder.join(file)), 0o600, "{file}");
+        }
+    });
+}
+
+#[test]
+fn of_two_at_once_one_is_refused() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        for [spot, target] in everything(folder.path()).await {
+            spot.fill().await;
+            let to = folder.path().join(format!("{}-backup", spot.name()));
+            let places = spot.places(&[spot.name()]);
+            let one = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
+            let two = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
+            let (one, two) = tokio::join!(one, two);
+            assert!(one.is_ok() != two.is_ok(), "exactly one backup has this name");
+
+            let checked = check(&to, &[("some", vec!["0001_first"])]).unwrap();
+            let places = target.places(&[spot.name()]);
+            let (one, two) = tokio::join!(restore(&checked, &places, |_| ()), restore(&checked, &places, |_| ()));
+            assert!(one.is_ok() != two.is_ok(), "exactly one restore fills the place: {one:?} {two:?}");
+            assert_eq!(spot.content().await, target.content().await);
+        }
+    });
+}
+
+#[test]
+fn what_was_in_one_database_is_not_divided_and_what_is_missing_is_named() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = Spot::file(&folder.path().join("a.db"));
+        spot.fill().await;
+        let both = spot.places(&["a", "a-ledger"]);
+        let to = folder.path().join("backup");
+        take(&both, &to, about(), &SystemClock, &SystemEntropy, |_| ()).await.unwrap();
+        let checked = check(&to, &[("some", vec!["0001_first"])]).unwrap();
+
+        let target = Spot::file(&folder.path().join("target.db"));
+        let divided = restore(&checked, &target.places(&["a"]), |_| ()).await.unwrap_err();
+        assert!(matches!(divided, RestoreError::OtherPlaces { .. }), "{divided}");
+        let missing = restore(&checked, &target.places(&["b"]), |_| ()).await.unwrap_err();
+        assert!(matches!(&missing, RestoreError::NotContained { held, .. } if held == "a, a-ledger"), "{missing}");
+        assert!(target.is_untouched().await);
+
+        let server = Place { names: vec!["a".to_owned(), "a-ledger".to_owned()], url: "postgres://h/d".to_owned() };
+        let other = restore(&checked, &[server], |_| ()).await.unwrap_err();
+        assert!(matches!(other, RestoreError::OtherPlaces { .. }), "{other}");
+    });
+}
+
+#[test]
+fn objects_that_cannot_be_made_again_are_named() {
+    block_on(async {
+        let Some(database) = TestDatabase::postgres().await else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let spot = Spot::server(database.url());
+        spot.run("CREATE TABLE numbered (n bigserial PRIMARY KEY)").await;
+        let places = spot.places(&[spot.name()]);
+        let refused = take(&places, &folder.path().join("b"), about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let Err(BackupError::Unsupported { what, .. }) = refused else { panic!("accepted") };
+        assert_eq!(what, "a sequence numbered_n_seq");
+        assert!(!folder.path().join("b").exists());
+    });
+}
