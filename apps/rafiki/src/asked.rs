@@ -2,28 +2,13 @@
 //! Its refusals get an exit code here. What is asked is in the commands.
 
 use admin_client::{AdminError, ErrorCode};
-use clap::Args;
 use config::Mode;
 
-use crate::cli::KnownOptions;
 use crate::failure::Failure;
+use crate::known_options::AskedOptions;
 use crate::pay::PayError;
 use crate::pay::institutions::{self, Institution};
 use crate::roles::shared_deps::SharedDeps;
-
-/// The exit codes of every command that asks an institution.
-pub(crate) const EXIT_CODES: &str = "Ends with 0 when it is done; 2 wrong arguments, 3 nothing with this id or name, 5 the institution does not \
-                          answer, 1 any other error.";
-
-/// Which institution.
-#[derive(Debug, Args)]
-pub(crate) struct AskedOptions {
-    /// Which institution of the playground, by a part of its name: cloud, happy.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) at: Option<String>,
-    #[command(flatten)]
-    pub(crate) known: KnownOptions,
-}
 
 /// An institution that is asked.
 pub(crate) struct Asked {

@@ -14,6 +14,7 @@ use service_auth::{ServiceRole, Ways};
 use crate::backup::options::{BackupOptions, RestoreOptions};
 use crate::conformance_run::options::ConformanceOptions;
 use crate::events::options::{EventsOptions, ListenOptions, TriggerOptions};
+use crate::known_options::KnownOptions;
 use crate::ledger_place::LedgerPlace;
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
 use crate::role_name::{RoleFile, RoleName};
@@ -253,22 +254,6 @@ fn database_server(text: &str) -> Result<Url, String> {
     })
 }
 
-/// The Admin API's address. An origin without a path gets the usual path.
-fn admin_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let mut url = url.ok_or("write it as http://host:port/graphql")?;
-    if url.path() == "/" {
-        url.set_path("/graphql");
-    }
-    Ok(url)
-}
-
-fn tenant(text: &str) -> Result<Uuid, String> {
-    let message = "a tenant is named by its id, for example 438fa74a-fa7d-4317-9ced-dde32ece1787; the operator's is the \
-                OPERATOR_TENANT_ID of the backend";
-    text.parse().map_err(|_| message.to_owned())
-}
-
 impl DevOptions {
     /// The cluster with an institution's ledger, if there is one.
     pub(crate) fn cluster_of(&self, institution: InstitutionName) -> Option<&str> {
@@ -461,23 +446,6 @@ pub(crate) struct PeerOptions {
     pub(crate) known: KnownOptions,
 }
 
-/// The institutions that a command can use.
-#[derive(Debug, Args)]
-pub(crate) struct KnownOptions {
-    /// The data folder of a running `rafiki dev`.
-    #[arg(long, default_value = "./data")]
-    pub(crate) data_dir: PathBuf,
-    /// Admin API of the payer's institution, if it is not the playground.
-    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", requires = "secret", value_parser = admin_url)]
-    pub(crate) admin_url: Option<Url>,
-    /// Tenant for the Admin API.
-    #[arg(long, env = "OPERATOR_TENANT_ID", value_parser = tenant)]
-    pub(crate) tenant: Option<Uuid>,
-    /// The tenant's API secret.
-    #[arg(long, env = "ADMIN_API_SECRET", hide_env_values = true)]
-    pub(crate) secret: Option<String>,
-}
-
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct PayAmount {
@@ -582,13 +550,6 @@ mod tests {
         assert!(Cli::try_parse_from(pay).is_ok(), "the amount is judged where its currency is known");
         let with_tenant = [&pay[..], &["--admin-url", "http://h:3001", "--tenant", "x"]].concat();
         assert!(message(&with_tenant).contains("OPERATOR_TENANT_ID of the backend"));
-    }
-
-    #[test]
-    fn the_admin_api_is_found_without_its_path() {
-        assert_eq!(admin_url("http://h:3001").unwrap().as_str(), "http://h:3001/graphql");
-        assert_eq!(admin_url("http://h:3001/x").unwrap().as_str(), "http://h:3001/x");
-        assert!(admin_url("h:3001").is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod events;
 mod export;
 mod failure;
 mod import;
+mod known_options;
 mod ledger_place;
 mod migrate;
 mod moving_options;

@@ -7,8 +7,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
 use super::Question;
-use crate::asked::EXIT_CODES;
 use crate::failure::Failure;
+use crate::known_options::EXIT_CODES;
 
 /// The option that chooses the fields of the answer.
 const FIELDS: &str = "fields";

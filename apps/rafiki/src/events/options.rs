@@ -10,7 +10,7 @@ use payments_model::webhook_event::EventType;
 use url::Url;
 use uuid::Uuid;
 
-use crate::asked::{AskedOptions, EXIT_CODES};
+use crate::known_options::{AskedOptions, EXIT_CODES};
 
 #[derive(Debug, Args)]
 pub(crate) struct EventsOptions {

@@ -14,9 +14,9 @@ use url::Url;
 use uuid::Uuid;
 
 use super::PayError;
-use crate::cli::KnownOptions;
 use crate::dev::session::Session;
 use crate::failure::Failure;
+use crate::known_options::KnownOptions;
 use operator_api::AccountView;
 
 /// The signature version of the playground and of every default installation.

@@ -15,8 +15,9 @@ use admin_client::ErrorCode;
 use config::Mode;
 use serde_json::json;
 
-use crate::cli::{KnownOptions, PayAmount, PayOptions, PaymentOptions};
+use crate::cli::{PayAmount, PayOptions, PaymentOptions};
 use crate::failure::Failure;
+use crate::known_options::KnownOptions;
 use crate::output::say;
 use crate::roles::shared_deps::SharedDeps;
 

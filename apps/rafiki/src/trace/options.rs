@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::asked::AskedOptions;
+use crate::known_options::AskedOptions;
 
 #[derive(Debug, Args)]
 #[command(
