@@ -147,7 +147,7 @@ pub(crate) enum PacketToSend {
     Garbage,
     /// Asks for the own address.
     Ildcp,
-    /// A packet that has expired.
+    /// A STREAM packet for the incoming payment that could be fulfilled, if it had not expired.
     Expired,
     /// A packet for an address that nobody has.
     Nowhere,

@@ -38,19 +38,20 @@ impl PacketToSend {
         match self {
             Self::Garbage => Some(Made { octets: b"\x0cno packet".to_vec(), condition: random() }),
             Self::Ildcp => Some(Made { octets: ildcp::request(now + LIFE).ok()?, condition: random() }),
-            Self::Expired => encode(&to?.address, now - LIFE, random(), AMOUNT, &[]),
             Self::Nowhere => plain("example.conformance.nowhere", now + LIFE, random()),
             Self::ForeignData => {
                 let to = to?;
                 let condition = random();
                 encode(&to.address, now + LIFE, condition, AMOUNT, &entropy.bytes::<64>())
             }
-            Self::Unfulfillable | Self::Fulfillable => {
+            Self::Unfulfillable | Self::Fulfillable | Self::Expired => {
                 let to = to?;
                 let keys = to.secret.keys();
                 let data = money(&keys, entropy);
-                let condition = if self == Self::Fulfillable { keys.fulfillment(&data).condition() } else { random() };
-                encode(&to.address, now + LIFE, condition, AMOUNT, &data)
+                let condition =
+                    if self == Self::Unfulfillable { random() } else { keys.fulfillment(&data).condition() };
+                let expires_at = if self == Self::Expired { now - LIFE } else { now + LIFE };
+                encode(&to.address, expires_at, condition, AMOUNT, &data)
             }
         }
     }
