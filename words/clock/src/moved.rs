@@ -36,7 +36,9 @@ impl MovedClock {
             listeners.retain(|listener| listener.strong_count() > 0);
             listeners.iter().filter_map(Weak::upgrade).collect()
         };
-        waiting.iter().for_each(|listener| listener.jumped());
+        for listener in waiting {
+            listener.jumped();
+        }
     }
 }
 
