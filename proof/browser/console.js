@@ -89,6 +89,8 @@ export const PAGES = {
   peer: `/peers/${peer}`,
   'peer-start': `/peers/${peer}/start`,
   'peer-limits': `/peers/${peer}/limits`,
+  'peer-certificates': `/peers/${peer}/certificates`,
+  rates: '/rates',
   'peer-token-new': `/peers/${peer}/tokens/add`,
   'peer-token-replace': `/peers/${peer}/tokens/replace`,
   'peer-token-remove': `/peers/${peer}/tokens/97a3a4318ee10c2f/remove`,

@@ -24,6 +24,17 @@ async function findings(page) {
   return serious.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary?.split('\n')[1] ?? ''}`)
 }
 
+/** What is demanded of every page. */
+async function inspect(page, width, complaints) {
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+  assert.ok(wide <= 0, `scrolls sideways by ${wide} px`)
+  const inside = await page.evaluate(() => [...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.getAttribute('aria-label')))
+  if (width === 1440) assert.deepEqual(inside, [], 'tables scroll sideways')
+  assert.deepEqual(await findings(page), [])
+  const own = complaints.splice(0).filter((text) => !text.includes('404'))
+  assert.deepEqual(own, [], 'the browser complains')
+}
+
 const { address, stop } = await startPages()
 const browser = await launch()
 try {
@@ -35,15 +46,16 @@ try {
       for (const [name, path] of Object.entries(PAGES)) {
         await check(`${name} at ${width} px, ${colorScheme}`, async () => {
           await page.goto(address + path)
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-          assert.ok(wide <= 0, `scrolls sideways by ${wide} px`)
-          const inside = await page.evaluate(() => [...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.getAttribute('aria-label')))
-          if (width === 1440) assert.deepEqual(inside, [], 'tables scroll sideways')
-          assert.deepEqual(await findings(page), [])
-          const own = complaints.splice(0).filter((text) => !text.includes('404'))
-          assert.deepEqual(own, [], 'the browser complains')
+          await inspect(page, width, complaints)
         })
       }
+      await check(`a request for approval at ${width} px, ${colorScheme}`, async () => {
+        await page.goto(address + PAGES.asset)
+        await page.locator('.danger [data-keyword-input]').fill('delete asset')
+        await page.locator('.danger .submit button').click()
+        await page.waitForURL('**/approvals/*')
+        await inspect(page, width, complaints)
+      })
       await page.context().close()
       const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme })
       const stranger = await context.newPage()

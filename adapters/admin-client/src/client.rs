@@ -10,12 +10,11 @@ use bytes::Bytes;
 use clock::{Clock, Entropy, SystemEntropy};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use outbound_http::{Outbound, Request};
+use outbound_http::{Outbound, Request, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use service_auth::Wanted;
-use service_identity::ServiceTokens;
+use service_identity::CallerProof;
 use url::Url;
 use uuid::Uuid;
 
@@ -45,7 +44,16 @@ pub struct AdminClient {
     credentials: Arc<Credentials>,
     http: Outbound,
     clock: Arc<dyn Clock>,
-    tokens: Option<(ServiceTokens, Wanted)>,
+    shows: Shows,
+}
+
+/// How a client proves who it is.
+#[derive(Clone)]
+enum Shows {
+    /// By the signature of the tenant's secret.
+    Signature,
+    /// By the proof of a service.
+    Proof(CallerProof),
 }
 
 #[derive(Deserialize)]
@@ -59,7 +67,14 @@ struct GraphQlAnswer {
 impl AdminClient {
     /// A client of the API at `endpoint` (the whole URL, `…/graphql`).
     pub fn new(endpoint: Url, credentials: Credentials, http: Outbound, clock: Arc<dyn Clock>) -> Self {
-        Self { endpoint, audience: Audience::Backend, credentials: Arc::new(credentials), http, clock, tokens: None }
+        Self {
+            endpoint,
+            audience: Audience::Backend,
+            credentials: Arc::new(credentials),
+            http,
+            clock,
+            shows: Shows::Signature,
+        }
     }
 
     /// A client of the authorization server's Admin API at `endpoint`.
@@ -67,9 +82,9 @@ impl AdminClient {
         Self { audience: Audience::Auth, ..Self::new(endpoint, credentials, http, clock) }
     }
 
-    /// Shows a token with these rights instead of a signature.
-    pub fn with_tokens(self, tokens: ServiceTokens, wanted: Wanted) -> Self {
-        Self { tokens: Some((tokens, wanted)), ..self }
+    /// Shows what a service shows instead of a signature.
+    pub fn with_proof(self, proof: CallerProof) -> Self {
+        Self { shows: Shows::Proof(proof), ..self }
     }
 
     /// The tenant for which this client acts.
@@ -97,17 +112,7 @@ impl AdminClient {
         let unreachable = |reason: String| AdminError::Unreachable { endpoint: self.endpoint.to_string(), reason };
 
         let answer: GraphQlAnswer = {
-            let response = match &self.tokens {
-                None => {
-                    let request = self.signed(&self.endpoint, body, self.audience);
-                    self.http.send(request).await.map_err(|error| unreachable(error.to_string()))?
-                }
-                Some((tokens, wanted)) => {
-                    let request = self.request(&self.endpoint, canonical(&body));
-                    let sent = tokens.send(&self.http, *wanted, request).await;
-                    sent.map_err(|error| unreachable(error.to_string()))?
-                }
-            };
+            let response = self.post(&self.endpoint, body, self.audience).await?;
             match response.status {
                 StatusCode::UNAUTHORIZED => return Err(AdminError::Unauthorized),
                 StatusCode::SERVICE_UNAVAILABLE => {
@@ -126,11 +131,26 @@ impl AdminClient {
         serde_json::from_value(found).map_err(|error| unexpected(format!("{path}: {error}")))
     }
 
+    /// Posts `body` to a URL of the same instance, with the proof of this client.
+    pub async fn post(&self, url: &Url, body: Value, audience: Audience) -> Result<Response, AdminError> {
+        let unreachable = |reason: String| AdminError::Unreachable { endpoint: url.to_string(), reason };
+        match &self.shows {
+            Shows::Signature => {
+                let sent = self.http.send(self.signed(url, body, audience)).await;
+                sent.map_err(|error| unreachable(error.to_string()))
+            }
+            Shows::Proof(proof) => {
+                let sent = proof.send(&self.http, self.request(url, canonical(&body))).await;
+                sent.map_err(|error| unreachable(error.to_string()))
+            }
+        }
+    }
+
     /// A request that posts `body` to `url`, signed for `audience`.
     ///
     /// Two equal bodies signed by two processes within a millisecond would have equal signatures, and a server would
     /// refuse the second as a replay. So each body gets a unique text.
-    pub fn signed(&self, url: &Url, body: Value, audience: Audience) -> Request {
+    fn signed(&self, url: &Url, body: Value, audience: Audience) -> Request {
         let credentials = &self.credentials;
         let unique = SystemEntropy.uuid().simple().to_string();
         let body = canonical(&addressed(body, audience, &unique));

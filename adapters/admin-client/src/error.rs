@@ -78,6 +78,21 @@ pub enum AdminError {
 }
 
 impl AdminError {
+    /// Whether the request has the idempotency key of another one with other arguments, which counts.
+    pub fn is_about_other_arguments(&self) -> bool {
+        self.says("Incoming arguments are different than the original request")
+    }
+
+    /// Whether nothing was withdrawn, because another amount is there than was expected.
+    pub fn is_about_another_amount(&self) -> bool {
+        self.says("The amount changed meanwhile")
+    }
+
+    /// Rafiki 2.4 has one code for several refusals, so their texts distinguish them.
+    fn says(&self, beginning: &str) -> bool {
+        matches!(self, Self::Refused { message, .. } if message.starts_with(beginning))
+    }
+
     /// Whether the refusal has this code.
     pub fn is(&self, wanted: &ErrorCode) -> bool {
         matches!(self, Self::Refused { code, .. } if code == wanted)

@@ -5,7 +5,7 @@
 use admin_signature::Audience;
 use clock::Timestamp;
 use http::StatusCode;
-use outbound_http::Request;
+use outbound_http::{Request, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -75,28 +75,27 @@ impl AdminClient {
     /// What the watch over the ledger says; `None` if the instance has none.
     pub async fn ledger_watch(&self) -> Result<Option<LedgerWatchView>, AdminError> {
         let url = self.beside("/health")?;
-        let request = Request::get(url).configured();
+        let endpoint = url.to_string();
+        let answer = self.http().send(Request::get(url).configured()).await;
+        let answer = answer.map_err(|error| AdminError::Unreachable { endpoint, reason: error.to_string() })?;
         // An alarm has status 503 and the same document.
-        Ok(self.told(request).await?.map(|health: Health| health.ledger))
+        Ok(told(&answer)?.map(|health: Health| health.ledger))
     }
 
     /// The accounts of assets and peers. Only the operator may ask. `None` if the instance does not tell them.
     pub async fn main_accounts(&self) -> Result<Option<Vec<MainAccountView>>, AdminError> {
         let url = self.beside("/ledger/accounts")?;
-        self.told(self.signed(&url, json!({}), Audience::LedgerView)).await
+        told(&self.post(&url, json!({}), Audience::LedgerView).await?)
     }
 
     fn beside(&self, path: &str) -> Result<Url, AdminError> {
         self.endpoint().join(path).map_err(|error| AdminError::Unexpected(error.to_string()))
     }
+}
 
-    async fn told<T: DeserializeOwned>(&self, request: Request) -> Result<Option<T>, AdminError> {
-        let endpoint = request.url.to_string();
-        let answer = self.http().send(request).await;
-        let answer = answer.map_err(|error| AdminError::Unreachable { endpoint, reason: error.to_string() })?;
-        if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED) {
-            return Ok(None);
-        }
-        answer.json().map(Some).map_err(|error| AdminError::Unexpected(error.to_string()))
+fn told<T: DeserializeOwned>(answer: &Response) -> Result<Option<T>, AdminError> {
+    if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED) {
+        return Ok(None);
     }
+    answer.json().map(Some).map_err(|error| AdminError::Unexpected(error.to_string()))
 }

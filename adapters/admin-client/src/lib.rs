@@ -8,6 +8,7 @@ mod cards;
 mod client;
 mod documents;
 mod error;
+mod exchange_rates;
 mod grants;
 mod ledger;
 mod mutations;
@@ -24,6 +25,7 @@ pub use cards::{
 pub use client::{AdminClient, Credentials};
 pub use documents::ALL as DOCUMENTS;
 pub use error::{AdminError, ErrorCode};
+pub use exchange_rates::{ExchangeRatesView, RateTableView, RateView};
 pub use grants::{
     AccessView, GrantSelection, GrantView, LimitsView, SpendingPayment, SpentUnderGrant, SubjectName, SubjectView,
 };

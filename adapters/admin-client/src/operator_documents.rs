@@ -72,6 +72,12 @@ documents! {
     http { outgoing { endpoint } } asset { id code scale withdrawalThreshold } tenant { id publicName }
   }
 }";
+    EXCHANGE_RATES = "query ConsoleExchangeRates($tenantId: String) {
+  exchangeRates(tenantId: $tenantId) { source tables { base since until rates { assetCode rate } } }
+}";
+    CONVERTED_AMOUNT = "query ConsoleConvertedAmount($source: String!, $destination: String!, $amount: UInt64!) {
+  convertedAmount(sourceAssetId: $source, destinationAssetId: $destination, amount: $amount) { value assetCode assetScale }
+}";
     PEER_TERMS = "query ConsolePeerTerms($id: String!) {
   peer(id: $id) {
     incomingTokens { id expiresAt } outgoingTokens { id expiresAt } packetsPerSecond packetBurst weight

@@ -54,7 +54,7 @@ async fn bring(tenant: &Tenant, operator: TenantId, answers: &[u16]) -> (Result<
     let router = Router::new().fallback(answer).with_state(script.clone());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
-    let service = AuthService::new(outbound, &url, CallerProof::Secret("service secret".into()), operator);
+    let service = AuthService::new(outbound, &url, CallerProof::secret("service secret"), operator);
     let result = service.bring_in_line(tenant).await;
     let asked = script.asked.lock().unwrap().clone();
     (result, asked)

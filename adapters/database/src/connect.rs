@@ -32,6 +32,9 @@ pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Er
 const IDLE: Duration = Duration::from_mins(2);
 /// The pause before a locked file is tried again.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+/// Readers find pages that were read before in the memory of the operating system. A negative number is in KiB
+/// (<https://sqlite.org/pragma.html#pragma_cache_size>).
+const READER_CACHE: &str = "-1024";
 /// How many statements a connection keeps prepared. Combined writes make many different statements.
 const STATEMENTS: usize = 400;
 
@@ -50,7 +53,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
             Durability::PowerLoss => SqliteSynchronous::Full,
             Durability::ProcessEnd => SqliteSynchronous::Normal,
         })
-        .pragma("cache_size", "-1024")
+        .pragma("cache_size", format!("-{}", options.sqlite_writer_cache))
         .pragma("temp_store", "memory")
         .pragma("journal_size_limit", "16777216")
         .statement_cache_capacity(STATEMENTS)
@@ -81,7 +84,8 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
     let writer = DatabaseConnection::from(writer);
 
     let readers = pool.max_connections(options.sqlite_readers.max(1)).idle_timeout(IDLE);
-    let reader = DatabaseConnection::from(readers.connect_lazy_with(connection.read_only(true)));
+    let reading = connection.read_only(true).pragma("cache_size", READER_CACHE);
+    let reader = DatabaseConnection::from(readers.connect_lazy_with(reading));
     Ok(database(Dialect::Sqlite, reader, writer, Some(line), Wakeups::local()))
 }
 

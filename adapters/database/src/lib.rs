@@ -73,6 +73,8 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// How long SQLite waits for another process that is writing.
     pub busy_timeout: Duration,
+    /// The most memory for pages of the SQLite connection that writes, in KiB.
+    pub sqlite_writer_cache: u32,
     /// The faults that a committed SQLite transaction survives.
     pub durability: Durability,
 }
@@ -84,6 +86,7 @@ impl Default for Options {
             sqlite_readers: 3,
             acquire_timeout: Duration::from_secs(10),
             busy_timeout: Duration::from_secs(10),
+            sqlite_writer_cache: 8 * 1024,
             durability: Durability::PowerLoss,
         }
     }

@@ -5,6 +5,7 @@
 use clock::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
 /// The facts of one certificate.
@@ -14,18 +15,37 @@ pub struct CertificateFacts {
     pub subject: String,
     /// It is not valid after this instant.
     pub expires_at: Timestamp,
+    /// The host names that it is for.
+    pub hosts: Vec<String>,
+    /// The URIs that it is for.
+    pub uris: Vec<String>,
 }
 
 impl CertificateFacts {
     /// Of the first certificate in a text in PEM; `None` if it cannot be read.
     pub fn of_pem(pem: &str) -> Option<Self> {
-        let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
-        let (_, certificate) = parse_x509_certificate(&der).ok()?;
+        Self::of_der(&CertificateDer::from_pem_slice(pem.as_bytes()).ok()?)
+    }
+
+    /// Of a certificate in DER; `None` if it cannot be read.
+    pub fn of_der(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = parse_x509_certificate(der).ok()?;
         let seconds = certificate.validity().not_after.timestamp();
-        Some(Self {
+        let mut facts = Self {
             subject: certificate.subject().to_string(),
             expires_at: Timestamp::from_millis(seconds.checked_mul(1000)?),
-        })
+            hosts: Vec::new(),
+            uris: Vec::new(),
+        };
+        let names = certificate.subject_alternative_name().ok()?;
+        for name in names.iter().flat_map(|extension| &extension.value.general_names) {
+            match name {
+                GeneralName::DNSName(host) => facts.hosts.push((*host).to_owned()),
+                GeneralName::URI(uri) => facts.uris.push((*uri).to_owned()),
+                _ => {}
+            }
+        }
+        Some(facts)
     }
 }
 
@@ -37,12 +57,14 @@ mod tests {
 
     #[test]
     fn a_certificate_tells_whose_it_is_and_when_it_ends() {
-        let certified = PrivateAuthority::default().certify_as("rafiki.example", &["localhost"], (2027, 3, 1));
+        let certified =
+            PrivateAuthority::default().certify_as("rafiki.example", &["localhost", "urn:x:y"], (2027, 3, 1));
         let facts = CertificateFacts::of_pem(&certified.certificate).unwrap();
         assert_eq!(
             (facts.subject.as_str(), facts.expires_at.to_string().as_str()),
             ("CN=rafiki.example", "2027-03-01T00:00:00.000Z")
         );
+        assert_eq!((facts.hosts, facts.uris), (vec!["localhost".to_owned()], vec!["urn:x:y".to_owned()]));
         for text in ["", "no certificate", &certified.key] {
             assert_eq!(CertificateFacts::of_pem(text), None);
         }

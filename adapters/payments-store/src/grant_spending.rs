@@ -3,8 +3,10 @@
 //! One row for each grant, period, side and asset, changed under the grant's lock. Another table has what each payment
 //! reserved and what it spent. Amounts of different assets are never added.
 
+use std::collections::HashMap;
+
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Database, Error, WriteTransaction};
 use money::{Asset, AssetAmount};
 use payments_model::grant_limits::Spent;
 use payments_model::repeating_interval::Period;
@@ -92,6 +94,23 @@ pub struct GrantSpending {
     pub reserved: Spent,
     /// The amounts spent, once the payment has ended.
     pub actual: Option<Spent>,
+}
+
+/// What each of these payments reserved under its grant, in their order. One statement, however many there are.
+pub(crate) async fn of_payments(
+    database: Database,
+    payments: Vec<OutgoingPaymentId>,
+) -> Result<Vec<Option<GrantSpending>>, Error> {
+    let ids = payments.iter().map(|payment| payment.as_uuid());
+    let rows = spending_row::Entity::find()
+        .filter(spending_row::Column::OutgoingPaymentId.is_in(ids))
+        .all(database.reader())
+        .await?;
+    let found: HashMap<OutgoingPaymentId, GrantSpending> = rows
+        .into_iter()
+        .map(|row| spending(row).map(|spending| (spending.payment, spending)))
+        .collect::<Result<_, _>>()?;
+    Ok(payments.iter().map(|payment| found.get(payment).cloned()).collect())
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {

@@ -2,10 +2,11 @@
 //! The queries are in the files of the entities.
 
 use clock::Timestamp;
-use database::{Database, Error, Migrations, Step, Subscription, Watch, WriteTransaction};
-use payments_model::TenantId;
+use database::{Database, Error, Gather, Migrations, Step, Subscription, Watch, WriteTransaction};
+use payments_model::{OutgoingPayment, OutgoingPaymentId, TenantId};
 use sea_orm::DatabaseConnection;
 
+use crate::grant_spending::{GrantSpending, of_payments};
 use crate::peers::digest_old_tokens;
 use crate::scope::{DIRECTORY, NEW_WALLET_ADDRESS, Scope, WALLET_ADDRESSES};
 
@@ -31,6 +32,7 @@ pub const MIGRATIONS: Migrations = Migrations {
 #[derive(Clone, Debug)]
 pub struct Store {
     database: Database,
+    spendings: Gather<OutgoingPaymentId, Option<GrantSpending>>,
 }
 
 impl Store {
@@ -39,7 +41,7 @@ impl Store {
         database.migrate(&MIGRATIONS).await?;
         database.migrate(&jobs::MIGRATIONS).await?;
         digest_old_tokens(&database).await?;
-        Ok(Self { database })
+        Ok(Self::of(database))
     }
 
     /// Opens the store in a `database` that another process migrates. A database that is not up to date is an error.
@@ -47,7 +49,18 @@ impl Store {
         database.require_migrated(&MIGRATIONS).await?;
         database.require_migrated(&jobs::MIGRATIONS).await?;
         digest_old_tokens(&database).await?;
-        Ok(Self { database })
+        Ok(Self::of(database))
+    }
+
+    fn of(database: Database) -> Self {
+        let read = database.clone();
+        Self { database, spendings: Gather::new(move |payments| of_payments(read.clone(), payments)) }
+    }
+
+    /// What a payment reserved under its grant, if the grant is counted. Whoever has the payment may know it. Questions of
+    /// the same time, as for a list of payments, are one query.
+    pub async fn spending_of(&self, payment: &OutgoingPayment) -> Result<Option<GrantSpending>, Error> {
+        self.spendings.ask(payment.id()).await
     }
 
     /// The database, for workers of its jobs.

@@ -36,8 +36,8 @@ impl HttpRates {
     }
 
     /// Proves to the operator's service who asks. Services of tenants get no proof.
-    pub fn with_proof(self, proof: Option<CallerProof>) -> Self {
-        Self { proof, ..self }
+    pub fn with_proof(self, proof: CallerProof) -> Self {
+        Self { proof: Some(proof), ..self }
     }
 
     /// Whether `url` is the operator's own service. The query, which names the base, does not matter.

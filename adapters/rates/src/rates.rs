@@ -77,7 +77,36 @@ struct DatedTable {
     since: Timestamp,
 }
 
+/// A table in memory.
+#[derive(Clone, Debug)]
+pub struct TableInUse {
+    /// The base.
+    pub base: AssetCode,
+    /// When its service told it.
+    pub since: Timestamp,
+    /// Until when it is used if its service does not answer any more.
+    pub until: Timestamp,
+    /// The rates.
+    pub table: RateTable,
+}
+
 impl Rates {
+    /// The tables of a service that this process has in memory, by their base.
+    pub fn in_use(&self, url: &Url) -> Vec<TableInUse> {
+        let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_service = entries.iter().filter(|((own, _), _)| own == url).map(|(_, entry)| entry);
+        let settings = &self.0.settings;
+        let mut tables: Vec<TableInUse> = of_service
+            .filter_map(|entry| {
+                let known = entry.known.load_full()?;
+                let until = known.since + settings.lifetime + settings.stale_for;
+                Some(TableInUse { base: entry.base.clone(), since: known.since, until, table: known.table.clone() })
+            })
+            .collect();
+        tables.sort_unstable_by(|one, other| one.base.as_str().cmp(other.base.as_str()));
+        tables
+    }
+
     /// Makes a memory of rates that come from `service`.
     pub fn new(service: Arc<dyn FetchRates>, clock: Arc<dyn Clock>, settings: RatesSettings) -> Self {
         Self(Arc::new(Shared { service, clock, settings, entries: Mutex::default() }))

@@ -59,6 +59,13 @@ impl RateTable {
         Ok(Self { rates: rates.collect() })
     }
 
+    /// Every code with the units of it per unit of the base, in alphabetical order.
+    pub fn all(&self) -> Vec<(&str, Rate)> {
+        let mut all: Vec<(&str, Rate)> = self.rates.iter().map(|(code, rate)| (&**code, *rate)).collect();
+        all.sort_unstable_by_key(|(code, _)| *code);
+        all
+    }
+
     /// Units of `code` per unit of the base.
     pub fn get(&self, code: &AssetCode) -> Option<Rate> {
         self.rates.get(code.as_str()).copied()

@@ -19,8 +19,8 @@ use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
 use service_auth::{Scope, Service, Wanted};
 use service_identity::{
-    ClientIdentity, ClientKey, Credential, JudgeSettings, Provider, ProviderSettings, Refusal, SecretPlace,
-    ServiceTokens, TokenJudge, TokenSettings, Validation, bearer,
+    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, Refusal, SecretPlace, ServiceTokens,
+    SigningKey, TokenJudge, TokenSettings, Validation, bearer,
 };
 
 #[derive(Clone)]
@@ -40,7 +40,7 @@ async fn main() {
     let provider = Provider::new(ProviderSettings { issuer, ..ProviderSettings::default() }, http, Arc::clone(&clock));
     let credential = match (text("clientSecret"), text("keyPem")) {
         (Some(secret), _) => Credential::Secret(secret, SecretPlace::Header),
-        (None, pem) => Credential::Key(Arc::new(ClientKey::from_pem(&pem.unwrap(), None).unwrap())),
+        (None, pem) => Credential::Key(Arc::new(SigningKey::from_pem(&pem.unwrap(), None).unwrap())),
     };
     let identity = ClientIdentity { id: text("clientId").unwrap(), credential };
     let names = TokenSettings {

@@ -5,14 +5,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use clock::{Entropy, Timestamp};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use serde_json::json;
-use service_auth::{signing_input, with_signature};
 use token_introspection::ClientProof;
+use token_keys::SigningKey;
 
 /// How long a signed proof is valid, in seconds.
 const ASSERTION_SECONDS: i64 = 60;
@@ -32,7 +28,7 @@ pub enum Credential {
     /// With a secret.
     Secret(String, SecretPlace),
     /// With a signature of its key (`private_key_jwt`).
-    Key(Arc<ClientKey>),
+    Key(Arc<SigningKey>),
 }
 
 /// Where the secret is in a request.
@@ -50,60 +46,6 @@ impl fmt::Debug for Credential {
             Self::Secret(..) => "Secret(***)",
             Self::Key(_) => "Key(***)",
         })
-    }
-}
-
-/// The private key of a client: Ed25519 or P-256.
-pub struct ClientKey {
-    pair: Pair,
-    key_id: Option<String>,
-}
-
-enum Pair {
-    Ed25519(Ed25519KeyPair),
-    P256(EcdsaKeyPair),
-}
-
-/// The text is no private key that can be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "it holds no Ed25519 or P-256 private key in PKCS #8 PEM; make one with `openssl genpkey -algorithm ed25519`, or \
-     `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`"
-)]
-pub struct InvalidClientKey;
-
-impl ClientKey {
-    /// Reads a key in PKCS #8 PEM. The provider knows it by `key_id`.
-    pub fn from_pem(pem: &str, key_id: Option<String>) -> Result<Self, InvalidClientKey> {
-        let body = pem.trim().strip_prefix("-----BEGIN PRIVATE KEY-----").ok_or(InvalidClientKey)?;
-        let body = body.strip_suffix("-----END PRIVATE KEY-----").ok_or(InvalidClientKey)?;
-        let body: String = body.split_whitespace().collect();
-        let der = STANDARD.decode(body).map_err(|_| InvalidClientKey)?;
-
-        let pair = match Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der) {
-            Ok(pair) => Pair::Ed25519(pair),
-            Err(_) => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &SystemRandom::new())
-                .map(Pair::P256)
-                .map_err(|_| InvalidClientKey)?,
-        };
-        Ok(Self { pair, key_id })
-    }
-
-    fn algorithm(&self) -> &'static str {
-        match self.pair {
-            Pair::Ed25519(_) => "EdDSA",
-            Pair::P256(_) => "ES256",
-        }
-    }
-
-    fn sign(&self, text: &str) -> Vec<u8> {
-        match &self.pair {
-            Pair::Ed25519(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
-            // It fails only if the system gives no random octets. The provider refuses the empty signature.
-            Pair::P256(pair) => pair
-                .sign(&SystemRandom::new(), text.as_bytes())
-                .map_or(Vec::new(), |signature| signature.as_ref().to_vec()),
-        }
     }
 }
 
@@ -127,17 +69,12 @@ impl ClientIdentity {
         }
     }
 
-    fn assertion(&self, key: &ClientKey, audience: &str, now: Timestamp, entropy: &dyn Entropy) -> String {
+    fn assertion(&self, key: &SigningKey, audience: &str, now: Timestamp, entropy: &dyn Entropy) -> String {
         let seconds = now.as_millis().div_euclid(1000);
-        let mut header = json!({"alg": key.algorithm(), "typ": "JWT"});
-        if let Some(key_id) = &key.key_id {
-            header["kid"] = json!(key_id);
-        }
         let claims = json!({
             "iss": self.id, "sub": self.id, "aud": audience, "jti": entropy.uuid().to_string(), "iat": seconds,
             "exp": seconds + ASSERTION_SECONDS,
         });
-        let signed = signing_input(&header, &claims);
-        with_signature(&signed, &key.sign(&signed))
+        key.sign("JWT", &claims)
     }
 }

@@ -53,13 +53,18 @@ pub struct Principal {
     pub client: String,
     /// The tenant that it acts for, if its provider says one.
     pub tenant: Option<String>,
-    scopes: Vec<String>,
+    scopes: Vec<Scope>,
 }
 
 impl Principal {
+    /// A client with these rights.
+    pub fn new(client: String, tenant: Option<String>, scopes: Vec<Scope>) -> Self {
+        Self { client, tenant, scopes }
+    }
+
     /// Whether it has a right.
     pub fn has(&self, scope: Scope) -> bool {
-        self.scopes.iter().any(|own| own == scope.as_str())
+        self.scopes.contains(&scope)
     }
 
     /// It must have one of these rights.
@@ -138,9 +143,12 @@ impl TokenJudge {
         }
         // One of the two was done.
         let token = known.ok_or(Refusal::InvalidToken)?;
+        let JudgeSettings { tenant_claim, names, .. } = &self.inner.settings;
+        let tenant = token.claim(tenant_claim).map(str::to_owned);
+        let scopes = Scope::ALL.into_iter().filter(|scope| token.scopes.iter().any(|own| own == names.scope(*scope)));
+        let scopes = scopes.collect();
         let client = token.client_id.or(token.subject).ok_or(Refusal::InvalidToken)?;
-        let tenant = token.more.get(&self.inner.settings.tenant_claim).and_then(|claim| claim.as_str());
-        Ok(Principal { client, tenant: tenant.map(str::to_owned), scopes: token.scopes })
+        Ok(Principal { client, tenant, scopes })
     }
 
     /// The claims of a token that the provider has signed as an access token.
@@ -178,7 +186,7 @@ impl TokenJudge {
             Refusal::Unavailable
         };
         let url = provider.introspection_url().await.map_err(|error| unavailable(&error))?;
-        let proof = identity.proof(provider.issuer().unwrap_or(url.as_str()), clock.wall(), &**entropy);
+        let proof = identity.proof(&provider.audience(&url).await, clock.wall(), &**entropy);
         let asked = OAuthIntrospection::proving(provider.http().clone(), url, proof);
         let found = asked.introspect(token).await.map_err(|error| match error {
             // The answer is about this token only. A strange token must not pause the tokens of other callers.

@@ -2,6 +2,8 @@
 //!
 //! - [`ServiceTokens`] gets tokens (RFC 6749 section 4.4). Callers of one service share a token and one fetch of it. A token
 //!   is renewed at 80 % of its life, so that no call waits for it.
+//! - [`ServiceProofs`] chooses how this role proves itself to each service: by a secret, a token, or its certificate.
+//! - [`CallerCertificate`] reads the role of a caller from its certificate (RFC 5280).
 //! - [`TokenJudge`] checks the token of a caller: by introspection (RFC 7662), by its signature (RFC 9068), or both.
 //! - [`Provider`] knows where the provider is: from its metadata (RFC 8414), or from settings.
 //!
@@ -9,6 +11,7 @@
 
 #![warn(missing_docs)]
 
+mod certificate;
 mod identity;
 mod judge;
 mod keys;
@@ -16,9 +19,11 @@ mod proof;
 mod provider;
 mod tokens;
 
-pub use identity::{ClientIdentity, ClientKey, Credential, InvalidClientKey, SecretPlace};
+pub use certificate::CallerCertificate;
+pub use identity::{ClientIdentity, Credential, SecretPlace};
 pub use judge::{JudgeSettings, Principal, TokenJudge, Validation, bearer};
-pub use proof::CallerProof;
+pub use proof::{CallerProof, ServiceProofs};
 pub use provider::{Provider, ProviderError, ProviderSettings};
 pub use token_introspection::Refusal;
+pub use token_keys::SigningKey;
 pub use tokens::{CallError, ServiceTokens, TokenError, TokenSettings};

@@ -20,6 +20,8 @@ const DEADLINE: Duration = Duration::from_secs(2);
 pub struct ProviderSettings {
     /// `OAUTH_ISSUER`.
     pub issuer: Option<Url>,
+    /// `OAUTH_ISSUER` as it is written. A URL may gain a slash at its end when it is read.
+    pub issuer_name: Option<String>,
     /// `OAUTH_TOKEN_URL`.
     pub token: Option<Url>,
     /// `OAUTH_INTROSPECTION_URL`.
@@ -68,6 +70,15 @@ impl Provider {
     /// The issuer of its tokens, as it is spelled in them, without a slash at the end.
     pub fn issuer(&self) -> Option<&str> {
         self.settings.issuer.as_ref().map(|issuer| trimmed(issuer.as_str()))
+    }
+
+    /// The name that a client's assertion is for (RFC 7523 section 3): the issuer as its metadata spells it, or as
+    /// `OAUTH_ISSUER` does. Without an issuer it is the endpoint.
+    pub(crate) async fn audience(&self, endpoint: &Url) -> String {
+        let read = self.read.lock().await.as_ref().map(|(_, metadata)| metadata.issuer.clone());
+        read.or_else(|| self.settings.issuer_name.clone())
+            .or_else(|| self.issuer().map(str::to_owned))
+            .unwrap_or_else(|| endpoint.to_string())
     }
 
     /// The client that asks it.

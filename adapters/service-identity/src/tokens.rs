@@ -10,7 +10,7 @@ use std::time::Duration;
 use clock::{Clock, Entropy, Timestamp};
 use outbound_http::{Outbound, OutboundError, Request, Response};
 use serde::Deserialize;
-use service_auth::{Service, Wanted};
+use service_auth::{Scope, Service, Wanted};
 
 use crate::identity::ClientIdentity;
 use crate::provider::{Provider, ProviderError};
@@ -32,16 +32,29 @@ const RENEWED_RECENTLY: Duration = Duration::from_secs(1);
 /// The names that a provider uses instead of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenSettings {
-    /// `OAUTH_AUDIENCE_<service>`. A URL is sent as `resource` (RFC 8707), another name as `audience`.
+    /// The names of services. A URL is sent as `resource` (RFC 8707), another name as `audience`.
     pub audiences: HashMap<Service, String>,
-    /// `OAUTH_SCOPE_<service>`.
+    /// What is asked for, for a service.
     pub scopes: HashMap<Service, String>,
+    /// The provider's names of single scopes, where they are not ours. They are asked for, and demanded of callers.
+    pub renamed: HashMap<Scope, String>,
 }
 
 impl TokenSettings {
     /// The audience of a service's tokens.
     pub fn audience(&self, service: Service) -> &str {
         self.audiences.get(&service).map_or(service.as_str(), String::as_str)
+    }
+
+    /// The provider's name of a scope.
+    pub fn scope(&self, scope: Scope) -> &str {
+        self.renamed.get(&scope).map_or(scope.as_str(), String::as_str)
+    }
+
+    /// The scopes to ask for (RFC 6749 section 3.3).
+    fn asked(&self, wanted: Wanted) -> String {
+        let own = || wanted.scopes.iter().map(|scope| self.scope(*scope)).collect::<Vec<_>>().join(" ");
+        self.scopes.get(&wanted.service).cloned().unwrap_or_else(own)
     }
 }
 
@@ -278,11 +291,11 @@ impl ServiceTokens {
         let Inner { provider, identity, settings, clock, entropy, .. } = &*self.inner;
         let url = provider.token_url().await?;
         let now = clock.wall();
-        let proof = identity.proof(provider.issuer().unwrap_or(url.as_str()), now, &**entropy);
+        let proof = identity.proof(&provider.audience(&url).await, now, &**entropy);
 
         let audience = settings.audience(wanted.service);
         let target = if audience.contains("://") { "resource" } else { "audience" };
-        let scope = settings.scopes.get(&wanted.service).cloned().unwrap_or_else(|| wanted.scope());
+        let scope = settings.asked(wanted);
         let form = [("grant_type", "client_credentials"), ("scope", scope.as_str()), (target, audience)];
 
         let answer = provider.http().send(proof.post(url, &form).deadline(DEADLINE)).await;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,8 +23,8 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 use service_auth::{Jws, Scope, Service, Wanted, signing_input, with_signature};
 use service_identity::{
-    ClientIdentity, ClientKey, Credential, JudgeSettings, Provider, ProviderSettings, Refusal, SecretPlace,
-    ServiceTokens, TokenError, TokenJudge, TokenSettings, Validation, bearer,
+    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, Refusal, SecretPlace, ServiceTokens,
+    SigningKey, TokenError, TokenJudge, TokenSettings, Validation, bearer,
 };
 
 const NOW: i64 = 1_767_225_600;
@@ -235,10 +236,11 @@ async fn a_client_with_a_key_signs_a_fresh_assertion() {
     let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
     let body = base64::engine::general_purpose::STANDARD.encode(document.as_ref());
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
-    let key = ClientKey::from_pem(&pem, Some("k1".to_owned())).unwrap();
-    assert!(ClientKey::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", None).is_err());
+    let key = SigningKey::from_pem(&pem, Some("k1".to_owned())).unwrap();
+    assert!(SigningKey::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", None).is_err());
 
     let names = TokenSettings {
+        renamed: HashMap::new(),
         audiences: [(Service::Rates, "https://rates.example".to_owned())].into(),
         scopes: [(Service::Rates, "read".to_owned())].into(),
     };
@@ -289,6 +291,66 @@ async fn a_token_is_judged_by_issuer_audience_times_and_scopes() {
         scene.says(200, wrong.clone());
         assert_eq!(judge.judge("x", Service::BackendAdmin).await, Err(Refusal::InvalidToken), "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn a_standard_claim_may_name_the_tenant_and_scopes_have_the_providers_names_on_both_sides() {
+    let scene = Scene::start().await;
+    let names = TokenSettings {
+        renamed: [(Scope::CardsPay, "rafiki.cards".to_owned()), (Scope::Operator, "rafiki.all".to_owned())].into(),
+        ..TokenSettings::default()
+    };
+    let credential = || Credential::Secret("secret".to_owned(), SecretPlace::Form);
+    scene.tokens_as(credential(), names.clone()).token(Wanted::CARD_PAYMENTS).await.unwrap();
+    let form = scene.stub.last_form.lock().unwrap().clone();
+    assert!(form.contains("scope=rafiki.cards&"), "{form}");
+
+    let identity = ClientIdentity { id: "me".to_owned(), credential: credential() };
+    let settings = JudgeSettings { validation: Validation::Introspect, tenant_claim: "sub".to_owned(), names };
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let judge = TokenJudge::new(scene.provider(), identity, settings, scene.clock(), entropy);
+    // Where a scope has another name, ours means nothing.
+    let scopes = "rafiki.cards operator payments:read";
+    scene.says(
+        200,
+        json!({"active": true, "aud": "backend-admin", "client_id": "c", "sub": "tenant-7", "scope": scopes}),
+    );
+    let principal = judge.judge("x", Service::BackendAdmin).await.unwrap();
+    assert_eq!(principal.tenant.as_deref(), Some("tenant-7"));
+    assert!(principal.has(Scope::CardsPay) && principal.has(Scope::PaymentsRead) && !principal.has(Scope::Operator));
+}
+
+#[tokio::test]
+async fn an_assertion_is_for_the_issuer_as_the_provider_spells_it() {
+    let scene = Scene::start().await;
+    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+    let body = base64::engine::general_purpose::STANDARD.encode(document.as_ref());
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+    let named = format!("{}/", scene.base);
+    let audience = async |settings: ProviderSettings| {
+        let key = Arc::new(SigningKey::from_pem(&pem, None).unwrap());
+        let identity = ClientIdentity { id: "me".to_owned(), credential: Credential::Key(key) };
+        let provider = Provider::new(settings, scene.http.clone(), scene.clock());
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let tokens = ServiceTokens::new(provider, identity, TokenSettings::default(), scene.clock(), entropy);
+        tokens.token(Wanted::RATES).await.unwrap();
+        let form = scene.stub.last_form.lock().unwrap().clone();
+        let jws = Jws::read(form.split("client_assertion=").nth(1).unwrap()).unwrap().claims;
+        jws["aud"].as_str().unwrap().to_owned()
+    };
+    // Its metadata has no slash at the end of the name.
+    let written = |name: &str| ProviderSettings {
+        issuer: name.parse().ok(),
+        issuer_name: Some(name.to_owned()),
+        ..ProviderSettings::default()
+    };
+    assert_eq!(audience(written(&named)).await, scene.base);
+    let token = format!("{}/token", scene.base).parse().ok();
+    assert_eq!(
+        audience(ProviderSettings { token, ..written(&named) }).await,
+        named,
+        "without metadata the setting counts"
+    );
 }
 
 #[tokio::test]

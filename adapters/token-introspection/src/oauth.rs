@@ -184,6 +184,20 @@ impl OAuthToken {
         Ok(wire.read())
     }
 
+    /// The text of a claim, by its name. Standard claims have one, too.
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        match name {
+            "client_id" => self.client_id.as_deref(),
+            "sub" => self.subject.as_deref(),
+            "iss" => self.issuer.as_deref(),
+            "aud" => match self.audience.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            },
+            name => self.more.get(name).and_then(Value::as_str),
+        }
+    }
+
     /// Whether the token meets a demand at `now`. A token without an audience meets none.
     pub fn meets(&self, demand: &OAuthDemand<'_>, now: Timestamp) -> Result<(), Refusal> {
         let is_early = self.not_before.is_some_and(|begin| now + SKEW < begin);

@@ -5,6 +5,10 @@
 
 #![warn(missing_docs)]
 
+mod signing;
+
+pub use signing::{InvalidKey, SigningKey};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use service_auth::Service;
 use url::Url;
 
 use crate::{Auth, Backend, DatabaseUrl, Secret, ServiceAuth, UnsignedWebhooks, Wallet};
@@ -152,19 +153,33 @@ impl Findings {
     }
 
     /// Whether the callee accepts what the caller shows. Only if that is a shared secret, the secrets are compared.
-    fn link(&mut self, (caller, shows): (&str, &ServiceAuth), (callee, accepts): (&str, &ServiceAuth)) -> Compared {
-        let by_token = shows.ways.tokens();
-        let fits = if by_token { accepts.ways.tokens() } else { accepts.ways.secrets() };
+    fn link(
+        &mut self,
+        service: Service,
+        (caller, shows): (&str, &ServiceAuth),
+        (callee, accepts): (&str, &ServiceAuth),
+    ) -> Compared {
+        let (shows, accepts) = (shows.link_ways().of(service), accepts.link_ways().of(service));
+        let by_certificate = shows.certificates() && accepts.certificates();
+        let by_token = shows.tokens();
+        let fits = by_certificate || if by_token { accepts.tokens() } else { shows.secrets() && accepts.secrets() };
         self.broken(fits, || {
-            let shown = if by_token { "a token" } else { "a shared secret" };
-            format!("{caller} shows {shown} to {callee}, which does not accept it; compare SERVICE_AUTH of both")
+            let shown = match (by_token, shows.secrets()) {
+                (true, _) => "a token",
+                (false, true) => "a shared secret",
+                (false, false) => "a certificate",
+            };
+            format!(
+                "{caller} shows {shown} to {callee}, which does not accept it; compare SERVICE_AUTH and \
+                 SERVICE_AUTH_LINKS of both"
+            )
         });
-        if by_token { Compared::Nothing } else { Compared::Secrets }
+        if by_token || !shows.secrets() || !accepts.secrets() { Compared::Nothing } else { Compared::Secrets }
     }
 
     fn backend_and_wallet(&mut self, (b, backend): &(String, Backend), (w, wallet): &(String, Wallet)) {
-        let events = self.link((b, &backend.service_auth), (w, &wallet.service_auth));
-        let requests = self.link((w, &wallet.service_auth), (b, &backend.service_auth));
+        let events = self.link(Service::WalletHooks, (b, &backend.service_auth), (w, &wallet.service_auth));
+        let requests = self.link(Service::BackendAdmin, (w, &wallet.service_auth), (b, &backend.service_auth));
 
         match &backend.webhooks.secret {
             _ if events == Compared::Nothing => {}
@@ -217,7 +232,7 @@ impl Findings {
                 "OPERATOR_TENANT_ID differs between {b} and {a}: no grant belongs to this operator; make them equal"
             )
         });
-        let compared = self.link((b, &backend.service_auth), (a, &auth.service_auth));
+        let compared = self.link(Service::AuthIntrospection, (b, &backend.service_auth), (a, &auth.service_auth));
         let by_token = compared == Compared::Nothing;
         self.doubtful(by_token || backend.admin_api.secret == auth.admin_api.secret, || {
             format!("ADMIN_API_SECRET differs between {b} and {a}; the operator has one secret in the original")

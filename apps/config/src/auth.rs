@@ -49,6 +49,12 @@ pub struct Auth {
     /// served on the service listener, for installations without a provider of their own. `rafiki service-client` makes
     /// entries.
     pub oauth_clients: Option<Vec<ServiceClient>>,
+    /// The content of `OAUTH_SIGNING_KEY_FILE` (PEM, PKCS #8; Ed25519 or P-256): the built-in issuer signs its tokens with
+    /// this key (RFC 9068), so that services can check them without asking it. Without it tokens are random texts.
+    pub oauth_signing_key: Option<Secret>,
+    /// The content of `OAUTH_SIGNING_KEY_FILE_PREVIOUS`: the former key, or the next one. It signs nothing, and is published
+    /// beside the present one while one replaces the other.
+    pub previous_oauth_signing_key: Option<Secret>,
     /// `OAUTH_TOKEN_LIFETIME_SECONDS`: how long tokens of the built-in issuer are valid.
     pub oauth_token_lifetime: Duration,
     /// How many requests of strangers that cost work are accepted.
@@ -73,6 +79,8 @@ pub struct Auth {
     pub admin_api: AdminApi,
     /// `COOKIE_KEY` that signs interaction cookies.
     pub cookie_key: Secret,
+    /// `COOKIE_KEY_PREVIOUS`: the former `COOKIE_KEY`. Cookies that it signed are accepted while the new one replaces it.
+    pub previous_cookie_key: Option<Secret>,
     /// `INTERACTION_COOKIE_SAME_SITE`: `lax` or `none`; by default `lax`.
     pub cookie_same_site: Option<SameSite>,
     /// `INTERACTION_EXPIRY_SECONDS`: how long an owner may take to decide.
@@ -232,6 +240,8 @@ impl Auth {
             previous_service_secret: r.secret("AUTH_SERVICE_SECRET_PREVIOUS"),
             service_auth,
             oauth_clients,
+            oauth_signing_key: r.file("OAUTH_SIGNING_KEY_FILE"),
+            previous_oauth_signing_key: r.file("OAUTH_SIGNING_KEY_FILE_PREVIOUS"),
             oauth_token_lifetime: Duration::from_secs(r.number("OAUTH_TOKEN_LIFETIME_SECONDS", 300, 10..=3600)),
             require_service_secret: r.flag("AUTH_SERVICE_REQUIRE_SECRET", ByDefault::On),
             limits: StrangerLimits::read(r),
@@ -258,6 +268,7 @@ impl Auth {
             operator_tenant_id: operator_tenant_id?,
             admin_api: admin_api?,
             cookie_key: cookie_key?,
+            previous_cookie_key: r.secret("COOKIE_KEY_PREVIOUS"),
         })
     }
 }

@@ -41,7 +41,7 @@ pub struct CardService {
     pub service_auth: ServiceAuth,
     /// `TENANT_ID`: the tenant whose customers have cards.
     pub tenant_id: Uuid,
-    /// `TENANT_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` is `token`.
+    /// `TENANT_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` has no `hmac`.
     pub tenant_secret: Secret,
     /// `TENANT_SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub tenant_signature_version: u32,

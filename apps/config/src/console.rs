@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use service_auth::Service;
 use url::Url;
 
 use crate::four_eyes::AssetLimit;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::service_auth::ServiceAuth;
 use crate::sign_in_provider::SignInProvider;
 use crate::{ConfigError, Environment, Mode, Secret};
 
@@ -44,6 +46,12 @@ pub struct Console {
     /// `COOKIE_SECRET`: encrypts the cookies of signed-in users. It must be equal in every process of the console.
     /// Outside of development it must be set; in development each start makes one.
     pub cookie_secret: Option<Secret>,
+    /// `COOKIE_SECRET_PREVIOUS`: the former `COOKIE_SECRET`. Sessions, forms and changes that wait, which were made with it,
+    /// stay valid while the new one replaces it.
+    pub previous_cookie_secret: Option<Secret>,
+    /// How the console proves itself to the Admin APIs. With shared secrets, people sign in with the secret of a tenant,
+    /// and the console signs with it. Without them the console acts as a service, and people sign in at a provider only.
+    pub service_auth: ServiceAuth,
     /// `CONSOLE_IDLE_MINUTES`: after this time without a request a user is signed out.
     pub idle: Duration,
     /// `CONSOLE_SESSION_HOURS`: after this time a user is signed out in any case.
@@ -55,6 +63,9 @@ pub struct Console {
     /// moves more waits until a second person approves it; so does a change that moves any amount of another asset, or
     /// that cannot be undone. Without it no change waits.
     pub four_eyes: Vec<AssetLimit>,
+    /// `CONSOLE_FOUR_EYES_WINDOW_HOURS`: what one person moves alone within this time counts together, so that several small
+    /// changes are not a way around the limit.
+    pub four_eyes_window: Duration,
     /// `CONSOLE_APPROVAL_HOURS`: after this time a change that nobody approved is given up.
     pub approval: Duration,
     /// `CONSOLE_APPROVALS_FILE`: the file with the changes that wait for a second person. By default
@@ -106,7 +117,16 @@ impl Console {
         let approvals_file =
             r.text("CONSOLE_APPROVALS_FILE").unwrap_or_else(|| "./data/console-approvals.json".to_owned());
         let four_eyes = read_four_eyes(r);
-        let provider = SignInProvider::read(r);
+        let service_auth = ServiceAuth::read(r);
+        let signs = service_auth.link_ways().of(Service::BackendAdmin).secrets();
+        let provider = SignInProvider::read(r, signs);
+        if !signs && provider.is_none() {
+            let why = "must be set if SERVICE_AUTH has no hmac: then nobody can sign in with the secret of a tenant";
+            match mode {
+                Mode::Development => r.notice("CONSOLE_OIDC_ISSUER", why),
+                Mode::Production | Mode::Test | Mode::Autopeer => r.problem("CONSOLE_OIDC_ISSUER", why),
+            }
+        }
         if !four_eyes.is_empty() && provider.is_none() {
             let why = "needs CONSOLE_OIDC_ISSUER: people who sign in with the same secret cannot be told apart";
             match mode {
@@ -128,10 +148,13 @@ impl Console {
             instance_name: r.text("INSTANCE_NAME").unwrap_or_else(|| "Rafiki".to_owned()),
             signature_version: r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX),
             cookie_secret,
+            previous_cookie_secret: r.secret("COOKIE_SECRET_PREVIOUS"),
+            service_auth,
             idle: Duration::from_mins(minutes),
             session: Duration::from_hours(hours),
             audit_file: PathBuf::from(audit_file),
             four_eyes,
+            four_eyes_window: Duration::from_hours(r.number("CONSOLE_FOUR_EYES_WINDOW_HOURS", 24, 1..=168)),
             approval: Duration::from_hours(r.number("CONSOLE_APPROVAL_HOURS", 24, 1..=168)),
             approvals_file: PathBuf::from(approvals_file),
             provider,

@@ -11,7 +11,7 @@ use crate::{Mode, Secret, UnsignedWebhooks};
 /// How events are verified.
 #[derive(Clone, Debug)]
 pub struct Events {
-    /// `WEBHOOK_SIGNATURE_SECRET`: the `SIGNATURE_SECRET` of the backend. It is not needed if `SERVICE_AUTH` is `token`.
+    /// `WEBHOOK_SIGNATURE_SECRET`: the `SIGNATURE_SECRET` of the backend. It is not needed if `SERVICE_AUTH` has no `hmac`.
     pub secret: Secret,
     /// `WEBHOOK_SIGNATURE_SECRET_PREVIOUS`: the previous secret. It is also accepted, while the backend is given the
     /// new one.
@@ -26,7 +26,7 @@ pub struct Events {
 
 impl Events {
     pub(crate) fn read(r: &mut Reader<'_>, service_auth: &ServiceAuth) -> Option<Self> {
-        let secret = if service_auth.ways.secrets() {
+        let secret = if service_auth.any_secrets() {
             r.require_secret("WEBHOOK_SIGNATURE_SECRET")
         } else {
             service_auth.secret_unless_tokens(r.secret("WEBHOOK_SIGNATURE_SECRET"))
@@ -49,7 +49,7 @@ impl Events {
 
 /// The secret that signs Admin API requests.
 pub(crate) fn read_tenant_secret(r: &mut Reader<'_>, service_auth: &ServiceAuth) -> Option<Secret> {
-    if !service_auth.ways.secrets() {
+    if !service_auth.any_secrets() {
         return service_auth.secret_unless_tokens(r.secret("TENANT_SECRET"));
     }
     let secret = r.require_secret("TENANT_SECRET");

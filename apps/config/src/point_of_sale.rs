@@ -43,7 +43,7 @@ pub struct PointOfSale {
     pub tenant_id: Uuid,
     /// How services prove who they are.
     pub service_auth: ServiceAuth,
-    /// `TENANT_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` is `token`.
+    /// `TENANT_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` has no `hmac`.
     pub tenant_secret: Secret,
     /// `TENANT_SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub tenant_signature_version: u32,

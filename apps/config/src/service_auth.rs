@@ -4,20 +4,35 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use service_auth::{Scope, Service, Ways};
+use service_auth::{LinkWays, Scope, Service, Ways};
 use url::Url;
 
-use crate::Secret;
-use crate::reader::Reader;
+use crate::reader::{ConfigError, Reader};
+use crate::{Environment, Secret};
 
 /// How services prove who they are.
 #[derive(Clone, Debug)]
 pub struct ServiceAuth {
-    /// `SERVICE_AUTH`: the accepted proofs: `hmac` (shared secrets, as Rafiki 2.4), `token` (tokens of a provider), or
-    /// `hmac,token`. With both, this role shows tokens, and other services may show either.
+    /// `SERVICE_AUTH`: the accepted proofs: `hmac` (shared secrets, as Rafiki 2.4), `token` (tokens of a provider), `mtls`
+    /// (certificates), or several of them, such as `hmac,token`. With several, this role shows its certificate where it
+    /// calls `https`, and a token rather than a secret; other services may show any of them.
     pub ways: Ways,
+    /// `SERVICE_AUTH_LINKS`: other proofs of single links, by the service that is called:
+    /// `auth-introspection=mtls, rates=hmac+token`. Set them at the caller and at the service.
+    pub links: Vec<(Service, Ways)>,
+    /// The content of `SERVICE_TLS_CERTIFICATE_FILE`: the certificate of this role with its chain (PEM). It is shown to
+    /// services and to callers. The first part of a host name in it is the name of the role, and a URI
+    /// `urn:uuid:<tenant id>` names the tenant that wallet, card service and point of sale act for.
+    pub certificate_pem: Option<Secret>,
+    /// The content of `SERVICE_TLS_KEY_FILE`: the private key of this certificate (PEM).
+    pub tls_key_pem: Option<Secret>,
+    /// The content of `SERVICE_TLS_AUTHORITIES_FILE`: the authorities that certify the roles of this installation (PEM).
+    /// They should certify nothing else. Several are believed while one replaces another.
+    pub authorities_pem: Option<Secret>,
     /// `OAUTH_ISSUER`: the provider of tokens. Its endpoints are read from its metadata (RFC 8414).
     pub issuer: Option<Url>,
+    /// The same as it is written, for assertions of this client.
+    pub issuer_name: Option<String>,
     /// `OAUTH_TOKEN_URL`: where tokens are issued, if the provider has no metadata.
     pub token_url: Option<Url>,
     /// `OAUTH_INTROSPECTION_URL`: where tokens are introspected, if the metadata does not say it.
@@ -38,13 +53,18 @@ pub struct ServiceAuth {
     /// `OAUTH_VALIDATION`: how tokens of callers are checked: `introspect` (default) asks the provider each time, `jwt`
     /// checks the signature of the token here, `jwt+introspect` does both.
     pub validation: TokenValidation,
-    /// `OAUTH_TENANT_CLAIM`: the claim of a token that names the tenant of its client.
+    /// `OAUTH_TENANT_CLAIM`: the claim of a token that names the tenant of its client. It may be a standard one, such as
+    /// `sub`.
     pub tenant_claim: String,
     /// `OAUTH_AUDIENCES`: other names of services at the provider: `backend-admin=https://…, rates=…`. A URL is sent as
     /// `resource` (RFC 8707).
     pub audiences: Vec<(Service, String)>,
-    /// `OAUTH_SCOPES`: other scopes to ask for: `backend-admin=payments:write liquidity:write, rates=…`.
+    /// `OAUTH_SCOPES`: other names of scopes at the provider: `cards:pay=rafiki.cards, operator=rafiki.all`. They are asked
+    /// for, and demanded of callers. With the name of a service instead of a scope, they say what to ask for there:
+    /// `backend-admin=payments:write liquidity:write`.
     pub scopes: Vec<(Service, String)>,
+    /// The other names of single scopes.
+    pub renamed_scopes: Vec<(Scope, String)>,
 }
 
 /// Where the secret of a client is in a request.
@@ -86,6 +106,13 @@ pub struct ServiceClient {
 }
 
 impl ServiceAuth {
+    /// Only this section, for a command at a terminal.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(environment);
+        let section = Self::read(&mut reader);
+        reader.finish(Some(section))
+    }
+
     pub(crate) fn read(r: &mut Reader<'_>) -> Self {
         let methods = [("basic", SecretMethod::Basic), ("post", SecretMethod::Post)];
         let validations = [
@@ -93,9 +120,15 @@ impl ServiceAuth {
             ("jwt", TokenValidation::Jwt),
             ("jwt+introspect", TokenValidation::JwtAndIntrospect),
         ];
+        let (scopes, renamed_scopes) = read_scopes(r);
         let read = Self {
             ways: r.parsed("SERVICE_AUTH").unwrap_or_default(),
+            links: read_links(r),
+            certificate_pem: r.file("SERVICE_TLS_CERTIFICATE_FILE"),
+            tls_key_pem: r.file("SERVICE_TLS_KEY_FILE"),
+            authorities_pem: r.file("SERVICE_TLS_AUTHORITIES_FILE"),
             issuer: r.url("OAUTH_ISSUER"),
+            issuer_name: r.text("OAUTH_ISSUER"),
             token_url: r.url("OAUTH_TOKEN_URL"),
             introspection_url: r.url("OAUTH_INTROSPECTION_URL"),
             keys_url: r.url("OAUTH_JWKS_URL"),
@@ -107,14 +140,36 @@ impl ServiceAuth {
             validation: r.one_of("OAUTH_VALIDATION", TokenValidation::Introspect, &validations),
             tenant_claim: r.text("OAUTH_TENANT_CLAIM").unwrap_or_else(|| "tenant".to_owned()),
             audiences: read_names(r, r.text("OAUTH_AUDIENCES"), "OAUTH_AUDIENCES"),
-            scopes: read_names(r, r.text("OAUTH_SCOPES"), "OAUTH_SCOPES"),
+            scopes,
+            renamed_scopes,
         };
         read.judge(r);
         read
     }
 
+    /// The ways of every link of this role.
+    pub fn link_ways(&self) -> LinkWays {
+        LinkWays::new(self.ways, self.links.clone())
+    }
+
+    /// Whether a link of this role has a shared secret.
+    pub fn any_secrets(&self) -> bool {
+        self.link_ways().any(Ways::secrets)
+    }
+
     fn judge(&self, r: &mut Reader<'_>) {
-        if !self.ways.tokens() {
+        if self.link_ways().any(Ways::certificates) {
+            for (name, given) in [
+                ("SERVICE_TLS_CERTIFICATE_FILE", &self.certificate_pem),
+                ("SERVICE_TLS_KEY_FILE", &self.tls_key_pem),
+                ("SERVICE_TLS_AUTHORITIES_FILE", &self.authorities_pem),
+            ] {
+                if given.is_none() {
+                    r.problem(name, "must be set if SERVICE_AUTH or SERVICE_AUTH_LINKS has mtls");
+                }
+            }
+        }
+        if !self.link_ways().any(Ways::tokens) {
             return;
         }
         r.judge_secret("OAUTH_CLIENT_SECRET");
@@ -146,8 +201,48 @@ impl ServiceAuth {
 
     /// A secret that callers sign with. It is not needed if this role accepts and shows tokens only.
     pub(crate) fn secret_unless_tokens(&self, secret: Option<Secret>) -> Option<Secret> {
-        if self.ways.secrets() { secret } else { Some(secret.unwrap_or_else(|| Secret::new(""))) }
+        if self.any_secrets() { secret } else { Some(secret.unwrap_or_else(|| Secret::new(""))) }
     }
+}
+
+/// `<service>=<ways>` between commas, the ways with `+` between them.
+fn read_links(r: &mut Reader<'_>) -> Vec<(Service, Ways)> {
+    const NAME: &str = "SERVICE_AUTH_LINKS";
+    let mut links: Vec<(Service, Ways)> = Vec::new();
+    for (service, text) in read_names(r, r.text(NAME), NAME) {
+        match text.replace('+', ",").parse() {
+            Ok(_) if links.iter().any(|(own, _)| *own == service) => {
+                r.problem(NAME, format!("names the link {service} twice"));
+            }
+            Ok(ways) => links.push((service, ways)),
+            Err(_) => r.problem(
+                NAME,
+                format!("{text:?} is none of hmac, token, mtls, and several of them, such as hmac+token"),
+            ),
+        }
+    }
+    links
+}
+
+/// Texts by what they are about.
+type Named<T> = Vec<(T, String)>;
+
+/// `<service>=<text>` and `<scope>=<text>` between commas.
+fn read_scopes(r: &mut Reader<'_>) -> (Named<Service>, Named<Scope>) {
+    const NAME: &str = "OAUTH_SCOPES";
+    let (mut renamed, mut others) = (Vec::new(), Vec::new());
+    let text = r.text(NAME).unwrap_or_default();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match part.split_once('=').and_then(|(scope, text)| Some((scope.trim().parse::<Scope>().ok()?, text.trim()))) {
+            Some((_, name)) if name.is_empty() || name.contains(' ') => {
+                r.problem(NAME, format!("{part:?}: the name of one scope has no blank"));
+            }
+            Some((scope, name)) => renamed.push((scope, name.to_owned())),
+            None => others.push(part),
+        }
+    }
+    let others = (!others.is_empty()).then(|| others.join(","));
+    (read_names(r, others, NAME), renamed)
 }
 
 /// `<service>=<text>` between commas.
@@ -192,20 +287,15 @@ pub(crate) fn read_clients(r: &mut Reader<'_>, text: Option<Secret>) -> Option<V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Environment;
-    use crate::reader::ConfigError;
 
     fn read(variables: &[(&str, &str)]) -> Result<ServiceAuth, ConfigError> {
-        let environment = Environment::of(variables.iter().copied());
-        let mut reader = Reader::new(&environment);
-        let section = ServiceAuth::read(&mut reader);
-        reader.finish(Some(section))
+        ServiceAuth::from_environment(&Environment::of(variables.iter().copied()))
     }
 
     #[test]
     fn without_settings_services_use_shared_secrets_like_the_original() {
         let section = read(&[]).unwrap();
-        assert_eq!(section.ways, Ways::SharedSecret);
+        assert_eq!(section.ways, Ways::SHARED_SECRET);
         assert_eq!((section.tenant_claim.as_str(), section.validation), ("tenant", TokenValidation::Introspect));
     }
 
@@ -229,6 +319,36 @@ mod tests {
             vec![(Service::Rates, "https://rates.example".to_owned()), (Service::BackendAdmin, "admin".to_owned())];
         assert_eq!(section.audiences, expected);
         assert_eq!(names(&[("OAUTH_AUDIENCES", "backend=x")]), ["OAUTH_AUDIENCES"]);
+    }
+
+    #[test]
+    fn links_may_have_ways_of_their_own_and_certificates_need_files() {
+        let section = read(&[("SERVICE_AUTH_LINKS", "rates=hmac, auth-idp = hmac")]).unwrap();
+        assert_eq!(section.link_ways().of(Service::Rates), Ways::SHARED_SECRET);
+        let names = |variables: &[(&str, &str)]| {
+            let error = read(variables).unwrap_err();
+            error.problems.into_iter().map(|problem| problem.name).collect::<Vec<_>>()
+        };
+        let files = ["SERVICE_TLS_CERTIFICATE_FILE", "SERVICE_TLS_KEY_FILE", "SERVICE_TLS_AUTHORITIES_FILE"];
+        assert_eq!(names(&[("SERVICE_AUTH", "mtls")]), files);
+        assert_eq!(names(&[("SERVICE_AUTH_LINKS", "rates=hmac+mtls")]), files);
+        assert_eq!(names(&[("SERVICE_AUTH_LINKS", "rates=token")])[0], "OAUTH_ISSUER");
+        for wrong in ["rates=none", "rates", "card=hmac", "rates=hmac, rates=hmac"] {
+            assert_eq!(names(&[("SERVICE_AUTH_LINKS", wrong)]), ["SERVICE_AUTH_LINKS"], "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_scope_may_have_another_name_at_the_provider_and_a_service_other_scopes() {
+        let section = read(&[("OAUTH_SCOPES", "cards:pay=rafiki.cards, rates=read all, operator = root")]).unwrap();
+        let renamed = [(Scope::CardsPay, "rafiki.cards".to_owned()), (Scope::Operator, "root".to_owned())];
+        assert_eq!(
+            (section.renamed_scopes.as_slice(), section.scopes),
+            (&renamed[..], vec![(Service::Rates, "read all".to_owned())])
+        );
+        for wrong in ["cards:pay=a b", "cards:pay=", "cards:play=x"] {
+            assert_eq!(read(&[("OAUTH_SCOPES", wrong)]).unwrap_err().problems[0].name, "OAUTH_SCOPES", "{wrong}");
+        }
     }
 
     #[test]

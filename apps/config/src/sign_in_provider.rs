@@ -34,7 +34,7 @@ pub struct SignInProvider {
     pub url: Url,
     /// `OPERATOR_TENANT_ID`: the tenant that is the operator.
     pub operator_tenant_id: Uuid,
-    /// `ADMIN_API_SECRET`: the API secret of the operator.
+    /// `ADMIN_API_SECRET`: the API secret of the operator. It is not needed if `SERVICE_AUTH` has no `hmac`.
     pub operator_secret: Secret,
 }
 
@@ -70,7 +70,8 @@ impl FromStr for GivenRole {
 
 impl SignInProvider {
     /// The provider; `None` if there is none, or if a setting of it is wrong.
-    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
+    /// `signs`: the console signs requests with the secrets of tenants.
+    pub(crate) fn read(r: &mut Reader<'_>, signs: bool) -> Option<Self> {
         // All variables are read in any case, so that none is taken for unknown.
         let issuer = r.url("CONSOLE_OIDC_ISSUER");
         let client_id = r.text("CONSOLE_OIDC_CLIENT_ID");
@@ -81,6 +82,7 @@ impl SignInProvider {
         let url = r.url("CONSOLE_URL");
         let operator_tenant_id = r.parsed("OPERATOR_TENANT_ID");
         let operator_secret = r.secret("ADMIN_API_SECRET");
+        let operator_secret = if signs { operator_secret } else { Some(Secret::new("")) };
 
         let Some(issuer) = issuer else {
             if client_id.is_some() {

@@ -37,7 +37,7 @@ pub struct Wallet {
     pub tenant_id: Uuid,
     /// How services prove who they are.
     pub service_auth: ServiceAuth,
-    /// `SIGNATURE_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` is `token`.
+    /// `SIGNATURE_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` has no `hmac`.
     pub admin_secret: Secret,
     /// `SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub admin_signature_version: u32,
@@ -118,7 +118,7 @@ impl Wallet {
         let graphql_url = r.require_url("GRAPHQL_URL");
         let tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let service_auth = ServiceAuth::read(r);
-        let admin_secret = if service_auth.ways.secrets() {
+        let admin_secret = if service_auth.any_secrets() {
             r.require_secret("SIGNATURE_SECRET")
         } else {
             service_auth.secret_unless_tokens(r.secret("SIGNATURE_SECRET"))

@@ -20,7 +20,7 @@ impl AskedOptions {
     pub(crate) fn find(&self) -> Result<Asked, Failure> {
         telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
         let deps = SharedDeps::new(Mode::Development, &[])?;
-        let known = institutions::known(&self.known, &deps.http, &deps.clock)?;
+        let known = institutions::known(&self.known, &deps)?;
         let institution = institutions::chosen(&known, self.at.as_deref())?.clone();
         Ok(Asked { institution })
     }

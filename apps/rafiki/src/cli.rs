@@ -229,7 +229,7 @@ pub(crate) struct DevOptions {
     #[arg(long, value_name = "ADDRESSES", conflicts_with = "fresh")]
     pub(crate) tigerbeetle: Option<String>,
     /// How the roles prove to each other who they are, as SERVICE_AUTH: hmac, token, or hmac,token. With token alone, no
-    /// two roles share a secret, and the consoles and commands that sign with one are refused.
+    /// two roles share a secret; the consoles and commands show tokens, too.
     #[arg(long, value_name = "WAYS", default_value = "hmac")]
     pub(crate) service_auth: Ways,
     /// Log level or filter, written to standard error.
@@ -343,6 +343,8 @@ pub(crate) enum RoleWithClient {
     PointOfSale,
     /// `rafiki rates`.
     Rates,
+    /// `rafiki console`, and an operator at a terminal.
+    Console,
 }
 
 impl RoleWithClient {
@@ -355,6 +357,7 @@ impl RoleWithClient {
             Self::CardService => ServiceRole::CardService,
             Self::PointOfSale => ServiceRole::PointOfSale,
             Self::Rates => ServiceRole::Rates,
+            Self::Console => ServiceRole::Console,
         }
     }
 }

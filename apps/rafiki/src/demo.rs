@@ -106,7 +106,7 @@ async fn payments(
     tell: &dyn Fn(&str),
 ) -> Result<Vec<Receipt>, Failure> {
     let deps = &playground.deps;
-    let institutions = of_playground(&folder.0, &deps.http, &deps.clock)?;
+    let institutions = of_playground(&folder.0, deps)?;
     let payer = Payer::new(institutions, deps.http.clone(), Arc::clone(&deps.clock));
     let mut receipts = Vec::with_capacity(PAYMENTS.len());
 

@@ -28,12 +28,12 @@ pub(crate) struct KnownOptions {
     #[arg(long, default_value = "./data")]
     pub(crate) data_dir: PathBuf,
     /// Admin API of the payer's institution, if it is not the playground.
-    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", requires = "secret", value_parser = admin_url)]
+    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", value_parser = admin_url)]
     pub(crate) admin_url: Option<Url>,
     /// Tenant for the Admin API.
     #[arg(long, env = "OPERATOR_TENANT_ID", value_parser = tenant)]
     pub(crate) tenant: Option<Uuid>,
-    /// The tenant's API secret.
+    /// The tenant's API secret. Without it, SERVICE_AUTH and the settings that go with it say what is shown instead.
     #[arg(long, env = "ADMIN_API_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
 }

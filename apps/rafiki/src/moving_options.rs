@@ -75,6 +75,10 @@ pub(crate) struct ExportOptions {
     /// Show the plan and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// The money stays in the TigerBeetle cluster of this installation, and Rafiki 2.4 uses the same cluster. Without this,
+    /// the money of a cluster goes into the tables of Rafiki 2.4.
+    #[arg(long)]
+    pub(crate) money_stays: bool,
     /// The file with the key of `rafiki import --keep-way-back`, if it was not the old encryption secret.
     #[arg(long, value_name = "FILE")]
     pub(crate) way_back_key_file: Option<PathBuf>,

@@ -17,7 +17,7 @@ use crate::roles::shared_deps::SharedDeps;
 pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let deps = SharedDeps::new(Mode::Development, &[])?;
-    let known = institutions::known(&options.known, &deps.http, &deps.clock)?;
+    let known = institutions::known(&options.known, &deps)?;
     let institution = institutions::chosen(&known, options.at.as_deref())?;
 
     let asset = read_asset(&options.asset)?;

@@ -102,6 +102,7 @@ fn serving() -> Serving {
         deadlines: Deadlines::default(),
         admission: Admission::new(ConnectionLimits { in_all, per_source: in_all }),
         proxies: Proxies::None,
+        tls: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sender of a request: the tenant whose secret signed it, or a service with a token that acts for the tenant.
+//! The sender of a request: the tenant whose secret signed it, or a service with a token or certificate that acts for it.
 //!
 //! A client sees the same answer for every failure, except that a missing header is named.
 
@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use admin_signature::Audience;
 use axum::http::HeaderMap;
-use http_kit::graphql;
+use axum::http::request::Parts;
+use http_kit::{ShownCertificate, graphql};
 use idempotency::{NotAccepted, SignedRequests};
 use payments::administration::Caller;
 use payments_model::{Secret, TenantId};
@@ -70,21 +71,21 @@ impl From<Unauthenticated> for graphql::Unauthenticated {
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     pub(crate) caller: Caller,
-    /// The service, if it showed a token. Whoever signs with the tenant's secret has all rights of the tenant.
+    /// The service, if it showed a token or a certificate. Whoever signs with the tenant's secret has all rights of the tenant.
     pub(crate) principal: Option<Principal>,
 }
 
-/// The sender of `body`. A request with a token and a signature must have both right.
+/// The sender of `body`. A request with a token or certificate, and a signature, must have both right.
 pub(crate) async fn authenticate(
     parts: &AdminApiParts,
-    headers: &HeaderMap,
-    query: Option<&str>,
+    head: &Parts,
     body: &serde_json::Value,
 ) -> Result<Sender, Unauthenticated> {
-    let identities = &parts.identities;
-    let principal =
-        identities.principal(headers, query, Service::BackendAdmin).await.map_err(Unauthenticated::Token)?;
-    if principal.is_none() && !identities.ways.secrets() {
+    let (identities, headers) = (&parts.identities, &head.headers);
+    let certificate = ShownCertificate::of(&head.extensions);
+    let principal = identities.principal(headers, head.uri.query(), &certificate, Service::BackendAdmin).await;
+    let principal = principal.map_err(Unauthenticated::Token)?;
+    if principal.is_none() && !identities.secrets(Service::BackendAdmin) {
         return Err(Unauthenticated::Token(Refusal::Missing));
     }
 

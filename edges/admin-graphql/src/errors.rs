@@ -338,6 +338,7 @@ impl From<a::LiquidityError> for Refusal {
             E::Transfer(error) => return (*error).into(),
             E::AmountZero => Code::Forbidden,
             E::NoAccount => Code::Internal,
+            E::AmountChanged { .. } => Code::Conflict,
             E::UnknownAsset
             | E::UnknownPeer
             | E::UnknownWalletAddress

@@ -56,7 +56,7 @@ async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
         Err(error) => return error.into_response(),
     };
     let Some(body) = graphql::json(&body) else { return graphql::no_json() };
-    match authenticate(&api.parts, &head.headers, head.uri.query(), &body).await {
+    match authenticate(&api.parts, &head, &body).await {
         Ok(Sender { caller, principal: None }) => api.endpoint.answer(&head.headers, body, caller, &AllFields).await,
         Ok(Sender { caller, principal: Some(principal) }) => {
             api.endpoint.answer(&head.headers, body, caller, &ScopedRights(&principal)).await

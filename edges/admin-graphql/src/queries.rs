@@ -3,6 +3,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod payments;
+pub(crate) mod rates;
 pub(crate) mod webhooks;
 
 use async_graphql::{Context, MergedObject, Object, Result};
@@ -13,7 +14,13 @@ use crate::types::tenant::WhoamiResponse;
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub(crate) struct Query(WhoamiQuery, directory::DirectoryQuery, payments::PaymentsQuery, webhooks::WebhooksQuery);
+pub(crate) struct Query(
+    WhoamiQuery,
+    directory::DirectoryQuery,
+    payments::PaymentsQuery,
+    webhooks::WebhooksQuery,
+    rates::RatesQuery,
+);
 
 #[derive(Default)]
 pub(crate) struct WhoamiQuery;

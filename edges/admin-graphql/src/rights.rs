@@ -39,7 +39,7 @@ fn scopes_of(field: &str) -> &'static [Scope] {
     };
     match field {
         "asset" | "assetByCodeAndScale" | "assets" => &[AssetsRead, AssetsWrite, AddressesWrite],
-        "peer" | "peerByAddressAndAsset" | "peers" => &[AssetsRead, AssetsWrite],
+        "peer" | "peerByAddressAndAsset" | "peers" | "exchangeRates" | "convertedAmount" => &[AssetsRead, AssetsWrite],
         "createAsset" | "updateAsset" | "setFee" | "createPeer" | "createOrUpdatePeerByUrl" | "updatePeer" => {
             &[AssetsWrite]
         }

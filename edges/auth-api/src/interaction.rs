@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
 use gnap::{AccessItem, Subject};
 use http::{HeaderMap, StatusCode};
-use http_kit::ClientAddress;
+use http_kit::{ClientAddress, ShownCertificate};
 use serde::Serialize;
 use service_auth::{Scope, Service};
 use service_identity::Refusal;
@@ -52,10 +52,11 @@ pub(crate) async fn details(
     State(api): State<Api>,
     Path((id, nonce)): Path<(String, String)>,
     from: ClientAddress,
+    certificate: ShownCertificate,
     headers: HeaderMap,
 ) -> Result<Json<Details>, ApiError> {
     check_accept(&headers)?;
-    let proof = proof(&api, &headers, Scope::IdpRead).await?;
+    let proof = proof(&api, &headers, &certificate, Scope::IdpRead).await?;
     let source = from.source().to_string();
     Ok(Json(api.auth.interaction_details(&id, &nonce, proof, &source).await?.into()))
 }
@@ -65,6 +66,7 @@ pub(crate) async fn decide(
     State(api): State<Api>,
     Path((id, nonce, choice)): Path<(String, String, String)>,
     from: ClientAddress,
+    certificate: ShownCertificate,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     check_accept(&headers)?;
@@ -77,15 +79,21 @@ pub(crate) async fn decide(
         }
     };
 
-    let proof = proof(&api, &headers, Scope::IdpDecide).await?;
+    let proof = proof(&api, &headers, &certificate, Scope::IdpDecide).await?;
     let source = from.source().to_string();
     api.auth.decide_interaction(&id, &nonce, choice, proof, &source).await?;
     Ok((StatusCode::ACCEPTED, "Accepted").into_response())
 }
 
-/// The token of a service, if tokens are accepted and there is one, and otherwise the secret.
-async fn proof<'h>(api: &Api, headers: &'h HeaderMap, needed: Scope) -> Result<ProviderProof<'h>, ApiError> {
-    let Some(principal) = api.admin.identities.principal(headers, None, Service::AuthIdp).await? else {
+/// The token or certificate of a service, if it is accepted and there is one, and otherwise the secret.
+async fn proof<'h>(
+    api: &Api,
+    headers: &'h HeaderMap,
+    certificate: &ShownCertificate,
+    needed: Scope,
+) -> Result<ProviderProof<'h>, ApiError> {
+    let identities = &api.admin.identities;
+    let Some(principal) = identities.principal(headers, None, certificate, Service::AuthIdp).await? else {
         let secret = headers.get("x-idp-secret").and_then(|value| value.to_str().ok());
         return Ok(ProviderProof::Secret(secret));
     };

@@ -1,4 +1,5 @@
-//! The routes of the built-in issuer, on the service listener: tokens, introspection, revocation, metadata (RFC 8414).
+//! The routes of the built-in issuer, on the service listener: tokens, introspection, revocation, public keys, metadata
+//! (RFC 8414).
 //!
 //! Callers prove their client id. The secret of the service listener does not count here.
 
@@ -26,6 +27,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) fn routes(issuer: Issuer) -> Router {
     let router = Router::new()
         .declare("/.well-known/oauth-authorization-server", Access::Public, get(metadata))
+        .declare("/oauth/jwks", Access::Public, get(keys))
         .declare("/oauth/token", Access::IssuerClient, post(token))
         .declare("/oauth/introspect", Access::IssuerClient, post(introspect))
         .declare("/oauth/revoke", Access::IssuerClient, post(revoke))
@@ -141,7 +143,7 @@ fn basic(header: Option<&str>) -> Option<ShownClient> {
 async fn metadata(State(issuer): State<Issuer>) -> Json<Value> {
     let base = issuer.settings().issuer.trim_end_matches('/').to_owned();
     let ways = json!(["client_secret_basic", "client_secret_post"]);
-    Json(json!({
+    let mut told = json!({
         "issuer": issuer.settings().issuer,
         "token_endpoint": format!("{base}/oauth/token"),
         "token_endpoint_auth_methods_supported": ways,
@@ -151,7 +153,16 @@ async fn metadata(State(issuer): State<Issuer>) -> Json<Value> {
         "revocation_endpoint_auth_methods_supported": ways,
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
-    }))
+    });
+    if !issuer.settings().keys.is_empty() {
+        told["jwks_uri"] = json!(format!("{base}/oauth/jwks"));
+    }
+    Json(told)
+}
+
+/// `GET /oauth/jwks`
+async fn keys(State(issuer): State<Issuer>) -> Json<Value> {
+    Json(issuer.public_keys())
 }
 
 /// `POST /oauth/token`

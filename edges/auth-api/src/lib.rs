@@ -40,8 +40,8 @@ use crate::admin::AdminSchema;
 pub use crate::admin::{AdminSettings, schema_definition};
 use crate::errors::{ApiError, not_found};
 pub use crate::service::ServiceOperation;
-pub use crate::session::SameSite;
 use crate::session::Sessions;
+pub use crate::session::{CookieKeys, SameSite};
 
 /// What callers of introspection need.
 const INTROSPECTION: Need = Need { service: Service::AuthIntrospection, scopes: &[Scope::TokenIntrospect] };
@@ -56,8 +56,8 @@ pub(crate) const BODY_MAX: usize = 1024 * 1024;
 pub struct ApiSettings {
     /// The source of scheme and host of signed URLs.
     pub target_origin: TargetOrigin,
-    /// `COOKIE_KEY`: signs the cookie that binds an interaction to a browser.
-    pub cookie_key: String,
+    /// `COOKIE_KEY`, and the key before it: they sign the cookie that binds an interaction to a browser.
+    pub cookie_keys: CookieKeys,
     /// `INTERACTION_COOKIE_SAME_SITE`; `Lax` if unset.
     pub cookie_same_site: SameSite,
     /// The Admin API.
@@ -105,7 +105,7 @@ struct Api {
 /// The routers of an authorization server.
 pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     let is_https = auth.settings().server_url.scheme() == "https";
-    let sessions = Sessions::new(&settings.cookie_key, settings.cookie_same_site, is_https);
+    let sessions = Sessions::new(&settings.cookie_keys, settings.cookie_same_site, is_https);
     // No input of this schema has a scalar of its own.
     let inputs = graphql::Inputs::of(&schema_definition(), |_, _| None);
     let endpoint = Endpoint::new(admin::build(auth.clone()), inputs, settings.admin.introspection);

@@ -31,9 +31,19 @@ pub enum SameSite {
     None,
 }
 
+/// The keys that sign the cookie.
+#[derive(Clone)]
+pub struct CookieKeys {
+    /// Signs, and is accepted.
+    pub present: String,
+    /// Is accepted while the present one replaces it.
+    pub former: Option<String>,
+}
+
 /// Reads and writes the cookie.
 pub(crate) struct Sessions {
-    mac: Hmac<Sha256>,
+    /// The first signs. A signature of any of them is right, so that one key can replace another.
+    macs: Vec<Hmac<Sha256>>,
     attributes: String,
 }
 
@@ -81,15 +91,16 @@ impl Session {
 }
 
 impl Sessions {
-    pub(crate) fn new(key: &str, same_site: SameSite, is_https: bool) -> Self {
+    pub(crate) fn new(keys: &CookieKeys, same_site: SameSite, is_https: bool) -> Self {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
-        let mac = Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes keys of every length");
+        let mac = |key: &String| Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes keys of every length");
+        let macs = std::iter::once(&keys.present).chain(&keys.former).map(mac).collect();
         let secure = if is_https { "; Secure" } else { "" };
         let same_site = match same_site {
             SameSite::Lax => "Lax",
             SameSite::None => "None",
         };
-        Self { mac, attributes: format!("Path=/; HttpOnly; SameSite={same_site}{secure}") }
+        Self { macs, attributes: format!("Path=/; HttpOnly; SameSite={same_site}{secure}") }
     }
 
     /// The browser's session; an empty one if there is none, or if its signature is wrong.
@@ -97,7 +108,7 @@ impl Sessions {
         let cookie = |name| cookies(headers).find_map(|(found, value)| (found == name).then_some(value));
         let (Some(value), Some(signature)) = (cookie(VALUE), cookie(SIGNATURE)) else { return Session::default() };
         let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return Session::default() };
-        let genuine = self.signing(value).verify_slice(&signature).is_ok();
+        let genuine = self.macs.iter().any(|mac| signing(mac, value).verify_slice(&signature).is_ok());
         if genuine { Session::from_text(value).unwrap_or_default() } else { Session::default() }
     }
 
@@ -106,7 +117,8 @@ impl Sessions {
         let value = session.to_text();
         let until = session.started.iter().map(|(_, until)| *until).max().unwrap_or(now);
         let lifetime = until.saturating_since(now);
-        let signature = URL_SAFE_NO_PAD.encode(self.signing(&value).finalize().into_bytes());
+        let signed = self.macs.first().map(|mac| signing(mac, &value).finalize().into_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(signed.unwrap_or_default());
         for (name, value) in [(VALUE, &value), (SIGNATURE, &signature)] {
             let cookie = format!("{name}={value}; Max-Age={}; {}", lifetime.as_secs(), self.attributes);
             // Nonces, numbers and base64url are always a header value.
@@ -115,10 +127,10 @@ impl Sessions {
             }
         }
     }
+}
 
-    fn signing(&self, value: &str) -> Hmac<Sha256> {
-        self.mac.clone().chain_update(VALUE).chain_update("=").chain_update(value)
-    }
+fn signing(mac: &Hmac<Sha256>, value: &str) -> Hmac<Sha256> {
+    mac.clone().chain_update(VALUE).chain_update("=").chain_update(value)
 }
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
@@ -136,13 +148,17 @@ mod tests {
         HeaderMap::from_iter([(COOKIE, pairs.join("; ").parse().unwrap())])
     }
 
+    fn keys(present: &str, former: Option<&str>) -> CookieKeys {
+        CookieKeys { present: present.to_owned(), former: former.map(str::to_owned) }
+    }
+
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
     }
 
     #[test]
     fn a_browser_remembers_several_interactions_until_they_are_long_over() {
-        let sessions = Sessions::new("key", SameSite::Lax, true);
+        let sessions = Sessions::new(&keys("key", None), SameSite::Lax, true);
         let mut session = Session::default();
         session.start("AA", at(1000), at(0));
         session.start("BB", at(2000), at(0));
@@ -162,7 +178,7 @@ mod tests {
     fn the_cookie_tells_which_sites_may_send_it() {
         let saved = |same_site, is_https| {
             let mut headers = HeaderMap::new();
-            Sessions::new("key", same_site, is_https).save(&Session::default(), at(0), &mut headers);
+            Sessions::new(&keys("key", None), same_site, is_https).save(&Session::default(), at(0), &mut headers);
             headers[SET_COOKIE].to_str().unwrap().to_owned()
         };
         assert!(saved(SameSite::Lax, false).ends_with("; SameSite=Lax"));
@@ -174,9 +190,28 @@ mod tests {
         let mut session = Session::default();
         session.start("AA", at(1000), at(0));
         let mut headers = HeaderMap::new();
-        Sessions::new("another key", SameSite::None, false).save(&session, at(0), &mut headers);
-        assert_eq!(Sessions::new("key", SameSite::None, false).of(&request_with(&headers)), Session::default());
-        assert_eq!(Sessions::new("key", SameSite::None, false).of(&HeaderMap::new()), Session::default());
+        Sessions::new(&keys("another key", None), SameSite::None, false).save(&session, at(0), &mut headers);
+        assert_eq!(
+            Sessions::new(&keys("key", None), SameSite::None, false).of(&request_with(&headers)),
+            Session::default()
+        );
+        assert_eq!(Sessions::new(&keys("key", None), SameSite::None, false).of(&HeaderMap::new()), Session::default());
+    }
+
+    #[test]
+    fn while_the_key_is_replaced_cookies_of_the_former_one_are_sessions_and_new_ones_are_signed_with_the_present_one() {
+        let sessions = |present, former| Sessions::new(&keys(present, former), SameSite::Lax, false);
+        let mut session = Session::default();
+        session.start("AA", at(1000), at(0));
+        let saved = |by: Sessions| {
+            let mut headers = HeaderMap::new();
+            by.save(&session, at(0), &mut headers);
+            request_with(&headers)
+        };
+        let replacing = || sessions("new", Some("old"));
+        assert_eq!(replacing().of(&saved(sessions("old", None))), session);
+        assert_eq!(sessions("new", None).of(&saved(replacing())), session);
+        assert_eq!(sessions("old", None).of(&saved(replacing())), Session::default());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use gnap::TokenValue;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
+use http_kit::ShownCertificate;
 use http_signatures::{SignedRequest, TargetOrigin};
 
 use crate::body::check_accept;
@@ -21,6 +22,8 @@ pub(crate) struct Message {
     target_uri: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The certificate of a service that calls.
+    pub(crate) certificate: ShownCertificate,
 }
 
 impl Message {
@@ -65,8 +68,9 @@ impl FromRequest<Api> for UncheckedMessage {
         check_accept(request.headers())?;
         let (method, headers) = (request.method().clone(), request.headers().clone());
         let target_uri = target_uri(&api.origin, &request)?;
+        let certificate = ShownCertificate::of(request.extensions());
         let body = http_kit::read_body(request.into_body(), BODY_MAX).await?;
-        Ok(Self(Message { method, target_uri, headers, body }))
+        Ok(Self(Message { method, target_uri, headers, body, certificate }))
     }
 }
 

@@ -402,6 +402,7 @@ on_each_database! {
             deadlines: http_kit::Deadlines::default(),
             admission: http_kit::Admission::new(http_kit::ConnectionLimits::default()),
             proxies: http_kit::Proxies::None,
+            tls: None,
         };
         tokio::spawn(http_kit::serve(listener, api(&bob.institution, 1), serving, std::future::pending()));
         let alice = Node::open(TestDatabase::sqlite().await, "alice").await;

@@ -110,7 +110,7 @@ async fn status(State(service): State<CardService>, Path(id): Path<Uuid>, reques
 /// `POST /webhook`: the payment of a request was funded or cancelled. The worker reads its state.
 async fn receive_event(State(service): State<CardService>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let event = match http_kit::read_event(&service.settings().events, &head.headers, body, service.wall()).await {
+    let event = match http_kit::read_event(&service.settings().events, &head, body, service.wall()).await {
         Ok(event) => event,
         Err(refused) => return refused.into_response(),
     };

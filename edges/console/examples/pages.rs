@@ -52,12 +52,14 @@ async fn main() {
         signature_version: 1,
         open_payments_url: "https://cloud-nine.example".parse().unwrap(),
         cookie_secret: "of this example only".to_owned(),
+        previous_cookie_secret: None,
         cookies: Cookies::Plain,
         lifetimes: Lifetimes { idle: Duration::from_hours(12), absolute: Duration::from_hours(12) },
         audit_file: folder.path().join("audit.jsonl"),
         four_eyes: Some(FourEyes {
             limits: vec![Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 }],
             lifetime: Duration::from_hours(24),
+            window: Duration::from_hours(24),
         }),
         approvals_file: folder.path().join("approvals.json"),
         provider: std::env::args().nth(2).map(|issuer| provider(&issuer, &here)),
@@ -76,6 +78,7 @@ async fn main() {
         http: Outbound::new(OutboundConfig::development(), clock.clone()).unwrap(),
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),
+        service: None,
         limiter: Limiter::new(cache, clock),
     };
 

@@ -1,4 +1,5 @@
-//! Changes that wait for a second person, in a file that all processes of the console on one machine share.
+//! Changes that wait for a second person, and what one person has moved alone, in a file that all processes of the console
+//! on one machine share.
 //!
 //! Each change is encrypted, because its input may contain tokens. The file is replaced as a whole under a lock, so a
 //! process that is killed leaves the old file or the new one. Which changes wait is decided in `four_eyes`.
@@ -14,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::four_eyes::Stakes;
+use crate::four_eyes::{FourEyes, Stakes};
 use crate::seal::Seal;
 use crate::session::Person;
+use crate::view::Money;
 
 const PURPOSE: &str = "approval";
+const MOVED: &str = "moved alone";
 /// The most changes of a tenant that wait at the same time.
 const WAITING_MAX: usize = 200;
 /// A change that is over is shown for this time. The audit log keeps it.
@@ -157,7 +160,35 @@ fn added(requests: &mut Vec<Request>, new: Request, now: Timestamp) -> Asked {
     Asked::Waits
 }
 
-/// A request as it is stored.
+/// What one person has moved alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moved {
+    /// The idempotency key of the form.
+    pub(crate) id: Uuid,
+    pub(crate) tenant: Uuid,
+    pub(crate) by: Person,
+    pub(crate) amount: Money,
+    pub(crate) at: Timestamp,
+}
+
+impl Moved {
+    /// Whether both count together: the same people may have moved the same asset. Whoever has no name may be anybody else
+    /// without one.
+    fn counts_with(&self, other: &Self) -> bool {
+        self.tenant == other.tenant && !self.by.is_other_than(&other.by) && self.amount.code == other.amount.code
+    }
+}
+
+/// Whether a person may move an amount alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// It is counted from now on.
+    Allowed,
+    /// With what the person moved before it is above the limit. It is not counted.
+    TogetherAbove,
+}
+
+/// A request, or what was moved, as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     /// After this time it may be dropped, also by a process that cannot read it.
@@ -231,6 +262,45 @@ impl Approvals {
         .await
     }
 
+    /// Counts what a person moves alone, if it is within the limit together with what the person moved before. The decision
+    /// and the count are one step, whatever other processes of this machine do.
+    pub(crate) async fn move_alone(&self, new: Moved, rule: FourEyes, now: Timestamp) -> Result<Alone, ApprovalsError> {
+        let approvals = self.clone();
+        self.blocking(move || {
+            let _lock = approvals.lock()?;
+            let mut kept: Vec<Kept> = approvals.read()?.into_iter().filter(|kept| now < kept.drop_after).collect();
+            let known: Vec<Moved> = kept.iter().filter_map(|kept| approvals.open_moved(kept)).collect();
+            if known.iter().any(|moved| moved.id == new.id) {
+                // The form is sent again.
+                return Ok(Alone::Allowed);
+            }
+            let before = known.iter().filter(|moved| new.counts_with(moved)).map(|moved| &moved.amount);
+            if rule.is_above(before.chain([&new.amount])) {
+                return Ok(Alone::TogetherAbove);
+            }
+            kept.push(approvals.sealed_moved(&new, now + rule.window));
+            approvals.write(&kept)?;
+            Ok(Alone::Allowed)
+        })
+        .await
+    }
+
+    /// A change moved nothing, because it was refused.
+    pub(crate) async fn forget_moved(&self, id: Uuid, now: Timestamp) -> Result<(), ApprovalsError> {
+        let approvals = self.clone();
+        self.blocking(move || {
+            let _lock = approvals.lock()?;
+            let kept = approvals.read()?;
+            let is_of_it = |kept: &Kept| approvals.open_moved(kept).is_some_and(|moved| moved.id == id);
+            if !kept.iter().any(is_of_it) {
+                return Ok(());
+            }
+            let left = kept.into_iter().filter(|kept| now < kept.drop_after && !is_of_it(kept));
+            approvals.write(&left.collect::<Vec<_>>())
+        })
+        .await
+    }
+
     /// Changes the requests while no other process does.
     async fn under_lock<T: Send + 'static>(
         &self,
@@ -269,6 +339,16 @@ impl Approvals {
     /// The request; `None` if it was made with another secret, or was changed.
     fn open_one(&self, kept: &Kept) -> Option<Request> {
         serde_json::from_str(&self.seal.open(PURPOSE, &kept.sealed)?).ok()
+    }
+
+    /// What somebody has moved; `None` if it is something else, or was made with another secret.
+    fn open_moved(&self, kept: &Kept) -> Option<Moved> {
+        serde_json::from_str(&self.seal.open(MOVED, &kept.sealed)?).ok()
+    }
+
+    fn sealed_moved(&self, moved: &Moved, drop_after: Timestamp) -> Kept {
+        let text = serde_json::to_string(moved).unwrap_or_default();
+        Kept { drop_after, sealed: self.seal.seal(MOVED, &text) }
     }
 
     fn sealed(&self, request: &Request) -> Kept {
@@ -355,6 +435,60 @@ mod tests {
             stakes: Stakes::Final,
             state: State::Waiting,
         }
+    }
+
+    fn rule() -> FourEyes {
+        let limit = |code: &str, digits| crate::four_eyes::Limit { asset_code: code.to_owned(), digits, places: 0 };
+        let (day, limits) = (Duration::from_hours(24), vec![limit("USD", 1000), limit("EUR", 1000)]);
+        FourEyes { limits, lifetime: day, window: day }
+    }
+
+    fn moved(key: u128, by: Person, value: u64, code: &str, scale: u8) -> Moved {
+        Moved { id: Uuid::from_u128(key), tenant: TENANT, by, amount: Money::new(value, code, scale), at: at(0) }
+    }
+
+    #[tokio::test]
+    async fn several_small_changes_of_one_person_are_above_the_limit_together() {
+        let folder = tempfile::tempdir().unwrap();
+        // Two processes of the console, which share the file.
+        let (one, two) = (opened(&folder, "s"), opened(&folder, "s"));
+        let alone = async |console: &Approvals, new, hours| console.move_alone(new, rule(), at(hours)).await.unwrap();
+        let ann = || person("Ann");
+        assert_eq!(alone(&one, moved(1, ann(), 60_000, "USD", 2), 0).await, Alone::Allowed);
+        assert_eq!(alone(&two, moved(1, ann(), 60_000, "USD", 2), 0).await, Alone::Allowed, "the form was sent again");
+        assert_eq!(alone(&two, moved(2, ann(), 41, "USD", 0), 1).await, Alone::Allowed, "in another scale");
+        assert_eq!(alone(&two, moved(3, ann(), 40_000, "USD", 2), 1).await, Alone::TogetherAbove);
+        assert_eq!(alone(&one, moved(4, ann(), 35_900, "USD", 2), 1).await, Alone::Allowed, "exactly the limit");
+        assert_eq!(alone(&one, moved(5, ann(), 1, "USD", 9), 1).await, Alone::TogetherAbove);
+
+        assert_eq!(alone(&one, moved(6, ann(), 1000, "EUR", 0), 1).await, Alone::Allowed, "another asset");
+        assert_eq!(alone(&one, moved(7, person("Bob"), 1000, "USD", 0), 1).await, Alone::Allowed, "another person");
+        assert_eq!(alone(&one, moved(8, Person::Secret, 1, "USD", 0), 1).await, Alone::TogetherAbove, "perhaps Bob");
+        let elsewhere = Moved { tenant: Uuid::from_u128(2), ..moved(9, ann(), 1000, "USD", 0) };
+        assert_eq!(alone(&one, elsewhere, 1).await, Alone::Allowed, "another tenant");
+
+        // What was refused does not count, and neither does what was moved a day before.
+        two.forget_moved(Uuid::from_u128(2), at(2)).await.unwrap();
+        assert_eq!(alone(&one, moved(10, ann(), 41, "USD", 0), 2).await, Alone::Allowed);
+        assert_eq!(alone(&one, moved(11, ann(), 600, "USD", 0), 24).await, Alone::Allowed);
+        assert_eq!(alone(&one, moved(12, ann(), 1, "USD", 0), 24).await, Alone::TogetherAbove);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn changes_at_the_same_moment_are_counted_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (opened(&folder, "s"), opened(&folder, "s"));
+        let calls = (0..20_u128).map(|key| {
+            let console = if key % 2 == 0 { one.clone() } else { two.clone() };
+            tokio::spawn(
+                async move { console.move_alone(moved(key, person("Ann"), 200, "USD", 0), rule(), at(0)).await },
+            )
+        });
+        let mut allowed = 0;
+        for call in calls.collect::<Vec<_>>() {
+            allowed += usize::from(call.await.unwrap().unwrap() == Alone::Allowed);
+        }
+        assert_eq!(allowed, 5, "five times 200 are the limit of 1000");
     }
 
     fn opened(folder: &tempfile::TempDir, secret: &str) -> Approvals {

@@ -9,6 +9,7 @@ use admin_client::{AdminClient, Credentials};
 use clock::{Clock, Entropy, Timestamp};
 use openid_connect::RelyingParty;
 use outbound_http::Outbound;
+use service_identity::CallerProof;
 use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Rate};
 use url::Url;
@@ -70,6 +71,8 @@ pub struct ConsoleSettings {
     pub open_payments_url: Url,
     /// The secret that encrypts cookies.
     pub cookie_secret: String,
+    /// The secret before it, with which cookies can still be opened.
+    pub previous_cookie_secret: Option<String>,
     /// Which connections cookies are sent over.
     pub cookies: Cookies,
     /// How long a session lasts.
@@ -102,6 +105,17 @@ pub struct ConsolePorts {
     pub entropy: Arc<dyn Entropy>,
     /// The counter of sign-ins.
     pub limiter: Limiter,
+    /// How the console proves itself as a service, if it does not sign with the secrets of tenants.
+    pub service: Option<ConsoleProofs>,
+}
+
+/// The proofs of a console that acts as a service.
+#[derive(Clone, Debug)]
+pub struct ConsoleProofs {
+    /// For the Admin API of the backend.
+    pub backend: CallerProof,
+    /// For that of the authorization server.
+    pub auth: CallerProof,
 }
 
 /// Why a console cannot start.
@@ -135,7 +149,8 @@ impl Console {
     /// A console with these settings. It checks that its files can be used.
     pub fn new(settings: ConsoleSettings, ports: ConsolePorts) -> Result<Self, ConsoleError> {
         let audit = Audit::open(&settings.audit_file)?;
-        let seal = Seal::new(&settings.cookie_secret, Arc::clone(&ports.entropy));
+        let seal = Seal::new(&settings.cookie_secret, Arc::clone(&ports.entropy))
+            .after(settings.previous_cookie_secret.as_deref());
         let approvals = match settings.four_eyes {
             Some(_) => Some(Approvals::open(&settings.approvals_file, seal.clone())?),
             None => None,
@@ -218,7 +233,17 @@ impl Console {
     /// The Admin API with these credentials.
     pub(crate) fn client(&self, credentials: Credentials) -> AdminClient {
         let (settings, ports) = (&self.0.settings, &self.0.ports);
-        AdminClient::new(settings.graphql_url.clone(), credentials, ports.http.clone(), Arc::clone(&ports.clock))
+        let client =
+            AdminClient::new(settings.graphql_url.clone(), credentials, ports.http.clone(), Arc::clone(&ports.clock));
+        match &ports.service {
+            Some(service) => client.with_proof(service.backend.clone()),
+            None => client,
+        }
+    }
+
+    /// Whether people may sign in with the secret of a tenant: only then, requests are signed with it.
+    pub(crate) fn knows_secrets(&self) -> bool {
+        self.0.ports.service.is_none()
     }
 
     /// The authorization server's Admin API in the name of a session.
@@ -230,7 +255,11 @@ impl Console {
             secret: session.secret.clone(),
             signature_version: settings.signature_version,
         };
-        Some(AdminClient::of_auth(url, credentials, ports.http.clone(), Arc::clone(&ports.clock)))
+        let client = AdminClient::of_auth(url, credentials, ports.http.clone(), Arc::clone(&ports.clock));
+        Some(match &ports.service {
+            Some(service) => client.with_proof(service.auth.clone()),
+            None => client,
+        })
     }
 
     /// The Admin API in the name of a session.

@@ -15,7 +15,7 @@ use http_kit::ClientAddress;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::approvals::{ApprovalsError, Asked, Request, State};
+use crate::approvals::{Alone, ApprovalsError, Asked, Moved, Request, State};
 use crate::audit::{AuditError, Entry, Stage};
 use crate::console::{Accent, Console, Cookies};
 use crate::form_token;
@@ -34,6 +34,10 @@ const ROWS_MAX: u32 = 100;
 const ROWS: u32 = 20;
 const NO_ANSWER: &str =
     "No answer came, so it is not known whether this took effect. Send the form again; the change is made once.";
+const OTHER_VALUES: &str = "This form was sent before with other values, and those count. What you wrote now was not done. Look at the page again \
+     before you change more.";
+const AMOUNT_CHANGED: &str =
+    "The amount changed meanwhile, so nothing was withdrawn. Look at the new amount, and send the form again.";
 /// The text where grants are needed and the address of the authorization server is not known.
 pub(crate) const NO_AUTH: &str =
     "This console has no address of the authorization server. Set AUTH_GRAPHQL_URL and start it again.";
@@ -427,11 +431,21 @@ impl Ctx {
                 Audience::Auth => Problem::of_auth(error),
                 _ => error.into(),
             }),
+            Err(error) if error.is_about_other_arguments() => {
+                posted.problem = Some(OTHER_VALUES.to_owned());
+                Ok(None)
+            }
+            Err(error) if error.is_about_another_amount() => {
+                self.forget_moved(posted.key()).await?;
+                posted.problem = Some(AMOUNT_CHANGED.to_owned());
+                Ok(None)
+            }
             Err(AdminError::Refused { code: ErrorCode::Internal, message, .. }) => {
                 posted.unknown(message);
                 Ok(None)
             }
             Err(AdminError::Refused { message, .. }) => {
+                self.forget_moved(posted.key()).await?;
                 posted.problem = Some(message);
                 Ok(None)
             }
@@ -443,19 +457,36 @@ impl Ctx {
         }
     }
 
+    /// A change that was refused has moved nothing, so it does not count for what this person moves alone.
+    async fn forget_moved(&self, key: Option<Uuid>) -> Result<(), Problem> {
+        if let (Some((_, approvals)), Some(key)) = (self.reader.console.four_eyes(), key) {
+            approvals.forget_moved(key, self.reader.console.now()).await?;
+        }
+        Ok(())
+    }
+
     /// Stores a change that needs a second person. A change of one person passes.
     async fn ask_second_person(&self, change: &Change, moves: Option<&Money>) -> Result<(), Problem> {
         let Some((rule, approvals)) = self.reader.console.four_eyes() else { return Ok(()) };
         // Who knows a new secret of a tenant can move all of its money without this console.
         let new_secret = change.mutation == Mutation::UpdateTenant && change.input.get("apiSecret").is_some();
-        let stakes = rule.holds_back(change.mutation, moves).or(new_secret.then_some(Stakes::Final));
+        let id = change.key.ok_or(Problem::ForeignForm)?;
+        let now = self.reader.console.now();
+        let mut stakes = rule.holds_back(change.mutation, moves).or(new_secret.then_some(Stakes::Final));
+        if let (None, Some(moves)) = (&stakes, moves) {
+            let (tenant, by) = (self.session.tenant_id, self.session.person.clone());
+            let moved = Moved { id, tenant, by, amount: moves.clone(), at: now };
+            // What one person moved before counts, so that several small changes are not a way around the limit.
+            stakes = match approvals.move_alone(moved, rule.clone(), now).await? {
+                Alone::Allowed => None,
+                Alone::TogetherAbove => Some(Stakes::Moves(moves.clone())),
+            };
+        }
         let Some(stakes) = stakes else { return Ok(()) };
         if self.session.person.name().is_none() {
             return Err(Problem::Nameless);
         }
 
-        let id = change.key.ok_or(Problem::ForeignForm)?;
-        let now = self.reader.console.now();
         let request = Request {
             id,
             tenant: self.session.tenant_id,

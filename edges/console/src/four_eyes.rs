@@ -16,6 +16,8 @@ pub struct FourEyes {
     pub limits: Vec<Limit>,
     /// How long a change waits before it is given up.
     pub lifetime: Duration,
+    /// What one person moves alone within this time counts together.
+    pub window: Duration,
 }
 
 /// The most of an asset that one person may move alone, as an exact decimal number of whole units.
@@ -133,7 +135,7 @@ pub(crate) fn name(mutation: Mutation) -> &'static str {
 impl FourEyes {
     /// What is at stake, if the change has to wait. `amount` is what the form says that it moves.
     pub(crate) fn holds_back(&self, mutation: Mutation, amount: Option<&Money>) -> Option<Stakes> {
-        let above = amount.filter(|amount| self.is_above(amount)).map(|amount| Stakes::Moves(amount.clone()));
+        let above = amount.filter(|amount| self.is_above([*amount])).map(|amount| Stakes::Moves(amount.clone()));
         match weight(mutation) {
             Weight::MovesMoney if amount.is_none() => Some(Stakes::MovesUnknown),
             Weight::Light | Weight::MovesMoney => above,
@@ -141,26 +143,31 @@ impl FourEyes {
         }
     }
 
-    fn is_above(&self, amount: &Money) -> bool {
-        let limit = self.limits.iter().find(|limit| limit.asset_code == amount.code);
-        limit.is_none_or(|limit| limit.is_below(amount))
+    /// Whether amounts of one asset are above its limit together.
+    pub(crate) fn is_above<'m>(&self, amounts: impl IntoIterator<Item = &'m Money> + Clone) -> bool {
+        let Some(first) = amounts.clone().into_iter().next() else { return false };
+        let limit = self.limits.iter().find(|limit| limit.asset_code == first.code);
+        limit.is_none_or(|limit| limit.is_below(amounts))
     }
 }
 
 impl Limit {
-    /// Both numbers are compared in a unit that is small enough for both. A limit too large for this holds nothing
-    /// back: an amount has at most 64 bits.
-    fn is_below(&self, amount: &Money) -> bool {
-        let times_ten = |number: u64, exponent: u32| 10_u128.checked_pow(exponent)?.checked_mul(u128::from(number));
+    /// All numbers are compared in a unit that is small enough for each. A limit too large for this holds nothing back,
+    /// because an amount has at most 64 bits; a sum too large for it is above every other limit.
+    fn is_below<'m>(&self, amounts: impl IntoIterator<Item = &'m Money> + Clone) -> bool {
+        let times_ten = |number: u128, exponent: u32| 10_u128.checked_pow(exponent)?.checked_mul(number);
+        let amounts = amounts.into_iter().filter(|amount| amount.value > 0);
         if self.digits == 0 {
-            return amount.value > 0;
+            return amounts.count() > 0;
         }
-        let limit = times_ten(self.digits, u32::from(amount.scale));
-        let amount = times_ten(amount.value, self.places);
-        match (limit, amount) {
-            (Some(limit), Some(amount)) => amount > limit,
-            (limit, _) => limit.is_some(),
-        }
+        let amounts: Vec<&Money> = amounts.collect();
+        let scale = amounts.iter().map(|amount| u32::from(amount.scale)).max().unwrap_or(0);
+        let Some(limit) = times_ten(u128::from(self.digits), scale) else { return false };
+        let sum = amounts.iter().try_fold(0_u128, |sum, amount| {
+            let more = times_ten(u128::from(amount.value), scale - u32::from(amount.scale))?;
+            sum.checked_add(times_ten(more, self.places)?)
+        });
+        sum.is_none_or(|sum| sum > limit)
     }
 }
 
@@ -173,6 +180,7 @@ mod tests {
         FourEyes {
             limits: vec![limit("USD", 100_050, 2), limit("JPY", 0, 0), limit("ETH", u64::MAX, 0)],
             lifetime: Duration::from_hours(24),
+            window: Duration::from_hours(24),
         }
     }
 

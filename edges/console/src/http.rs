@@ -21,7 +21,8 @@ use crate::files;
 use crate::pages::{
     accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, ledger_check, liquidity,
     liquidity_overview, live, new_payment, outgoing, payments, peer_certificates, peer_terms, peers, preferences,
-    provider, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints, webhook_events,
+    provider, rates, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints,
+    webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
 
@@ -129,6 +130,7 @@ fn asset_pages() -> Router<Console> {
 /// The pages of peers.
 fn peer_pages() -> Router<Console> {
     Router::new()
+        .declare("/rates", Access::Session, form(rates::page, rates::what_if))
         .declare("/peers", Access::Session, page(peers::list))
         .declare("/peers/create", Access::Session, form(peers::create_page, peers::create))
         .declare("/peers/by-url", Access::Session, form(peers::by_url_page, peers::by_url))

@@ -27,7 +27,7 @@ mod words;
 
 pub use approvals::ApprovalsError;
 pub use audit::AuditError;
-pub use console::{Accent, Console, ConsoleError, ConsolePorts, ConsoleSettings, Cookies, OneClick};
+pub use console::{Accent, Console, ConsoleError, ConsolePorts, ConsoleProofs, ConsoleSettings, Cookies, OneClick};
 pub use four_eyes::{FourEyes, Limit};
 pub use provider::{ProviderRole, ProviderSettings};
 pub use session::Lifetimes;

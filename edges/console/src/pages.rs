@@ -31,6 +31,7 @@ pub(crate) mod peers;
 pub(crate) mod picture;
 pub(crate) mod preferences;
 pub(crate) mod provider;
+pub(crate) mod rates;
 pub(crate) mod saved_views;
 pub(crate) mod search;
 pub(crate) mod sign_in;

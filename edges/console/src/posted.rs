@@ -112,6 +112,11 @@ impl Posted {
         text
     }
 
+    /// The amount that the page showed when the form was made; `None` if it was not known.
+    pub(crate) fn shown_amount(&self, name: &str) -> Option<u64> {
+        self.text(name).parse().ok()
+    }
+
     /// Certificates or a key in PEM.
     pub(crate) fn pem(&mut self, name: &'static str) -> String {
         let text = self.text(name).to_owned();
@@ -187,6 +192,7 @@ impl Posted {
         let fill = |field: Field| {
             let value = match field.input {
                 crate::view::Input::Password | crate::view::Input::SecretLines => String::new(),
+                crate::view::Input::Shown => field.value.clone(),
                 _ => self.text(field.name).to_owned(),
             };
             Field { error: self.wrong.get(field.name).copied(), value, ..field }

@@ -53,7 +53,7 @@ const fn entry(begins: Begins, place: &'static str, label: &'static str, href: &
     Entry { place, label, href, begins }
 }
 
-const RAIL: [Entry; 13] = [
+const RAIL: [Entry; 14] = [
     entry(Begins::Nothing, "home", "Home", "/"),
     entry(Begins::Group, "payments", "Payments", "/payments"),
     entry(Begins::Nothing, "wallet-addresses", "Wallet addresses", "/wallet-addresses"),
@@ -61,6 +61,7 @@ const RAIL: [Entry; 13] = [
     entry(Begins::Nothing, "liquidity", "Liquidity", "/liquidity"),
     entry(Begins::Group, "peers", "Peers", "/peers"),
     entry(Begins::Nothing, "assets", "Assets and fees", "/assets"),
+    entry(Begins::Nothing, "rates", "Exchange rates", "/rates"),
     entry(Begins::Group, "grants", "Grants", "/grants"),
     entry(Begins::Nothing, "webhook-events", "Webhooks", "/webhook-events"),
     entry(Begins::Group, "tenants", "Tenants", "/tenants"),
@@ -213,6 +214,7 @@ fn icon(place: &str) -> &'static str {
         "assets" => {
             r#"<ellipse cx="10" cy="5.5" rx="6" ry="2.5"/><path d="M4 5.5v9C4 16 7 17 10 17s6-1 6-2.5v-9M4 10c0 1.5 3 2.5 6 2.5s6-1 6-2.5"/>"#
         }
+        "rates" => r#"<path d="M4 15 8 9l3 3 5-7M13 5h3v3"/>"#,
         "webhook-events" => r#"<path d="M6 4v6a4 4 0 0 0 8 0V8M14 8l-2 2m2-2 2 2M4 16h12"/>"#,
         "grants" => r#"<circle cx="7" cy="13" r="3.5"/><path d="m9.5 10.5 6-6M13 7l2.5 2.5"/>"#,
         "tenants" => {

@@ -256,6 +256,8 @@ pub(crate) enum Input {
     SecretLines,
     /// Not shown, and sent as it is.
     Hidden,
+    /// What the page shows at the moment. It is sent as it is, and a form that was refused has the new value.
+    Shown,
     /// A date and a time.
     Instant,
 }

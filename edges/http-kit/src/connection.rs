@@ -1,6 +1,6 @@
 //! One connection: its requests go to the router, and it ends within a limited time whatever the client does.
 //!
-//! Speaks HTTP/1.1 and HTTP/2 without TLS. The client chooses.
+//! Speaks HTTP/1.1 and HTTP/2. The client chooses. TLS is in `service_tls`.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use service_identity::CallerCertificate;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::ServiceExt;
@@ -34,11 +35,13 @@ const STREAMS_MAX: u32 = 256;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// The source of a connection, and its limits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) peer: IpAddr,
     pub(crate) proxies: Proxies,
     pub(crate) deadlines: Deadlines,
+    /// The verified certificate of the caller.
+    pub(crate) certificate: Option<CallerCertificate>,
 }
 
 /// Serves one connection until it ends or exceeds a deadline, or until it was asked to stop and has answered the
@@ -49,7 +52,7 @@ pub(crate) async fn serve_connection(
     terms: Terms,
     stop: impl Future<Output = ()>,
 ) {
-    let Terms { peer, proxies, deadlines } = terms;
+    let Terms { peer, proxies, deadlines, certificate } = terms;
     let activity = Activity::begin();
     let watched = activity.clone();
 
@@ -57,6 +60,9 @@ pub(crate) async fn serve_connection(
         let under_way = watched.request(request.version());
         let client = proxies.client(peer, request.headers());
         request.extensions_mut().insert(client);
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         let request = request.map(|body| Body::new(TimedBody::new(Body::new(body), deadlines.body)));
         let answer = router.clone().oneshot(request);
         async move { Ok::<_, Infallible>(kept_under_way(answer.await, under_way)) }
@@ -184,11 +190,15 @@ mod tests {
             .route("/body", post(async |request: Asked| read_body(request.into_body(), 10).await))
     }
 
+    fn terms() -> Terms {
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Terms { peer, proxies: Proxies::None, deadlines: DEADLINES, certificate: None }
+    }
+
     /// The client's end of a connection with small buffers, and the task that serves the other.
     fn open() -> (DuplexStream, JoinHandle<()>) {
         let (client, server) = tokio::io::duplex(4096);
-        let proxies = Proxies::None;
-        let terms = Terms { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), proxies, deadlines: DEADLINES };
+        let terms = terms();
         (client, tokio::spawn(serve_connection(server, router(), terms, std::future::pending())))
     }
 
@@ -278,7 +288,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_listener_told_to_stop_ends_idle_connections_at_once() {
         let (client, server) = tokio::io::duplex(4096);
-        let terms = Terms { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), proxies: Proxies::None, deadlines: DEADLINES };
+        let terms = terms();
         let start = Instant::now();
         let served = pin!(serve_connection(server, router(), terms, std::future::ready(())));
         served.await;

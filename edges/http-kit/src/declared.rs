@@ -18,15 +18,15 @@ pub enum Access {
     Client,
     /// The browser of an owner, by an unguessable address and a cookie.
     Owner,
-    /// The identity provider of a tenant, by its secret, or a service that acts for it, by a token.
+    /// The identity provider of a tenant, by its secret, or a service that acts for it, by a token or its certificate.
     IdentityProvider,
-    /// A service, by the shared secret or by a token.
+    /// A service, by the shared secret, by a token or by its certificate.
     Service,
-    /// A tenant, by the signature of its secret, or a service that acts for it, by a token.
+    /// A tenant, by the signature of its secret, or a service that acts for it, by a token or its certificate.
     Tenant,
-    /// The operator, by the signature of its secret.
+    /// The operator, by the signature of its secret, or a service that acts for it, by a token or its certificate.
     Operator,
-    /// The backend that sends events, by their signature or by a token.
+    /// The backend that sends events, by their signature, by a token or by its certificate.
     Events,
     /// A client of the built-in issuer, by its id and secret.
     IssuerClient,

@@ -8,7 +8,8 @@ use admin_signature::{Signature, canonical};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::request::Parts;
 use outside_text::{Bounds, check_json, check_line};
 use serde_json::{Map, Value};
 use service_auth::{Scope, Service};
@@ -16,7 +17,7 @@ use service_identity::Refusal;
 use uuid::Uuid;
 
 use crate::body::{BodyError, read_body};
-use crate::identities::{ServiceIdentities, unproven};
+use crate::identities::{ServiceIdentities, ShownCertificate, unproven};
 
 const BODY_MAX: usize = 1024 * 1024;
 /// The most digests of one signature: of a secret and of the one before it.
@@ -95,17 +96,18 @@ impl IntoResponse for EventRefused {
 /// The event in `body`, if its signature is valid.
 pub async fn read_event(
     verification: &EventVerification,
-    headers: &HeaderMap,
+    head: &Parts,
     body: Body,
     now: Timestamp,
 ) -> Result<ReceivedEvent, EventRefused> {
-    let shown = verification.check_token(headers).await.map_err(EventRefused::Token)?;
+    let headers = &head.headers;
+    let shown = verification.check_service(head).await.map_err(EventRefused::Token)?;
     let body = read_body(body, BODY_MAX).await?;
     let malformed = |reason: &str| EventRefused::Malformed(reason.to_owned());
     let body: Value = serde_json::from_slice(&body).map_err(|_| malformed("the body is not JSON"))?;
     let signature = headers.get("rafiki-signature").and_then(|value| value.to_str().ok());
-    // A receiver that takes tokens only has no secret for a signature.
-    let is_signed = signature.is_some() && verification.identities.ways.secrets();
+    // A receiver that takes no shared secrets has no secret for a signature.
+    let is_signed = signature.is_some() && verification.identities.secrets(verification.service);
     if (shown == Shown::Nothing || is_signed)
         && let Err(reason) = verification.verify(signature, &body, now)
     {
@@ -120,18 +122,19 @@ pub async fn read_event(
     read(body).ok_or_else(|| malformed("an event has an id (UUID), a type and data"))
 }
 
-/// Whether the sender has shown a token.
+/// Whether the sender has shown a token or a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
-    Token,
+    Identity,
     Nothing,
 }
 
 impl EventVerification {
-    async fn check_token(&self, headers: &HeaderMap) -> Result<Shown, Refusal> {
-        match self.identities.principal(headers, None, self.service).await? {
-            Some(principal) => principal.needs(SENDERS).map(|()| Shown::Token),
-            None if self.identities.ways.secrets() => Ok(Shown::Nothing),
+    async fn check_service(&self, head: &Parts) -> Result<Shown, Refusal> {
+        let certificate = ShownCertificate::of(&head.extensions);
+        match self.identities.principal(&head.headers, None, &certificate, self.service).await? {
+            Some(principal) => principal.needs(SENDERS).map(|()| Shown::Identity),
+            None if self.identities.secrets(self.service) => Ok(Shown::Nothing),
             None => Err(Refusal::Missing),
         }
     }
@@ -213,8 +216,12 @@ mod tests {
     }
 
     async fn received(verification: &EventVerification, header: Option<String>) -> Result<ReceivedEvent, EventRefused> {
-        let headers = header.map(|header| (http::HeaderName::from_static("rafiki-signature"), header.parse().unwrap()));
-        read_event(verification, &headers.into_iter().collect(), Body::from(event().to_string()), NOW).await
+        let mut request = http::Request::builder();
+        if let Some(header) = header {
+            request = request.header("rafiki-signature", header);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        read_event(verification, &head, Body::from(event().to_string()), NOW).await
     }
 
     fn event() -> Value {

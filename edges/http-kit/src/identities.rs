@@ -1,20 +1,43 @@
-//! Who calls a private listener, and how callers prove it: with a shared secret, with a token, or with one of both.
+//! Who calls a private listener, and how callers prove it: with a shared secret, a token, or a certificate.
 //!
 //! What a route needs is declared where the route is. How tokens are judged is in `service-identity`.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::header::WWW_AUTHENTICATE;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use service_auth::{Scope, Service, Ways};
-use service_identity::{Principal, Refusal, TokenJudge, bearer};
+use service_auth::{LinkWays, Scope, Service};
+use service_identity::{CallerCertificate, Principal, Refusal, TokenJudge, bearer};
 
 /// The ways of proof that a listener accepts.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceIdentities {
     /// The accepted ways.
-    pub ways: Ways,
+    pub ways: LinkWays,
     /// Judges tokens. Without it no token is accepted.
     pub judge: Option<TokenJudge>,
+}
+
+/// The certificate of a caller, which the listener has verified; `None` if it showed none.
+#[derive(Clone, Debug, Default)]
+pub struct ShownCertificate(pub Option<CallerCertificate>);
+
+impl ShownCertificate {
+    /// That of a request.
+    pub fn of(extensions: &http::Extensions) -> Self {
+        Self(extensions.get().cloned())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ShownCertificate {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
 }
 
 /// The right that a caller needs: one of these scopes of a service.
@@ -27,23 +50,34 @@ pub struct Need {
 }
 
 impl ServiceIdentities {
-    /// Who shows a token; `None` if the request has none, or if tokens are not looked at here.
+    /// Who shows a token, or else a certificate; `None` if the request has neither, or if they are not looked at here.
     pub async fn principal(
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
+        certificate: &ShownCertificate,
         service: Service,
     ) -> Result<Option<Principal>, Refusal> {
-        let Some(judge) = self.judge.as_ref().filter(|_| self.ways.tokens()) else { return Ok(None) };
-        match bearer(headers, query)? {
-            Some(token) => judge.judge(token, service).await.map(Some),
-            None => Ok(None),
+        let ways = self.ways.of(service);
+        if let Some(judge) = self.judge.as_ref().filter(|_| ways.tokens())
+            && let Some(token) = bearer(headers, query)?
+        {
+            return judge.judge(token, service).await.map(Some);
         }
+        match &certificate.0 {
+            Some(certificate) if ways.certificates() => certificate.principal(service).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a shared secret is accepted for a service.
+    pub fn secrets(&self, service: Service) -> bool {
+        self.ways.of(service).secrets()
     }
 }
 
 /// The answer to a caller whose proof is not accepted (RFC 6750 section 3).
-pub(crate) fn unproven(refusal: Refusal, needed: &[Scope]) -> Response {
+pub fn unproven(refusal: Refusal, needed: &[Scope]) -> Response {
     let scopes: Vec<&str> = needed.iter().map(|scope| scope.as_str()).collect();
     let challenge = match refusal {
         Refusal::InvalidToken => "Bearer error=\"invalid_token\"".to_owned(),

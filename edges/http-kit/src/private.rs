@@ -14,7 +14,7 @@ use shared_cache::{Limiter, Lockout};
 use subtle::ConstantTimeEq;
 
 use crate::client_address::ClientAddress;
-use crate::identities::{Need, ServiceIdentities, unproven};
+use crate::identities::{Need, ServiceIdentities, ShownCertificate, unproven};
 use crate::retry_after::too_many_requests;
 
 /// Refuses requests that a page in a browser sends. The browser can reach the listener, but its user did not intend the
@@ -94,7 +94,7 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
     }
     let Guarded { door: ServiceDoor { secret, identities }, need } = &guarded;
     let source = from.source().to_string();
-    let secrets = identities.ways.secrets();
+    let secrets = identities.secrets(need.service);
     if secrets && let Err(locked) = secret.limiter.may_try(&secret.lockout, &source).await {
         return too_many_requests(locked.retry_after);
     }
@@ -103,7 +103,8 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
         return next.run(request).await;
     }
 
-    let shown = identities.principal(request.headers(), request.uri().query(), need.service).await;
+    let certificate = ShownCertificate::of(request.extensions());
+    let shown = identities.principal(request.headers(), request.uri().query(), &certificate, need.service).await;
     let allowed = match shown {
         Ok(Some(principal)) => principal.needs(need.scopes),
         Ok(None) => Err(Refusal::Missing),

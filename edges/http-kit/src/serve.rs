@@ -12,6 +12,7 @@ use crate::admission::Admission;
 use crate::client_address::Proxies;
 use crate::connection::{Terms, serve_connection};
 use crate::deadlines::Deadlines;
+use crate::service_tls::{Begun, ServiceTls};
 
 /// How long the listener pauses if the system gives it no connection, for example without free file descriptors.
 const REST: Duration = Duration::from_secs(1);
@@ -25,6 +26,8 @@ pub struct Serving {
     pub admission: Admission,
     /// The proxies in front of public listeners.
     pub proxies: Proxies,
+    /// The certificates, if services call this listener with TLS.
+    pub tls: Option<ServiceTls>,
 }
 
 /// Serves `router` on `listener` until `stop` resolves, then until the requests under way are answered.
@@ -43,12 +46,16 @@ pub async fn serve(listener: TcpListener, router: Router, serving: Serving, stop
                 Ok((stream, peer)) => {
                     let Some(place) = serving.admission.admit(peer.ip()) else { continue };
                     without_delay(&stream);
-                    let terms = Terms { peer: peer.ip(), proxies: serving.proxies, deadlines: serving.deadlines };
-                    let (router, mut stopping) = (router.clone(), told.subscribe());
+                    let Serving { proxies, deadlines, ref tls, .. } = serving;
+                    let terms = Terms { peer: peer.ip(), proxies, deadlines, certificate: None };
+                    let (router, tls, mut stopping) = (router.clone(), tls.clone(), told.subscribe());
                     connections.spawn(async move {
                         // The end of the sender also means stop.
                         let stop = async { drop(stopping.wait_for(|stop| *stop).await) };
-                        serve_connection(stream, router, terms, stop).await;
+                        match tls {
+                            None => serve_connection(stream, router, terms, stop).await,
+                            Some(tls) => serve_with_tls(&tls, stream, router, terms, stop).await,
+                        }
                         drop(place);
                     });
                 }
@@ -64,6 +71,27 @@ pub async fn serve(listener: TcpListener, router: Router, serving: Serving, stop
     drop(listener);
     told.send_replace(true);
     while connections.join_next().await.is_some() {}
+}
+
+async fn serve_with_tls(
+    tls: &ServiceTls,
+    stream: TcpStream,
+    router: Router,
+    terms: Terms,
+    stop: impl Future<Output = ()>,
+) {
+    tokio::pin!(stop);
+    let begun = tokio::select! {
+        () = &mut stop => return,
+        begun = tls.begin(stream, terms.deadlines.idle, terms.deadlines.head) => begun,
+    };
+    match begun {
+        None => {}
+        Some(Begun::Plain(stream)) => serve_connection(stream, router, terms, stop).await,
+        Some(Begun::Secured(stream, certificate)) => {
+            serve_connection(stream, router, Terms { certificate, ..terms }, stop).await;
+        }
+    }
 }
 
 /// Small answers must not wait for an acknowledgement of the other side.

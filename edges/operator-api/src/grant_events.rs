@@ -167,7 +167,7 @@ mod tests {
             operator: OPERATOR,
             card_service: None,
             point_of_sale: None,
-            tokens: None,
+            proofs: service_identity::ServiceProofs::default(),
         };
         let webhooks = Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(1));
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));

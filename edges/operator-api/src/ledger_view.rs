@@ -3,7 +3,7 @@
 //! Rafiki 2.4 has no such route. A request is signed as for the Admin API, with the operator's secret. A peer's account
 //! also shows why the last exchange failed.
 
-use http_kit::{Access, Declared};
+use http_kit::{Access, Declared, ServiceIdentities, ShownCertificate, unproven};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,8 @@ use payments_model::{PeerId, Secret, TenantAsset, TenantId};
 use payments_store::Store;
 use serde::Deserialize;
 use serde_json::Value;
+use service_auth::{Scope, Service};
+use service_identity::Refusal;
 use shared_cache::SharedCache;
 use uuid::Uuid;
 
@@ -58,10 +60,13 @@ pub struct LedgerView {
     pub clock: Arc<dyn Clock>,
     /// How requests are signed.
     pub settings: LedgerViewSettings,
+    /// The services that act for the operator.
+    pub identities: ServiceIdentities,
 }
 
 #[derive(Clone)]
 struct View {
+    identities: ServiceIdentities,
     store: Store,
     ledger: Arc<dyn Ledger>,
     last_failure: LastFailure,
@@ -77,10 +82,13 @@ struct Question {
     payments: Vec<Uuid>,
 }
 
+/// What a service must be allowed to see the accounts.
+const OPERATOR: &[Scope] = &[Scope::Operator];
+
 impl LedgerView {
     /// The route, for the Admin listener.
     pub fn router(self) -> Router {
-        let Self { store, ledger, last_failure, cache, clock, settings } = self;
+        let Self { store, ledger, last_failure, cache, clock, settings, identities } = self;
         let requests = SignedRequests {
             audience: Audience::LedgerView,
             version: settings.signature_version,
@@ -89,33 +97,58 @@ impl LedgerView {
             clock,
         };
         let (operator, secret) = (settings.operator.as_uuid(), settings.secret);
-        let view = View { store, ledger, last_failure, operator, secret, requests };
+        let view = View { identities, store, ledger, last_failure, operator, secret, requests };
         Router::new().declare("/ledger/accounts", Access::Operator, post(accounts)).with_state(view)
     }
 }
 
-async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    match view.accept(&headers, &body).await {
-        Ok(true) => {}
-        Ok(false) => return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response(),
-        Err(error) => {
-            tracing::error!(%error, "used signatures cannot be stored");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        }
+async fn accounts(
+    State(view): State<View>,
+    certificate: ShownCertificate,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
+    match view.service(&headers, &certificate).await {
+        Ok(Some(())) => {}
+        Ok(None) if !view.identities.secrets(Service::BackendAdmin) => return unproven(Refusal::Missing, OPERATOR),
+        Ok(None) => return view.signed(&headers, body).await,
+        Err(refusal) => return unproven(refusal, OPERATOR),
     }
-    let Ok(question) = serde_json::from_value::<Question>(body) else {
-        return (StatusCode::BAD_REQUEST, "payments must be a list of ids").into_response();
-    };
-    match view.read(&question.payments).await {
-        Ok(accounts) => Json(accounts).into_response(),
-        Err(error) => {
-            tracing::warn!(error, "the ledger could not be read");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-    }
+    view.answer(body).await
 }
 
 impl View {
+    /// Whether a service calls that acts for the operator; `None`: no service calls.
+    async fn service(&self, headers: &HeaderMap, certificate: &ShownCertificate) -> Result<Option<()>, Refusal> {
+        let shown = self.identities.principal(headers, None, certificate, Service::BackendAdmin).await?;
+        let Some(principal) = shown else { return Ok(None) };
+        principal.needs(OPERATOR)?;
+        Ok(Some(()))
+    }
+
+    async fn signed(&self, headers: &HeaderMap, body: Value) -> Response {
+        match self.accept(headers, &body).await {
+            Ok(true) => self.answer(body).await,
+            Ok(false) => (StatusCode::UNAUTHORIZED, "Unauthorized").into_response(),
+            Err(error) => {
+                tracing::error!(%error, "used signatures cannot be stored");
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
+            }
+        }
+    }
+
+    async fn answer(&self, body: Value) -> Response {
+        let Ok(question) = serde_json::from_value::<Question>(body) else {
+            return (StatusCode::BAD_REQUEST, "payments must be a list of ids").into_response();
+        };
+        match self.read(&question.payments).await {
+            Ok(accounts) => Json(accounts).into_response(),
+            Err(error) => {
+                tracing::warn!(error, "the ledger could not be read");
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
+            }
+        }
+    }
     /// Whether the operator signed the request, and the signature is new.
     async fn accept(&self, headers: &HeaderMap, body: &Value) -> Result<bool, shared_cache::CacheError> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -276,7 +309,8 @@ mod tests {
             signature_lifetime: Duration::from_secs(30),
         };
 
-        let view = LedgerView { store, ledger, last_failure, cache, clock: Arc::clone(&clock), settings };
+        let identities = ServiceIdentities::default();
+        let view = LedgerView { store, ledger, last_failure, cache, clock: Arc::clone(&clock), settings, identities };
         let api = view.router();
         Scene { api, clock, _database: database }
     }

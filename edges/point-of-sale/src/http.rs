@@ -199,7 +199,7 @@ async fn totals(State(service): State<PointOfSale>, Query(query): Query<TotalsQu
 /// `POST /webhook`: an incoming payment ended. The worker of its tap reads its state. Other events are accepted, too.
 async fn receive_event(State(service): State<PointOfSale>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let event = match http_kit::read_event(&service.settings().events, &head.headers, body, service.wall()).await {
+    let event = match http_kit::read_event(&service.settings().events, &head, body, service.wall()).await {
         Ok(event) => event,
         Err(refused) => return refused.into_response(),
     };

@@ -311,6 +311,6 @@ fn targets(setup: &Setup) -> Targets {
         operator: setup.operator,
         card_service: None,
         point_of_sale: None,
-        tokens: None,
+        proofs: service_identity::ServiceProofs::default(),
     }
 }

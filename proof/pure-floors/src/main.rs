@@ -46,7 +46,7 @@ fn main() {
 fn service_auth() -> impl Sized {
     use std::str::FromStr;
 
-    use service_auth::{Jws, Scope, Service, ServiceRole, Wanted, Ways, signing_input, with_signature};
+    use service_auth::{Jws, LinkWays, Scope, Service, ServiceRole, Ways, signing_input, with_signature};
     linked![
         Jws::read,
         Scope::as_str,
@@ -57,9 +57,11 @@ fn service_auth() -> impl Sized {
         ServiceRole::acts_for_a_tenant,
         ServiceRole::as_str,
         ServiceRole::serves,
-        Wanted::scope,
         Ways::secrets,
         Ways::tokens,
+        Ways::certificates,
+        LinkWays::of,
+        ServiceRole::of_host,
         Ways::from_str,
         signing_input,
         with_signature,

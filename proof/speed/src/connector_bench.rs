@@ -296,7 +296,7 @@ async fn serve(connector: Connector) -> Outcome<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = listener.local_addr()?.port();
     let admission = Admission::new(ConnectionLimits::default());
-    let serving = Serving { deadlines: Deadlines::default(), admission, proxies: Proxies::None };
+    let serving = Serving { deadlines: Deadlines::default(), admission, proxies: Proxies::None, tls: None };
     tokio::spawn(http_kit::serve(listener, ilp_api::router(connector), serving, std::future::pending()));
     Ok(port)
 }

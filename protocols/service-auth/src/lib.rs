@@ -15,4 +15,4 @@ pub use jws::{Jws, JwsHeader, UnreadableJws, signing_input, with_signature};
 pub use role::ServiceRole;
 pub use scope::{Scope, UnknownScope};
 pub use service::{Service, UnknownService, Wanted};
-pub use ways::{UnknownWay, Ways};
+pub use ways::{LinkWays, UnknownWay, Ways};

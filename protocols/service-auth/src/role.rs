@@ -18,12 +18,14 @@ pub enum ServiceRole {
     PointOfSale,
     /// `rafiki rates`.
     Rates,
+    /// `rafiki console`, and an operator at a terminal.
+    Console,
 }
 
 impl ServiceRole {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::Backend, Self::Auth, Self::Wallet, Self::CardService, Self::PointOfSale, Self::Rates];
+    pub const ALL: [Self; 7] =
+        [Self::Backend, Self::Auth, Self::Wallet, Self::CardService, Self::PointOfSale, Self::Rates, Self::Console];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -34,7 +36,15 @@ impl ServiceRole {
             Self::CardService => "card-service",
             Self::PointOfSale => "point-of-sale",
             Self::Rates => "rates",
+            Self::Console => "console",
         }
+    }
+
+    /// The role that a host name of a certificate is of: its first part is the name of the role, as in
+    /// `card-service.bank.internal`.
+    pub fn of_host(name: &str) -> Option<Self> {
+        let first = name.split('.').next()?;
+        Self::ALL.into_iter().find(|role| role.as_str().eq_ignore_ascii_case(first))
     }
 
     /// The services that it calls, and what it does there.
@@ -60,6 +70,10 @@ impl ServiceRole {
             Self::CardService => &[(Service::BackendAdmin, &[Scope::CardsPay])],
             Self::PointOfSale => &[(Service::BackendAdmin, &[Scope::PosReceive])],
             Self::Rates => &[],
+            Self::Console => &[
+                (Service::BackendAdmin, &[Scope::Admin, Scope::Operator]),
+                (Service::AuthAdmin, &[Scope::Admin, Scope::GrantsRead, Scope::GrantsRevoke, Scope::Operator]),
+            ],
         }
     }
 
@@ -72,6 +86,7 @@ impl ServiceRole {
             Self::CardService => &[Service::CardHooks],
             Self::PointOfSale => &[Service::PosHooks],
             Self::Rates => &[Service::Rates],
+            Self::Console => &[],
         }
     }
 
@@ -99,10 +114,27 @@ mod tests {
             (ServiceRole::Wallet, Wanted::WALLET),
             (ServiceRole::CardService, Wanted::CARD_PAYMENTS),
             (ServiceRole::PointOfSale, Wanted::POS_PAYMENTS),
+            (ServiceRole::Console, Wanted::CONSOLE),
+            (ServiceRole::Console, Wanted::CONSOLE_GRANTS),
         ] {
             let allowed =
                 role.access().iter().find(|(service, _)| *service == wanted.service).map(|(_, scopes)| *scopes);
             assert!(wanted.scopes.iter().all(|scope| allowed.is_some_and(|all| all.contains(scope))), "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn the_host_name_of_a_certificate_tells_the_role() {
+        for (name, role) in [
+            ("backend", Some(ServiceRole::Backend)),
+            ("Card-Service.bank.internal", Some(ServiceRole::CardService)),
+            ("auth.", Some(ServiceRole::Auth)),
+            ("bank.auth", None),
+            ("authority", None),
+            ("*.backend", None),
+            ("", None),
+        ] {
+            assert_eq!(ServiceRole::of_host(name), role, "{name}");
         }
     }
 

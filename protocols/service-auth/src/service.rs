@@ -114,13 +114,15 @@ impl Wanted {
     pub const CARD_EVENTS: Self = Self { service: Service::CardHooks, scopes: &[Scope::HooksSend] };
     /// The backend sends events to the point of sale.
     pub const POS_EVENTS: Self = Self { service: Service::PosHooks, scopes: &[Scope::HooksSend] };
+    /// The console, and an operator at a terminal, do everything that the Admin API of the backend offers.
+    pub const CONSOLE: Self = Self { service: Service::BackendAdmin, scopes: &[Scope::Admin, Scope::Operator] };
+    /// The console reads and revokes grants.
+    pub const CONSOLE_GRANTS: Self = Self {
+        service: Service::AuthAdmin,
+        scopes: &[Scope::Admin, Scope::GrantsRead, Scope::GrantsRevoke, Scope::Operator],
+    };
     /// The backend reads exchange rates.
     pub const RATES: Self = Self { service: Service::Rates, scopes: &[Scope::RatesRead] };
-
-    /// The scopes as one parameter (RFC 6749 section 3.3).
-    pub fn scope(&self) -> String {
-        self.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
-    }
 }
 
 #[cfg(test)]
@@ -134,11 +136,5 @@ mod tests {
         }
         let unknown = "backend".parse::<Service>().unwrap_err().to_string();
         assert!(unknown.contains("backend-admin") && unknown.contains("rates"), "{unknown}");
-    }
-
-    #[test]
-    fn scopes_are_one_text_with_single_blanks() {
-        assert_eq!(Wanted::TENANTS.scope(), "tenants:read tenants:write");
-        assert_eq!(Wanted::RATES.scope(), "rates:read");
     }
 }

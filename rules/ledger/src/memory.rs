@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use clock::{Clock, Timestamp};
 
 use crate::{
-    Account, AccountId, Balances, Cause, CreateAccountResult, CreateTransferResult, Entry, Event, Ledger, LedgerFuture,
-    LedgerQueries, NewAccount, NewTransfer, PAGE_MAX, Recorded, Totals, Transfer, TransferId, TransferPage, WorkingSet,
+    Account, AccountId, Balances, Cause, CreateAccountResult, CreateTransferResult, Entry, Event, JournalPage, Ledger,
+    LedgerFuture, LedgerJournal, LedgerQueries, NewAccount, NewTransfer, PAGE_MAX, Placed, Recorded, Totals, Transfer,
+    TransferId, TransferPage, TransferState, WorkingSet,
 };
 
 /// A ledger that lives as long as the process.
@@ -65,6 +66,17 @@ impl State {
             }
             self.journal.push(entry);
         }
+    }
+}
+
+impl State {
+    /// The records from entry number `from` on.
+    fn page<T>(&self, from: u64, record: impl Fn(&Entry) -> Option<T>) -> JournalPage<T> {
+        let entries = self.journal.iter().skip_while(|entry| entry.seq < from);
+        let placed = entries.filter_map(|entry| Some(Placed { place: entry.seq, record: record(entry)? }));
+        let records: Vec<Placed<T>> = placed.take(PAGE_MAX as usize).collect();
+        let next = records.last().map(|last| last.place + 1);
+        JournalPage { records, next }
     }
 }
 
@@ -170,6 +182,32 @@ impl LedgerQueries for MemoryLedger {
             let mut totals = Totals::at_one_instant();
             state.set.accounts().for_each(|found| totals.add(&found.account));
             Ok(totals)
+        })
+    }
+}
+
+impl LedgerJournal for MemoryLedger {
+    fn journal_of_accounts(&self, from: u64) -> LedgerFuture<'_, JournalPage<Account>> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            Ok(state.page(from, |entry| match &entry.event {
+                Event::AccountCreated(created) => state.set.account(created.id).map(|found| found.account),
+                Event::Moved(_) | Event::IdSpent(_) => None,
+            }))
+        })
+    }
+
+    fn journal_of_transfers(&self, from: u64) -> LedgerFuture<'_, JournalPage<Transfer>> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            Ok(state.page(from, |entry| match &entry.event {
+                Event::Moved(movement) if !matches!(movement.cause, Cause::Expired { .. }) => {
+                    let created = movement.transfer;
+                    let state = if created.flags.pending { TransferState::Pending } else { TransferState::Single };
+                    Some(Transfer { created, state, timestamp: entry.timestamp })
+                }
+                Event::Moved(_) | Event::AccountCreated(_) | Event::IdSpent(_) => None,
+            }))
         })
     }
 }

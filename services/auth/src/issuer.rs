@@ -13,8 +13,10 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use auth_model::SecretHash;
 use auth_store::{AuthStore, ServiceToken};
 use clock::{Clock, Entropy, Timestamp};
+use serde_json::{Value, json};
 use service_auth::{Scope, Service};
 use shared_cache::{Limiter, Lockout, TooMany};
+use token_keys::SigningKey;
 use tokio::sync::Semaphore;
 
 use crate::StoreError;
@@ -48,6 +50,8 @@ pub struct IssuerSettings {
     pub lifetime: Duration,
     /// The clients.
     pub clients: Vec<IssuerClient>,
+    /// The keys of signed tokens (RFC 9068). The first signs, and all are published. Without one, tokens are random texts.
+    pub keys: Vec<Arc<SigningKey>>,
 }
 
 /// The issuer. Clones are the same issuer.
@@ -193,9 +197,12 @@ impl Issuer {
         }
 
         let Inner { settings, store, clock, entropy, .. } = &*self.inner;
-        let value = random_text(&**entropy);
         let now = clock.wall();
         let scope = granted.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+        let value = match settings.keys.first() {
+            Some(key) => key.sign("at+jwt", &self.claims(client, service, &scope, now)),
+            None => random_text(&**entropy),
+        };
         let token = ServiceToken {
             hash: SecretHash::of(&value),
             client: client.id.clone(),
@@ -206,6 +213,26 @@ impl Issuer {
         };
         store.insert_service_token(&token).await?;
         Ok(IssuedServiceToken { value, lifetime: settings.lifetime, scope })
+    }
+
+    /// The claims of a signed token (RFC 9068 section 2.2).
+    fn claims(&self, client: &IssuerClient, service: Service, scope: &str, now: Timestamp) -> Value {
+        let Inner { settings, entropy, .. } = &*self.inner;
+        let seconds = |at: Timestamp| at.as_millis().div_euclid(1000);
+        let mut claims = json!({
+            "iss": settings.issuer, "sub": client.id, "client_id": client.id, "aud": service.as_str(), "scope": scope,
+            "iat": seconds(now), "exp": seconds(now + settings.lifetime), "jti": entropy.uuid().to_string(),
+        });
+        if let Some(tenant) = &client.tenant {
+            claims["tenant"] = json!(tenant);
+        }
+        claims
+    }
+
+    /// The public halves of its keys (RFC 7517 section 5).
+    pub fn public_keys(&self) -> Value {
+        let keys: Vec<Value> = self.inner.settings.keys.iter().map(|key| key.public_jwk()).collect();
+        json!({"keys": keys})
     }
 
     /// What a token allows; `None` if it is not active, or not for a service of the asking client (RFC 7662 section 4).

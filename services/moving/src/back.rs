@@ -6,6 +6,7 @@
 
 mod filling;
 mod installation;
+mod money;
 mod spendings;
 
 use std::collections::BTreeMap;
@@ -20,10 +21,12 @@ use rafiki_tables::refusal::Refusal;
 use rafiki_tables::table::Table;
 
 use crate::comparison::{Comparison, Line, Originals, compare};
+use crate::counts::COUNTS;
 use crate::error::MoveError;
 use crate::listener::Listener;
 use filling::{Filling, Sink};
 pub use installation::{BackSettings, Installation};
+pub use money::{ClusterLedger, MoneyPlace, OurLedger};
 
 /// The maximum number of lost tokens that are named.
 const NAMED: usize = 20;
@@ -43,10 +46,10 @@ pub enum ExportError {
     /// A move into our databases has begun and is not complete.
     #[error("a move into our databases has begun and is not complete; run `rafiki import` again")]
     Incomplete,
-    /// Our ledger changed at every attempt to read it.
+    /// Our ledger changed while it was read.
     #[error(
-        "the ledger changes while the databases are opened, so they cannot be read as of one instant. Stop the backend, or \
-         repeat the command at a quieter time. Nothing was written"
+        "the ledger changes while it is read, so not everything is of one instant. Stop the backend, wait until packets \
+         under way have timed out, and repeat the command. Nothing was written"
     )]
     LedgerChanges,
     /// The outcome of some packets is not known.
@@ -79,9 +82,11 @@ pub struct BackPlan {
     pub at: Timestamp,
     /// Rows of each table of ours.
     pub counts: Vec<(Table, u64)>,
-    /// Accounts and transfers of the ledger that the original gets.
+    /// Where the original finds its money.
+    pub money: MoneyPlace,
+    /// Accounts that the tables of the original get.
     pub accounts: u64,
-    /// Transfers that the original gets.
+    /// Transfers that the tables of the original get.
     pub transfers: u64,
     /// The kinds of changed values, with their numbers.
     pub changes: BTreeMap<BackChange, u64>,
@@ -113,10 +118,11 @@ pub struct Exported {
 }
 
 impl BackPlan {
-    pub(crate) fn new(at: Timestamp) -> Self {
+    pub(crate) fn new(at: Timestamp, money: MoneyPlace) -> Self {
         Self {
             at,
             counts: Vec::new(),
+            money,
             accounts: 0,
             transfers: 0,
             changes: BTreeMap::new(),
@@ -158,7 +164,9 @@ impl BackPlan {
 
 /// Reads everything and writes nothing.
 pub async fn examine_back(ours: &mut Installation, listen: Listener<'_>) -> Result<BackPlan, ExportError> {
-    Filling::new(ours, Sink::Nowhere, listen).fill().await
+    let plan = Filling::new(ours, Sink::Nowhere, listen).fill().await?;
+    ours.money.require_one_instant().await?;
+    Ok(plan)
 }
 
 /// Fills both databases of the original. They are kept only if every total is equal.
@@ -180,12 +188,17 @@ pub async fn export(
     let originals = Originals { backend: backend.written().await?, auth: auth.written_rows() };
     let mut comparison = compare(originals, ours, listen).await?;
     allow_for_what_is_left_out(&mut comparison, &plan);
+    if plan.money == MoneyPlace::SameCluster {
+        // The tables have no accounts, and the cluster is ours, too.
+        comparison.tables.retain(|line| !COUNTS.iter().any(|count| count.what == line.what && count.is_of_money()));
+    }
     let lines = [("accounts of the original", plan.accounts, comparison.compared)];
     comparison.ledgers.extend(lines.map(|(what, ours, theirs)| Line {
         what: what.to_owned(),
         old: theirs.to_string(),
         ours: ours.to_string(),
     }));
+    ours.money.require_one_instant().await?;
     if comparison.is_equal() {
         auth.commit().await?;
         backend.commit().await?;

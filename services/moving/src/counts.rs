@@ -17,6 +17,11 @@ pub(crate) struct Count {
 }
 
 impl Count {
+    /// Whether it counts accounts of the original, and not rows.
+    pub(crate) fn is_of_money(&self) -> bool {
+        self.old.contains("moving_sums")
+    }
+
     /// The query in ours.
     pub(crate) fn ours(&self) -> String {
         let new = EventType::ALL.iter().filter(|kind| kind.is_new());

@@ -20,7 +20,10 @@ mod remainders;
 mod source;
 mod target;
 
-pub use back::{BackPlan, BackSettings, ExportError, Exported, Installation, examine_back, export};
+pub use back::{
+    BackPlan, BackSettings, ClusterLedger, ExportError, Exported, Installation, MoneyPlace, OurLedger, examine_back,
+    export,
+};
 pub use comparison::{Comparison, Line};
 pub use error::MoveError;
 pub use examination::{Plan, examine};

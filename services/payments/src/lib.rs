@@ -12,6 +12,7 @@ mod made_before;
 mod outgoing;
 pub mod queues;
 mod quotes;
+mod rates_in_use;
 mod receivers;
 mod service;
 mod settings;
@@ -33,6 +34,7 @@ pub use outgoing::create_outgoing_payment::{
 pub use outgoing::fund_outgoing_payment::FundOutgoingPaymentError;
 pub use outgoing::grant_spending::PaymentGrant;
 pub use quotes::create_quote::{CreateQuoteError, NewQuote};
+pub use rates_in_use::{ConvertAmountError, RatesInUse};
 pub use receivers::held_grants::HeldGrantError;
 pub use receivers::manage_receiver::{CompleteReceiverError, CreateReceiverError, NewReceiver};
 pub use receivers::resolve_receiver::ResolveReceiverError;

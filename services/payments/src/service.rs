@@ -115,6 +115,10 @@ impl Payments {
         Ok(self.store().begin().await?)
     }
 
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.parts.rates
+    }
+
     /// The ledger account with this id.
     pub(crate) async fn account(&self, id: impl Into<AccountId>) -> Result<Option<Account>, Unavailable> {
         Ok(self.ledger().accounts(vec![id.into()]).await?.pop().flatten())

@@ -67,7 +67,7 @@ impl World {
             operator: OPERATOR,
             card_service: None,
             point_of_sale: None,
-            tokens: None,
+            proofs: service_identity::ServiceProofs::default(),
         };
         let lookup = WalletAddressLookup {
             webhooks: Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(3)),

@@ -216,8 +216,8 @@ impl Deliverer {
         let id = event.id.to_string();
         let body = json!({"id": id, "type": event.event_type.as_str(), "data": data});
         let signature_version = self.targets.signature_version;
-        let tokens = self.targets.tokens.as_ref();
-        let sender = Sender { http: &self.http, clock: &*self.clock, signature_version, tokens };
+        let proofs = &self.targets.proofs;
+        let sender = Sender { http: &self.http, clock: &*self.clock, signature_version, proofs };
         sender.send(Letter { event_id: &id, body: &body, attempt }, target).await
     }
 

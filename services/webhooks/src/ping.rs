@@ -36,8 +36,8 @@ impl WebhookAdministration {
         let ping_id = self.entropy.uuid().to_string();
         let body = json!({"id": ping_id, "type": PING, "data": {"endpointId": id}});
         let signature_version = self.targets.signature_version;
-        let tokens = self.targets.tokens.as_ref();
-        let sender = Sender { http: &self.http, clock: &*self.clock, signature_version, tokens };
+        let proofs = &self.targets.proofs;
+        let sender = Sender { http: &self.http, clock: &*self.clock, signature_version, proofs };
         Ok(sender.send(Letter { event_id: &ping_id, body: &body, attempt: 1 }, &target).await)
     }
 }

@@ -8,7 +8,7 @@ use clock::{Clock, Timestamp};
 use outbound_http::{Outbound, Request, Response};
 use payments_model::webhook_delivery::{BODY_KEPT, WebhookAttempt, kept_body};
 use serde_json::Value;
-use service_identity::{CallError, ServiceTokens};
+use service_identity::{CallError, ServiceProofs};
 
 use crate::signature::signature_header;
 use crate::target::Target;
@@ -35,7 +35,7 @@ pub(crate) struct Sender<'s> {
     pub(crate) http: &'s Outbound,
     pub(crate) clock: &'s dyn Clock,
     pub(crate) signature_version: u32,
-    pub(crate) tokens: Option<&'s ServiceTokens>,
+    pub(crate) proofs: &'s ServiceProofs,
 }
 
 impl Sender<'_> {
@@ -67,9 +67,9 @@ impl Sender<'_> {
     }
 
     async fn call(&self, request: Request, target: &Target) -> Result<Response, CallError> {
-        match (self.tokens, target.wanted) {
-            (Some(tokens), Some(wanted)) => tokens.send(self.http, wanted, request).await,
-            _ => Ok(self.http.send(request).await?),
+        match target.own_service {
+            Some(wanted) => self.proofs.of(wanted, None).send(self.http, request).await,
+            None => Ok(self.http.send(request).await?),
         }
     }
 

@@ -13,7 +13,7 @@ use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{Secret, TenantId, WebhookEndpointId};
 use payments_store::Error;
 use service_auth::Wanted;
-use service_identity::ServiceTokens;
+use service_identity::ServiceProofs;
 use url::Url;
 
 /// The instance's own settings.
@@ -37,8 +37,8 @@ pub struct Targets {
     pub card_service: Option<Url>,
     /// The URL of the point-of-sale service.
     pub point_of_sale: Option<Url>,
-    /// Tokens for the operator's own services. Without them, only signatures tell who sends.
-    pub tokens: Option<ServiceTokens>,
+    /// Proofs for the operator's own services, besides signatures.
+    pub proofs: ServiceProofs,
 }
 
 /// How a recipient is called now.
@@ -51,8 +51,8 @@ pub(crate) struct Target {
     pub(crate) attempts_max: AttemptsMax,
     /// The signing secrets, the current one first.
     pub(crate) secrets: Vec<Secret>,
-    /// The token to show. Endpoints of tenants get none.
-    pub(crate) wanted: Option<Wanted>,
+    /// The service of the operator that it is. Endpoints of tenants get no proof besides the signature.
+    pub(crate) own_service: Option<Wanted>,
 }
 
 impl Targets {
@@ -91,7 +91,7 @@ impl Targets {
             timeout: self.timeout,
             attempts_max: self.attempts_max(setting),
             secrets: self.secret.iter().cloned().collect(),
-            wanted: self.tokens.is_some().then_some(wanted),
+            own_service: Some(wanted),
         }
     }
 
@@ -114,7 +114,7 @@ impl Targets {
         };
         Target {
             chosen_by_tenant: own_url.is_some() && tenant != self.operator,
-            wanted: (own_url.is_none() && self.tokens.is_some()).then_some(Wanted::WALLET_EVENTS),
+            own_service: own_url.is_none().then_some(Wanted::WALLET_EVENTS),
             url: own_url.unwrap_or_else(|| self.default_url.clone()),
             timeout: millis.map_or(self.timeout, |millis| Duration::from_millis(millis.into())),
             attempts_max: self.attempts_max(setting),
@@ -136,7 +136,6 @@ fn url_set_by<'s>(setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Url
 #[cfg(test)]
 mod tests {
     use super::*;
-    use service_identity::{ClientIdentity, Credential, ProviderSettings, SecretPlace, TokenSettings};
     use uuid::Uuid;
 
     fn tenant(n: u128) -> TenantId {
@@ -154,7 +153,7 @@ mod tests {
             operator: tenant(1),
             card_service: None,
             point_of_sale: Some(Url::parse("http://pos.internal/webhook").unwrap()),
-            tokens: None,
+            proofs: ServiceProofs::default(),
         }
     }
 
@@ -172,16 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_operators_own_services_get_a_token_and_each_its_own() {
-        let clock = std::sync::Arc::new(clock::ManualClock::at(Timestamp::EPOCH));
-        let http = outbound_http::Outbound::new(outbound_http::OutboundConfig::default(), clock.clone()).unwrap();
-        let provider = service_identity::Provider::new(ProviderSettings::default(), http, clock.clone());
-        let credential = Credential::Secret("s".to_owned(), SecretPlace::Header);
-        let identity = ClientIdentity { id: "backend".to_owned(), credential };
-        let entropy = std::sync::Arc::new(clock::SeededEntropy::new(1));
-        let tokens = ServiceTokens::new(provider, identity, TokenSettings::default(), clock, entropy);
-        let targets = Targets { tokens: Some(tokens), ..targets() };
-        let wanted = |recipient| targets.target(recipient, None, Timestamp::EPOCH).unwrap().wanted;
+    fn only_the_operators_own_services_get_a_proof_and_each_its_own() {
+        let targets = targets();
+        let wanted = |recipient| targets.target(recipient, None, Timestamp::EPOCH).unwrap().own_service;
         assert_eq!(wanted(Recipient::Tenant(tenant(2))), Some(Wanted::WALLET_EVENTS));
         assert_eq!(wanted(Recipient::PointOfSaleService), Some(Wanted::POS_EVENTS));
 
@@ -195,7 +187,11 @@ mod tests {
             updated_at: Timestamp::EPOCH,
         };
         let target = targets.tenant(tenant(2), Some(&own), |_| None, Timestamp::EPOCH);
-        assert_eq!((target.chosen_by_tenant, target.wanted), (true, None), "a stranger's server could use it here");
+        assert_eq!(
+            (target.chosen_by_tenant, target.own_service),
+            (true, None),
+            "a stranger's server could use it here"
+        );
     }
 
     #[test]

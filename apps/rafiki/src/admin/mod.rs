@@ -32,7 +32,7 @@ pub(crate) async fn run(options: AdminOptions, operation: Option<(String, ArgMat
 
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let deps = SharedDeps::new(Mode::Development, &[])?;
-    let known = institutions::known(&options.known, &deps.http, &deps.clock)?;
+    let known = institutions::known(&options.known, &deps)?;
     let institution = institutions::chosen(&known, options.at.as_deref())?;
     let answer = institution.ask(&question.document, &question.variables).await?;
     let data = question.field.as_ref().and_then(|field| answer.get("data")?.get(field));

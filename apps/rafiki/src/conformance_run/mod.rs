@@ -163,7 +163,7 @@ async fn customer(data_dir: &Path, session: &Session, address: &str) -> Result<C
 /// How `of` sends packets in this asset to `to`, if they are peers.
 async fn peer(of: &Session, to: &Session, asset_code: &str) -> Result<Option<PeerAccess>, Failure> {
     let deps = SharedDeps::new(Mode::Development, &[])?;
-    let institution = Institution::of_session(of.clone(), deps.http, deps.clock);
+    let institution = Institution::of_session(of.clone(), &deps)?;
     let failed = |error| Failure::from(PayError::from(error));
     let page = PageRequest { first: Some(100), ..PageRequest::default() };
     for peer in institution.admin.peers_page(&page, None).await.map_err(failed)?.nodes {

@@ -25,7 +25,6 @@ use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
 use moved_time::MovedTime;
 use playground::{Peer, Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
-use service_auth::Ways;
 use session::Session;
 
 pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
@@ -101,7 +100,7 @@ async fn serve(running: &[playground::Started], options: &DevOptions, watch: &St
         institution.write_session(&options.data_dir)?;
     }
     let sessions: Vec<&Session> = running.iter().map(playground::Started::session).collect();
-    say(&introduction(&sessions, &options.data_dir, options.service_auth));
+    say(&introduction(&sessions, &options.data_dir));
     say(&format!("ready in {} ms\n", watch.elapsed().as_millis()));
     say("ready\n");
     stop.await;
@@ -182,12 +181,8 @@ const IDENTIFIERS: &str =
 const CONSOLES: &str =
     "\nConsoles: open one in a browser and sign in with one click, as its operator or as a tenant.\n";
 
-/// What has no access if no secret is shared.
-const TOKENS_ONLY: &str = "\nOnly tokens are accepted here, so the consoles, `rafiki pay` and `rafiki admin`, which sign with a secret, are \
-                           refused. Use --service-auth hmac,token for them.\n\n";
-
 /// The introduction for a newcomer.
-fn introduction(sessions: &[&Session], data_dir: &Path, service_auth: Ways) -> String {
+fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     let mut urls = Table::new();
     urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet", "Console"]);
     let mut addresses = Table::new();
@@ -208,10 +203,6 @@ fn introduction(sessions: &[&Session], data_dir: &Path, service_auth: Ways) -> S
     }
 
     let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(), addresses.render_indented());
-    if !service_auth.secrets() {
-        text.push_str(TOKENS_ONLY);
-        return text;
-    }
     text.push_str(CONSOLES);
 
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());

@@ -95,7 +95,7 @@ impl<'a> Playground<'a> {
         let given =
             HANDED_ON.iter().chain(&TO_BACKENDS).filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
-        let service_auth = Ways::SharedSecret;
+        let service_auth = Ways::SHARED_SECRET;
         let issuer = environment.get("OAUTH_ISSUER").map(str::to_owned);
         Ok(Self {
             data_dir: data_dir.to_owned(),
@@ -139,9 +139,20 @@ impl<'a> Playground<'a> {
         let mut environments = institution.environments(&ports, &databases, &key_file, self.redis);
         self.hand_on(&mut environments, cluster);
         let entropy = &*self.deps.entropy;
-        service_clients::hand_out(self.service_auth, institution, ports.service, &mut environments, &folder, entropy)?;
+        let mut operator = service_clients::hand_out(
+            self.service_auth,
+            institution,
+            ports.service,
+            &mut environments,
+            &folder,
+            entropy,
+        )?;
         if let Some(issuer) = &self.issuer {
             environments.of_services().for_each(|environment| environment.set("OAUTH_ISSUER", issuer));
+            environments.console.set("OAUTH_ISSUER", issuer);
+            if let Some(client) = &mut operator {
+                client.issuer.clone_from(issuer);
+            }
         }
         write_environments(&environments, &folder)?;
         let configs = Configs::read(&environments)?;
@@ -155,7 +166,7 @@ impl<'a> Playground<'a> {
         seed.cards = cards.issued()?;
 
         let session = session(institution, &ports, &databases, &configs.backend, &seed, &folder)?;
-        let session = Session { clock_url: self.clock_url.clone(), ..session };
+        let session = Session { service: operator, clock_url: self.clock_url.clone(), ..session };
         let playground = institution.console(&configs.backend, peer.console.clone());
         let (wallet, roles) = self.start_roles(&configs, listeners, seed, &cards, playground).await?;
         Ok(Started { institution, session, wallet, roles })
@@ -365,6 +376,7 @@ fn session(
         tenant_id: institution.operator_tenant_id,
         admin_secret: backend.admin_api.secret.expose().to_owned(),
         webhook_secret: backend.webhooks.secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default(),
+        service: None,
         database_url: databases.backend.expose().to_owned(),
         auth_database_url: databases.auth.expose().to_owned(),
         wallet_database_url: databases.wallet.expose().to_owned(),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use service_auth::{ServiceRole, Ways};
 
 use super::institution::{Environments, Institution};
+use super::session::SessionClient;
 use crate::failure::Failure;
 use crate::private_file;
 use crate::service_client::{NewClient, new_client};
@@ -17,7 +18,8 @@ use crate::service_client::{NewClient, new_client};
 /// The file of clients of an institution of the playground.
 pub(crate) const FILE: &str = "service-clients.json";
 
-/// Gives each role a client, if tokens are used, and takes away the shared secrets if nothing else is.
+/// Gives each role a client, if tokens are used, and takes away the shared secrets if nothing else is. Returns the client
+/// of an operator's commands, if these cannot sign.
 pub(crate) fn hand_out(
     ways: Ways,
     institution: &Institution,
@@ -25,14 +27,18 @@ pub(crate) fn hand_out(
     environments: &mut Environments,
     folder: &Path,
     entropy: &dyn Entropy,
-) -> Result<(), Failure> {
+) -> Result<Option<SessionClient>, Failure> {
+    if ways.certificates() {
+        let told = "the playground has no certificates; use --service-auth hmac, token, or hmac,token";
+        return Err(Failure::Check(told.to_owned()));
+    }
     if !ways.tokens() {
-        return Ok(());
+        return Ok(None);
     }
     let tenant = institution.operator_tenant_id.to_string();
     let issuer = format!("http://localhost:{issuer_port}");
     let path = folder.join(FILE);
-    let Environments { backend, auth, wallet, card_service, point_of_sale, .. } = environments;
+    let Environments { backend, auth, wallet, card_service, point_of_sale, console } = environments;
     auth.set("OAUTH_CLIENTS_FILE", path.display().to_string());
 
     let mut clients: Vec<Value> = Vec::new();
@@ -42,6 +48,7 @@ pub(crate) fn hand_out(
         (ServiceRole::Wallet, wallet),
         (ServiceRole::CardService, card_service),
         (ServiceRole::PointOfSale, point_of_sale),
+        (ServiceRole::Console, console),
     ];
     for (role, environment) in roles {
         let NewClient { entry, secret } = new_client(role, role.as_str(), Some(&tenant), entropy)?;
@@ -54,8 +61,17 @@ pub(crate) fn hand_out(
             part(role, environment);
         }
     }
+    let operator = if ways.secrets() {
+        None
+    } else {
+        let client_id = "operator";
+        let NewClient { entry, secret } = new_client(ServiceRole::Console, client_id, None, entropy)?;
+        clients.push(entry);
+        Some(SessionClient { issuer, client_id: client_id.to_owned(), client_secret: secret })
+    };
     let text = serde_json::to_string_pretty(&clients).map_err(|error| Failure::start("the clients", error))?;
-    private_file::write(&path, &text)
+    private_file::write(&path, &text)?;
+    Ok(operator)
 }
 
 /// Removes what a role shares with others. What it must have becomes its own.

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use config::Environment;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
@@ -46,6 +47,9 @@ pub(crate) struct Session {
     pub(crate) admin_secret: String,
     /// The secret with which it signs events.
     pub(crate) webhook_secret: String,
+    /// What commands show instead, if no secrets are accepted.
+    #[serde(default)]
+    pub(crate) service: Option<SessionClient>,
     /// The backend's database.
     pub(crate) database_url: String,
     /// The authorization server's database.
@@ -62,6 +66,30 @@ pub(crate) struct Session {
     pub(crate) clock_url: Option<Url>,
     /// The seeded wallet addresses.
     pub(crate) wallet_addresses: Vec<SessionAddress>,
+}
+
+/// The client of an operator's commands at the provider of tokens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SessionClient {
+    /// The provider.
+    pub(crate) issuer: String,
+    /// The name of the client.
+    pub(crate) client_id: String,
+    /// Its secret.
+    pub(crate) client_secret: String,
+}
+
+impl SessionClient {
+    /// The variables with which a role would show the same.
+    pub(crate) fn environment(&self) -> Environment {
+        Environment::of([
+            ("SERVICE_AUTH", "token"),
+            ("OAUTH_ISSUER", self.issuer.as_str()),
+            ("OAUTH_CLIENT_ID", self.client_id.as_str()),
+            ("OAUTH_CLIENT_SECRET", self.client_secret.as_str()),
+        ])
+    }
 }
 
 /// A seeded wallet address.
@@ -136,6 +164,7 @@ mod tests {
             tenant_id: Uuid::nil(),
             admin_secret: "s".to_owned(),
             webhook_secret: "w".to_owned(),
+            service: None,
             database_url: "sqlite:a".to_owned(),
             auth_database_url: "sqlite:b".to_owned(),
             wallet_database_url: "sqlite:c".to_owned(),

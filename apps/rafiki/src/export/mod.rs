@@ -5,17 +5,19 @@
 
 mod report;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clock::SystemClock;
 use config::{Accounting, Environment};
 use database::{Database, Options};
-use moving::{BackSettings, ExportError, Installation, examine_back, export};
+use moving::{BackSettings, ExportError, Installation, MoneyPlace, OurLedger, examine_back, export};
 use rafiki_database::{Receiving, ReceivingError};
 use rafiki_tables::version::Side;
 
 use crate::failure::Failure;
 use crate::import::{old_secret, progress::ProgressDisplay, way_back_key, webhook_retries};
+use crate::ledger_place::LedgerPlace;
 use crate::moving_options::ExportOptions;
 use crate::output::say;
 use crate::places::Place;
@@ -28,9 +30,9 @@ pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
     let environment = Environment::load()?;
     let backend = config::Backend::from_environment(&environment)?;
     let auth = config::Auth::from_environment(&environment)?;
-    if backend.accounting != Accounting::Sql {
+    if options.money_stays && backend.accounting == Accounting::Sql {
         return Err(Failure::Check(
-            "the money is in a TigerBeetle cluster, but this command can read it only from SQLite or Postgres. Nothing \
+            "the money is in a database, not in a TigerBeetle cluster. Repeat the command without --money-stays. Nothing \
              was written"
                 .to_owned(),
         ));
@@ -79,6 +81,7 @@ fn settings(options: &ExportOptions, backend: &config::Backend) -> Result<BackSe
         secret,
         webhook_retries: webhook_retries(options.old.old_webhook_retries, backend),
         grace: Duration::from_secs(u64::from(options.old.quotes_good_for) * 60),
+        money: if options.money_stays { MoneyPlace::SameCluster } else { MoneyPlace::Tables },
     })
 }
 
@@ -88,8 +91,14 @@ async fn open(backend: &config::Backend, auth: &config::Auth, settings: BackSett
     let ours = opened.map_err(|error| Failure::start("the backend's database", error))?;
     let opened = connect(auth.database.expose().to_owned()).await;
     let grants = opened.map_err(|error| Failure::start("the authorization server's database", error))?;
-    let ledger = backend.ledger_database.expose();
-    Installation::open(&ours, &grants, ledger, settings, &SystemClock).await.map_err(failure)
+    let ledger = match LedgerPlace::of(backend) {
+        LedgerPlace::Database(url) => OurLedger::Database(url),
+        LedgerPlace::Cluster(cluster) => {
+            let joined = cluster.join().await;
+            OurLedger::Cluster(Arc::new(joined.map_err(|error| Failure::start("the TigerBeetle cluster", error))?))
+        }
+    };
+    Installation::open(&ours, &grants, &ledger, settings, &SystemClock).await.map_err(failure)
 }
 
 fn receiving(error: ReceivingError) -> Failure {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use moving::{BackPlan, Comparison};
+use moving::{BackPlan, Comparison, MoneyPlace};
 use rafiki_tables::kept::KeptKind;
 
 use crate::output::Table;
@@ -18,7 +18,12 @@ pub(crate) fn plan(plan: &BackPlan) -> String {
         table.row([name.title().to_owned(), rows.to_string()]);
     }
     text.push_str(&table.render_indented());
-    let _ = writeln!(text, "Money: {} accounts and {} transfers, in order", plan.accounts, plan.transfers);
+    let _ = match plan.money {
+        MoneyPlace::Tables => {
+            writeln!(text, "Money: {} accounts and {} transfers, in order", plan.accounts, plan.transfers)
+        }
+        MoneyPlace::SameCluster => writeln!(text, "Money: stays in the TigerBeetle cluster"),
+    };
     if !plan.changes.is_empty() {
         text.push_str("Values that change:\n");
         let mut table = Table::new().align_right(&[0]);

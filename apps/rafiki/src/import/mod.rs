@@ -26,6 +26,10 @@ use crate::roles::open_ledger;
 use crate::roles::shared_deps::SharedDeps;
 use progress::ProgressDisplay;
 
+/// Rows arrive in the order of the old database, which is not the order of our indexes. So pages of the whole index are
+/// needed again and again.
+const BULK_CACHE: u32 = 48 * 1024;
+
 pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     telemetry::start("warn", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let environment = Environment::load()?;
@@ -163,7 +167,7 @@ async fn carried_before(backend: &config::Backend) -> Result<Since, Failure> {
 
 /// Our databases and ledger, as the roles would open them.
 async fn target(backend: &config::Backend, auth: &config::Auth) -> Result<Target, Failure> {
-    let options = Options::default();
+    let options = Options { sqlite_writer_cache: BULK_CACHE, ..Options::default() };
     let opened = Database::connect(backend.database.expose(), &options).await;
     let ours = opened.map_err(|error| Failure::start("the backend's database", error))?;
     let opened = Database::connect(auth.database.expose(), &options).await;

@@ -2,14 +2,13 @@
 //! What is asked of them is in `payer`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use admin_client::{AdminClient, AdminError, Credentials};
 use admin_signature::Audience;
-use clock::Clock;
+use config::{Environment, ServiceAuth};
 use http::StatusCode;
-use outbound_http::Outbound;
 use serde_json::{Value, json};
+use service_auth::Wanted;
 use url::Url;
 use uuid::Uuid;
 
@@ -17,6 +16,8 @@ use super::PayError;
 use crate::dev::session::Session;
 use crate::failure::Failure;
 use crate::known_options::KnownOptions;
+use crate::roles::identities::identities;
+use crate::roles::shared_deps::SharedDeps;
 use operator_api::AccountView;
 
 /// The signature version of the playground and of every default installation.
@@ -29,35 +30,45 @@ pub(crate) struct Institution {
     pub(crate) admin: AdminClient,
     session: Option<Session>,
     admin_url: Url,
-    http: Outbound,
+}
+
+/// A client that shows what the environment says: a token or a certificate.
+fn proving(admin: AdminClient, environment: &Environment, deps: &SharedDeps) -> Result<AdminClient, Failure> {
+    let service_auth = ServiceAuth::from_environment(environment)?;
+    if service_auth.link_ways().of(Wanted::CONSOLE.service).secrets() {
+        let told = "give the API secret of the tenant with --secret, or set SERVICE_AUTH to token or mtls and what goes \
+                    with it";
+        return Err(Failure::Check(told.to_owned()));
+    }
+    Ok(identities(&service_auth, deps)?.admin(admin, Wanted::CONSOLE))
 }
 
 impl Institution {
     /// An institution of a running playground.
-    pub(crate) fn of_session(session: Session, http: Outbound, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn of_session(session: Session, deps: &SharedDeps) -> Result<Self, Failure> {
         let credentials = Credentials {
             tenant_id: session.tenant_id,
             secret: session.admin_secret.clone(),
             signature_version: SIGNATURE_VERSION,
         };
-        Self {
-            name: session.name.clone(),
-            admin: AdminClient::new(session.admin_url.clone(), credentials, http.clone(), clock),
-            admin_url: session.admin_url.clone(),
-            session: Some(session),
-            http,
-        }
+        let admin = AdminClient::new(session.admin_url.clone(), credentials, deps.http.clone(), deps.clock.clone());
+        let admin = match &session.service {
+            Some(client) => proving(admin, &client.environment(), deps)?,
+            None => admin,
+        };
+        Ok(Self { name: session.name.clone(), admin, admin_url: session.admin_url.clone(), session: Some(session) })
     }
 
-    fn named(admin_url: Url, tenant_id: Uuid, secret: String, http: Outbound, clock: Arc<dyn Clock>) -> Self {
-        let credentials = Credentials { tenant_id, secret, signature_version: SIGNATURE_VERSION };
-        Self {
-            name: "the payer's institution".to_owned(),
-            admin: AdminClient::new(admin_url.clone(), credentials, http.clone(), clock),
-            admin_url,
-            session: None,
-            http,
-        }
+    /// The institution that was named. Without a secret, the environment says what is shown instead.
+    fn named(admin_url: Url, tenant_id: Uuid, secret: Option<&str>, deps: &SharedDeps) -> Result<Self, Failure> {
+        let secret_or_none = secret.unwrap_or_default().to_owned();
+        let credentials = Credentials { tenant_id, secret: secret_or_none, signature_version: SIGNATURE_VERSION };
+        let admin = AdminClient::new(admin_url.clone(), credentials, deps.http.clone(), deps.clock.clone());
+        let admin = match secret {
+            Some(_) => admin,
+            None => proving(admin, &Environment::load()?, deps)?,
+        };
+        Ok(Self { name: "the payer's institution".to_owned(), admin, admin_url, session: None })
     }
 
     /// Its session, if it is one of a running playground.
@@ -74,7 +85,7 @@ impl Institution {
     pub(crate) async fn ledger_accounts(&self, payments: &[Uuid]) -> Vec<AccountView> {
         let mut url = self.admin_url.clone();
         url.set_path("/ledger/accounts");
-        match self.http.send(self.admin.signed(&url, json!({"payments": payments}), Audience::LedgerView)).await {
+        match self.admin.post(&url, json!({"payments": payments}), Audience::LedgerView).await {
             Ok(response) if response.status.is_success() => response.json().unwrap_or_default(),
             _ => Vec::new(),
         }
@@ -89,8 +100,7 @@ impl Institution {
     pub(crate) async fn ask(&self, query: &str, variables: &Value) -> Result<Value, PayError> {
         let unreachable = |reason: String| PayError::Unreachable { institution: self.name.clone(), reason };
         let request = json!({"query": query, "variables": variables});
-        let request = self.admin.signed(&self.admin_url, request, Audience::Backend);
-        let response = self.http.send(request).await.map_err(|error| unreachable(error.to_string()))?;
+        let response = self.admin.post(&self.admin_url, request, Audience::Backend).await?;
         if response.status == StatusCode::UNAUTHORIZED {
             return Err(AdminError::Unauthorized.into());
         }
@@ -101,26 +111,16 @@ impl Institution {
 }
 
 /// The institutions that can be used.
-pub(crate) fn known(
-    options: &KnownOptions,
-    http: &Outbound,
-    clock: &Arc<dyn Clock>,
-) -> Result<Vec<Institution>, Failure> {
-    if let (Some(url), Some(tenant), Some(secret)) = (&options.admin_url, options.tenant, &options.secret) {
-        let named = Institution::named(url.clone(), tenant, secret.clone(), http.clone(), Arc::clone(clock));
-        return Ok(vec![named]);
+pub(crate) fn known(options: &KnownOptions, deps: &SharedDeps) -> Result<Vec<Institution>, Failure> {
+    if let (Some(url), Some(tenant)) = (&options.admin_url, options.tenant) {
+        return Ok(vec![Institution::named(url.clone(), tenant, options.secret.as_deref(), deps)?]);
     }
-    of_playground(&options.data_dir, http, clock)
+    of_playground(&options.data_dir, deps)
 }
 
 /// The institutions of the playground in `data_dir`.
-pub(crate) fn of_playground(
-    data_dir: &Path,
-    http: &Outbound,
-    clock: &Arc<dyn Clock>,
-) -> Result<Vec<Institution>, Failure> {
-    let sessions = Session::read_all(data_dir)?;
-    Ok(sessions.into_iter().map(|s| Institution::of_session(s, http.clone(), Arc::clone(clock))).collect())
+pub(crate) fn of_playground(data_dir: &Path, deps: &SharedDeps) -> Result<Vec<Institution>, Failure> {
+    Session::read_all(data_dir)?.into_iter().map(|session| Institution::of_session(session, deps)).collect()
 }
 
 /// The chosen institution: the only one, or the one that was named.

@@ -49,7 +49,7 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
     // Identifiers of this machine use plain http, all others do not.
     let mode = if is_here(&from) && is_here(&to) { Mode::Development } else { Mode::Production };
     let deps = SharedDeps::new(mode, &[])?;
-    let institutions = institutions::known(&options.known, &deps.http, &deps.clock)?;
+    let institutions = institutions::known(&options.known, &deps)?;
     // What is asked of a playground goes by its own time.
     let clock: Arc<dyn Clock> = match &options.known.admin_url {
         None => Arc::new(MovedClock::over(deps.clock, moved_time::read(&options.known.data_dir)?)),
@@ -122,7 +122,7 @@ fn lookup_options(known: &KnownOptions) -> String {
 pub(crate) async fn look_up(options: PaymentOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let deps = SharedDeps::new(Mode::Development, &[])?;
-    for institution in institutions::known(&options.known, &deps.http, &deps.clock)? {
+    for institution in institutions::known(&options.known, &deps)? {
         let payment = match institution.admin.outgoing_payment(options.id).await {
             Ok(payment) => payment,
             Err(error) if error.is(&ErrorCode::NotFound) => continue,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auth::{
     Auth, AuthSettings, GRANT_EVENTS_QUEUE, GrantEvents, HandOver, Issuer, PublishedClients, Retention, TenantData,
 };
-use auth_api::{AdminSettings, ApiSettings, Routers, SameSite};
+use auth_api::{AdminSettings, ApiSettings, CookieKeys, Routers, SameSite};
 use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use config::{Cleanup, Mode};
@@ -16,7 +16,6 @@ use http_kit::{CallerSecret, ServiceCallers, ServiceDoor};
 use jobs::{Worker, WorkerSettings};
 use open_payments_client::{PublicResources, RetryPolicy};
 use service_auth::Wanted;
-use service_identity::CallerProof;
 use shared_cache::{Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
 use url::Url;
@@ -127,10 +126,11 @@ pub(crate) async fn start(
     let welcome =
         http_kit::welcome_page(config.server_url.as_str(), "The authorization server of this institution.", AUTH_HINTS);
     running.serve(listeners.auth, welcome.merge(public));
-    running.serve(listeners.interaction, interaction);
-    running.serve(listeners.introspection, introspection);
-    running.serve(listeners.service, service);
-    running.serve(listeners.admin, admin);
+    let tls = identities.tls.as_ref();
+    running.serve_services(listeners.interaction, interaction, tls);
+    running.serve_services(listeners.introspection, introspection, tls);
+    running.serve_services(listeners.service, service, tls);
+    running.serve_services(listeners.admin, admin, tls);
     if config.cleanup == Cleanup::Here {
         running.work(|stop| async move {
             tokio::select! {
@@ -156,7 +156,7 @@ fn hand_over(
     identities: &Identities,
 ) -> Worker {
     let secret = service_secret(config.service_secret.as_ref(), &config.admin_api.secret);
-    let proof = CallerProof::choose(identities.tokens.as_ref(), Wanted::GRANT_EVENTS, &secret);
+    let proof = identities.proofs.of(Wanted::GRANT_EVENTS, Some(&secret));
     let handler = Arc::new(HandOver { store: store.clone(), http: deps.http.clone(), url, proof });
     let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
     Worker::new(database.clone(), clock, entropy, GRANT_EVENTS_QUEUE, handler, WorkerSettings::default())
@@ -210,7 +210,10 @@ fn api_settings(
 ) -> ApiSettings {
     ApiSettings {
         target_origin: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
-        cookie_key: config.cookie_key.expose().to_owned(),
+        cookie_keys: CookieKeys {
+            present: config.cookie_key.expose().to_owned(),
+            former: config.previous_cookie_key.as_ref().map(|key| key.expose().to_owned()),
+        },
         cookie_same_site: match config.cookie_same_site {
             Some(config::SameSite::None) => SameSite::None,
             Some(config::SameSite::Lax) | None => SameSite::Lax,

@@ -59,7 +59,11 @@ pub(crate) async fn start(
     let service = CardService::new(settings(config, deps, &identities), ports);
     let gate = ShutdownGate::default();
     let mut running = Running::new("card-service", serving(&config.listeners));
-    running.serve(listener, card_service::http::router(service.clone(), gate.clone()));
+    running.serve_services(
+        listener,
+        card_service::http::router(service.clone(), gate.clone()),
+        identities.tls.as_ref(),
+    );
     running.work(|stop| async move {
         service.work(stop).await;
         gate.close();

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use admin_client::Credentials;
 use config::{GivenRole, Mode};
 use console::{
-    Accent, Console, ConsolePorts, ConsoleSettings, Cookies, FourEyes, Lifetimes, Limit, OneClick, ProviderRole,
-    ProviderSettings,
+    Accent, Console, ConsolePorts, ConsoleProofs, ConsoleSettings, Cookies, FourEyes, Lifetimes, Limit, OneClick,
+    ProviderRole, ProviderSettings,
 };
 use http_kit::ShutdownGate;
 use openid_connect::ClientSettings;
+use service_auth::{Service, Wanted};
 use shared_cache::Rate;
 use tokio::net::TcpListener;
 use url::Url;
 
 use super::cache::memory_limiter;
+use super::identities::identities;
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, tell};
@@ -55,7 +57,7 @@ fn four_eyes(config: &config::Console) -> Option<FourEyes> {
         places: four_eyes.places,
     };
     let limits: Vec<Limit> = config.four_eyes.iter().map(limit).collect();
-    (!limits.is_empty()).then_some(FourEyes { limits, lifetime: config.approval })
+    (!limits.is_empty()).then_some(FourEyes { limits, lifetime: config.approval, window: config.four_eyes_window })
 }
 
 /// The sign-in provider, if there is one.
@@ -108,6 +110,7 @@ pub(crate) fn start(
         signature_version: config.signature_version,
         open_payments_url: config.open_payments_url.clone(),
         cookie_secret,
+        previous_cookie_secret: config.previous_cookie_secret.as_ref().map(|secret| secret.expose().to_owned()),
         cookies: if config.mode == Mode::Development { Cookies::Plain } else { Cookies::Secure },
         lifetimes: Lifetimes { idle: config.idle, absolute: config.session },
         audit_file: config.audit_file.clone(),
@@ -120,7 +123,14 @@ pub(crate) fn start(
         neighbours: playground.neighbours,
     };
 
+    let identities = identities(&config.service_auth, deps)?;
+    // Where secrets are accepted, people sign in with them, and the instance checks them.
+    let service = (!identities.accepted.secrets(Service::BackendAdmin)).then(|| ConsoleProofs {
+        backend: identities.proofs.of(Wanted::CONSOLE, None),
+        auth: identities.proofs.of(Wanted::CONSOLE_GRANTS, None),
+    });
     let ports = ConsolePorts {
+        service,
         http: deps.http.clone(),
         clock: Arc::clone(&deps.clock),
         entropy: Arc::clone(&deps.entropy),

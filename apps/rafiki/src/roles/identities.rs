@@ -8,11 +8,12 @@ use auth::{Issuer, IssuerClient, IssuerSettings};
 use auth_store::AuthStore;
 use clock::Clock;
 use config::{SecretMethod, ServiceAuth, TokenValidation};
-use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities};
-use service_auth::Wanted;
+use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities, ServiceTls};
+use outbound_http::{Outbound, PartyTls};
+use service_auth::{LinkWays, Service, Wanted, Ways};
 use service_identity::{
-    ClientIdentity, ClientKey, Credential, JudgeSettings, Provider, ProviderSettings, SecretPlace, ServiceTokens,
-    TokenJudge, TokenSettings, Validation,
+    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, SecretPlace, ServiceProofs, ServiceTokens,
+    SigningKey, TokenJudge, TokenSettings, Validation,
 };
 use shared_cache::Limiter;
 
@@ -24,23 +25,27 @@ use crate::failure::Failure;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Identities {
     /// Shows who this role is. Without it, shared secrets do.
-    pub(crate) tokens: Option<ServiceTokens>,
+    pub(crate) proofs: ServiceProofs,
     /// The proofs of callers that are accepted.
     pub(crate) accepted: ServiceIdentities,
+    /// The certificates of listeners that services call.
+    pub(crate) tls: Option<ServiceTls>,
 }
 
 impl Identities {
-    /// A client that shows tokens, if this role has them.
+    /// A client that shows what this role shows.
     pub(crate) fn admin(&self, client: AdminClient, wanted: Wanted) -> AdminClient {
-        match &self.tokens {
-            Some(tokens) => client.with_tokens(tokens.clone(), wanted),
-            None => client,
+        let ways = self.accepted.ways.of(wanted.service);
+        // The certificate of the connection is enough; the requests of a tenant are signed if this role knows its secret.
+        if self.proofs.signs(wanted) && !ways.certificates() {
+            return client;
         }
+        client.with_proof(self.proofs.of(wanted, None))
     }
 
-    /// Who may read exchange rates. Rafiki 2.4 has no secret for them. So they are open, unless only tokens are accepted.
+    /// Who may read exchange rates. Rafiki 2.4 has no secret for them. So they are open, unless that is not accepted.
     pub(crate) fn readers_of_rates(&self, clock: &Arc<dyn Clock>) -> ServiceCallers {
-        if self.accepted.ways.secrets() {
+        if self.accepted.secrets(Service::Rates) {
             return ServiceCallers::Anybody;
         }
         let secret = CallerSecret::new([], "rates", memory_limiter(Arc::clone(clock)));
@@ -50,16 +55,32 @@ impl Identities {
 
 /// The identity that these settings describe.
 pub(crate) fn identities(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<Identities, Failure> {
-    let ways = service_auth.ways;
-    if !ways.tokens() {
-        return Ok(Identities { tokens: None, accepted: ServiceIdentities { ways, judge: None } });
-    }
+    let ways = LinkWays::new(service_auth.ways, service_auth.links.clone());
+    let (tokens, judge) = if ways.any(Ways::tokens) {
+        let (tokens, judge) = of_provider(service_auth, deps)?;
+        (Some(tokens), Some(judge))
+    } else {
+        (None, None)
+    };
+    let (certificate, tls) = if ways.any(Ways::certificates) {
+        let (client, tls) = of_certificates(service_auth, deps)?;
+        (Some(client), Some(tls))
+    } else {
+        (None, None)
+    };
+    let proofs = ServiceProofs::new(ways.clone(), tokens, certificate);
+    Ok(Identities { proofs, accepted: ServiceIdentities { ways, judge }, tls })
+}
+
+/// Shows and checks tokens of the provider.
+fn of_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(ServiceTokens, TokenJudge), Failure> {
     let identity = ClientIdentity {
         id: service_auth.client_id.clone().unwrap_or_default(),
         credential: credential(service_auth)?,
     };
     let provider = ProviderSettings {
         issuer: service_auth.issuer.clone(),
+        issuer_name: service_auth.issuer_name.clone(),
         token: service_auth.token_url.clone(),
         introspection: service_auth.introspection_url.clone(),
         keys: service_auth.keys_url.clone(),
@@ -68,6 +89,7 @@ pub(crate) fn identities(service_auth: &ServiceAuth, deps: &SharedDeps) -> Resul
     let names = TokenSettings {
         audiences: service_auth.audiences.iter().cloned().collect(),
         scopes: service_auth.scopes.iter().cloned().collect(),
+        renamed: service_auth.renamed_scopes.iter().cloned().collect(),
     };
     let judge = JudgeSettings {
         validation: match service_auth.validation {
@@ -81,13 +103,25 @@ pub(crate) fn identities(service_auth: &ServiceAuth, deps: &SharedDeps) -> Resul
 
     let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
     let judge = TokenJudge::new(provider.clone(), identity.clone(), judge, Arc::clone(&clock), Arc::clone(&entropy));
-    let tokens = ServiceTokens::new(provider, identity, names, clock, entropy);
-    Ok(Identities { tokens: Some(tokens), accepted: ServiceIdentities { ways, judge: Some(judge) } })
+    Ok((ServiceTokens::new(provider, identity, names, clock, entropy), judge))
+}
+
+/// Shows and checks certificates of the installation's roles.
+fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Outbound, ServiceTls), Failure> {
+    let text = |pem: &Option<config::Secret>| pem.as_ref().map(|pem| pem.expose().to_owned()).unwrap_or_default();
+    let (certificate, key) = (text(&service_auth.certificate_pem), text(&service_auth.tls_key_pem));
+    let authorities = text(&service_auth.authorities_pem);
+    let failed = |error: &dyn std::fmt::Display| Failure::start("SERVICE_TLS_*_FILE", error);
+
+    let party = PartyTls { identity: Some((&certificate, &key)), authorities: Some(&authorities) };
+    let client = deps.http.with_tls(&party.read().map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
+    let tls = ServiceTls::new(&certificate, &key, &authorities).map_err(|error| failed(&error))?;
+    Ok((client, tls))
 }
 
 fn credential(service_auth: &ServiceAuth) -> Result<Credential, Failure> {
     if let Some(pem) = &service_auth.private_key_pem {
-        let key = ClientKey::from_pem(pem.expose(), service_auth.key_id.clone());
+        let key = SigningKey::from_pem(pem.expose(), service_auth.key_id.clone());
         let key = key.map_err(|error| Failure::start("OAUTH_PRIVATE_KEY_FILE", error))?;
         return Ok(Credential::Key(Arc::new(key)));
     }
@@ -125,8 +159,24 @@ pub(crate) fn issuer(
         issuer: issuer.as_str().trim_end_matches('/').to_owned(),
         lifetime: config.oauth_token_lifetime,
         clients: clients.collect(),
+        keys: signing_keys(config)?,
     };
     let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
     let issuer = Issuer::new(settings, store.clone(), clock, entropy, limiter.clone());
     issuer.map(Some).map_err(|error| Failure::start("OAUTH_CLIENTS_FILE", error))
+}
+
+/// The keys of the built-in issuer. The first signs.
+fn signing_keys(config: &config::Auth) -> Result<Vec<Arc<SigningKey>>, Failure> {
+    // A key that signs nothing yet may be published before it does.
+    let Some(present) = &config.oauth_signing_key else { return Ok(Vec::new()) };
+    let all = [
+        ("OAUTH_SIGNING_KEY_FILE", Some(present)),
+        ("OAUTH_SIGNING_KEY_FILE_PREVIOUS", config.previous_oauth_signing_key.as_ref()),
+    ];
+    let read = |(name, pem): (&'static str, &config::Secret)| {
+        let key = SigningKey::from_pem(pem.expose(), None).map_err(|error| Failure::start(name, error))?;
+        Ok(Arc::new(key.named_by_thumbprint()))
+    };
+    all.into_iter().filter_map(|(name, pem)| Some((name, pem?))).map(read).collect()
 }

@@ -45,6 +45,7 @@ pub(crate) fn serving(listeners: &Listeners) -> Serving {
             0 => Proxies::None,
             hops => Proxies::Trusted { hops },
         },
+        tls: None,
     }
 }
 

@@ -73,7 +73,11 @@ pub(crate) async fn start(
     let service = PointOfSale::new(settings(config, &identities), ports);
     let gate = ShutdownGate::default();
     let mut running = Running::new("point-of-sale", serving(&config.listeners));
-    running.serve(listener, point_of_sale::http::router(service.clone(), gate.clone()));
+    running.serve_services(
+        listener,
+        point_of_sale::http::router(service.clone(), gate.clone()),
+        identities.tls.as_ref(),
+    );
 
     let refunds = service.clone();
     running.work(|stop| async move { refunds.work_refunds(stop).await });

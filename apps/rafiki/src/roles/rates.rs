@@ -30,8 +30,9 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let service = service(&config.file).await?.with_unknown_base(unknown_base);
     let mut running = Running::new("rates", serving(&config.listeners));
     let health = axum::Router::new().declare("/healthz", Access::Health, axum::routing::get(async || "OK"));
-    let callers = identities(&config.service_auth, &deps)?.readers_of_rates(&deps.clock);
-    running.serve(listener, http::router(service, callers).merge(health));
+    let identities = identities(&config.service_auth, &deps)?;
+    let callers = identities.readers_of_rates(&deps.clock);
+    running.serve_services(listener, http::router(service, callers).merge(health), identities.tls.as_ref());
     tracing::info!(port = config.port, file = %config.file.display(), "rates ready");
     say("ready\n");
     stop_signal().await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use clock::Stopwatch;
 use futures::future::join_all;
-use http_kit::Serving;
+use http_kit::{ServiceTls, Serving};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -52,6 +52,13 @@ impl Running {
     pub(crate) fn serve(&mut self, listener: TcpListener, router: Router) {
         let stop = told(self.listeners_stop.subscribe());
         self.listeners.spawn(http_kit::serve(listener, router, self.serving.clone(), stop));
+    }
+
+    /// Serves `router` on a listener that services call, with TLS if callers begin it.
+    pub(crate) fn serve_services(&mut self, listener: TcpListener, router: Router, tls: Option<&ServiceTls>) {
+        let stop = told(self.listeners_stop.subscribe());
+        let serving = Serving { tls: tls.cloned(), ..self.serving.clone() };
+        self.listeners.spawn(http_kit::serve(listener, router, serving, stop));
     }
 
     /// Runs a worker. It gets a future that resolves when it must stop.
@@ -148,7 +155,7 @@ mod tests {
 
     fn serving() -> Serving {
         let admission = Admission::new(ConnectionLimits::default());
-        Serving { deadlines: Deadlines::default(), admission, proxies: Proxies::None }
+        Serving { deadlines: Deadlines::default(), admission, proxies: Proxies::None, tls: None }
     }
 
     #[tokio::test(start_paused = true)]

@@ -90,7 +90,7 @@ pub(crate) async fn start(
     let wallet = Wallet::new(settings(config, &identities)?, seed, ports);
 
     let mut running = Running::new("wallet", serving(&config.listeners));
-    running.serve(listener, wallet::http::router(wallet.clone(), rates));
+    running.serve_services(listener, wallet::http::router(wallet.clone(), rates), identities.tls.as_ref());
     let working = wallet.clone();
     running.work(|stop| async move { working.work(stop).await });
     running.on_close(async move { database.close().await });

@@ -26,7 +26,7 @@ pub(crate) async fn run(options: TraceOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let id = id_of(&options.payment)?;
     let deps = SharedDeps::new(Mode::Development, &[])?;
-    let known = institutions::known(&options.asked.known, &deps.http, &deps.clock)?;
+    let known = institutions::known(&options.asked.known, &deps)?;
     if known.is_empty() {
         return Err(PayError::NoInstitution.into());
     }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use admin_client::AdminError;
+use outbound_http::Request;
 use serde_json::Value;
 
-use crate::asking::{client, insist};
+use crate::asking::{client, insist, outbound};
 use crate::institutions::{BINARY, Institutions, Run, SIDES, Side, Storage, rafiki, run};
 
 #[test]
@@ -25,7 +26,40 @@ fn a_whole_payment_is_made_with_tokens_only_and_no_secret_is_shared() {
     let signing = client(&two.facts(Side::CloudNine));
     let refused = runtime.block_on(signing.asset_by_code_and_scale("USD", 2));
     assert!(matches!(refused, Err(AdminError::Unauthorized)), "{refused:?}");
+
+    // People use it all the same: commands show tokens of their own, and so does the console.
+    let data = two.data_dir().to_str().unwrap().to_owned();
+    let asked = rafiki(&["admin", "{ whoami { isOperator } }", "--at", "cloud", "--data-dir", &data]);
+    assert!(
+        asked.code == Some(0) && asked.stdout.contains("\"isOperator\": true"),
+        "{} {}",
+        asked.stdout,
+        asked.stderr
+    );
+    let (payer, payee) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::HappyLife, "pfry"));
+    let paid = two.pay_in_words(&["--from", &payer, "--to", &payee, "--send", "5.00"]);
+    assert_eq!(paid.code, Some(0), "{}", paid.stderr);
+    let console = two.facts(Side::CloudNine)["consoleUrl"].as_str().unwrap().to_owned();
+    let entered = runtime.block_on(enter(&console, "/sign-in/one-click", "as=Cloud+Nine+Wallet+(operator)"));
+    assert_eq!(entered, (303, Some("/".to_owned())));
+    let tenant = two.facts(Side::CloudNine)["tenantId"].as_str().unwrap().to_owned();
+    let with_secret = format!("tenantId={tenant}&apiSecret=any+secret");
+    assert_eq!(
+        runtime.block_on(enter(&console, "/sign-in", &with_secret)),
+        (403, None),
+        "nothing would check the secret"
+    );
     two.assert_conserved();
+}
+
+/// Sends a form of the sign-in page: the status, and where the answer leads.
+async fn enter(console: &str, path: &str, form: &str) -> (u16, Option<String>) {
+    let url = format!("{}{path}", console.trim_end_matches('/')).parse().unwrap();
+    let kind = "application/x-www-form-urlencoded".parse().unwrap();
+    let request = Request::post(url).configured().header("content-type".parse().unwrap(), kind);
+    let answer = outbound().send(request.body(form.to_owned().into())).await.unwrap();
+    let place = answer.headers.get("location").map(|place| place.to_str().unwrap().to_owned());
+    (answer.status.as_u16(), place)
 }
 
 #[test]

@@ -28,11 +28,27 @@ inputs! {
     DepositPeerLiquidityInput { peer_id: String, amount: UInt64, id: String }
     CreateAssetLiquidityWithdrawalInput { asset_id: String, amount: UInt64, id: String, timeout_seconds: UInt64 }
     CreatePeerLiquidityWithdrawalInput { peer_id: String, amount: UInt64, id: String, timeout_seconds: UInt64 }
+    PostLiquidityWithdrawalInput { withdrawal_id: String }
+    VoidLiquidityWithdrawalInput { withdrawal_id: String }
+}
+
+macro_rules! inputs_of_all {
+    ($($name:ident { $($field:ident: $kind:ty),* $(,)? })*) => {
+        $(#[derive(InputObject, Serialize)]
+        pub(crate) struct $name {
+            $($field: $kind,)*
+            idempotency_key: Name,
+            /// Left out where it is not given, so that keys of requests without it stay the same.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            amount: Option<UInt64>,
+        })*
+    };
+}
+
+inputs_of_all! {
     CreateWalletAddressWithdrawalInput { wallet_address_id: String, id: String, timeout_seconds: UInt64 }
     CreateIncomingPaymentWithdrawalInput { incoming_payment_id: String, timeout_seconds: UInt64 }
     CreateOutgoingPaymentWithdrawalInput { outgoing_payment_id: String, timeout_seconds: UInt64 }
-    PostLiquidityWithdrawalInput { withdrawal_id: String }
-    VoidLiquidityWithdrawalInput { withdrawal_id: String }
 }
 
 #[derive(SimpleObject)]
@@ -147,7 +163,10 @@ impl LiquidityMutation {
             let act = async {
                 let address = id(&input.wallet_address_id, "Unknown wallet address")?;
                 let (transfer, timeout) = (input.id.as_str(), input.timeout_seconds.0);
-                Ok(call.administration().withdraw_from_wallet_address(call.caller, address, transfer, timeout).await?)
+                let (administration, expected) = (call.administration(), input.amount.as_ref().map(|amount| amount.0));
+                let made =
+                    administration.withdraw_from_wallet_address(call.caller, address, transfer, timeout, expected);
+                Ok(made.await?)
             };
 
             let key = Some(&*input.idempotency_key);
@@ -184,8 +203,8 @@ impl LiquidityMutation {
             let call = Call::of(context)?;
             let act = async {
                 let payment = PaymentToWithdraw::Incoming(id(&input.incoming_payment_id, "Unknown incoming payment")?);
-                let timeout = input.timeout_seconds.0;
-                Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout).await?)
+                let (timeout, expected) = (input.timeout_seconds.0, input.amount.as_ref().map(|amount| amount.0));
+                Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout, expected).await?)
             };
             done_once(&call, "createIncomingPaymentWithdrawal", &input.idempotency_key, &input, act).await
         })
@@ -201,8 +220,8 @@ impl LiquidityMutation {
             let call = Call::of(context)?;
             let act = async {
                 let payment = PaymentToWithdraw::Outgoing(id(&input.outgoing_payment_id, "Unknown outgoing payment")?);
-                let timeout = input.timeout_seconds.0;
-                Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout).await?)
+                let (timeout, expected) = (input.timeout_seconds.0, input.amount.as_ref().map(|amount| amount.0));
+                Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout, expected).await?)
             };
             done_once(&call, "createOutgoingPaymentWithdrawal", &input.idempotency_key, &input, act).await
         })

@@ -36,7 +36,7 @@ impl OutgoingPaymentNode {
         if self.0.grant_id.is_none() {
             return Ok(None);
         }
-        let spending = Call::of(context)?.reach().grant_spending(self.0.id()).await.map_err(Refusal::from)?;
+        let spending = Call::of(context)?.store().spending_of(&self.0).await.map_err(Refusal::from)?;
         Ok(spending.map(|spending| spending.actual.unwrap_or(spending.reserved)))
     }
 }

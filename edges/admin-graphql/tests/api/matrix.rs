@@ -42,7 +42,7 @@ const FORBIDDEN: Expect = Code("FORBIDDEN");
 
 /// The operation with its arguments and selection, and the expected answers for the tenant and the operator. `{name}`
 /// stands for an object of the owner.
-const CASES: [(&str, &str, Expect, Expect); 75] = [
+const CASES: [(&str, &str, Expect, Expect); 77] = [
     ("whoami", "{ id isOperator }", Done, Done),
     ("tenant", "(id: \"{owner}\") { id email apiSecret idpSecret settings { value } }", NOT_FOUND, Done),
     ("tenants", "{ edges { node { id apiSecret } } }", FORBIDDEN, Done),
@@ -69,6 +69,13 @@ const CASES: [(&str, &str, Expect, Expect); 75] = [
     ("webhookDeliveries", "(tenantId: \"{owner}\") { edges { node { id eventId } } }", Empty, Done),
     ("webhookDelivery", "(id: \"{delivery}\") { id eventId }", NOT_FOUND, Done),
     ("webhookEndpoints", "(tenantId: \"{owner}\") { id url }", Empty, Done),
+    ("exchangeRates", "(tenantId: \"{owner}\") { source tables { base } }", Done, Done),
+    (
+        "convertedAmount",
+        "(sourceAssetId: \"{asset}\", destinationAssetId: \"{asset}\", amount: 7) { value }",
+        NOT_FOUND,
+        Done,
+    ),
     ("payments", "(tenantId: \"{owner}\") { edges { node { id tenant { id } } } }", Empty, Done),
     ("accountingTransfers", "(id: \"{peer}\") { debits { id } credits { id } }", Empty, Done),
     // The data that a payer may see of a payment whose URL it knows. The same is public at that URL.

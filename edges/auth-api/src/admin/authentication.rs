@@ -1,4 +1,4 @@
-//! Which tenant signed an Admin API request, or for which tenant a service with a token acts.
+//! Which tenant signed an Admin API request, or for which tenant a service with a token or certificate acts.
 //!
 //! The check is that of the backend. A request signed for the backend is refused here.
 
@@ -12,6 +12,7 @@ use service_auth::Service;
 use service_identity::{Principal, Refusal};
 
 use super::AdminSettings;
+use crate::signed::Message;
 
 /// A sender whose proof was accepted.
 pub(crate) struct Sender {
@@ -24,13 +25,14 @@ pub(crate) struct Sender {
 pub(crate) async fn authenticate(
     auth: &Auth,
     settings: &AdminSettings,
-    headers: &HeaderMap,
+    message: &Message,
     body: &Value,
 ) -> Result<Sender, Unauthenticated> {
-    let identities = &settings.identities;
+    let (identities, headers) = (&settings.identities, &message.headers);
     // The query of a signed URL is checked with its signature, and this API has none.
-    let principal = identities.principal(headers, None, Service::AuthAdmin).await.map_err(Unauthenticated::Token)?;
-    if principal.is_none() && !identities.ways.secrets() {
+    let principal = identities.principal(headers, None, &message.certificate, Service::AuthAdmin).await;
+    let principal = principal.map_err(Unauthenticated::Token)?;
+    if principal.is_none() && !identities.secrets(Service::AuthAdmin) {
         return Err(Unauthenticated::Token(Refusal::Missing));
     }
 

@@ -13,7 +13,7 @@ use crate::signed::UncheckedMessage;
 /// `POST /graphql`
 pub(crate) async fn execute(State(api): State<Api>, UncheckedMessage(message): UncheckedMessage) -> Response {
     let Some(body) = graphql::json(&message.body) else { return graphql::no_json() };
-    match authenticate(&api.auth, &api.admin, &message.headers, &body).await {
+    match authenticate(&api.auth, &api.admin, &message, &body).await {
         Ok(Sender { scope, principal: None }) => api.endpoint.answer(&message.headers, body, scope, &AllFields).await,
         Ok(Sender { scope, principal: Some(principal) }) => {
             api.endpoint.answer(&message.headers, body, scope, &ScopedRights(&principal)).await

@@ -49,7 +49,7 @@ async fn keeps_the_contract(server: &dyn UnderTest) {
     let http = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
     let (introspection, service) = server.urls();
     let asking = IntrospectionClient::new(http.clone(), introspection.clone()).secret(SECRET.to_owned());
-    let proof = |secret: &str| CallerProof::Secret(secret.into());
+    let proof = |secret: &str| CallerProof::secret(secret);
     let somebody: TenantId = "0d1b9b4d-8a9d-4b3e-a1a5-3d1cf0e6a111".parse().unwrap();
     let mirror = AuthService::new(http.clone(), &service, proof(SECRET), somebody);
 

@@ -67,8 +67,7 @@ async fn scene_with(database: TestDatabase, adjust: impl FnOnce(&mut AuthSetting
     })
     .await;
     let http = Outbound::new(OutboundConfig::development(), server.clock.clone()).unwrap();
-    let handler =
-        Arc::new(HandOver { store: server.store.clone(), http, url, proof: CallerProof::Secret("shared".into()) });
+    let handler = Arc::new(HandOver { store: server.store.clone(), http, url, proof: CallerProof::secret("shared") });
     let entropy = Arc::new(SeededEntropy::new(9));
     let settings = WorkerSettings::default();
     let worker = Worker::new(database_of_jobs, server.clock.clone(), entropy, GRANT_EVENTS_QUEUE, handler, settings);

@@ -197,7 +197,7 @@ impl Server {
         let limiter = Limiter::new(cache.clone(), Arc::<ManualClock>::clone(&clock));
         let mut api = ApiSettings {
             target_origin: TargetOrigin::Host,
-            cookie_key: "cookie key".to_owned(),
+            cookie_keys: auth_api::CookieKeys { present: "cookie key".to_owned(), former: None },
             cookie_same_site: SameSite::Lax,
             admin: AdminSettings {
                 signature_version: 1,

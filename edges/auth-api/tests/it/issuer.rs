@@ -12,12 +12,25 @@ use base64::Engine;
 use clock::{ManualClock, SeededEntropy};
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
-use service_auth::{Scope, Service};
+use service_auth::{Jws, Scope, Service};
 use testkit::{TestDatabase, on_each_database};
+use token_keys::{KeySet, SigningKey, Verdict};
 
 use crate::harness::{Answer, Server, call, with_secret};
 
 const ISSUER: &str = "http://auth.internal:3011";
+
+/// Keys of this test only.
+const TEST_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MC4CAQAwBQYDK2VwBCIEIKz0GX+WVbMsq5VOphYXuCV8vS752LrQBNIcwhzeLRWM\n\
+-----END PRIVATE KEY-----";
+const OTHER_TEST_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+NbV6Wfs9UXs3IFU\n\
+DcEygpobPsJym1adtGxNP5LW0g2hRANCAAS+meFr3s8hPkSOBFtOQhCIE5dQqrRg\n\
+5oMk3oKjXGTxWLiBkUBfbuB+7erRnFTZ7TBpOUfxYBjK/Io40VVXRV3H\n\
+-----END PRIVATE KEY-----";
 
 /// Two secrets of one client, with their hashes. A hash costs much on purpose, so they are made once.
 fn secrets() -> &'static [(String, String); 2] {
@@ -48,9 +61,13 @@ fn clients() -> Vec<IssuerClient> {
 }
 
 async fn server(database: TestDatabase) -> Server {
+    server_with(database, Vec::new()).await
+}
+
+async fn server_with(database: TestDatabase, keys: Vec<Arc<SigningKey>>) -> Server {
     Server::with_own(database, |api, (store, clock)| {
-        let settings =
-            IssuerSettings { issuer: ISSUER.to_owned(), lifetime: Duration::from_mins(5), clients: clients() };
+        let lifetime = Duration::from_mins(5);
+        let settings = IssuerSettings { issuer: ISSUER.to_owned(), lifetime, clients: clients(), keys };
         let (clock, entropy) = (Arc::<ManualClock>::clone(clock), Arc::new(SeededEntropy::new(5)));
         api.issuer = Some(Issuer::new(settings, store.clone(), clock, entropy, api.limiter.clone()).unwrap());
         api.services = with_secret("the other secret", "service-secret", &api.limiter);
@@ -116,6 +133,39 @@ on_each_database! {
         server.wait(1);
         assert_eq!(post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json(), nothing);
         server.auth.purge().await;
+    }
+
+    async fn a_signed_token_is_an_access_token_of_the_standard_and_is_revoked_like_any_other(database) {
+        let [present, former] = [TEST_KEY, OTHER_TEST_KEY].map(|pem| {
+            Arc::new(SigningKey::from_pem(pem, None).unwrap().named_by_thumbprint())
+        });
+        let server = server_with(database, vec![Arc::clone(&present), former]).await;
+        let api = &server.routers.service;
+        let [(old, _), (new, _)] = secrets();
+        let metadata = call(api, "GET", "/.well-known/oauth-authorization-server", HeaderMap::new(), String::new()).await;
+        assert_eq!(metadata.json()["jwks_uri"], format!("{ISSUER}/oauth/jwks"));
+        let published = call(api, "GET", "/oauth/jwks", HeaderMap::new(), String::new()).await;
+        assert_eq!((published.status.as_u16(), published.json()["keys"].as_array().unwrap().len()), (200, 2));
+        let keys: KeySet = serde_json::from_value(published.json()).unwrap();
+
+        let issued = post(api, "/oauth/token", Some(basic("card", new)), ASK).await;
+        let token = issued.json()["access_token"].as_str().unwrap().to_owned();
+        let jws = Jws::read(&token).unwrap();
+        assert_eq!(keys.judge(&jws), Verdict::Good);
+        assert_eq!((jws.header.typ.as_deref(), jws.header.kid.as_deref()), (Some("at+jwt"), present.key_id()));
+        for (claim, value) in [("iss", ISSUER), ("sub", "card"), ("client_id", "card"), ("aud", "backend-admin"),
+            ("scope", "cards:pay"), ("tenant", "tenant-1")] {
+            assert_eq!(jws.claims[claim], value, "{claim}");
+        }
+        assert_eq!(jws.claims["exp"].as_i64().unwrap() - jws.claims["iat"].as_i64().unwrap(), 300);
+        let again = post(api, "/oauth/token", Some(basic("card", new)), ASK).await.json()["access_token"].clone();
+        assert_ne!(again.as_str(), Some(&*token), "no two tokens are equal");
+
+        let asked = format!("token={token}");
+        let active = async || post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json()["active"].clone();
+        assert_eq!(active().await, true);
+        assert_eq!(post(api, "/oauth/revoke", Some(basic("card", old)), &asked).await.status, 200);
+        assert_eq!(active().await, false);
     }
 
     async fn what_a_client_may_not_have_is_refused_with_the_standards_words(database) {

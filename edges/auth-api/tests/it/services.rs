@@ -59,7 +59,8 @@ async fn server() -> (Server, Arc<AtomicBool>) {
         let identity = ClientIdentity { id: "auth".to_owned(), credential };
         let judging = JudgeSettings { tenant_claim: "tenant".to_owned(), ..JudgeSettings::default() };
         let judge = TokenJudge::new(provider, identity, judging, clock, Arc::new(SeededEntropy::new(3)));
-        api.admin.identities = ServiceIdentities { ways: Ways::Either, judge: Some(judge) };
+        api.admin.identities =
+            ServiceIdentities { ways: Ways::SHARED_SECRET.and(Ways::TOKEN).into(), judge: Some(judge) };
     })
     .await;
     (server, away)

@@ -74,3 +74,11 @@ pub(crate) fn url_of(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+/// The name of the field with the amount that a page shows.
+pub(crate) const SHOWN: &str = "shown";
+
+/// The amount that a page shows. Exactly this one is withdrawn.
+pub(crate) fn shown(amount: Option<u64>) -> Field {
+    Field::new(SHOWN, "", Input::Shown).value(amount.map(|amount| amount.to_string()).unwrap_or_default())
+}

@@ -6,6 +6,7 @@ use admin_client::{IncomingPaymentState, IncomingPaymentView, Mutation, WebhookE
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::pages::choices;
 use crate::pages::payment_parts::{Around, Course, Kind, Question, Sight, step_of};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
@@ -176,7 +177,8 @@ fn withdrawal(payment: &IncomingPaymentView, here: String) -> Question {
         title: "Withdraw incoming payment liquidity",
         amount: Some(held(payment)),
         form: Form::new("", here, "Withdraw liquidity")
-            .intro("All money of the payment leaves the ledger for the account-servicing entity.")
+            .intro("This amount leaves the ledger for the account-servicing entity. If it changes before you send the form, nothing is done.")
+            .fields([choices::shown(payment.liquidity)])
             .calls(Mutation::CreateIncomingPaymentWithdrawal),
     }
 }
@@ -244,15 +246,13 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
 
     let (mutation, input, said) = match act {
         Act::Withdraw => {
+            let mut input = json!({"incomingPaymentId": id, "idempotencyKey": posted.key(), "timeoutSeconds": "0"});
             // If the amount is not known, the change waits whatever the limit is.
-            if payment.liquidity.is_some() {
-                posted.moves(held(&payment));
+            if let Some(shown) = posted.shown_amount(choices::SHOWN) {
+                posted.moves(Money { value: shown, ..held(&payment) });
+                input["amount"] = choices::amount(Some(shown));
             }
-            (
-                Mutation::CreateIncomingPaymentWithdrawal,
-                json!({"incomingPaymentId": id, "idempotencyKey": posted.key(), "timeoutSeconds": "0"}),
-                "Withdrew incoming payment liquidity.",
-            )
+            (Mutation::CreateIncomingPaymentWithdrawal, input, "Withdrew incoming payment liquidity.")
         }
         Act::Approve => (Mutation::ApproveIncomingPayment, json!({"id": id}), "Payment was approved."),
         Act::Cancel => {
@@ -272,7 +272,7 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
             let input = json!({"incomingPaymentId": id, "partialIncomingPaymentId": part});
             if posted.text("decision") == "reject" {
                 let reason = json!({"reason": posted.or_null("reason")});
-                let input = crate::pages::choices::joined(input, reason);
+                let input = choices::joined(input, reason);
                 (Mutation::RejectPartialIncomingPayment, input, "The part was refused.")
             } else {
                 (Mutation::ConfirmPartialIncomingPayment, input, "The part was accepted.")

@@ -196,7 +196,8 @@ async fn wallet_address_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page,
     let address = wallet_addresses::load(ctx).await?;
     let back = format!("/wallet-addresses/{}", address.id);
     let form = Form::new("", format!("{back}/withdraw-liquidity"), "Withdraw liquidity")
-        .intro("All money of the address leaves the ledger for the account-servicing entity.")
+        .intro("This amount leaves the ledger for the account-servicing entity. If it changes before you send the form, nothing is done.")
+        .fields([choices::shown(address.liquidity)])
         .cancel(back.clone())
         .calls(Mutation::CreateWalletAddressWithdrawal);
     Ok(Page {
@@ -213,12 +214,13 @@ async fn wallet_address_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page,
 /// `POST /wallet-addresses/{id}/withdraw-liquidity`
 pub(crate) async fn wallet_address(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
     let address = wallet_addresses::load(&ctx).await?;
-    // If the amount is not known, the change waits whatever the limit is.
-    if let Some(liquidity) = address.liquidity {
-        posted.moves(Money::new(liquidity, &address.asset.code, address.asset.scale));
-    }
     let key = posted.key();
-    let input = json!({"walletAddressId": address.id, "id": key, "idempotencyKey": key, "timeoutSeconds": "0"});
+    let mut input = json!({"walletAddressId": address.id, "id": key, "idempotencyKey": key, "timeoutSeconds": "0"});
+    // If the amount is not known, the change waits whatever the limit is.
+    if let Some(shown) = posted.shown_amount(choices::SHOWN) {
+        posted.moves(Money::new(shown, &address.asset.code, address.asset.scale));
+        input["amount"] = choices::amount(Some(shown));
+    }
     let before = json!({"liquidity": choices::amount(address.liquidity)});
     if ctx.change(&mut posted, Mutation::CreateWalletAddressWithdrawal, input, before).await?.is_some() {
         return Ok(ctx.done(format!("/wallet-addresses/{}", address.id), "Withdrew wallet address liquidity."));

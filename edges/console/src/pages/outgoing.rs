@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::numbers;
+use crate::pages::choices;
 use crate::pages::payment_parts::{Around, Course, Kind, Question, Sight, step_of};
 use crate::pages::picture;
 use crate::posted::Posted;
@@ -54,7 +55,9 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         facts: cost(&payment, arrived.as_ref(), ctx.words()),
         actions: Vec::new(),
     };
-    let mut main = vec![picture::block(&payment), cost, Block::Story(story(&payment, around.events()))];
+    let mut main = vec![picture::block(&payment), cost];
+    main.extend(picture::packets(&payment, around.debits()));
+    main.push(Block::Story(story(&payment, around.events())));
     main.extend(around.blocks(&debit.code, debit.scale, payment.metadata.as_ref()));
 
     let sight = Sight {
@@ -256,7 +259,8 @@ fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&
             title: "Withdraw outgoing payment liquidity",
             amount: Some(held(payment)),
             form: Form::new("", here, "Withdraw liquidity")
-                .intro("All remaining money of the payment leaves the ledger for the account-servicing entity.")
+                .intro("This amount leaves the ledger for the account-servicing entity. If it changes before you send the form, nothing is done.")
+                .fields([choices::shown(payment.liquidity)])
                 .calls(Mutation::CreateOutgoingPaymentWithdrawal),
         },
         Act::Cancel => Question {
@@ -289,15 +293,13 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
             )
         }
         Act::Withdraw => {
+            let mut input = json!({"outgoingPaymentId": id, "idempotencyKey": key, "timeoutSeconds": "0"});
             // If the amount is not known, the change waits whatever the limit is.
-            if payment.liquidity.is_some() {
-                posted.moves(held(&payment));
+            if let Some(shown) = posted.shown_amount(choices::SHOWN) {
+                posted.moves(Money { value: shown, ..held(&payment) });
+                input["amount"] = choices::amount(Some(shown));
             }
-            (
-                Mutation::CreateOutgoingPaymentWithdrawal,
-                json!({"outgoingPaymentId": id, "idempotencyKey": key, "timeoutSeconds": "0"}),
-                "Withdrew outgoing payment liquidity.",
-            )
+            (Mutation::CreateOutgoingPaymentWithdrawal, input, "Withdrew outgoing payment liquidity.")
         }
         Act::Cancel => {
             posted.confirm("cancel payment");

@@ -3,7 +3,7 @@
 //! What differs is in `incoming` and `outgoing`.
 
 use admin_client::{
-    AccountView, AdminClient, AdminError, DeliverySelection, DeliveryView, PageRequest, WebhookEventView,
+    AccountView, AdminClient, AdminError, DeliverySelection, DeliveryView, PageRequest, TransferView, WebhookEventView,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -66,6 +66,11 @@ impl Around {
     /// The events about the payment, the oldest first.
     pub(crate) fn events(&self) -> &[WebhookEventView] {
         &self.told.events
+    }
+
+    /// The movements that took money from the payment's account.
+    pub(crate) fn debits(&self) -> &[TransferView] {
+        &self.account.debits
     }
 
     /// The blocks at the end of the page: both sides of the account, the webhooks, and the metadata.

@@ -2,7 +2,7 @@
 //!
 //! The bar uses whole numbers. The table beside it has the exact amounts.
 
-use admin_client::{OutgoingPaymentState, OutgoingPaymentView};
+use admin_client::{OutgoingPaymentState, OutgoingPaymentView, TransferView};
 
 use crate::pages::charts::{self, Part};
 use crate::view::{Block, Cell, Empty, Table, Tone};
@@ -42,4 +42,39 @@ pub(crate) fn block(payment: &OutgoingPaymentView) -> Block {
         svg: charts::bar(&parts),
         table,
     }
+}
+
+/// The packets of the payment as one bar: delivered, under way, rejected. The ledger has a movement for each packet; the code
+/// with which one was rejected is not stored.
+pub(crate) fn packets(payment: &OutgoingPaymentView, debits: &[TransferView]) -> Option<Block> {
+    let packets: Vec<&TransferView> = debits.iter().filter(|debit| debit.transfer_type == "TRANSFER").collect();
+    let sum = |state: &str| packets.iter().filter(|packet| packet.state == state).map(|packet| packet.amount).sum();
+    let count = |state: &str| packets.iter().filter(|packet| packet.state == state).count();
+    let parts = [
+        ("Delivered", "POSTED", Tone::Done),
+        ("Under way", "PENDING", Tone::Waiting),
+        ("Rejected", "VOIDED", Tone::Failed),
+    ];
+    let shown: Vec<(Part, usize)> = parts
+        .into_iter()
+        .map(|(label, state, tone)| (Part { label, value: sum(state), tone }, count(state)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    if shown.is_empty() {
+        return None;
+    }
+
+    let (code, scale) = (&payment.debit_amount.asset_code, payment.debit_amount.asset_scale);
+    let empty = Empty { title: "Nothing yet.", text: "", action: None };
+    let rows = shown.iter().map(|(part, count)| {
+        vec![Cell::Word(part.label), Cell::text(count.to_string()), Cell::money(part.value, code, scale)]
+    });
+    let table = Table::new("Packets", ["State", "Packets>", "Amount>"], empty).rows(rows);
+    let parts: Vec<Part> = shown.iter().map(|(part, _)| *part).collect();
+    Some(Block::Chart {
+        title: "Packets",
+        note: "From left to right: delivered, under way, rejected. Only the last movements are read.",
+        svg: charts::bar(&parts),
+        table,
+    })
 }

@@ -20,6 +20,8 @@ use crate::render;
 use crate::session::{Person, Rights, Role, Session};
 use crate::view::{Action, Block, Field, Form, Input, Page, Tone, short};
 
+const NO_SECRETS: &str =
+    "This console does not know the secrets of tenants: it acts as a service. Sign in with your own account.";
 const WRONG: &str = "The instance refused this tenant id and API secret. Check both.";
 
 /// `GET /sign-in`
@@ -33,6 +35,11 @@ pub(crate) async fn sign_in(reader: Reader, body: Body) -> Response {
         Ok(body) => Posted::read(&body),
         Err(error) => return error.into_response(),
     };
+    // The console shows its own proof, so nothing would check the secret.
+    if !reader.console.knows_secrets() {
+        posted.problem = Some(NO_SECRETS.to_owned());
+        return draw(&reader, StatusCode::FORBIDDEN, &posted);
+    }
     let tenant = posted.id("tenantId");
     let secret = posted.required("apiSecret");
     let rights = if posted.is_on("readOnly") { Rights::Look } else { Rights::Change };
@@ -196,7 +203,13 @@ pub(crate) fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Resp
     for entry in &settings.one_click {
         main.push(Block::Enter { action: with_next("/sign-in/one-click"), name: entry.name.clone() });
     }
-    main.push(Block::Form(posted.fill(form)));
+    if reader.console.knows_secrets() {
+        main.push(Block::Form(posted.fill(form)));
+    } else {
+        let tone = if posted.problem.is_some() { Tone::Failed } else { Tone::Info };
+        let text = posted.problem.as_deref().unwrap_or(NO_SECRETS);
+        main.push(Block::Note { tone, text: reader.words.t(text).to_owned() });
+    }
     for (name, url) in &settings.neighbours {
         main.push(Block::Elsewhere { name: name.clone(), url: url.to_string() });
     }

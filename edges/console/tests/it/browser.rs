@@ -93,6 +93,7 @@ impl World {
             signature_version: 1,
             open_payments_url: "https://cloud-nine.example".parse().unwrap(),
             cookie_secret: "a cookie secret of this test".to_owned(),
+            previous_cookie_secret: None,
             cookies: Cookies::Secure,
             lifetimes: Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(8) },
             audit_file: self.folder.path().join("audit.jsonl"),
@@ -115,7 +116,7 @@ impl World {
         );
         let http = Outbound::new(OutboundConfig::development(), clock.clone()).unwrap();
         let seed = 1 + self.routers.len() as u64;
-        let ports = ConsolePorts { http, clock, entropy: Arc::new(SeededEntropy::new(seed)), limiter };
+        let ports = ConsolePorts { http, clock, entropy: Arc::new(SeededEntropy::new(seed)), limiter, service: None };
         let console = Console::new(settings, ports).unwrap();
         self.routers.push(console::http::router(console, ShutdownGate::default()));
     }
@@ -155,7 +156,7 @@ impl World {
 
 fn four_eyes() -> FourEyes {
     let limit = Limit { asset_code: "USD".to_owned(), digits: 1000, places: 0 };
-    FourEyes { limits: vec![limit], lifetime: Duration::from_hours(4) }
+    FourEyes { limits: vec![limit], lifetime: Duration::from_hours(4), window: Duration::from_hours(24) }
 }
 
 impl Browser<'_> {

@@ -323,6 +323,14 @@ impl Fake {
             "ConsolePeers" => json!({"peers": self.listed((0..2).map(|n| self.peer(n)).collect(), variables)}),
             "ConsolePeer" | "PeerOutgoingToken" => json!({"peer": Self::one(variables, PEER, 2, |n| self.peer(n))}),
             "ConsolePeerTerms" => json!({"peer": Self::one(variables, PEER, 2, |n| self.terms(n))}),
+            "ConsoleExchangeRates" => {
+                let rates = json!([{"assetCode": "EUR", "rate": "0.8134"}, {"assetCode": "JPY", "rate": "147"}]);
+                let table = json!({"base": "USD", "since": self.at(1), "until": self.now.to_string(), "rates": rates});
+                json!({"exchangeRates": {"source": "https://rates.example/", "tables": [table]}})
+            }
+            "ConsoleConvertedAmount" => {
+                json!({"convertedAmount": {"value": "8134", "assetCode": "EUR", "assetScale": 2}})
+            }
             "ConsolePeersHealth" => {
                 let peer = |n| json!({"id": Uuid::from_u128(PEER.as_u128() + n), "health": self.terms(n)["health"]});
                 json!({"peers": self.listed((0..2).map(peer).collect(), variables)})

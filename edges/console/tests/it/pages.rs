@@ -37,6 +37,7 @@ fn pages() -> Vec<String> {
         "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED",
         "/webhooks/resend?state=EXHAUSTED",
         "/webhooks/endpoints",
+        "/rates",
         "/webhooks/endpoints/create",
         "/grants",
         "/grants?state=ISSUED",

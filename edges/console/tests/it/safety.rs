@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use crate::browser::World;
-use crate::fake::{ASSET, Mood, OPERATOR, OPERATOR_SECRET};
+use crate::fake::{ADDRESS, ASSET, INCOMING, Mood, OPERATOR, OPERATOR_SECRET, OUTGOING};
 
 #[tokio::test]
 async fn a_form_that_is_sent_twice_counts_once() {
@@ -156,4 +156,44 @@ async fn every_answer_forbids_foreign_scripts_and_frames() {
             assert!(!shown.html.contains(forbidden), "{path}: {forbidden}");
         }
     }
+}
+
+#[tokio::test]
+async fn exactly_the_amount_that_the_page_showed_is_withdrawn_or_nothing_is() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    for (page, operation) in [
+        (format!("/payments/incoming/{INCOMING}/withdraw-liquidity"), "CreateIncomingPaymentWithdrawal"),
+        (format!("/payments/outgoing/{OUTGOING}/withdraw-liquidity"), "CreateOutgoingPaymentWithdrawal"),
+        (format!("/wallet-addresses/{ADDRESS}/withdraw-liquidity"), "CreateWalletAddressWithdrawal"),
+    ] {
+        *world.fake.mood.lock().unwrap() = Mood::Good;
+        let shown = b.get(&page).await.fields_of(&page);
+        let (_, amount) = shown.into_iter().find(|(name, _)| name == "shown").unwrap();
+        b.fill(&page, &page, &[]).await;
+        let sent = world.fake.calls_of(operation)[0].clone();
+        assert_eq!(sent["amount"].as_str(), Some(&*amount), "{operation}");
+
+        let changed = "The amount changed meanwhile: 5 was expected, and 7 is there; look at it and ask again";
+        *world.fake.mood.lock().unwrap() = Mood::Refuse("CONFLICT", changed);
+        // The page was open for a while, and another amount is there now.
+        let refused = b.fill(&page, &page, &[("shown", "5")]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.html.contains("Look at the new amount"), "{}", refused.html);
+        assert_eq!(world.fake.calls_of(operation)[1]["amount"], "5");
+        let (_, fresh) = refused.fields_of(&page).into_iter().find(|(name, _)| name == "shown").unwrap();
+        assert_eq!(fresh, amount, "the form has the present amount");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_was_sent_before_with_other_values_says_which_of_them_count() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let path = format!("/assets/{ASSET}/deposit-liquidity");
+    let other = "Incoming arguments are different than the original request for idempotencyKey: x";
+    *world.fake.mood.lock().unwrap() = Mood::Refuse("INTERNAL_SERVER_ERROR", other);
+    let shown = b.fill(&path, &path, &[("amount", "2.00")]).await;
+    assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(shown.html.contains("sent before with other values, and those count"), "{}", shown.html);
 }

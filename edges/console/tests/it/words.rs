@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// These look like texts and are none: data, names of formats, and keywords that are typed as they are.
-const NO_TEXTS: [&str; 30] = [
+const NO_TEXTS: [&str; 31] = [
+    "moved alone",
     "remove certificates",
     "delete asset",
     "delete peer",

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::back::installation::{Installation, ids_of};
 use crate::back::spendings::Spendings;
-use crate::back::{BackPlan, ExportError};
+use crate::back::{BackPlan, ExportError, MoneyPlace};
 use crate::listener::{Listener, Step};
 use crate::progress::texts_of;
 
@@ -44,7 +44,7 @@ pub(crate) struct Filling<'a> {
 
 impl<'a> Filling<'a> {
     pub(crate) fn new(ours: &'a mut Installation, sink: Sink<'a>, listen: Listener<'a>) -> Self {
-        let plan = BackPlan::new(ours.at());
+        let plan = BackPlan::new(ours.at(), ours.money_place);
         Self { ours, sink, listen, plan }
     }
 
@@ -157,11 +157,9 @@ impl<'a> Filling<'a> {
 
     async fn books(&mut self) -> Result<(), ExportError> {
         let mut books = Books::new(self.ours.at());
-        let mut after = 0;
-        loop {
-            let page = self.ours.journal.page(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.entry.seq;
+        let mut reading = self.ours.money.begin(self.ours.at());
+        let mut count = 0;
+        while let Some(page) = self.ours.money.next(&mut reading).await? {
             let mut written = Written::default();
             for read in &page {
                 match books.read(&read.entry, read.decided) {
@@ -169,26 +167,39 @@ impl<'a> Filling<'a> {
                     Err(refusal) => self.refuse(refusal),
                 }
             }
-            self.write(written).await?;
-            (self.listen)(Step::Booked("entries", after));
+            self.write_money(written).await?;
+            count += page.len() as u64;
+            (self.listen)(Step::Booked("entries", count));
+        }
+
+        self.plan.undecided = books.undecided;
+        if self.plan.money == MoneyPlace::SameCluster {
+            return Ok(());
         }
         match books.openings() {
             Ok(rows) => {
                 for part in rows.chunks(PAGE as usize) {
                     let mut written = Written::default();
                     written.extend(part.iter().cloned());
-                    self.write(written).await?;
+                    self.write_money(written).await?;
                 }
             }
             Err(refusal) => self.refuse(refusal),
         }
-        (self.plan.accounts, self.plan.transfers, self.plan.undecided) =
-            (books.accounts, books.transfers, books.undecided);
+        (self.plan.accounts, self.plan.transfers) = (books.accounts, books.transfers);
         for (change, count) in books.changes {
             *self.plan.changes.entry(change).or_default() += count;
         }
         self.ours.timed_out = books.timed_out;
         Ok(())
+    }
+
+    /// Money that stays in its cluster is read, because the plan counts undecided packets, but not written.
+    async fn write_money(&mut self, written: Written) -> Result<(), ExportError> {
+        match self.plan.money {
+            MoneyPlace::Tables => self.write(written).await,
+            MoneyPlace::SameCluster => Ok(()),
+        }
     }
 }
 

@@ -7,8 +7,7 @@ use std::time::Duration;
 use clock::{Clock, Timestamp};
 use database::sea_orm::QueryResult;
 use database::{BulkTable, Database, Dialect, Error, Snapshot};
-use ledger::{Account, AccountId, AccountState};
-use ledger_sql::Journal;
+use ledger::{Account, AccountId};
 use payments_model::tenant::SettingKey;
 use rafiki_tables::back::{Context, Unfinished};
 use rafiki_tables::carry::ConsentPlace;
@@ -18,6 +17,7 @@ use rafiki_tables::version::Side;
 use uuid::Uuid;
 
 use crate::back::ExportError;
+use crate::back::money::{Money, MoneyPlace, OurLedger};
 use crate::comparison::{Ours, number};
 use crate::error::MoveError;
 use crate::progress;
@@ -38,6 +38,8 @@ pub struct BackSettings {
     pub webhook_retries: u32,
     /// How long quotes of unfinished payments stay valid at least.
     pub grace: Duration,
+    /// Where the original finds its money. `SameCluster` needs a ledger of ours in a cluster.
+    pub money: MoneyPlace,
 }
 
 /// Our installation as of one instant.
@@ -45,7 +47,8 @@ pub struct BackSettings {
 pub struct Installation {
     pub(crate) backend: Snapshot,
     pub(crate) auth: Snapshot,
-    pub(crate) journal: Journal,
+    pub(crate) money: Money,
+    pub(crate) money_place: MoneyPlace,
     pub(crate) tables: HashMap<Table, BulkTable>,
     pub(crate) context: Context,
     /// Reservations that have timed out and are still counted as pending.
@@ -57,7 +60,7 @@ impl Installation {
     pub async fn open(
         backend: &Database,
         auth: &Database,
-        ledger: &str,
+        ledger: &OurLedger,
         settings: BackSettings,
         clock: &dyn Clock,
     ) -> Result<Self, ExportError> {
@@ -70,13 +73,14 @@ impl Installation {
             tables.insert(table, database.bulk_table(table.name(), table.key()).await?);
         }
         for _ in 0..TRIES {
-            let mut journal = Journal::open(ledger).await?;
+            let mut money = Money::open(ledger).await?;
             let (ours, grants) = (backend.snapshot().await?, auth.snapshot().await?);
             let at = clock.now();
-            if journal.last().await? == Journal::open(ledger).await?.last().await? {
+            if money.is_unchanged(ledger).await? {
+                let money_place = settings.money;
                 let context = context(&ours, at, settings).await?;
                 let timed_out = std::collections::BTreeMap::new();
-                return Ok(Self { backend: ours, auth: grants, journal, tables, context, timed_out });
+                return Ok(Self { backend: ours, auth: grants, money, money_place, tables, context, timed_out });
             }
             ours.close().await?;
             grants.close().await?;
@@ -145,11 +149,11 @@ impl Ours for Installation {
     }
 
     async fn accounts(&mut self, ids: Vec<AccountId>) -> Result<Vec<Option<Account>>, MoveError> {
-        let found = self.journal.accounts(&ids).await.map_err(|error| MoveError::Unreadable(error.to_string()))?;
-        let found: HashMap<AccountId, AccountState> =
-            found.into_iter().map(|state| (state.account.created.id, state)).collect();
+        let found = self.money.accounts(&ids).await?;
+        let found: HashMap<AccountId, Account> =
+            found.into_iter().map(|account| (account.created.id, account)).collect();
         let account = |id: AccountId| {
-            let mut account = found.get(&id)?.account;
+            let mut account = *found.get(&id)?;
             // In the original, reservations that have timed out count as released.
             if let Some((debits, credits)) = self.timed_out.get(&id) {
                 account.debits_pending = account.debits_pending.saturating_sub(*debits);

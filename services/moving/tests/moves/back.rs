@@ -2,16 +2,19 @@
 //! The way in is tested in `whole`.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth_store::{AuthStore, Retention};
 use clock::{Clock as _, SystemClock, Timestamp};
 use database::sea_orm::{ConnectionTrait, Statement};
 use futures::future::Either;
+use ledger::{AccountId, Ledger, MemoryLedger, NewTransfer, TransferId};
+use ledger_tigerbeetle::TigerBeetleLedger;
 use moving::{
-    BackPlan, BackSettings, ExportError, Exported, History, Installation, MoveSettings, examine_back, export,
+    BackPlan, BackSettings, ExportError, Exported, History, Installation, Money, MoneyPlace, MoveSettings, OurLedger,
+    carry_over, examine, examine_back, export, since_of,
 };
 use payments_store::Store;
 use rafiki_database::{Receiving, ReceivingError};
@@ -49,8 +52,16 @@ async fn texts(database: &TestDatabase, sql: &str) -> Vec<String> {
 
 /// Our databases, as a command would open them.
 async fn installation(ours: &OurPlaces, settings: BackSettings) -> Result<Installation, ExportError> {
+    installation_with(ours, &OurLedger::Database(ours.ledger_url()), settings).await
+}
+
+async fn installation_with(
+    ours: &OurPlaces,
+    ledger: &OurLedger,
+    settings: BackSettings,
+) -> Result<Installation, ExportError> {
     let (backend, auth) = (ours.backend.connect_again().await, ours.auth.connect_again().await);
-    Installation::open(&backend, &auth, &ours.ledger_url(), settings, &SystemClock).await
+    Installation::open(&backend, &auth, ledger, settings, &SystemClock).await
 }
 
 async fn settings(old: &OldPlaces) -> BackSettings {
@@ -61,6 +72,7 @@ async fn settings(old: &OldPlaces) -> BackSettings {
         key: Some(key()),
         webhook_retries: as_old.webhook_retries,
         grace: Duration::from_hours(1),
+        money: MoneyPlace::Tables,
     }
 }
 
@@ -75,8 +87,18 @@ async fn send_back(
     target: &OldPlaces,
     settings: BackSettings,
 ) -> Result<(BackPlan, Exported), ExportError> {
+    send_back_from(ours, &OurLedger::Database(ours.ledger_url()), target, settings).await
+}
+
+/// The same from this ledger.
+async fn send_back_from(
+    ours: &OurPlaces,
+    ledger: &OurLedger,
+    target: &OldPlaces,
+    settings: BackSettings,
+) -> Result<(BackPlan, Exported), ExportError> {
     let [mut backend, mut auth] = receive_when_free(target, settings.operator).await;
-    let mut here = installation(ours, settings).await?;
+    let mut here = installation_with(ours, ledger, settings).await?;
     let plan = examine_back(&mut here, &silent).await?;
     let exported = export(&mut here, &mut backend, &mut auth, &silent).await?;
     here.close().await?;
@@ -467,5 +489,151 @@ fn a_difference_is_found_and_the_export_is_not_kept() {
         assert!(exported.comparison.differing > 0);
         assert_eq!(texts(&back.backend, "SELECT id::text FROM tenants").await, Vec::<String>::new());
         assert_eq!(texts(&back.auth, "SELECT id::text FROM tenants").await, Vec::<String>::new());
+    });
+}
+
+/// Our installation, with its money in a ledger that lists its records as a cluster does.
+async fn with_money_in_a_cluster(old: &OldPlaces, history: History) -> (OurPlaces, Arc<MemoryLedger>) {
+    let cluster = Arc::new(MemoryLedger::new(Arc::new(SystemClock)));
+    (with_money_in(cluster.clone(), old, history).await, cluster)
+}
+
+async fn with_money_in(cluster: Arc<dyn Ledger>, old: &OldPlaces, history: History) -> OurPlaces {
+    let ours = OurPlaces::of(Dialect::Sqlite).await.unwrap();
+    let mut installation = old.open_keeping(keeping(old, history)).await;
+    let target = ours.target_with(cluster).await;
+    let plan = examine(&mut installation, &since_of(&ours.backend).await.unwrap(), &silent).await.unwrap();
+    let report = carry_over(&mut installation, &plan, &target, &silent).await.unwrap();
+    installation.close().await;
+    assert!(report.comparison.is_equal(), "{:#?}", report.comparison);
+    ours
+}
+
+#[test]
+fn money_in_a_real_cluster_goes_back_into_the_tables_or_stays() {
+    block_on(async {
+        let Some(server) = testkit::TigerBeetle::own() else { return };
+        let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
+        let join = async || TigerBeetleLedger::join(0, server.addresses(), Duration::from_secs(10)).await.unwrap();
+        let ours = with_money_in(Arc::new(join().await), &old, History::Totals).await;
+        for money in [MoneyPlace::SameCluster, MoneyPlace::Tables] {
+            let back = OldPlaces::empty(Institution::CloudNine).await.unwrap();
+            let ledger = OurLedger::Cluster(Arc::new(join().await));
+            let settings = BackSettings { money, ..settings(&old).await };
+            let (plan, exported) = send_back_from(&ours, &ledger, &back, settings).await.unwrap();
+            assert_eq!(plan.accounts > 0, money == MoneyPlace::Tables);
+            assert!(exported.comparison.is_equal(), "{:#?}", differing(&exported));
+        }
+    });
+}
+
+async fn money_goes_back_from_a_cluster(institution: Institution, history: History) {
+    let Some(old) = OldPlaces::of(institution).await else { return };
+    let (ours, cluster) = with_money_in_a_cluster(&old, history).await;
+    let back = OldPlaces::empty(institution).await.unwrap();
+    let ledger = OurLedger::Cluster(cluster);
+    let (plan, exported) = send_back_from(&ours, &ledger, &back, settings(&old).await).await.unwrap();
+    assert!(plan.accounts > 0 && plan.transfers > 0);
+    assert!(exported.comparison.is_equal(), "{:#?}", differing(&exported));
+    assert_same_rows(&old, &back).await;
+
+    let (first, again) = (OurPlaces::of(Dialect::Sqlite).await.unwrap(), OurPlaces::of(Dialect::Sqlite).await.unwrap());
+    pass_with(&old, &first, keeping(&old, history)).await.unwrap();
+    pass_with(&back, &again, keeping(&back, history)).await.unwrap();
+    assert_same(&without_computed(contents(&first).await), &without_computed(contents(&again).await));
+}
+
+#[test]
+fn money_in_a_cluster_goes_back_into_the_tables() {
+    block_on(money_goes_back_from_a_cluster(Institution::CloudNine, History::Totals));
+}
+
+#[test]
+fn money_in_a_cluster_goes_back_into_the_tables_with_its_history() {
+    block_on(money_goes_back_from_a_cluster(Institution::HappyLife, History::Replayed));
+}
+
+#[test]
+fn money_may_stay_in_its_cluster_when_everything_else_goes_back() {
+    block_on(async {
+        let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
+        let (ours, cluster) = with_money_in_a_cluster(&old, History::Replayed).await;
+        let back = OldPlaces::empty(Institution::CloudNine).await.unwrap();
+        let stays = BackSettings { money: MoneyPlace::SameCluster, ..settings(&old).await };
+        let ledger = OurLedger::Cluster(cluster.clone());
+        let (plan, exported) = send_back_from(&ours, &ledger, &back, stays).await.unwrap();
+        assert_eq!((plan.accounts, plan.transfers), (0, 0));
+        assert!(exported.comparison.is_equal(), "{:#?}", differing(&exported));
+        let rows =
+            r#"SELECT ((SELECT count(*) FROM "ledgerAccounts") + (SELECT count(*) FROM "ledgerTransfers"))::text"#;
+        assert_eq!(texts(&back.backend, rows).await, ["0"]);
+
+        // The tables and the cluster together are the original installation.
+        let again = OurPlaces::of(Dialect::Sqlite).await.unwrap();
+        let mut installation = back.open_with(Money::Cluster(&*cluster), History::Totals).await;
+        let target = again.target().await;
+        let plan = examine(&mut installation, &since_of(&again.backend).await.unwrap(), &silent).await.unwrap();
+        let report = carry_over(&mut installation, &plan, &target, &silent).await.unwrap();
+        assert!(report.comparison.is_equal(), "{:#?}", report.comparison);
+    });
+}
+
+/// Two accounts of one asset with money.
+fn a_transfer(cluster: &MemoryLedger, amount: u128) -> NewTransfer {
+    let entries = cluster.journal();
+    let deposit = entries.iter().rev().find_map(|entry| match &entry.event {
+        ledger::Event::Moved(movement) if movement.transfer.code == payments_model::accounting::DEPOSIT => {
+            Some(movement.transfer)
+        }
+        _ => None,
+    });
+    let deposit = deposit.unwrap();
+    let id = TransferId::from_u128(u128::MAX - amount);
+    let (debit, credit): (AccountId, AccountId) = (deposit.debit_account_id, deposit.credit_account_id);
+    NewTransfer::single(id, debit, credit, amount, deposit.ledger, payments_model::accounting::TRANSFER)
+}
+
+#[test]
+fn packets_without_an_outcome_in_a_cluster_are_refused_and_those_that_have_timed_out_are_left_out() {
+    block_on(async {
+        let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
+        let (ours, cluster) = with_money_in_a_cluster(&old, History::Totals).await;
+        let packet = a_transfer(&cluster, 5).into_pending(600);
+        assert!(cluster.submit(vec![packet]).await.unwrap()[0].is_ok());
+        let back = OldPlaces::empty(Institution::CloudNine).await.unwrap();
+        let ledger = OurLedger::Cluster(cluster.clone());
+        let refused = send_back_from(&ours, &ledger, &back, settings(&old).await).await.unwrap_err();
+        assert!(matches!(refused, ExportError::Undecided(1)), "{refused}");
+
+        let void = NewTransfer::void(TransferId::from_u128(77), packet.id);
+        assert!(cluster.submit(vec![void]).await.unwrap()[0].is_ok());
+        let (_, exported) = send_back_from(&ours, &ledger, &back, settings(&old).await).await.unwrap();
+        assert!(exported.comparison.is_equal(), "{:#?}", differing(&exported));
+    });
+}
+
+#[test]
+fn an_export_from_a_cluster_that_changes_meanwhile_is_not_kept() {
+    block_on(async {
+        let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
+        let (ours, cluster) = with_money_in_a_cluster(&old, History::Totals).await;
+        let back = OldPlaces::empty(Institution::CloudNine).await.unwrap();
+        let settings = settings(&old).await;
+        let [mut backend, mut auth] = receive_when_free(&back, settings.operator).await;
+        let mut here = installation_with(&ours, &OurLedger::Cluster(cluster.clone()), settings).await.unwrap();
+        let transfer = a_transfer(&cluster, 1);
+        let moved = Mutex::new(false);
+        let listen = |step: moving::Step<'_>| {
+            if matches!(step, moving::Step::Compared(_)) && !std::mem::replace(&mut *moved.lock().unwrap(), true) {
+                let made = futures::executor::block_on(cluster.submit(vec![transfer])).unwrap();
+                assert!(made[0].is_ok(), "{made:?}");
+            }
+        };
+        let refused = export(&mut here, &mut backend, &mut auth, &listen).await.unwrap_err();
+        assert!(matches!(refused, ExportError::LedgerChanges), "{refused}");
+        for database in [backend, auth] {
+            database.close().await;
+        }
+        assert_eq!(texts(&back.backend, "SELECT id::text FROM tenants").await, Vec::<String>::new());
     });
 }

@@ -65,6 +65,10 @@ impl OldPlaces {
         self.open_with(Money::Tables, history).await
     }
 
+    pub(crate) async fn open_keeping(&self, settings: MoveSettings) -> OldInstallation {
+        OldInstallation::open(self.backend.url(), self.auth.url(), Money::Tables, settings).await.unwrap()
+    }
+
     pub(crate) async fn open_with(&self, money: Money<'_>, history: History) -> OldInstallation {
         let settings = self.settings(history);
         OldInstallation::open(self.backend.url(), self.auth.url(), money, settings).await.unwrap()

@@ -45,6 +45,14 @@ pub enum LiquidityError {
     /// The caller does not have this outgoing payment, or it has not ended.
     #[error("Unknown outgoing payment")]
     UnknownOutgoingPayment,
+    /// The caller expects another amount than is there.
+    #[error("The amount changed meanwhile: {expected} was expected, and {there} is there; look at it and ask again")]
+    AmountChanged {
+        /// What the caller expects.
+        expected: u64,
+        /// What would be withdrawn.
+        there: u64,
+    },
     /// The ledger refused.
     #[error(transparent)]
     Transfer(#[from] TransferError),
@@ -89,17 +97,20 @@ impl Administration {
         self.transfer_once(held.asset.withdrawal(id, held.account, amount, timeout)).await
     }
 
-    /// Moves the whole balance of a wallet address to the settlement account, and returns the amount.
+    /// Moves the whole balance of a wallet address to the settlement account, and returns the amount. Refused if it is not
+    /// the `expected` one.
     pub async fn withdraw_from_wallet_address(
         &self,
         caller: Caller,
         id: WalletAddressId,
         transfer: &str,
         timeout_seconds: u64,
+        expected: Option<u64>,
     ) -> Result<(WalletAddress, u64), LiquidityError> {
         let address = caller.reach(&self.store).wallet_address(id).await?;
         let address = address.ok_or(LiquidityError::UnknownWalletAddress)?;
         let amount = self.balance(address.id.into()).await?.ok_or(LiquidityError::NoAccount)?;
+        check_expected(expected, amount)?;
         let transfer = checked(amount, transfer)?;
         let timeout = timeout(timeout_seconds)?;
         let asset = address.asset.in_ledger();
@@ -131,6 +142,14 @@ impl Administration {
             accepted(result)?;
         }
         Ok(())
+    }
+}
+
+/// Refuses another amount than the caller expects.
+pub(super) fn check_expected(expected: Option<u64>, there: u64) -> Result<(), LiquidityError> {
+    match expected {
+        Some(expected) if expected != there => Err(LiquidityError::AmountChanged { expected, there }),
+        _ => Ok(()),
     }
 }
 

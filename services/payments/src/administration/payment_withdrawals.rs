@@ -9,7 +9,7 @@ use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, WebhookEvent, WebhookEventId};
 use uuid::Uuid;
 
-use super::liquidity::timeout;
+use super::liquidity::{check_expected, timeout};
 use super::{Administration, Caller, LiquidityError};
 use crate::unavailable::Unavailable;
 
@@ -26,12 +26,13 @@ impl Administration {
     /// Moves the money of an ended payment to the settlement account: at once, or pending for `timeout_seconds`.
     ///
     /// For an incoming payment this is the amount that its events announced and that was not withdrawn yet. For an
-    /// outgoing payment it is the remaining balance.
+    /// outgoing payment it is the remaining balance. Refused if it is not the `expected` one.
     pub async fn withdraw_from_payment(
         &self,
         caller: Caller,
         payment: PaymentToWithdraw,
         timeout_seconds: u64,
+        expected: Option<u64>,
     ) -> Result<(), LiquidityError> {
         let timeout = timeout(timeout_seconds)?;
         let reach = caller.reach(&self.store);
@@ -45,7 +46,7 @@ impl Administration {
                 if events.is_empty() {
                     return Err(unknown);
                 }
-                self.withdraw_all_announced(found.asset.in_ledger(), &events, timeout).await
+                self.withdraw_all_announced(found.asset.in_ledger(), &events, timeout, expected).await
             }
             PaymentToWithdraw::Outgoing(id) => {
                 let unknown = LiquidityError::UnknownOutgoingPayment;
@@ -53,6 +54,7 @@ impl Administration {
                 let types = [EventType::OutgoingPaymentCompleted, EventType::OutgoingPaymentFailed];
                 let event = reach.latest_event(Subject::OutgoingPayment(id), &types).await?.ok_or(unknown)?;
                 let balance = self.balance(id.into()).await?.unwrap_or(0);
+                check_expected(expected, balance)?;
                 let withdrawal =
                     Withdrawal { event: event.id, asset: found.quote.asset.in_ledger(), account: id.into(), timeout };
                 self.withdraw_for(withdrawal, balance).await
@@ -81,7 +83,11 @@ impl Administration {
         asset: LedgerAsset,
         events: &[WebhookEvent],
         timeout: u32,
+        expected: Option<u64>,
     ) -> Result<(), LiquidityError> {
+        if expected.is_some() {
+            check_expected(expected, self.still_announced(events).await?)?;
+        }
         let mut outcome = Err(TransferError::TransferExists.into());
         for event in events {
             let Some(announced) = event.withdrawal else { continue };
@@ -93,6 +99,20 @@ impl Administration {
             }
         }
         outcome
+    }
+
+    /// What these events announced and nobody has withdrawn or reserved yet. No event about an ended payment is added
+    /// later, so every unit of it is in one of them.
+    async fn still_announced(&self, events: &[WebhookEvent]) -> Result<u64, Unavailable> {
+        let mut left = 0_u64;
+        for event in events {
+            let Some(announced) = event.withdrawal else { continue };
+            let attempts = self.attempts(event.id.as_uuid()).await?;
+            if attempts.last.is_none_or(|last| is_undone(last.state)) {
+                left = left.saturating_add(announced.amount);
+            }
+        }
+        Ok(left)
     }
 
     /// Makes the withdrawal of an event once. Refused if an earlier attempt succeeded or is pending.

@@ -125,7 +125,7 @@ async fn state(node: &Node, id: IncomingPaymentId) -> (&'static str, u64) {
 }
 
 async fn withdraw(node: &Node, id: IncomingPaymentId) -> Result<(), LiquidityError> {
-    node.administration.withdraw_from_payment(OPERATOR, PaymentToWithdraw::Incoming(id), 0).await
+    node.administration.withdraw_from_payment(OPERATOR, PaymentToWithdraw::Incoming(id), 0, None).await
 }
 
 fn is_transfer_error(result: &Result<(), LiquidityError>, expected: TransferError) -> bool {
@@ -381,7 +381,7 @@ on_each_database! {
         node.credit(incoming, 50).await;
         // Reserved for a while, released, and withdrawn.
         let pending = PaymentToWithdraw::Incoming(incoming);
-        node.administration.withdraw_from_payment(OPERATOR, pending, 60).await.unwrap();
+        node.administration.withdraw_from_payment(OPERATOR, pending, 60, None).await.unwrap();
         assert!(is_transfer_error(&withdraw(&node, incoming).await, TransferError::TransferExists));
         node.administration.void_withdrawal(OPERATOR, &event.id.to_string()).await.unwrap();
         withdraw(&node, incoming).await.unwrap();
@@ -389,6 +389,24 @@ on_each_database! {
         let by_event = node.administration.withdraw_what_was_announced(OPERATOR, event.id).await;
         assert!(is_transfer_error(&by_event, TransferError::TransferExists));
         assert_eq!(node.administration.balance(incoming.into()).await.unwrap(), Some(0));
+    }
+
+    async fn a_withdrawal_of_an_amount_that_changed_meanwhile_takes_nothing(database) {
+        let (node, _) = institution(database).await;
+        let incoming = node.incoming(Some(100)).await;
+        let streamer = Streamer::to(&node, incoming).await;
+        assert_eq!(streamer.pay(&node, &node.parts.connector, 100).await, None);
+        let take = async |expected| {
+            let payment = PaymentToWithdraw::Incoming(incoming);
+            node.administration.withdraw_from_payment(OPERATOR, payment, 0, Some(expected)).await
+        };
+        let refused = take(60).await;
+        assert!(matches!(refused, Err(LiquidityError::AmountChanged { expected: 60, there: 100 })), "{refused:?}");
+        assert_eq!(node.administration.balance(incoming.into()).await.unwrap(), Some(100));
+        take(100).await.unwrap();
+        assert_eq!(node.administration.balance(incoming.into()).await.unwrap(), Some(0));
+        let again = take(100).await;
+        assert!(matches!(again, Err(LiquidityError::AmountChanged { there: 0, .. })), "{again:?}");
     }
 
     async fn concurrent_withdrawals_get_the_money_once(database) {

@@ -157,7 +157,7 @@ pub(crate) async fn scene_with(database: TestDatabase, attempts_max: AttemptsMax
         operator: OPERATOR,
         card_service: None,
         point_of_sale: None,
-        tokens: None,
+        proofs: service_identity::ServiceProofs::default(),
     };
     let process = process(&database, &targets, &clock, http, 1).await;
     let unit = process.store.begin().await.unwrap();

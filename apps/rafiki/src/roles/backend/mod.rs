@@ -121,7 +121,7 @@ pub(crate) async fn start(
     let routers = Routers::over(&stores, &services, config, deps, health, gate.clone());
     let mut running = Running::new("backend", serving(&config.listeners));
     running.serve(listeners.open_payments, routers.open_payments);
-    running.serve(listeners.admin, routers.admin);
+    running.serve_services(listeners.admin, routers.admin, services.identities.tls.as_ref());
     running.serve(listeners.connector, routers.connector);
     if let Some(listener) = listeners.auto_peering {
         running.serve(listener, routers.auto_peering);

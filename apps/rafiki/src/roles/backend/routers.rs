@@ -15,7 +15,6 @@ use operator_api::{GrantEventReceiver, LedgerHealth, LedgerView, LedgerViewSetti
 use payments::WalletAddressLookup;
 use payments_model::{Secret, TenantId};
 use service_auth::Wanted;
-use service_identity::CallerProof;
 use shared_cache::Rate;
 use token_introspection::IntrospectionClient;
 use webhooks::GrantEventRecorder;
@@ -82,10 +81,9 @@ fn open_payments(
         look_again: config.wallet_addresses.polling_interval,
     };
     let introspection = IntrospectionClient::new(deps.http.clone(), config.auth_server_introspection_url.clone())
-        .credential(Arc::new(CallerProof::choose(
-            services.identities.tokens.as_ref(),
+        .credential(Arc::new(services.identities.proofs.of(
             Wanted::INTROSPECTION,
-            &service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret),
+            Some(&service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret)),
         )));
     let client_keys = KeySets::new(services.published.clone(), KeySetsConfig::default(), deps.clock.clone());
     let guesses = WrongGuesses {
@@ -143,6 +141,7 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         last_failure: Arc::new(move |peer| connector.peer_report(peer)?.last_failure),
         cache: cache.clone(),
         clock: deps.clock.clone(),
+        identities: services.identities.accepted.clone(),
         settings: LedgerViewSettings {
             operator: *operator,
             secret: Secret::new(config.admin_api.secret.expose()),

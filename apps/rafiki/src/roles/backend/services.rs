@@ -22,7 +22,6 @@ use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
 use sealed_text::Sealer;
 use service_auth::Wanted;
-use service_identity::CallerProof;
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::{Amounts, Metrics, Probes};
 use webhooks::{Targets, WebhookAdministration, Webhooks};
@@ -243,10 +242,9 @@ fn administration(
         Arc::new(AuthService::new(
             deps.http.clone(),
             &config.auth_service_api_url,
-            CallerProof::choose(
-                identities.tokens.as_ref(),
+            identities.proofs.of(
                 Wanted::TENANTS,
-                &service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret),
+                Some(&service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret)),
             ),
             stores.operator,
         )),
@@ -255,7 +253,7 @@ fn administration(
 
 fn rates(config: &config::Backend, deps: &SharedDeps, identities: &Identities) -> Rates {
     let lifetime = config.payments.exchange_rates_lifetime;
-    let proof = identities.tokens.clone().map(|tokens| CallerProof::Token(tokens, Wanted::RATES));
+    let proof = identities.proofs.of(Wanted::RATES, None);
     let service = HttpRates::new(deps.http.clone(), config.payments.exchange_rates_url.clone()).with_proof(proof);
     Rates::new(Arc::new(service), deps.clock.clone(), RatesSettings { lifetime, ..RatesSettings::default() })
 }
@@ -302,7 +300,7 @@ fn targets(config: &config::Backend, operator: TenantId, identities: &Identities
         operator,
         card_service: config.webhooks.card_service_url.clone(),
         point_of_sale: config.webhooks.point_of_sale_url.clone(),
-        tokens: identities.tokens.clone(),
+        proofs: identities.proofs.clone(),
     }
 }
 

@@ -1,0 +1,106 @@
+//! The exchange rates in use, how old they are, and what an amount would be at them.
+//!
+//! A what-if moves nothing.
+
+use admin_client::{AssetView, ExchangeRatesView, RateTableView};
+use clock::Timestamp;
+use uuid::Uuid;
+
+use crate::context::{Answer, Ctx, Problem};
+use crate::pages::choices;
+use crate::posted::Posted;
+use crate::view::{Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts};
+
+const UNKNOWN: &str = "This instance does not tell its exchange rates.";
+
+/// `GET /rates`
+pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    Ok(draw(&ctx, None, None).await?.into())
+}
+
+/// `POST /rates`
+pub(crate) async fn what_if(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
+    let assets = choices::assets(&ctx).await?;
+    let chosen = [posted.id("from"), posted.id("to")];
+    let [from, to] = chosen.map(|id| choices::chosen(&assets, id));
+    for (name, asset) in [("from", from), ("to", to)] {
+        if asset.is_none() {
+            posted.refuse(name, "Invalid asset.");
+        }
+    }
+    let amount = posted.some_amount("amount", from.map_or(0, |asset| asset.scale), ctx.words());
+    let (Some(from), Some(to), Some(amount), true) = (from, to, amount, posted.is_good()) else {
+        return Ok(Answer::refused(draw(&ctx, Some(&posted), None).await?));
+    };
+    let there = ctx.admin().converted_amount([from.id, to.id], amount).await?;
+    let result = facts([
+        ("Amount", Cell::money(amount, &from.code, from.scale)),
+        (
+            "Is at these rates",
+            there.as_ref().map_or(Cell::Absent("There is no rate"), |there| Cell::Money(Money::from(there))),
+        ),
+    ]);
+    let result = Block::Facts { title: "What if", facts: result, actions: Vec::new() };
+    Ok(draw(&ctx, Some(&posted), Some(result)).await?.into())
+}
+
+async fn draw(ctx: &Ctx, posted: Option<&Posted>, result: Option<Block>) -> Result<Page, Problem> {
+    let admin = ctx.admin();
+    let (rates, assets) = futures::join!(admin.exchange_rates(None), choices::assets(ctx));
+    let (rates, assets) = (rates?.ok_or(Problem::NotFound(UNKNOWN))?, assets?);
+
+    let mut main: Vec<Block> = result.into_iter().collect();
+    main.push(Block::Form(ctx.form(form(&assets), posted)));
+    main.push(table(&rates, ctx.reader.console.now()));
+    Ok(Page {
+        place: "rates",
+        kind: "Exchange rates",
+        reads: "ConsoleExchangeRates",
+        lead: Some("As the process that answered uses them now. Each process fetches them for itself."),
+        main,
+        side: vec![about(&rates)],
+        ..Page::default()
+    })
+}
+
+fn form(assets: &[AssetView]) -> Form {
+    let choice = |asset: &AssetView| (asset.id.to_string(), format!("{} (scale: {})", asset.code, asset.scale));
+    let choices: Vec<(String, String)> = assets.iter().map(choice).collect();
+    let second = assets.get(1).or(assets.first()).map_or(Uuid::nil(), |asset| asset.id);
+    Form::new("What if", "/rates", "Convert")
+        .intro("An amount at the present rates, rounded down. It has no fee and promises nothing; a quote does.")
+        .fields([
+            Field::new("from", "From", Input::Choice(choices.clone())).required(),
+            Field::new("to", "To", Input::Choice(choices)).required().value(second.to_string()),
+            Field::new("amount", "Amount", Input::Amount(String::new())).required(),
+        ])
+}
+
+fn about(rates: &ExchangeRatesView) -> Block {
+    let source = Cell::text_or(rates.source.as_deref(), "Nobody: no service is set");
+    Block::Facts { title: "Facts", facts: facts([("Told by", source)]), actions: Vec::new() }
+}
+
+/// Every rate, with its age.
+fn table(rates: &ExchangeRatesView, now: Timestamp) -> Block {
+    let empty = Empty {
+        title: "No rates are in memory.",
+        text: "They are fetched when a quote, a packet or a conversion needs them.",
+        action: None,
+    };
+    let state = |table: &RateTableView| {
+        if table.until <= now { Cell::state("Too old", Tone::Failed) } else { Cell::state("In use", Tone::Done) }
+    };
+    let rows = rates.tables.iter().flat_map(|table| {
+        table.rates.iter().map(move |rate| {
+            vec![
+                Cell::text(format!("1 {}", table.base)),
+                Cell::text(format!("{} {}", rate.rate, rate.asset_code)),
+                Cell::Time(table.since),
+                state(table),
+            ]
+        })
+    });
+    let table = Table::new("Rates in use", ["Of", "Is worth>", "Since", "State"], empty).rows(rows);
+    Block::Table { title: Some("Rates in use"), table }
+}

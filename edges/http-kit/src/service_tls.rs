@@ -1,0 +1,95 @@
+//! TLS on a listener that services call: the certificate of this role, and the certificates of its callers (RFC 8446).
+//!
+//! Who a caller is, its certificate tells (`service-identity`). What it may do is decided where the route is. A caller may
+//! also come without TLS or without a certificate; then it has to prove itself in another way.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use service_identity::CallerCertificate;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::server::TlsStream;
+
+/// The first octet of a TLS connection: a handshake record. No HTTP request begins with it.
+const HANDSHAKE: u8 = 22;
+
+/// The certificates of a listener. Cheap to clone.
+#[derive(Clone)]
+pub struct ServiceTls(TlsAcceptor);
+
+impl fmt::Debug for ServiceTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServiceTls")
+    }
+}
+
+/// Why certificates cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceTlsError {
+    /// Certificate and key do not fit, or one of them cannot be read.
+    #[error("certificate and key cannot be used together: {0}")]
+    Own(String),
+    /// There is no authority, or something that cannot be one.
+    #[error("the authorities cannot be used: {0}; give at least one certificate in PEM")]
+    Authorities(String),
+}
+
+impl ServiceTls {
+    /// Shows `certificate` with its chain, and believes certificates of callers that `authorities` made. All are PEM.
+    pub fn new(certificate: &str, key: &str, authorities: &str) -> Result<Self, ServiceTlsError> {
+        let own = |error: &dyn fmt::Display| ServiceTlsError::Own(error.to_string());
+        let foreign = |error: &dyn fmt::Display| ServiceTlsError::Authorities(error.to_string());
+        let provider = Arc::new(default_provider());
+        let mut roots = RootCertStore::empty();
+        for authority in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
+            let authority = authority.map_err(|error| foreign(&error))?;
+            roots.add(authority).map_err(|error| foreign(&error))?;
+        }
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let verifier = verifier.allow_unauthenticated().build().map_err(|error| foreign(&error))?;
+
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
+        let chain = chain.map_err(|error| own(&error))?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| own(&error))?;
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.map_err(|error| own(&error))?.with_client_cert_verifier(verifier);
+        let mut config = config.with_single_cert(chain, key).map_err(|error| own(&error))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    /// Begins a connection: with TLS if the caller does, and otherwise without. `None`: it took too long or broke.
+    pub(crate) async fn begin(&self, stream: TcpStream, silence: Duration, handshake: Duration) -> Option<Begun> {
+        let mut first = [0; 1];
+        // A caller that has closed the connection before it said anything has nothing to be answered.
+        let read = tokio::time::timeout(silence, stream.peek(&mut first)).await.ok()?.ok()?;
+        if read == 0 || first[0] != HANDSHAKE {
+            return Some(Begun::Plain(stream));
+        }
+        match tokio::time::timeout(handshake, self.0.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                let certificate = shown.and_then(|der| CallerCertificate::of_der(der));
+                Some(Begun::Secured(Box::new(stream), certificate))
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a caller with TLS was refused");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+/// A connection whose first octets were read.
+pub(crate) enum Begun {
+    Plain(TcpStream),
+    Secured(Box<TlsStream<TcpStream>>, Option<CallerCertificate>),
+}
