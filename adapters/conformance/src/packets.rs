@@ -42,7 +42,7 @@ impl PacketToSend {
             Self::ForeignData => {
                 let to = to?;
                 let condition = random();
-                encode(&to.address, now + LIFE, condition, AMOUNT, &entropy.bytes::<64>())
+                Some(encode(&to.address, now + LIFE, condition, AMOUNT, &entropy.bytes::<64>()))
             }
             Self::Unfulfillable | Self::Fulfillable | Self::Expired => {
                 let to = to?;
@@ -51,19 +51,19 @@ impl PacketToSend {
                 let condition =
                     if self == Self::Unfulfillable { random() } else { keys.fulfillment(&data).condition() };
                 let expires_at = if self == Self::Expired { now - LIFE } else { now + LIFE };
-                encode(&to.address, expires_at, condition, AMOUNT, &data)
+                Some(encode(&to.address, expires_at, condition, AMOUNT, &data))
             }
         }
     }
 }
 
 fn plain(address: &str, expires_at: Timestamp, condition: Condition) -> Option<Made> {
-    encode(&address.parse().ok()?, expires_at, condition, AMOUNT, &[])
+    Some(encode(&address.parse().ok()?, expires_at, condition, AMOUNT, &[]))
 }
 
-fn encode(to: &Address, expires_at: Timestamp, condition: Condition, amount: u64, data: &[u8]) -> Option<Made> {
+fn encode(to: &Address, expires_at: Timestamp, condition: Condition, amount: u64, data: &[u8]) -> Made {
     let prepare = Prepare { amount, expires_at, execution_condition: condition, destination: to.as_ref(), data };
-    Some(Made { octets: prepare.encode(), condition })
+    Made { octets: prepare.encode(), condition }
 }
 
 /// A STREAM packet that gives everything to the stream of payments.

@@ -1,6 +1,7 @@
 //! Makes the request of a case, with its signature or with a wrong one, and the command that sends it again.
 //! It decides nothing about answers.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,8 +39,7 @@ impl Ready {
         // A signature that cannot be made is missing, and the answer says so.
         let _ = match sign {
             Sign::Not => Ok(()),
-            Sign::Right => signer.sign_once(method, url, headers, body, now, &nonce(entropy)),
-            Sign::OtherLabel => signer.sign_once(method, url, headers, body, now, &nonce(entropy)),
+            Sign::Right | Sign::OtherLabel => signer.sign_once(method, url, headers, body, now, &nonce(entropy)),
             Sign::LongAgo => signer.sign(method, url, headers, body, now - A_DAY),
             Sign::OtherMethod => signer.sign("PUT", url, headers, body, now),
             Sign::OtherUrl => signer.sign(method, &format!("{url}?other=1"), headers, body, now),
@@ -76,7 +76,7 @@ impl Ready {
         let mut command = format!("curl -i -X {} {}", self.method, quoted(self.url.as_str()));
         for (name, value) in &self.headers {
             let line = format!("{name}: {}", value.to_str().unwrap_or_default());
-            command.push_str(&format!(" -H {}", quoted(&line)));
+            command.extend([" -H ", &quoted(&line)]);
         }
         if self.body.is_empty() {
             return command;
@@ -84,7 +84,11 @@ impl Ready {
         match std::str::from_utf8(&self.body) {
             Ok(text) if !text.chars().any(char::is_control) => format!("{command} --data-binary {}", quoted(text)),
             _ => {
-                let hex: String = self.body.iter().map(|octet| format!("{octet:02x}")).collect();
+                let hex = self.body.iter().fold(String::new(), |mut hex, octet| {
+                    // Writing to a string does not fail.
+                    let _ = write!(hex, "{octet:02x}");
+                    hex
+                });
                 format!("echo {hex} | xxd -r -p | {command} --data-binary @-")
             }
         }

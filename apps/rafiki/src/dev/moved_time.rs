@@ -96,6 +96,7 @@ impl MovedTime {
             deadlines: Deadlines::default(),
             admission: Admission::new(ConnectionLimits::default()),
             proxies: Proxies::None,
+            tls: None,
         };
         tokio::spawn(http_kit::serve(listener, router, serving, std::future::pending()));
         Ok(Self { clock, url })

@@ -91,6 +91,7 @@ pub(crate) fn serve(
         deadlines: Deadlines::default(),
         admission: Admission::new(ConnectionLimits::default()),
         proxies: Proxies::None,
+        tls: None,
     };
     (deliveries, tokio::spawn(http_kit::serve(listener, router, serving, stop)))
 }

@@ -16,7 +16,7 @@ use url::Url;
 use crate::asking::{client, outbound};
 use crate::institutions::{Institutions, Run, Side, Storage, rafiki};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 fn clock(two: &Institutions, arguments: &[&str]) -> Run {
     two.rafiki("clock", &[arguments, &["--json"]].concat())
