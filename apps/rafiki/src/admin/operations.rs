@@ -57,13 +57,11 @@ fn of(argument: &Argument) -> Arg {
         Kind::List(_) => arg.action(ArgAction::Append),
         _ => arg.action(ArgAction::Set),
     };
-    match words(&argument.kind) {
-        Some(words) => arg.value_parser(PossibleValuesParser::new(words)),
-        None => {
-            let kind = argument.kind.clone();
-            arg.value_parser(move |text: &str| kind.read(text).map(|_| text.to_owned()))
-        }
+    if let Some(words) = words(&argument.kind) {
+        return arg.value_parser(PossibleValuesParser::new(words));
     }
+    let kind = argument.kind.clone();
+    arg.value_parser(move |text: &str| kind.read(text).map(|_| text.to_owned()))
 }
 
 /// The name of the option: `debitAmount.value` is `debit-amount.value`.

@@ -116,10 +116,10 @@ fn of_delivery(delivery: &DeliveryView) -> String {
     };
     let mut text = format!("delivery {} {place}: {}", delivery.id, state(delivery));
     if let Some(reason) = &delivery.reason {
-        text.push_str(&format!(", {reason}"));
+        text.extend([", ", reason]);
     }
     if let Some(at) = delivery.next_attempt_at {
-        text.push_str(&format!(", the next attempt is due at {at}"));
+        text.extend([", the next attempt is due at ", &at.to_string()]);
     }
     text.push('\n');
     let mut table = Table::new();
@@ -128,7 +128,7 @@ fn of_delivery(delivery: &DeliveryView) -> String {
             attempt.number.to_string(),
             attempt.began_at.to_string(),
             format!("{} ms", attempt.duration_ms),
-            attempt.status_code.map(|status| status.to_string()).unwrap_or_else(|| "-".to_owned()),
+            attempt.status_code.map_or_else(|| "-".to_owned(), |status| status.to_string()),
             attempt.error.clone().unwrap_or_default(),
         ]);
     }

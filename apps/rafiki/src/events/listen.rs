@@ -75,20 +75,20 @@ fn base_of(address: SocketAddr) -> Result<Url, Failure> {
 
 fn introduction(options: &ListenOptions, asked: &Asked, registered: &Registered, removed: usize) -> String {
     let name = &asked.institution.name;
-    let mut text = match removed {
+    let left = match removed {
         0 => String::new(),
         1 => "An endpoint of an earlier run that was killed is removed.\n".to_owned(),
         removed => format!("{removed} endpoints of earlier runs that were killed are removed.\n"),
     };
-    text.push_str(&match &options.forward_to {
+    let place = match &options.forward_to {
         Some(url) => format!("The events of {name} are sent to {url}, too. Ctrl-C ends this.\n"),
         None => format!("The events of {name} are shown here. Ctrl-C ends this.\n"),
-    });
-    text.push_str(&match &registered.made_secret {
+    };
+    let signed = match &registered.made_secret {
         Some(secret) => format!("They are signed with the secret {secret}\n"),
         None => "They are signed with the SIGNATURE_SECRET of the playground.\n".to_owned(),
-    });
-    text
+    };
+    [left, place, signed].concat()
 }
 
 /// Prints deliveries, until as many were shown as are wanted.

@@ -129,14 +129,11 @@ impl Playground {
         for (name, url) in &self.institutions {
             readings.push((name.as_str(), self.call(url, None).await.ok()));
         }
-        match readings.iter().any(|(_, reading)| reading.is_some()) {
-            true => Ok(readings),
-            false => Err(PayError::Unreachable {
-                institution: "the playground".to_owned(),
-                reason: "its processes were killed; start `rafiki dev` again".to_owned(),
-            }
-            .into()),
+        if readings.iter().any(|(_, reading)| reading.is_some()) {
+            return Ok(readings);
         }
+        let reason = "its processes were killed; start `rafiki dev` again".to_owned();
+        Err(PayError::Unreachable { institution: "the playground".to_owned(), reason }.into())
     }
 
     async fn call(&self, url: &Url, ahead: Option<Duration>) -> Result<Reading, String> {

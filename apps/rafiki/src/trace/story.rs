@@ -164,7 +164,7 @@ impl Story {
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for side in &self.sides {
-            text.push_str(&format!("{}\n", side.heading()));
+            text.extend([&side.heading(), "\n"]);
             let mut facts = Table::new();
             for (name, value) in &side.facts {
                 facts.row([*name, value]);
@@ -178,7 +178,7 @@ impl Story {
         }
         text.push_str(&table.render());
         if let Some(receiver) = &self.unknown_receiver {
-            text.push_str(&format!("\nThe institution of {receiver} is not known here, so its side is not shown.\n"));
+            text.extend(["\nThe institution of ", receiver, " is not known here, so its side is not shown.\n"]);
         }
         text
     }
