@@ -164,7 +164,7 @@ impl Story {
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for side in &self.sides {
-            text.extend([&side.heading(), "\n"]);
+            text.extend([side.heading().as_str(), "\n"]);
             let mut facts = Table::new();
             for (name, value) in &side.facts {
                 facts.row([*name, value]);
