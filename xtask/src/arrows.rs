@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 45] = [
+const SAME_FLOOR: [(&str, &[&str]); 46] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -32,6 +32,7 @@ const SAME_FLOOR: [(&str, &[&str]); 45] = [
     ("service-identity", &["outbound-http", "token-introspection", "token-keys"]),
     ("admin-client", &["outbound-http", "service-identity"]),
     ("openid-connect", &["outbound-http", "token-keys"]),
+    ("conformance", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
     ("peering", &["payments"]),

@@ -154,7 +154,7 @@ impl AdminClient {
         let credentials = &self.credentials;
         let unique = SystemEntropy.uuid().simple().to_string();
         let body = canonical(&addressed(body, audience, &unique));
-        let header = sign(&credentials.secret, credentials.signature_version, self.clock.now(), &body);
+        let header = sign(&credentials.secret, credentials.signature_version, self.clock.wall(), &body);
         with_header(self.request(url, body), "signature", &header)
     }
 

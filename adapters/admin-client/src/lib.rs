@@ -1,5 +1,7 @@
 //! Client of the Admin GraphQL API: signed requests and typed operations.
 //!
+//! The example `pay` uses it from a program outside of Rafiki.
+//!
 //! Not a GraphQL library: the documents are fixed texts, checked against the schema by a test.
 
 mod cards;

@@ -109,10 +109,16 @@ pub struct DeliverySelection {
     pub states: Vec<String>,
     /// Of events of these types.
     pub types: Vec<String>,
+    /// Of these events, 500 at most.
+    pub events: Vec<Uuid>,
     /// To this endpoint.
     pub endpoint: Option<Uuid>,
     /// About this payment, wallet address, asset or peer.
     pub subject: Option<Uuid>,
+    /// Recorded at this time or later.
+    pub from: Option<Timestamp>,
+    /// Recorded before this time.
+    pub to: Option<Timestamp>,
 }
 
 impl DeliverySelection {
@@ -121,7 +127,8 @@ impl DeliverySelection {
         let some = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
         without_nulls(json!({
             "states": some(&self.states), "types": some(&self.types),
-            "endpointId": self.endpoint, "subjectId": self.subject,
+            "eventIds": (!self.events.is_empty()).then_some(&self.events),
+            "endpointId": self.endpoint, "subjectId": self.subject, "from": self.from, "to": self.to,
         }))
     }
 }

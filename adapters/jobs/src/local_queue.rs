@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use clock::{Clock, Entropy, Timestamp};
+use clock::{Clock, Entropy, OnJump, Timestamp};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
@@ -256,6 +256,16 @@ impl DueJobListener for LocalQueue {
 
     fn look_now(&self) {
         self.look_for(self.clock.now());
+    }
+}
+
+impl OnJump for LocalQueue {
+    fn jumped(&self) {
+        let mut known = self.known();
+        let now = self.clock.now();
+        known.look_at = Some(known.look_at.map_or(now, |at| at.min(now)));
+        drop(known);
+        self.changed.notify_one();
     }
 }
 

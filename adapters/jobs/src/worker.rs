@@ -4,7 +4,7 @@
 //! No transaction is open while a handler runs. A handler whose lease is lost is dropped at its next await.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -198,6 +198,8 @@ impl Worker {
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
         let (local_queue, born) = LocalQueue::new(&self.queue, clock, entropy, self.settings.lease, room);
         self.database.shared::<LocalQueues>().open(&local_queue);
+        let waiting: Weak<LocalQueue> = Arc::downgrade(&local_queue);
+        self.clock.tell_of_jumps(waiting);
         (local_queue, born)
     }
 

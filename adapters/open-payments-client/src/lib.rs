@@ -1,7 +1,7 @@
 //! Client of other institutions: wallet addresses, incoming payments and the grants needed for them.
 //!
 //! It stores no grants, and does not decide when to renew them: the caller does both. Every call has a bounded total
-//! time. Reads are repeated a few times, writes never.
+//! time. Reads are repeated a few times, writes never. The example `receive` uses it from a program outside of Rafiki.
 
 mod call;
 mod error;

@@ -118,7 +118,7 @@ impl Outbound {
             // Without a nonce, two equal requests within a second would have equal signatures, and their receiver could
             // take the second for a replay.
             let nonce = SystemEntropy.uuid().simple().to_string();
-            let (method, now) = (request.method.as_str(), self.clock.now());
+            let (method, now) = (request.method.as_str(), self.clock.wall());
             signer.sign_once(method, url.as_str(), &mut request.headers, &request.body, now, &nonce)?;
         }
 

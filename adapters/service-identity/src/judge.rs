@@ -186,7 +186,7 @@ impl TokenJudge {
             Refusal::Unavailable
         };
         let url = provider.introspection_url().await.map_err(|error| unavailable(&error))?;
-        let proof = identity.proof(&provider.audience(&url).await, clock.now(), &**entropy);
+        let proof = identity.proof(&provider.audience(&url).await, clock.wall(), &**entropy);
         let asked = OAuthIntrospection::proving(provider.http().clone(), url, proof);
         let found = asked.introspect(token).await.map_err(|error| match error {
             // The answer is about this token only. A strange token must not pause the tokens of other callers.
@@ -210,12 +210,12 @@ impl TokenJudge {
             return Err(Refusal::InvalidToken);
         }
         let audience = self.inner.settings.names.audience(service);
-        token.meets(&OAuthDemand { issuer: None, audience, scope: None }, self.inner.clock.now())
+        token.meets(&OAuthDemand { issuer: None, audience, scope: None }, self.inner.clock.wall())
     }
 
     fn is_paused(&self) -> bool {
         let breaker = self.inner.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        breaker.until.is_some_and(|until| self.inner.clock.now() < until)
+        breaker.until.is_some_and(|until| self.inner.clock.wall() < until)
     }
 
     fn count(&self, answer: Answer) {
@@ -224,7 +224,7 @@ impl TokenJudge {
             Answer::Given => *breaker = Breaker::default(),
             Answer::Missed => {
                 breaker.in_a_row = breaker.in_a_row.saturating_add(1);
-                breaker.until = (breaker.in_a_row >= FAILURES).then(|| self.inner.clock.now() + MOMENT);
+                breaker.until = (breaker.in_a_row >= FAILURES).then(|| self.inner.clock.wall() + MOMENT);
             }
         }
     }

@@ -63,7 +63,7 @@ impl Keys {
     /// The verdict of the keys that are known, if they know the meant one. An unknown key causes a fetch, but seldom.
     async fn judge(&self, token: &Jws<'_>) -> Result<Verdict, ProviderError> {
         let mut cached = self.cached.lock().await;
-        let now = self.clock.now();
+        let now = self.clock.wall();
         let is_fresh = cached.fetched_at.is_some_and(|at| now < at + LIFE);
         if is_fresh {
             let verdict = cached.keys.judge(token);

@@ -124,7 +124,7 @@ impl Provider {
     /// used.
     async fn metadata(&self, issuer: &Url) -> Result<Metadata, ProviderError> {
         let mut read = self.read.lock().await;
-        let now = self.clock.now();
+        let now = self.clock.wall();
         if let Some((at, metadata)) = &*read
             && now < *at + LIFE
         {

@@ -218,7 +218,7 @@ impl ServiceTokens {
     /// Another token, because the service has refused `refused`.
     pub async fn renewed(&self, wanted: Wanted, refused: &str) -> Result<Arc<str>, TokenError> {
         let slot = self.slot(wanted);
-        let now = self.inner.clock.now();
+        let now = self.inner.clock.wall();
         {
             let mut held = lock(&slot.held);
             let is_refused = |token: &Token| &*token.value == refused && token.fetched_at + RENEWED_RECENTLY <= now;
@@ -249,7 +249,7 @@ impl ServiceTokens {
     }
 
     fn next(&self, slot: &Slot) -> Next {
-        let now = self.inner.clock.now();
+        let now = self.inner.clock.wall();
         let held = lock(&slot.held);
         let pausing = held.failure.as_ref().filter(|failure| now < failure.until);
         match (held.token.as_ref().filter(|token| now < token.expires_at), pausing) {
@@ -280,7 +280,7 @@ impl ServiceTokens {
                 } else {
                     tracing::error!(service = %wanted.service, %error, "ALERT: no service token can be had");
                 }
-                let until = self.inner.clock.now() + pause;
+                let until = self.inner.clock.wall() + pause;
                 held.failure = Some(Failure { error: error.clone(), in_a_row: in_a_row.saturating_add(1), until });
                 Err(error)
             }
@@ -290,7 +290,7 @@ impl ServiceTokens {
     async fn fetch(&self, wanted: Wanted) -> Result<Token, TokenError> {
         let Inner { provider, identity, settings, clock, entropy, .. } = &*self.inner;
         let url = provider.token_url().await?;
-        let now = clock.now();
+        let now = clock.wall();
         let proof = identity.proof(&provider.audience(&url).await, now, &**entropy);
 
         let audience = settings.audience(wanted.service);

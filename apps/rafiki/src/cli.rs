@@ -12,10 +12,15 @@ use uuid::Uuid;
 use service_auth::{ServiceRole, Ways};
 
 use crate::backup::options::{BackupOptions, RestoreOptions};
+use crate::conformance_run::options::ConformanceOptions;
+use crate::events::options::{EventsOptions, ListenOptions, TriggerOptions};
+use crate::known_options::KnownOptions;
 use crate::ledger_place::LedgerPlace;
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
 use crate::role_name::{RoleFile, RoleName};
 use crate::signatures::options::{SignOptions, VerifyOptions};
+use crate::test_clock::options::ClockOptions;
+use crate::trace::options::TraceOptions;
 
 /// Interledger payments for wallets and banks.
 #[derive(Debug, Parser)]
@@ -49,7 +54,10 @@ pub(crate) enum Command {
     ///
     /// Ends with 0 when it is found, 3 when no known institution has it, 5 when one does not answer.
     Payment(Box<PaymentOptions>),
-    /// Send one signed request to the Admin API and show the answer; docs/admin-api.md has more.
+    /// Send one signed request to the Admin API and show the answer: an operation with its arguments, or a document.
+    ///
+    /// `rafiki admin --list` shows the operations, `rafiki admin OPERATION --help` the arguments of one. docs/tools.md
+    /// has examples.
     Admin(Box<AdminOptions>),
     /// Ask another node to become a peer, or to renew the tokens of an existing peering.
     ///
@@ -132,6 +140,26 @@ pub(crate) enum Command {
     /// Each mistake has a name of its own, listed in docs/signatures.md. Ends with 0 when the signature is right, 1 when
     /// it is not or when a file cannot be read, 2 wrong arguments.
     Verify(Box<VerifyOptions>),
+    /// List events and their deliveries, show each attempt, and send events again.
+    Events(EventsOptions),
+    /// Show the events of a playground as they are sent, and hand them to a server of this machine.
+    ///
+    /// Deliveries to other recipients go on as before. The server gets what the instance signed. What it does not answer
+    /// with 200 is sent again.
+    Listen(Box<ListenOptions>),
+    /// Send samples of events to a URL, signed like events. Nothing stands behind them.
+    Trigger(Box<TriggerOptions>),
+    /// Show and move the clock of a running playground: expiry, intervals of grants and retries in seconds.
+    Clock(ClockOptions),
+    /// Show everything that a payment did: quote, money, events and attempts to deliver them, at both institutions if they
+    /// are known here.
+    Trace(Box<TraceOptions>),
+    /// Run black-box cases against a server of Open Payments, and say what differs, with the rule and a command that shows
+    /// it again.
+    ///
+    /// Makes an incoming payment and grants at the server, and revokes the grants. Pays a hundred smallest units if it is
+    /// given the token of a peer.
+    Conformance(Box<ConformanceOptions>),
     /// Print a completion script for a shell, for example: rafiki completions bash > /etc/bash_completion.d/rafiki
     Completions {
         /// The shell.
@@ -224,22 +252,6 @@ fn database_server(text: &str) -> Result<Url, String> {
          --data-dir"
             .to_owned()
     })
-}
-
-/// The Admin API's address. An origin without a path gets the usual path.
-fn admin_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let mut url = url.ok_or("write it as http://host:port/graphql")?;
-    if url.path() == "/" {
-        url.set_path("/graphql");
-    }
-    Ok(url)
-}
-
-fn tenant(text: &str) -> Result<Uuid, String> {
-    let message = "a tenant is named by its id, for example 438fa74a-fa7d-4317-9ced-dde32ece1787; the operator's is the \
-                OPERATOR_TENANT_ID of the backend";
-    text.parse().map_err(|_| message.to_owned())
 }
 
 impl DevOptions {
@@ -390,7 +402,7 @@ pub(crate) struct PaymentOptions {
 #[derive(Debug, Args)]
 pub(crate) struct AdminOptions {
     /// GraphQL, for example '{ outgoingPayments(first: 10) { edges { node { id state } } } }'.
-    #[arg(required_unless_present = "schema")]
+    #[arg(required_unless_present_any = ["schema", "list"])]
     pub(crate) query: Option<String>,
     /// The query's variables, as JSON.
     #[arg(long, value_name = "JSON")]
@@ -398,6 +410,12 @@ pub(crate) struct AdminOptions {
     /// Print the schema instead.
     #[arg(long, conflicts_with = "query")]
     pub(crate) schema: bool,
+    /// List the operations instead.
+    #[arg(long, conflicts_with = "query")]
+    pub(crate) list: bool,
+    /// List them as one JSON object. Answers are JSON anyway.
+    #[arg(long, requires = "list")]
+    pub(crate) json: bool,
     /// Which institution of the playground, by a part of its name: cloud, happy.
     #[arg(long, value_name = "NAME")]
     pub(crate) at: Option<String>,
@@ -429,23 +447,6 @@ pub(crate) struct PeerOptions {
     pub(crate) at: Option<String>,
     #[command(flatten)]
     pub(crate) known: KnownOptions,
-}
-
-/// The institutions that a command can use.
-#[derive(Debug, Args)]
-pub(crate) struct KnownOptions {
-    /// The data folder of a running `rafiki dev`.
-    #[arg(long, default_value = "./data")]
-    pub(crate) data_dir: PathBuf,
-    /// Admin API of the payer's institution, if it is not the playground.
-    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", value_parser = admin_url)]
-    pub(crate) admin_url: Option<Url>,
-    /// Tenant for the Admin API.
-    #[arg(long, env = "OPERATOR_TENANT_ID", value_parser = tenant)]
-    pub(crate) tenant: Option<Uuid>,
-    /// The tenant's API secret. Without it, SERVICE_AUTH and the settings that go with it say what is shown instead.
-    #[arg(long, env = "ADMIN_API_SECRET", hide_env_values = true)]
-    pub(crate) secret: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -552,13 +553,6 @@ mod tests {
         assert!(Cli::try_parse_from(pay).is_ok(), "the amount is judged where its currency is known");
         let with_tenant = [&pay[..], &["--admin-url", "http://h:3001", "--tenant", "x"]].concat();
         assert!(message(&with_tenant).contains("OPERATOR_TENANT_ID of the backend"));
-    }
-
-    #[test]
-    fn the_admin_api_is_found_without_its_path() {
-        assert_eq!(admin_url("http://h:3001").unwrap().as_str(), "http://h:3001/graphql");
-        assert_eq!(admin_url("http://h:3001/x").unwrap().as_str(), "http://h:3001/x");
-        assert!(admin_url("h:3001").is_err());
     }
 
     #[test]

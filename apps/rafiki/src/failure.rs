@@ -30,6 +30,12 @@ pub(crate) enum Failure {
     /// The object of the check cannot be read, so the result is unknown.
     #[error("{0}")]
     Unreadable(String),
+    /// The arguments do not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// There is nothing with this name.
+    #[error("{0}")]
+    NotFound(String),
     /// The check failed.
     #[error("{0}")]
     Check(String),
@@ -48,7 +54,8 @@ impl Failure {
         match self {
             Self::Pay(error) => ExitCode::from(error.exit_code()),
             Self::Tap(error) => ExitCode::from(error.exit_code()),
-            Self::Unreadable(_) => ExitCode::from(3),
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Unreadable(_) | Self::NotFound(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
     }

@@ -3,15 +3,19 @@
 //! The engines are chosen here, and the parts are put together. Nothing is decided about payments.
 
 mod admin;
+mod asked;
 mod backup;
 mod cli;
 mod cluster_report;
 mod config_check;
+mod conformance_run;
 mod demo;
 mod dev;
+mod events;
 mod export;
 mod failure;
 mod import;
+mod known_options;
 mod ledger_place;
 mod migrate;
 mod moving_options;
@@ -29,11 +33,13 @@ mod shell;
 mod signatures;
 mod tap;
 mod terminal;
+mod test_clock;
+mod trace;
 mod verification;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -42,12 +48,12 @@ use crate::failure::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let (cli, operation) = parse();
     let threads = cli.command.worker_threads();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(run(cli.command));
+            let result = runtime.block_on(run(cli.command, operation));
             // Tasks that still run were asked to stop and had time for it.
             runtime.shutdown_timeout(std::time::Duration::from_millis(200));
             result
@@ -63,11 +69,25 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<(), Failure> {
+/// The command line, and the operation of `rafiki admin` if one is named. The operations are read from the schema only
+/// where they may be meant.
+fn parse() -> (Cli, Option<(String, ArgMatches)>) {
+    let mut whole = Cli::command();
+    if std::env::args_os().nth(1).is_some_and(|word| word == "admin" || word == "help") {
+        whole = admin::operations::with_operations(whole);
+    }
+    let matches = whole.get_matches();
+    let named = matches.subcommand_matches("admin").and_then(ArgMatches::subcommand);
+    let operation = named.map(|(name, given)| (name.to_owned(), given.clone()));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    (cli, operation)
+}
+
+async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Result<(), Failure> {
     match command {
         Command::Dev(options) => dev::run(options).await,
         Command::Pay(options) => pay::run(*options).await,
-        Command::Admin(options) => admin::run(*options).await,
+        Command::Admin(options) => admin::run(*options, operation).await,
         Command::Peer(options) => peer::run(*options).await,
         Command::Payment(options) => pay::look_up(*options).await,
         Command::Demo(options) => demo::run(options).await,
@@ -89,6 +109,12 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Shadow(options) => shadow::run(options).await,
         Command::Sign(options) => signatures::sign(&options),
         Command::Verify(options) => signatures::verify(&options),
+        Command::Events(options) => events::run(options).await,
+        Command::Listen(options) => events::listen(*options).await,
+        Command::Trigger(options) => events::trigger(*options).await,
+        Command::Clock(options) => test_clock::run(options).await,
+        Command::Trace(options) => trace::run(*options).await,
+        Command::Conformance(options) => conformance_run::run(*options).await,
         Command::Completions { shell } => {
             shell::completions(shell);
             Ok(())

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
+use crate::admin::operations::with_operations;
 use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::output::say;
@@ -13,7 +14,7 @@ use crate::output::say;
 /// Prints the script for `shell`.
 pub(crate) fn completions(shell: Shell) {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "rafiki", &mut script);
+    clap_complete::generate(shell, &mut with_operations(Cli::command()), "rafiki", &mut script);
     say(&String::from_utf8_lossy(&script));
 }
 

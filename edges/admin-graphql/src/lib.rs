@@ -6,6 +6,7 @@
 
 mod api;
 mod authenticate;
+pub mod described;
 mod errors;
 mod explorer;
 mod field_change;

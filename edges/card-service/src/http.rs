@@ -59,7 +59,7 @@ async fn pay(State(service): State<CardService>, from: ClientAddress, request: R
         return (RetryAfter(refused.retry_after), told).into_response();
     }
 
-    let now = service.now();
+    let now = service.wall();
     if let Err(error) = settings.callers.check(&message, &asked, now).await {
         return not_believed(&error);
     }
@@ -98,7 +98,7 @@ async fn status(State(service): State<CardService>, Path(id): Path<Uuid>, reques
         }
         Err(error) => return unavailable(&error),
     };
-    if let Err(error) = settings.callers.check(&message, &kept.request, service.now()).await {
+    if let Err(error) = settings.callers.check(&message, &kept.request, service.wall()).await {
         return not_believed(&error);
     }
     match kept.outcome() {
@@ -110,7 +110,7 @@ async fn status(State(service): State<CardService>, Path(id): Path<Uuid>, reques
 /// `POST /webhook`: the payment of a request was funded or cancelled. The worker reads its state.
 async fn receive_event(State(service): State<CardService>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let event = match http_kit::read_event(&service.settings().events, &head, body, service.now()).await {
+    let event = match http_kit::read_event(&service.settings().events, &head, body, service.wall()).await {
         Ok(event) => event,
         Err(refused) => return refused.into_response(),
     };

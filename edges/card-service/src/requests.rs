@@ -124,6 +124,11 @@ impl CardService {
         &self.inner.store
     }
 
+    /// The time for signatures and for the clocks of terminals.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.inner.clock.wall()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }

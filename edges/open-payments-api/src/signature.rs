@@ -111,7 +111,7 @@ async fn verify_with(
     request: &CheckedRequest<'_>,
     known: &ClientKey<'_>,
 ) -> Result<Verified, VerifyError> {
-    let verify = |key: &Jwk| request.verify(key, api.settings.freshness, api.clock.now());
+    let verify = |key: &Jwk| request.verify(key, api.settings.freshness, api.clock.wall());
     match (verify(&known.key), known.published_at) {
         (Err(VerifyError::Signature), Some(url)) => {
             let other = api.client_keys.find_again(url.as_str(), known.key.kid(), &known.key).await;

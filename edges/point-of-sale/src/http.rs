@@ -199,7 +199,7 @@ async fn totals(State(service): State<PointOfSale>, Query(query): Query<TotalsQu
 /// `POST /webhook`: an incoming payment ended. The worker of its tap reads its state. Other events are accepted, too.
 async fn receive_event(State(service): State<PointOfSale>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let event = match http_kit::read_event(&service.settings().events, &head, body, service.now()).await {
+    let event = match http_kit::read_event(&service.settings().events, &head, body, service.wall()).await {
         Ok(event) => event,
         Err(refused) => return refused.into_response(),
     };
@@ -224,7 +224,7 @@ async fn believed(service: &PointOfSale, request: Request) -> Result<(SignedMess
     let terminals = &service.settings().terminals;
     let message = SignedMessage::read(request, terminals.origin(), BODY_MAX).await;
     let message = message.map_err(IntoResponse::into_response)?;
-    match terminals.caller(service.store().database(), &message, service.now()).await {
+    match terminals.caller(service.store().database(), &message, service.wall()).await {
         Ok(caller) => Ok((message, caller)),
         Err(NotBelieved::Store(error)) => Err(unavailable(&error)),
         Err(error) => Err(refusal(StatusCode::UNAUTHORIZED, "invalid_terminal_signature", error)),

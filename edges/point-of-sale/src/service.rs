@@ -176,6 +176,11 @@ impl PointOfSale {
         &self.inner.limiter
     }
 
+    /// The time for signatures and for the clocks of terminals.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.inner.clock.wall()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }

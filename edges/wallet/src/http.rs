@@ -35,7 +35,7 @@ pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
 /// be stored (the instance then repeats it).
 async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let event = match http_kit::read_event(wallet.verification(), &head, body, wallet.clock().now()).await {
+    let event = match http_kit::read_event(wallet.verification(), &head, body, wallet.clock().wall()).await {
         Ok(event) => event,
         Err(refused) => return refused.into_response(),
     };

@@ -107,7 +107,7 @@ impl Auth {
     /// Verifies the signature with the client's key, and then with its replacement if there is one.
     async fn verify(&self, request: &CheckedRequest<'_>, client: &Client) -> Result<Verified, ClientError> {
         let key_id = request.key_id().ok_or(ClientError::NoKeyId)?;
-        let verify = |key: &Jwk| request.verify(key, self.inner.settings.freshness, self.inner.clock.now());
+        let verify = |key: &Jwk| request.verify(key, self.inner.settings.freshness, self.inner.clock.wall());
         let verdict = match client {
             Client::Jwk(key) => verify(key),
             Client::WalletAddress(url) => {

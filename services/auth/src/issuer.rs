@@ -197,7 +197,7 @@ impl Issuer {
         }
 
         let Inner { settings, store, clock, entropy, .. } = &*self.inner;
-        let now = clock.now();
+        let now = clock.wall();
         let scope = granted.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
         let value = match settings.keys.first() {
             Some(key) => key.sign("at+jwt", &self.claims(client, service, &scope, now)),
@@ -244,7 +244,7 @@ impl Issuer {
     ) -> Result<Option<KnownServiceToken>, IssuerError> {
         let asking = self.client(shown, source).await?;
         let Inner { store, clock, .. } = &*self.inner;
-        let Some(token) = store.service_token(SecretHash::of(token), clock.now()).await? else { return Ok(None) };
+        let Some(token) = store.service_token(SecretHash::of(token), clock.wall()).await? else { return Ok(None) };
         let is_for_it = asking.serves.iter().any(|service| service.as_str() == token.audience);
         // The rights of a client may have changed since. A token never grants more than its client has now.
         let Some(owner) = self.find(&token.client).filter(|owner| is_for_it && still_allowed(owner, &token)) else {

@@ -57,7 +57,7 @@ impl SignedRequests {
         body: &Value,
     ) -> Result<(), NotAccepted> {
         let signature = Signature::parse(header, self.version)?;
-        let (now, body_text) = (self.clock.now(), canonical(body));
+        let (now, body_text) = (self.clock.wall(), canonical(body));
 
         let mut verified = Err(SignatureError::Mismatch);
         for secret in secrets {

@@ -98,6 +98,11 @@ impl Payments {
         &self.0.parts.sealer
     }
 
+    /// The time for packets.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.0.parts.clock.wall()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.0.parts.clock.now()
     }

@@ -33,7 +33,7 @@ where
     let mut under_way: FuturesUnordered<F> = ahead.into_iter().map(&mut send).collect();
 
     loop {
-        let until = match machine.poll(clock.now(), entropy) {
+        let until = match machine.poll(clock.wall(), entropy) {
             Poll::Send(packet) => {
                 under_way.push(send(packet));
                 continue;
@@ -42,11 +42,11 @@ where
             Poll::Done(outcome) => return outcome,
         };
 
-        let pause = until.saturating_since(clock.now());
+        let pause = until.saturating_since(clock.wall());
         tokio::select! {
             Some((sequence, reply)) = under_way.next() => {
                 if let Some(octets) = reply {
-                    machine.reply(clock.now(), sequence, &octets);
+                    machine.reply(clock.wall(), sequence, &octets);
                     replied(machine, sequence);
                 }
             }

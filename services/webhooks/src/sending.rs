@@ -50,7 +50,7 @@ impl Sender<'_> {
             body: None,
             error: None,
         };
-        match self.request(letter, target, began_at) {
+        match self.request(letter, target, self.clock.wall()) {
             Ok(request) => match self.call(request, target).await {
                 Ok(response) => {
                     let status = response.status.as_u16();

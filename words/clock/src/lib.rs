@@ -3,10 +3,12 @@
 //! It is not a calendar: intervals and periods are in the rules that need them.
 
 mod entropy;
+mod moved;
 mod timestamp;
 
 pub use entropy::{Entropy, SeededEntropy};
-pub use timestamp::{Clock, ManualClock, ParseTimestampError, Timestamp};
+pub use moved::MovedClock;
+pub use timestamp::{Clock, ManualClock, OnJump, ParseTimestampError, Timestamp};
 
 #[cfg(not(target_arch = "wasm32"))]
 mod system;

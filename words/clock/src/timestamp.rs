@@ -5,6 +5,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 /// 400 years, after which the calendar repeats itself.
 const ERA_MS: i64 = 146_097 * 86_400_000;
 
-fn millis_of(duration: Duration) -> i64 {
+pub(crate) fn millis_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -145,6 +146,21 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present instant.
     fn now(&self) -> Timestamp;
+
+    /// The present instant by the clocks of others: for signatures, for packets, and for what the ledger holds for them.
+    /// It differs from [`now`](Self::now) only in a playground whose clock was moved.
+    fn wall(&self) -> Timestamp {
+        self.now()
+    }
+
+    /// Tells `listener` when the time jumps. Clocks that only run never do.
+    fn tell_of_jumps(&self, _listener: Weak<dyn OnJump>) {}
+}
+
+/// Waits for a time, and has to look again when the clock jumps.
+pub trait OnJump: Send + Sync {
+    /// The clock has jumped.
+    fn jumped(&self);
 }
 
 /// A clock that a test or simulation sets.

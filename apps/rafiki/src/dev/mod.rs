@@ -5,6 +5,7 @@
 pub(crate) mod cards;
 pub(crate) mod databases;
 pub(crate) mod institution;
+pub(crate) mod moved_time;
 pub(crate) mod playground;
 pub(crate) mod ports;
 mod service_clients;
@@ -21,6 +22,7 @@ use crate::output::{Table, say};
 use crate::roles::backend::collectors::{flush, start_logging};
 use crate::roles::running::stop_signal;
 use institution::{CLOUD_NINE, HAPPY_LIFE, Institution, WALLET_PASSWORD};
+use moved_time::MovedTime;
 use playground::{Peer, Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
 use session::Session;
@@ -44,6 +46,10 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
 
     if options.fresh {
         forget(&options.data_dir, &chosen)?;
+        // The other process of a pair may still run by the moved clock.
+        if options.only.is_none() {
+            moved_time::forget(&options.data_dir)?;
+        }
     }
     let storage = match &options.database {
         Some(server) => Storage::Server { url: server, prefix: &options.database_name, fresh: options.fresh },
@@ -52,7 +58,8 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
 
     let peering = if options.unpeered { SeededPeering::Left } else { SeededPeering::Made };
     let playground = Playground::new(&options.data_dir, storage, options.redis.as_deref(), peering)?
-        .with_service_auth(options.service_auth);
+        .with_service_auth(options.service_auth)
+        .with_moved_time(MovedTime::start(&options.data_dir).await?);
 
     let mut running = Vec::with_capacity(chosen.len());
     let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {

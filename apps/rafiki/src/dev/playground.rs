@@ -13,6 +13,7 @@ use wallet::seed::{AddressCreation, Seed};
 use super::cards::{self, Cards};
 use super::databases;
 use super::institution::{Databases, Environments, Institution, KEY_FILE};
+use super::moved_time::MovedTime;
 use super::ports::{Listeners, Ports};
 use super::service_clients;
 use super::session::{Session, SessionAddress};
@@ -52,6 +53,8 @@ pub(crate) struct Playground<'a> {
     issuer: Option<String>,
     /// Variables of the caller's environment that apply to the playground too.
     handed_on: Vec<(&'static str, String)>,
+    /// The listener that moves the clock, in `rafiki dev`.
+    clock_url: Option<Url>,
     pub(crate) deps: SharedDeps,
 }
 
@@ -94,7 +97,22 @@ impl<'a> Playground<'a> {
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
         let service_auth = Ways::SHARED_SECRET;
         let issuer = environment.get("OAUTH_ISSUER").map(str::to_owned);
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, peering, service_auth, issuer, handed_on, deps })
+        Ok(Self {
+            data_dir: data_dir.to_owned(),
+            storage,
+            redis,
+            peering,
+            service_auth,
+            issuer,
+            handed_on,
+            clock_url: None,
+            deps,
+        })
+    }
+
+    /// Lets the institutions go by a clock that can be moved.
+    pub(crate) fn with_moved_time(self, time: MovedTime) -> Self {
+        Self { deps: self.deps.with_clock(time.clock), clock_url: Some(time.url), ..self }
     }
 
     /// Lets the roles prove in these ways who they are.
@@ -148,7 +166,7 @@ impl<'a> Playground<'a> {
         seed.cards = cards.issued()?;
 
         let session = session(institution, &ports, &databases, &configs.backend, &seed, &folder)?;
-        let session = Session { service: operator, ..session };
+        let session = Session { service: operator, clock_url: self.clock_url.clone(), ..session };
         let playgrounds = (institution.console(&configs.backend, peer.console.clone()), institution.wallet(&seed));
         let (wallet, roles) = self.start_roles(&configs, listeners, seed, &cards, playgrounds).await?;
         Ok(Started { institution, session, wallet, roles })
@@ -357,6 +375,7 @@ fn session(
         cards_file: folder.join(cards::FILE).display().to_string(),
         tenant_id: institution.operator_tenant_id,
         admin_secret: backend.admin_api.secret.expose().to_owned(),
+        webhook_secret: backend.webhooks.secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default(),
         service: None,
         database_url: databases.backend.expose().to_owned(),
         auth_database_url: databases.auth.expose().to_owned(),
@@ -364,6 +383,7 @@ fn session(
         card_database_url: databases.card_service.expose().to_owned(),
         pos_database_url: databases.point_of_sale.expose().to_owned(),
         ledger_url: LedgerPlace::of(backend).to_string(),
+        clock_url: None,
         wallet_addresses,
     })
 }

@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) tenant_id: Uuid,
     /// The operator's API secret.
     pub(crate) admin_secret: String,
+    /// The secret with which it signs events.
+    pub(crate) webhook_secret: String,
     /// What commands show instead, if no secrets are accepted.
     #[serde(default)]
     pub(crate) service: Option<SessionClient>,
@@ -60,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) pos_database_url: String,
     /// The backend's ledger.
     pub(crate) ledger_url: String,
+    /// The listener that moves its clock.
+    pub(crate) clock_url: Option<Url>,
     /// The seeded wallet addresses.
     pub(crate) wallet_addresses: Vec<SessionAddress>,
 }
@@ -159,6 +163,7 @@ mod tests {
             cards_file: "cards.json".to_owned(),
             tenant_id: Uuid::nil(),
             admin_secret: "s".to_owned(),
+            webhook_secret: "w".to_owned(),
             service: None,
             database_url: "sqlite:a".to_owned(),
             auth_database_url: "sqlite:b".to_owned(),
@@ -166,6 +171,7 @@ mod tests {
             card_database_url: "sqlite:e".to_owned(),
             pos_database_url: "sqlite:f".to_owned(),
             ledger_url: "sqlite:d".to_owned(),
+            clock_url: None,
             wallet_addresses: Vec::new(),
         }
     }

@@ -13,9 +13,9 @@ use url::Url;
 use uuid::Uuid;
 
 use super::PayError;
-use crate::cli::KnownOptions;
 use crate::dev::session::Session;
 use crate::failure::Failure;
+use crate::known_options::KnownOptions;
 use crate::roles::identities::identities;
 use crate::roles::shared_deps::SharedDeps;
 use operator_api::AccountView;
@@ -69,6 +69,11 @@ impl Institution {
             None => proving(admin, &Environment::load()?, deps)?,
         };
         Ok(Self { name: "the payer's institution".to_owned(), admin, admin_url, session: None })
+    }
+
+    /// Its session, if it is one of a running playground.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
     }
 
     /// Whether a wallet address or resource belongs to this institution.

@@ -17,7 +17,11 @@ use crate::places::Place;
 /// Shared by the roles of one process.
 #[derive(Clone)]
 pub(crate) struct SharedDeps {
+    /// The time by which payments, grants, events and jobs go.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The machine's time, by which packets go and what the ledger holds for them. Only in a playground whose clock was
+    /// moved does it differ from `clock`.
+    pub(crate) wall: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) http: Outbound,
 }
@@ -36,7 +40,14 @@ impl SharedDeps {
             },
         };
         let http = Outbound::new(outbound, Arc::clone(&clock)).map_err(|e| Failure::start("the HTTP client", e))?;
-        Ok(Self { clock, entropy: Arc::new(SystemEntropy), http })
+        Ok(Self { wall: Arc::clone(&clock), clock, entropy: Arc::new(SystemEntropy), http })
+    }
+}
+
+impl SharedDeps {
+    /// The same, with payments, grants, events and jobs going by another clock.
+    pub(crate) fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 }
 

@@ -133,7 +133,12 @@ fn keys(file: &Path) -> Result<Vec<Jwk>, Failure> {
 }
 
 fn secret(shared: &SharedSecret) -> Result<String, Failure> {
-    let text = read_text(&shared.secret_file)?;
+    secret_in(&shared.secret_file)
+}
+
+/// The secret in a file. A line break at its end does not count.
+pub(crate) fn secret_in(file: &Path) -> Result<String, Failure> {
+    let text = read_text(file)?;
     let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     Ok(line.to_owned())
 }

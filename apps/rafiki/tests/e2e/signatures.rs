@@ -69,6 +69,7 @@ fn completions_and_manual_pages_know_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let (code, script) = run(folder.path(), &["completions", "bash"]);
     assert!(code == Some(0) && script.contains("verify") && script.contains("--secret-file"));
+    assert!(script.contains("depositAssetLiquidity") && script.contains("--liquidity-threshold"), "operations, too");
     assert_eq!(run(folder.path(), &["man", "pages"]).0, Some(0));
     assert!(folder.path().join("pages/rafiki-import.1").is_file());
 }

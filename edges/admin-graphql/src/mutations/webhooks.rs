@@ -14,13 +14,11 @@ use crate::api::Call;
 use crate::errors::{Code, Refusal};
 use crate::idempotency::Once;
 use crate::texts::{Name, UrlText};
-use crate::types::webhook_delivery::{WebhookAttemptNode, WebhookDeliveryFilter};
+use crate::types::webhook_delivery::{WebhookAttemptNode, WebhookDeliveryFilter, ids};
 use crate::types::webhook_endpoint::WebhookEndpointNode;
 
 /// For how many seconds the old secret is used, too, by default.
 const OVERLAP: i32 = 86_400;
-/// How many ids one request may name.
-const IDS_MAX: usize = 500;
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct CreateWebhookEndpointInput {
@@ -228,14 +226,20 @@ impl WebhookMutation {
     ) -> Result<ResendWebhookEventsMutationResponse> {
         let call = Call::of(context)?;
         let act = async {
-            let named = input.delivery_ids.is_some() || input.event_ids.is_some();
+            let filtered = input.filter.as_ref().is_some_and(|filter| filter.event_ids.is_some());
+            if filtered && input.event_ids.is_some() {
+                return Err(Refusal::new("name eventIds once: in the input or in its filter", Code::BadUserInput));
+            }
+            let named = filtered || input.delivery_ids.is_some() || input.event_ids.is_some();
             if !named && input.filter.is_none() {
                 return Err(Refusal::new("name deliveryIds, eventIds or a filter", Code::BadUserInput));
             }
 
             let mut filter = input.filter.clone().unwrap_or_default().read()?;
             filter.ids = ids(input.delivery_ids.as_deref())?;
-            filter.events = ids(input.event_ids.as_deref())?;
+            if input.event_ids.is_some() {
+                filter.events = ids(input.event_ids.as_deref())?;
+            }
             if !named && filter.states.is_empty() {
                 filter.states = vec![DeliveryState::Exhausted, DeliveryState::Quarantined];
             }
@@ -286,15 +290,4 @@ async fn shown_again(call: &Call<'_>, id: WebhookEndpointId) -> Result<Option<We
 
 fn names(given: Option<&[Name]>) -> Option<Vec<String>> {
     given.map(|names| names.iter().cloned().map(Name::into_string).collect())
-}
-
-/// A list that is given and empty would mean everything.
-fn ids<T: From<uuid::Uuid>>(given: Option<&[Name]>) -> Result<Vec<T>, Refusal> {
-    let Some(given) = given else { return Ok(Vec::new()) };
-    let refused = |why: &str| Refusal::new(why, Code::BadUserInput);
-    if given.is_empty() || given.len() > IDS_MAX {
-        return Err(refused("a list of ids has 1 to 500 of them"));
-    }
-    let id = |text: &Name| uuid::Uuid::try_parse(text).map(T::from).map_err(|_| refused("an id is a UUID"));
-    given.iter().map(id).collect()
 }

@@ -77,6 +77,9 @@ pub(crate) enum WebhookRecipient {
     PointOfSaleService,
 }
 
+/// How many ids one request may name.
+const IDS_MAX: usize = 500;
+
 /// Selects deliveries. A member that is left out does not restrict the selection.
 #[derive(Clone, Debug, Default, InputObject, Serialize)]
 pub(crate) struct WebhookDeliveryFilter {
@@ -84,6 +87,8 @@ pub(crate) struct WebhookDeliveryFilter {
     states: Option<Vec<DeliveryStateName>>,
     /// Deliveries of events of these types.
     types: Option<Vec<Name>>,
+    /// Deliveries of these events, 500 at most.
+    pub(crate) event_ids: Option<Vec<Name>>,
     /// Deliveries to this endpoint.
     endpoint_id: Option<Name>,
     /// Deliveries of events about the payment, wallet address, asset or peer with this id.
@@ -99,6 +104,7 @@ impl WebhookDeliveryFilter {
         let no_endpoint = |_| Refusal::new("unknown webhook endpoint", Code::NotFound);
         let no_id = |_| Refusal::new("the id of a subject must be a UUID", Code::BadUserInput);
         Ok(DeliveryFilter {
+            events: ids(self.event_ids.as_deref())?,
             states: self.states.unwrap_or_default().into_iter().map(Into::into).collect(),
             types: self.types.unwrap_or_default().into_iter().map(Name::into_string).collect(),
             endpoint: self.endpoint_id.map(|id| id.parse().map_err(no_endpoint)).transpose()?,
@@ -108,6 +114,17 @@ impl WebhookDeliveryFilter {
             ..DeliveryFilter::default()
         })
     }
+}
+
+/// A list that is given and empty would mean everything.
+pub(crate) fn ids<T: From<uuid::Uuid>>(given: Option<&[Name]>) -> Result<Vec<T>, Refusal> {
+    let Some(given) = given else { return Ok(Vec::new()) };
+    let refused = |why: &str| Refusal::new(why, Code::BadUserInput);
+    if given.is_empty() || given.len() > IDS_MAX {
+        return Err(refused("a list of ids has 1 to 500 of them"));
+    }
+    let id = |text: &Name| uuid::Uuid::try_parse(text).map(T::from).map_err(|_| refused("an id is a UUID"));
+    given.iter().map(id).collect()
 }
 
 fn instant(text: &str) -> Result<Timestamp, Refusal> {

@@ -66,6 +66,7 @@ fn selection(ctx: &Ctx) -> Result<DeliverySelection, Problem> {
         types: event_kinds::kinds(ctx)?,
         endpoint: id("endpoint")?,
         subject: id("subject")?,
+        ..DeliverySelection::default()
     })
 }
 
@@ -374,6 +375,7 @@ fn sent_selection(posted: &Posted) -> Result<DeliverySelection, Problem> {
         types: list("type"),
         endpoint: id("endpoint")?,
         subject: id("subject")?,
+        ..DeliverySelection::default()
     })
 }
 

@@ -34,7 +34,7 @@ impl LiveReceivers {
     ///
     /// Stops waiting when the packet expires. The note is then made in the background.
     pub(crate) async fn note_in_time(&self, account: LocalAccountId, until: Timestamp) -> Option<u64> {
-        let patience = until.saturating_since(self.0.clock.now()).min(PATIENCE);
+        let patience = until.saturating_since(self.0.clock.wall()).min(PATIENCE);
         match tokio::time::timeout(patience, self.note(account)).await {
             Ok(Ok(received)) => return Some(received),
             Ok(Err(error)) => {

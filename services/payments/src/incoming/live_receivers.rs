@@ -312,6 +312,9 @@ impl LocalAccounts for LiveReceivers {
         let LocalAccountId::IncomingPayment(id) = offer.account else { return Verdict::Take };
         let ReceiverMemory { store, webhooks, clock, entropy, settings, partial, .. } = &*self.0;
         let (clock, entropy, approval) = (&**clock, &**entropy, settings.approval);
+        // Packets go by the wall clock, questions about them by the clock of events.
+        let until = clock.now() + offer.until.saturating_since(clock.wall());
+        let offer = SenderData { until, ..offer };
         Asking { store, webhooks, clock, entropy, approval, partial }.judge(id, offer).await
     }
 }

@@ -83,7 +83,7 @@ impl Payments {
             tracing::error!(payment.id = %payment.id(), "ALERT a stored packet cannot be read");
             return None;
         };
-        prepare.set_expires_at(self.now() + PACKET_LIFE);
+        prepare.set_expires_at(self.wall() + PACKET_LIFE);
         let connector = &self.0.parts.connector;
         let reply = match connector.handle_prepare(source(payment), prepare.clone(), Transmission::Again).await {
             Outcome::Reply(reply) => reply,
@@ -126,7 +126,7 @@ impl Payments {
         limits: Limits,
     ) -> Option<Begun> {
         let (mut machine, list, with_data) = self.machine_of(payment, receiver, attempt, limits).ok()?;
-        let at = self.now();
+        let at = self.wall();
         match machine.poll_prepare(at, self.entropy()) {
             Poll::Send(first) => Some(Begun { machine, list, first, with_data, at }),
             Poll::WaitUntil(_) | Poll::Done(_) => None,

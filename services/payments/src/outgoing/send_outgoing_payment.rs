@@ -124,7 +124,7 @@ impl Payments {
             return Ok(found.map(|payment| (payment, BeforeIt::Unknown, RowOrigin::Database)));
         };
         let before_it = match begun {
-            Some(begun) if begun.is_recent(self.now()) => BeforeIt::FirstPacketMade(Box::new(begun)),
+            Some(begun) if begun.is_recent(self.wall()) => BeforeIt::FirstPacketMade(Box::new(begun)),
             Some(_) => BeforeIt::Unknown,
             None => BeforeIt::Nothing,
         };

@@ -14,7 +14,7 @@ use crate::roles::shared_deps::SharedDeps;
 pub(crate) async fn open(config: &config::Backend, deps: &SharedDeps) -> Result<Arc<dyn Ledger>, Failure> {
     match LedgerPlace::of(config) {
         LedgerPlace::Database(url) => {
-            let ledger = SqlLedger::open(&url, Arc::clone(&deps.clock)).await;
+            let ledger = SqlLedger::open(&url, Arc::clone(&deps.wall)).await;
             Ok(Arc::new(ledger.map_err(|error| Failure::start("the ledger", error))?))
         }
         LedgerPlace::Cluster(cluster) => {

@@ -214,7 +214,7 @@ fn connector_ports(
         uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator, sealer, deps.clock.clone())),
         rates,
         cache: stores.cache.clone(),
-        clock: deps.clock.clone(),
+        clock: deps.wall.clone(),
         entropy: deps.entropy.clone(),
     }
 }
