@@ -5,7 +5,7 @@
 use std::net::TcpListener;
 
 use database::sea_orm::ConnectionTrait;
-use database::{Contents, Database, Error, Migrations, NotOurs, Options, Step, Unreachable};
+use database::{Contents, Database, Dialect, Error, Examination, Migrations, NotOurs, Options, Step, Unreachable};
 use testkit::{TestDatabase, block_on, on_each_database};
 
 const NOTES: Migrations = Migrations {
@@ -48,6 +48,19 @@ on_each_database! {
         assert_eq!(database.migrate(&NOTES).await.unwrap(), ["0001_notes"]);
         assert!(database.migrate(&NOTES).await.unwrap().is_empty());
         database.require_migrated(&NOTES).await.unwrap();
+    }
+
+    async fn an_examination_tells_the_missing_and_the_unknown_steps_and_changes_nothing(database) {
+        let before = Examination::of(database.url()).await.unwrap();
+        assert_eq!(before.pending(&NOTES), ["0001_notes"]);
+        assert!(before.version.contains("SQL"), "{}", before.version);
+        assert_eq!(before.missing_rights, Vec::<String>::new());
+        assert_eq!(Contents::of(database.url()).await.unwrap(), Contents::Empty);
+        database.migrate(&NOTES).await.unwrap();
+        let after = Examination::of(database.url()).await.unwrap();
+        assert!(after.pending(&NOTES).is_empty());
+        assert_eq!(after.unknown(&NO_NOTES), ["0001_notes"]);
+        assert_eq!(after.server_time.is_some(), database.dialect() == Dialect::Postgres);
     }
 
     async fn tables_of_a_later_version_are_left_alone(database) {

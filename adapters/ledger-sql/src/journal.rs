@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use ledger::{AccountId, AccountState, Entry, TransferState};
+use clock::Timestamp;
+use ledger::{AccountId, AccountState, Balances, Entry, Event, TransferState};
 use rusqlite::{OpenFlags, OptionalExtension};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
@@ -122,6 +123,49 @@ impl Journal {
             }
         }
         states.iter().map(|state| Ok(decode_account(state)?)).collect()
+    }
+}
+
+impl Journal {
+    /// The totals of an account at an instant; `None` before it was created. Few entries are read, however long the past
+    /// of the account is.
+    pub async fn balances_at(
+        &mut self,
+        state: &AccountState,
+        at: Timestamp,
+    ) -> Result<Option<Balances>, UnreadableLedger> {
+        let account = state.account.created.id;
+        if at < state.account.timestamp {
+            return Ok(None);
+        }
+        let mut next = self.waypoint_after(account, at).await?.or((state.movements > 0).then_some(state.last_entry));
+        while let Some(seq) = next {
+            let entry = self.page(seq - 1, 1).await?.into_iter().next().map(|found| found.entry);
+            let Some(Entry { timestamp, event: Event::Moved(movement), .. }) = entry else { break };
+            let Some(posting) = movement.posting_of(account) else { break };
+            if timestamp <= at {
+                return Ok(Some(posting.balances));
+            }
+            next = (posting.ordinal > 1).then_some(posting.previous);
+        }
+        Ok(Some(Balances::default()))
+    }
+
+    /// The first entry of the account after `at` that begins the way back.
+    async fn waypoint_after(&mut self, account: AccountId, at: Timestamp) -> Result<Option<u64>, UnreadableLedger> {
+        Ok(match &mut self.store {
+            Store::Sqlite(connection) => {
+                let sql = "SELECT seq FROM waypoints WHERE account = ?1 AND timestamp > ?2 ORDER BY ordinal LIMIT 1";
+                let key = account.as_u128().to_be_bytes();
+                connection.query_row(sql, (key, at.as_millis()), |row| row.get(0)).optional()?
+            }
+            Store::Postgres(connection) => {
+                let sql =
+                    "SELECT seq FROM ledger_waypoints WHERE account = $1 AND timestamp > $2 ORDER BY ordinal LIMIT 1";
+                let query = sqlx::query_scalar::<_, i64>(sql).bind(account.as_uuid()).bind(at.as_millis());
+                query.fetch_optional(&mut **connection).await?.map(i64::cast_unsigned)
+            }
+        })
     }
 }
 

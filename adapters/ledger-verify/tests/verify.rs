@@ -3,7 +3,11 @@
 
 mod stored;
 
-use ledger::Ledger;
+use std::time::Duration;
+
+use clock::Timestamp;
+use ledger::{AccountId, Ledger, LedgerQueries};
+use ledger_sql::Journal;
 use ledger_verify::{Report, verify};
 use sqlx::{Connection, Executor, PgConnection};
 use testkit::TestDatabase;
@@ -169,4 +173,38 @@ async fn a_database_that_is_no_ledger_is_refused_with_the_reason() {
         let error = verify(database.url()).await.expect_err("it is no ledger").to_string();
         assert!(error.contains("is not a ledger: it has no journal"), "{error}");
     }
+}
+
+/// Commands read the journal, because a ledger in a file belongs to one process.
+async fn assert_same_past(url: &str) {
+    let ledger = reopen(url).await;
+    let mut journal = Journal::open(url).await.expect("it can be read");
+    let entries = journal.page(0, 1000).await.expect("it can be read");
+    assert_eq!(entries.len(), 313);
+    let mut instants: Vec<Timestamp> = entries.iter().map(|found| found.entry.timestamp).collect();
+    instants.dedup();
+    let mut told = 0;
+    for at in instants.iter().flat_map(|at| [*at - Duration::from_millis(1), *at, *at + Duration::from_millis(1)]) {
+        for id in [1, 2, 3].map(AccountId::from_u128) {
+            let states = journal.accounts(&[id]).await.expect("it can be read");
+            let read = journal.balances_at(&states[0], at).await.expect("it can be read");
+            assert_eq!(read, ledger.balances_at(id, at).await.expect("an answer"), "{id} at {at}");
+            told += usize::from(read.is_some_and(|balances| balances.credits_posted > 0));
+        }
+    }
+    assert!(told > 0, "some balances are not zero");
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_file_tells_the_same_past_as_its_ledger() {
+    let (_folder, _, url) = sqlite().await;
+    assert_same_past(&url).await;
+}
+
+#[tokio::test]
+async fn a_server_tells_the_same_past_as_its_ledger() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    fill(database.url()).await;
+    assert_same_past(database.url()).await;
 }

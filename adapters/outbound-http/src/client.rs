@@ -80,6 +80,11 @@ impl Outbound {
         }
     }
 
+    /// Whether calls to `url` are encrypted: in development `https` URLs are called over plain `http`.
+    pub fn uses_tls(&self, url: &Url) -> bool {
+        self.wire_url(url.clone()).scheme() == "https"
+    }
+
     /// The URL that is called for `url`: in development `http` replaces `https`.
     pub(crate) fn wire_url(&self, mut url: Url) -> Url {
         if self.config.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {

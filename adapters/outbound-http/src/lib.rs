@@ -11,6 +11,7 @@ mod error;
 mod party_tls;
 mod request;
 mod resolver;
+mod served_certificate;
 
 pub use address::is_public;
 pub use certificate_facts::CertificateFacts;
@@ -19,3 +20,4 @@ pub use config::{OutboundConfig, Scheme, Strangers};
 pub use error::{BuildError, OutboundError};
 pub use party_tls::{PartyTls, PartyTlsError, UsableTls};
 pub use request::{BeyondLimit, Destination, Request, Response};
+pub use served_certificate::served_certificate;

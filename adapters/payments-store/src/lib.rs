@@ -41,6 +41,7 @@ pub use incoming_payments::IncomingPaymentFilter;
 pub use outgoing_payments::OutgoingPaymentFilter;
 pub use packets_in_flight::PacketInFlight;
 pub use payments::{AnyPayment, PaymentFilter, PaymentKind};
+pub use peers::peer_endpoints;
 pub use scope::Scope;
 /// The connection with which a scope reads outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;

@@ -303,3 +303,14 @@ fn active(of: &Peer) -> Result<ActiveModel, Error> {
         terms: Set((of.terms != PeerTerms::default()).then(|| stored_json(&json!(of.terms)))),
     })
 }
+
+/// The name and the endpoint of peers that packets are sent to, at most this many.
+const ENDPOINTS: &str = "
+SELECT coalesce(name, static_ilp_address), outgoing_endpoint FROM peers WHERE outgoing_endpoint IS NOT NULL
+ORDER BY created_at, id LIMIT 50";
+
+/// The first peers with their endpoints, for an operator's checks. It only reads, and needs no store.
+pub async fn peer_endpoints(database: &Database) -> Result<Vec<(String, String)>, Error> {
+    let rows = database.bulk_query(ENDPOINTS, []).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+}

@@ -90,6 +90,11 @@ impl CardService {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
+    /// Every variable whose value is secret.
+    pub(crate) fn secrets() -> BTreeSet<String> {
+        crate::reader::secrets_read_by(Self::read)
+    }
+
     /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use url::Url;
 
+use crate::shown::masked_url;
+
 /// `sqlite:<path>` or `postgresql://…`. Shown without the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(String);
@@ -68,14 +70,7 @@ impl fmt::Debug for DatabaseUrl {
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Url::parse(&self.0) {
-            Ok(mut url) if url.password().is_some() => {
-                // Only URLs that cannot have a password return an error here.
-                let _ = url.set_password(Some("***"));
-                f.write_str(url.as_str())
-            }
-            _ => f.write_str(&self.0),
-        }
+        f.write_str(&masked_url(&self.0))
     }
 }
 
@@ -92,6 +87,8 @@ mod tests {
         assert_eq!(server.file(), None);
         assert_eq!(server.to_string(), "postgresql://u:***@h:5432/d");
         assert_eq!(server.sibling("ledger"), server);
+        let server: DatabaseUrl = "postgres://u@h/d?password=secret".parse().unwrap();
+        assert_eq!(server.to_string(), "postgres://u@h/d?password=***");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::dotenv;
+use crate::shown::Origin;
 
 /// Names and values, real environment variables over those of the dotenv file.
 #[derive(Clone, Default)]
@@ -14,6 +15,10 @@ pub struct Environment {
     values: BTreeMap<String, String>,
     /// The names from a file. All others come from the process, and most of those are not for this program.
     written: BTreeSet<String>,
+    /// The names from the process, which count more than a file.
+    process: BTreeSet<String>,
+    /// The file.
+    file: PathBuf,
 }
 
 /// The file of variables cannot be used.
@@ -38,8 +43,9 @@ impl Environment {
             Err(source) => return Err(EnvironmentError { path, source }),
         };
         let written = values.keys().cloned().collect();
+        let names = process.keys().cloned().collect();
         values.extend(process);
-        Ok(Self { values, written })
+        Ok(Self { values, written, process: names, file: path })
     }
 
     /// The values of the dotenv file at `path`, and no others.
@@ -48,7 +54,7 @@ impl Environment {
         let text = text.map_err(|source| EnvironmentError { path: path.to_owned(), source })?;
         let values: BTreeMap<String, String> = dotenv::parse(&text).into_iter().collect();
         let written = values.keys().cloned().collect();
-        Ok(Self { values, written })
+        Ok(Self { values, written, process: BTreeSet::new(), file: path.to_owned() })
     }
 
     /// Every name, and whether a file gave it.
@@ -59,12 +65,23 @@ impl Environment {
     /// Exactly these values, for the playground and for tests.
     pub fn of<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         let values = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { values, written: BTreeSet::new() }
+        Self { values, ..Self::default() }
     }
 
     /// The value of `name`; an empty one counts as unset.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Where the value of `name` comes from.
+    pub fn origin(&self, name: &str) -> Origin {
+        if self.get(name).is_none() {
+            Origin::Unset
+        } else if self.written.contains(name) && !self.process.contains(name) {
+            Origin::File(self.file.clone())
+        } else {
+            Origin::Process
+        }
     }
 
     /// The values as a dotenv file, in the order of their names. [`Environment::load`] reads it back unchanged.

@@ -32,11 +32,8 @@ impl Events {
             service_auth.secret_unless_tokens(r.secret("WEBHOOK_SIGNATURE_SECRET"))
         };
         r.judge_secret("WEBHOOK_SIGNATURE_SECRET");
-        let unsigned = read_unsigned(
-            r,
-            "UNSIGNED_WEBHOOKS",
-            "every caller that reaches /webhook can report events that did not happen",
-        );
+        let danger = "every caller that reaches /webhook can report events that did not happen";
+        let unsigned = read_unsigned(r, "UNSIGNED_WEBHOOKS", danger);
         Some(Self {
             previous_secret: r.secret("WEBHOOK_SIGNATURE_SECRET_PREVIOUS"),
             version: r.number("WEBHOOK_SIGNATURE_VERSION", 1, 0..=u32::MAX),

@@ -47,6 +47,11 @@ impl Rates {
         read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
+    /// Every variable whose value is secret.
+    pub(crate) fn secrets() -> BTreeSet<String> {
+        crate::reader::secrets_read_by(Self::read)
+    }
+
     /// Every variable that this section reads.
     pub fn variables() -> BTreeSet<String> {
         variables_read_by(Self::read)

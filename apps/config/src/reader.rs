@@ -87,6 +87,8 @@ pub(crate) struct Reader<'a> {
     notices: Vec<Notice>,
     /// Every name that was read, set or not.
     asked: RefCell<BTreeSet<String>>,
+    /// Those whose values are secret.
+    secrets: RefCell<BTreeSet<String>>,
 }
 
 /// Reads a section with `read` and reports all its errors. `with` adds the notices for the start.
@@ -101,6 +103,14 @@ pub(crate) fn read_section<T>(
     reader.finish(section.map(|section| with(section, notices)))
 }
 
+/// Every variable whose value `read` reads as a secret.
+pub(crate) fn secrets_read_by<T>(read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> BTreeSet<String> {
+    let environment = Environment::default();
+    let mut reader = Reader::new(&environment);
+    let _ = read(&mut reader);
+    reader.secrets.into_inner()
+}
+
 /// Every variable that `read` reads.
 pub(crate) fn variables_read_by<T>(read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> BTreeSet<String> {
     let environment = Environment::default();
@@ -111,7 +121,18 @@ pub(crate) fn variables_read_by<T>(read: impl FnOnce(&mut Reader<'_>) -> Option<
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(environment: &'a Environment) -> Self {
-        Self { environment, problems: Vec::new(), notices: Vec::new(), asked: RefCell::default() }
+        Self {
+            environment,
+            problems: Vec::new(),
+            notices: Vec::new(),
+            asked: RefCell::default(),
+            secrets: RefCell::default(),
+        }
+    }
+
+    fn get_secret(&self, name: &str) -> Option<&'a str> {
+        self.secrets.borrow_mut().insert(name.to_owned());
+        self.get(name)
     }
 
     fn get(&self, name: &str) -> Option<&'a str> {
@@ -144,7 +165,7 @@ impl<'a> Reader<'a> {
 
     /// Reports a secret that is published or can be guessed.
     pub(crate) fn judge_secret(&mut self, name: &str) {
-        let Some(secret) = self.get(name) else { return };
+        let Some(secret) = self.get_secret(name) else { return };
         let remedy = "make one of your own with `openssl rand -base64 32`";
         if PUBLISHED.iter().any(|published| published.eq_ignore_ascii_case(secret)) {
             self.notice(name, format!("is a published example, so it is not secret; {remedy}"));
@@ -202,10 +223,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
-        self.get(name).map(Secret::new)
+        self.get_secret(name).map(Secret::new)
     }
 
     pub(crate) fn require_secret(&mut self, name: &str) -> Option<Secret> {
+        self.get_secret(name);
         self.require(name, |text| Ok(Secret::new(text)))
     }
 
@@ -286,11 +308,13 @@ impl<'a> Reader<'a> {
 
     /// 32 octets in base64.
     pub(crate) fn key32(&mut self, name: &str) -> Option<[u8; 32]> {
+        self.get_secret(name);
         self.read(name, read_key32)
     }
 
     /// Several such keys, separated by commas.
     pub(crate) fn keys32(&mut self, name: &str) -> Vec<[u8; 32]> {
+        self.get_secret(name);
         let keys = self.read(name, |text| text.split(',').map(|key| read_key32(key.trim())).collect());
         keys.unwrap_or_default()
     }

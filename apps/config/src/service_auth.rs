@@ -209,7 +209,8 @@ impl ServiceAuth {
 fn read_links(r: &mut Reader<'_>) -> Vec<(Service, Ways)> {
     const NAME: &str = "SERVICE_AUTH_LINKS";
     let mut links: Vec<(Service, Ways)> = Vec::new();
-    for (service, text) in read_names(r, r.text(NAME), NAME) {
+    let text = r.text("SERVICE_AUTH_LINKS");
+    for (service, text) in read_names(r, text, NAME) {
         match text.replace('+', ",").parse() {
             Ok(_) if links.iter().any(|(own, _)| *own == service) => {
                 r.problem(NAME, format!("names the link {service} twice"));
@@ -231,7 +232,7 @@ type Named<T> = Vec<(T, String)>;
 fn read_scopes(r: &mut Reader<'_>) -> (Named<Service>, Named<Scope>) {
     const NAME: &str = "OAUTH_SCOPES";
     let (mut renamed, mut others) = (Vec::new(), Vec::new());
-    let text = r.text(NAME).unwrap_or_default();
+    let text = r.text("OAUTH_SCOPES").unwrap_or_default();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         match part.split_once('=').and_then(|(scope, text)| Some((scope.trim().parse::<Scope>().ok()?, text.trim()))) {
             Some((_, name)) if name.is_empty() || name.contains(' ') => {

@@ -25,19 +25,7 @@ pub enum Scope {
 /// The names in `environment` that no role reads. Of the variables of the process, only names that are similar to ours
 /// are reported.
 pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
-    let sections = [
-        Backend::variables(),
-        Auth::variables(),
-        Wallet::variables(),
-        CardService::variables(),
-        PointOfSale::variables(),
-        Console::variables(),
-        Rates::variables(),
-    ];
-
-    let mut known: BTreeSet<String> = sections.into_iter().flatten().collect();
-    known.extend(OTHERS.map(str::to_owned));
-
+    let known = known();
     let unknown = environment.names().filter(|(name, _)| !known.contains(*name));
     unknown
         .filter_map(|(name, written)| {
@@ -52,6 +40,41 @@ pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
             Some(Notice { name: name.to_owned(), text })
         })
         .collect()
+}
+
+/// Every variable of every role.
+fn known() -> BTreeSet<String> {
+    let sections = [
+        Backend::variables(),
+        Auth::variables(),
+        Wallet::variables(),
+        CardService::variables(),
+        PointOfSale::variables(),
+        Console::variables(),
+        Rates::variables(),
+    ];
+
+    let sections = sections.into_iter().flatten();
+    sections.chain(OTHERS.map(str::to_owned)).collect()
+}
+
+/// The most similar variable of any role, if one is similar.
+pub fn similar_name(name: &str) -> Option<String> {
+    nearest(name, &known()).cloned()
+}
+
+/// Every variable that a section reads as a secret.
+pub(crate) fn secret_names() -> BTreeSet<String> {
+    let sections = [
+        Backend::secrets(),
+        Auth::secrets(),
+        Wallet::secrets(),
+        CardService::secrets(),
+        PointOfSale::secrets(),
+        Console::secrets(),
+        Rates::secrets(),
+    ];
+    sections.into_iter().flatten().collect()
 }
 
 fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a String> {

@@ -12,10 +12,13 @@ use uuid::Uuid;
 use service_auth::{ServiceRole, Ways};
 
 use crate::backup::options::{BackupOptions, RestoreOptions};
+use crate::config_reading::options::{ExplainOptions, ShowOptions};
 use crate::conformance_run::options::ConformanceOptions;
+use crate::doctor::options::DoctorOptions;
 use crate::events::options::{EventsOptions, ListenOptions, TriggerOptions};
 use crate::known_options::KnownOptions;
 use crate::ledger_place::LedgerPlace;
+use crate::ledger_reading::options::{BalanceOptions, LedgerExportOptions};
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
 use crate::role_name::{RoleFile, RoleName};
 use crate::signatures::options::{SignOptions, VerifyOptions};
@@ -171,9 +174,15 @@ pub(crate) enum Command {
         /// The folder, for example /usr/local/share/man/man1.
         folder: PathBuf,
     },
-    /// Check the configuration.
+    /// Examine what the roles need: databases, ledger, cache, clocks, secrets, ports, peers, rates, certificates, disk.
+    ///
+    /// Says for each what was found and what to do. It works while the roles run and when they do not, changes nothing and
+    /// shows no secret; every other server gets one GET. Ends with 0 when nothing failed, 1 otherwise; with --strict also
+    /// for warnings.
+    Doctor(DoctorOptions),
+    /// Check, show and explain the configuration.
     Config(ConfigOptions),
-    /// Check a ledger.
+    /// Check a ledger, and read from it.
     Ledger(LedgerOptions),
 }
 
@@ -495,15 +504,22 @@ pub(crate) enum ConfigCommand {
     /// Report every error in the variables of the roles, and every conflict between roles.
     ///
     /// Reads the databases, and changes nothing there. Ends with 0 when every role would start, with 1 otherwise.
-    Check {
-        /// Which roles, by default backend, auth and wallet, as ROLE or ROLE=FILE: backend=backend.env auth=auth.env wallet=wallet.env.
-        /// Without a file, the variables of this environment and of ENV_FILE (default .env); with one, those of the
-        /// file alone. Several backends of one installation may be named.
-        roles: Vec<RoleFile>,
-        /// Do not connect to databases and caches.
-        #[arg(long)]
-        offline: bool,
-    },
+    Check(CheckOptions),
+    /// Show the values that roles use, and where each comes from. Secrets are hidden.
+    Show(ShowOptions),
+    /// Say what a variable means, what its default is, and which roles read it.
+    Explain(ExplainOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// Which roles, by default backend, auth and wallet, as ROLE or ROLE=FILE: backend=backend.env auth=auth.env wallet=wallet.env.
+    /// Without a file, the variables of this environment and of ENV_FILE (default .env); with one, those of the
+    /// file alone. Several backends of one installation may be named.
+    pub(crate) roles: Vec<RoleFile>,
+    /// Do not connect to databases and caches.
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Args)]
@@ -527,6 +543,17 @@ pub(crate) enum LedgerCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show the balance of an account, now or at an instant of the past.
+    ///
+    /// Reads only, also while the ledger is in use. Ends with 0 when it is found, 1 when there is no such account (at
+    /// that time), 3 when the ledger cannot be read. Amounts are in the smallest unit of their asset.
+    Balance(BalanceOptions),
+    /// Write every entry of a ledger as a line, in order.
+    ///
+    /// Reads only, as of one instant, also while the ledger is in use. Of a TigerBeetle cluster, every transfer is written; an
+    /// entry is its timestamp there. Ends with 0 when all is written, 3 when the ledger cannot be read, 1 for any other
+    /// error.
+    Export(LedgerExportOptions),
 }
 
 #[cfg(test)]

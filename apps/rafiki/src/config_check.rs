@@ -10,7 +10,7 @@ use config::{
     Scope, Wallet, unknown_names,
 };
 
-use crate::cli::{ConfigCommand, ConfigOptions};
+use crate::cli::CheckOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
@@ -79,8 +79,8 @@ impl Findings {
     }
 }
 
-pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
-    let ConfigCommand::Check { roles: chosen, offline } = &options.command;
+pub(crate) async fn run(options: &CheckOptions) -> Result<(), Failure> {
+    let CheckOptions { roles: chosen, offline } = options;
     let all = RoleName::USUAL.map(|role| RoleFile { role, file: None });
     let chosen = if chosen.is_empty() { all.to_vec() } else { chosen.clone() };
 

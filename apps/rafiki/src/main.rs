@@ -8,15 +8,18 @@ mod backup;
 mod cli;
 mod cluster_report;
 mod config_check;
+mod config_reading;
 mod conformance_run;
 mod demo;
 mod dev;
+mod doctor;
 mod events;
 mod export;
 mod failure;
 mod import;
 mod known_options;
 mod ledger_place;
+mod ledger_reading;
 mod migrate;
 mod moving_options;
 mod output;
@@ -41,7 +44,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ConfigCommand, LedgerCommand};
 use crate::failure::Failure;
 
 #[global_allocator]
@@ -120,7 +123,16 @@ async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Resul
             Ok(())
         }
         Command::Man { folder } => shell::manual(&folder),
-        Command::Config(options) => config_check::run(&options).await,
-        Command::Ledger(options) => verification::run(&options).await,
+        Command::Doctor(options) => doctor::run(&options).await,
+        Command::Config(options) => match options.command {
+            ConfigCommand::Check(check) => config_check::run(&check).await,
+            ConfigCommand::Show(show) => config_reading::show(&show),
+            ConfigCommand::Explain(explain) => config_reading::explain(&explain),
+        },
+        Command::Ledger(options) => match options.command {
+            LedgerCommand::Verify { url, json } => verification::run(url, json).await,
+            LedgerCommand::Balance(balance) => ledger_reading::balance(&balance).await,
+            LedgerCommand::Export(export) => ledger_reading::export(&export).await,
+        },
     }
 }

@@ -32,6 +32,24 @@ pub(crate) const EVERY_STORE: [Migrations; 8] = [
     moving::MIGRATIONS,
 ];
 
+/// The migrations of a role's database.
+pub(crate) fn migrations_of(role: RoleName) -> &'static [Migrations] {
+    const BACKEND: &[Migrations] = &[payments_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
+    const AUTH: &[Migrations] = &[auth_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
+    const WALLET: &[Migrations] = &[jobs::MIGRATIONS, wallet::MIGRATIONS];
+    const CARD_SERVICE: &[Migrations] = &[jobs::MIGRATIONS, card_service::MIGRATIONS];
+    const POINT_OF_SALE: &[Migrations] = &[jobs::MIGRATIONS, point_of_sale::MIGRATIONS];
+    match role {
+        RoleName::Backend => BACKEND,
+        RoleName::Auth => AUTH,
+        RoleName::Wallet => WALLET,
+        RoleName::CardService => CARD_SERVICE,
+        RoleName::PointOfSale => POINT_OF_SALE,
+        // They have no database.
+        RoleName::Console | RoleName::Rates => &[],
+    }
+}
+
 /// One role's databases, and the tables it needs there.
 struct Plan {
     role: &'static str,
@@ -41,25 +59,15 @@ struct Plan {
 
 impl Plan {
     fn of(role: RoleName, environment: &Environment) -> Result<Self, ConfigError> {
-        const BACKEND: &[Migrations] = &[payments_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
-        const AUTH: &[Migrations] = &[auth_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
-        const WALLET: &[Migrations] = &[jobs::MIGRATIONS, wallet::MIGRATIONS];
-        const CARD_SERVICE: &[Migrations] = &[jobs::MIGRATIONS, card_service::MIGRATIONS];
-        const POINT_OF_SALE: &[Migrations] = &[jobs::MIGRATIONS, point_of_sale::MIGRATIONS];
-        let (places, migrations) = match role {
-            RoleName::Backend => (Place::of_backend(&config::Backend::from_environment(environment)?), BACKEND),
-            RoleName::Auth => (Place::of_auth(&config::Auth::from_environment(environment)?), AUTH),
-            RoleName::Wallet => (Place::of_wallet(&config::Wallet::from_environment(environment)?), WALLET),
-            RoleName::CardService => {
-                (Place::of_card_service(&config::CardService::from_environment(environment)?), CARD_SERVICE)
-            }
-            RoleName::PointOfSale => {
-                (Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?), POINT_OF_SALE)
-            }
-            // They have no database.
-            RoleName::Console | RoleName::Rates => (Vec::new(), &[][..]),
+        let places = match role {
+            RoleName::Backend => Place::of_backend(&config::Backend::from_environment(environment)?),
+            RoleName::Auth => Place::of_auth(&config::Auth::from_environment(environment)?),
+            RoleName::Wallet => Place::of_wallet(&config::Wallet::from_environment(environment)?),
+            RoleName::CardService => Place::of_card_service(&config::CardService::from_environment(environment)?),
+            RoleName::PointOfSale => Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?),
+            RoleName::Console | RoleName::Rates => Vec::new(),
         };
-        Ok(Self { role: role.word(), places, migrations })
+        Ok(Self { role: role.word(), places, migrations: migrations_of(role) })
     }
 }
 

@@ -6,7 +6,6 @@ use std::fmt;
 use ledger_verify::Report;
 use serde::Serialize;
 
-use crate::cli::{LedgerCommand, LedgerOptions};
 use crate::cluster_report::ClusterReport;
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
@@ -20,21 +19,20 @@ pub(crate) struct LedgerReport {
     pub(crate) report: Report,
 }
 
-pub(crate) async fn run(options: &LedgerOptions) -> Result<(), Failure> {
-    let LedgerCommand::Verify { url, json } = &options.command;
+pub(crate) async fn run(url: Option<LedgerPlace>, json: bool) -> Result<(), Failure> {
     let place = match url {
-        Some(place) => place.clone(),
+        Some(place) => place,
         None => LedgerPlace::of(&config::Backend::from_environment(&config::Environment::load()?)?),
     };
     let sound = match &place {
         LedgerPlace::Database(url) => {
             let report = report("ledger", url).await?;
-            show(*json, &report.report, &report);
+            show(json, &report.report, &report);
             report.report.sound
         }
         LedgerPlace::Cluster(cluster) => {
             let report = ClusterReport::of(cluster).await?;
-            show(*json, &report, &report);
+            show(json, &report, &report);
             report.sound
         }
     };

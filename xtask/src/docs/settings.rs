@@ -288,6 +288,7 @@ fn absent(method: &str, after: &str) -> Option<Absent> {
             let told = [").unwrap_or", ").or", ").map_or"].iter().any(|more| after.starts_with(more));
             return Some(if told { Absent::Told } else { Absent::None });
         }
+        "read_unsigned" => return Some(Absent::Value("refused".to_owned())),
         "millis" | "timeout" => " ms",
         "port" | "number" | "flag" | "one_of" | "database" => "",
         _ => return None,

@@ -123,14 +123,14 @@ async fn empty(facts: &Value) {
 }
 
 /// The roles as arguments, each with a file of its variables.
-fn role_files(folder: &Path, facts: &Value) -> Vec<String> {
+pub(crate) fn role_files(folder: &Path, facts: &Value) -> Vec<String> {
     let fact = |name: &str| facts[name].as_str().unwrap().to_owned();
     let tenant = fact("tenantId");
     let backend = format!(
         "DATABASE_URL={}\nLEDGER_DATABASE_URL={}\nOPEN_PAYMENTS_URL={}\nAUTH_SERVER_GRANT_URL=http://localhost:1\n\
          AUTH_SERVER_INTROSPECTION_URL=http://localhost:1\nAUTH_SERVICE_API_URL=http://localhost:1\n\
          ILP_ADDRESS=test.cloud-nine-wallet\nILP_CONNECTOR_URL=http://localhost:1\nINSTANCE_NAME=CLOUD-NINE\nKEY_ID=k\n\
-         WEBHOOK_URL=http://localhost:1\nADMIN_API_SECRET=s\nOPERATOR_TENANT_ID={tenant}\n\
+         WEBHOOK_URL=http://localhost:1\nADMIN_API_SECRET=the-hidden-word\nOPERATOR_TENANT_ID={tenant}\n\
          WALLET_ADDRESS_URL={}/.well-known/pay\n",
         fact("databaseUrl"),
         fact("ledgerUrl"),

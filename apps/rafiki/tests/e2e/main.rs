@@ -19,6 +19,7 @@ mod inventory;
 mod moved;
 mod moved_clock;
 mod numbers;
+mod operating;
 mod paying;
 mod payments;
 mod recipes;
