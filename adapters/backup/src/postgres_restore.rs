@@ -89,11 +89,14 @@ impl Loaded {
     }
 
     /// Keeps everything.
-    pub(crate) async fn commit(mut self) -> Result<(), String> {
-        self.connection.execute("COMMIT").await.map_err(|error| error.to_string())?;
+    pub(crate) async fn commit(&mut self) -> Result<(), String> {
+        self.connection.execute("COMMIT").await.map_err(|error| error.to_string()).map(drop)
+    }
+
+    /// Ends the connection.
+    pub(crate) async fn end(mut self) {
         // Without statistics the first queries are slow. They come by themselves later.
         let _ = self.connection.execute("ANALYZE").await;
         let _ = self.connection.close().await;
-        Ok(())
     }
 }

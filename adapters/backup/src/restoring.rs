@@ -83,17 +83,26 @@ enum Written {
 
 /// Gives all places their data.
 async fn keep(written: Vec<Written>) -> Result<(), RestoreError> {
-    let all = written.len();
+    let (all, mut kept_servers) = (written.len(), Vec::new());
     for (done, written) in written.into_iter().enumerate() {
         let (name, kept) = match written {
             Written::File(draft) => (draft.name.clone(), draft.keep().map_err(|error| error.to_string())),
-            Written::Server(loaded) => (loaded.name().to_owned(), loaded.commit().await),
+            Written::Server(mut loaded) => {
+                let (name, kept) = (loaded.name().to_owned(), loaded.commit().await);
+                kept_servers.push(loaded);
+                (name, kept)
+            }
         };
         match kept {
             Ok(()) => {}
-            Err(reason) if done == 0 => return Err(RestoreError::write(&name, reason)),
+            // The database may have its data: an answer can be lost after the last step.
             Err(reason) => return Err(RestoreError::Half { done, all, name, reason }),
         }
+    }
+
+    // This takes long, so it comes when all places have their data.
+    for server in kept_servers {
+        server.end().await;
     }
     Ok(())
 }

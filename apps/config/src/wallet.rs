@@ -78,7 +78,7 @@ pub struct Wallet {
 #[derive(Clone, Debug)]
 pub struct WalletPages {
     /// `WALLET_MODE`: `wallet`, `playground` (play money, sign-up without a letter, and signing in with one click) or
-    /// `headless` (no pages). By default `playground` in development, and otherwise `wallet`.
+    /// `headless` (no pages). By default `playground` in development, and otherwise `headless`.
     pub playground: bool,
     /// `PUBLIC_URL`: the address at which browsers reach the wallet. By default `INTERACTION_RETURN_URL`, the name of the
     /// original's wallet, or `http://localhost` with `PORT`.
@@ -247,7 +247,7 @@ enum WalletMode {
 fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<WalletPages> {
     let modes =
         [("wallet", WalletMode::Wallet), ("playground", WalletMode::Playground), ("headless", WalletMode::Headless)];
-    let default = if mode == Mode::Development { WalletMode::Playground } else { WalletMode::Wallet };
+    let default = if mode == Mode::Development { WalletMode::Playground } else { WalletMode::Headless };
     let chosen = r.one_of("WALLET_MODE", default, &modes);
     let usual = |port: u16| Url::parse(&format!("http://localhost:{port}")).ok();
     let public_url = r.url("PUBLIC_URL").or_else(|| r.url("INTERACTION_RETURN_URL")).or_else(|| usual(port))?;
@@ -314,6 +314,8 @@ mod tests {
         assert!(pages(&environment).unwrap().playground);
         environment.set("NODE_ENV", "production");
         environment.set("WEBHOOK_SIGNATURE_SECRET", "another long enough secret");
+        assert!(pages(&environment).is_none(), "pages are opened by a setting only");
+        environment.set("WALLET_MODE", "wallet");
         let wallet = pages(&environment).unwrap();
         assert!(!wallet.playground && wallet.consent.is_none());
         environment.set("IDP_SECRET", "a long enough secret of the provider");

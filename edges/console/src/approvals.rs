@@ -270,9 +270,10 @@ impl Approvals {
             let _lock = approvals.lock()?;
             let mut kept: Vec<Kept> = approvals.read()?.into_iter().filter(|kept| now < kept.drop_after).collect();
             let known: Vec<Moved> = kept.iter().filter_map(|kept| approvals.open_moved(kept)).collect();
-            if known.iter().any(|moved| moved.id == new.id) {
-                // The form is sent again.
-                return Ok(Alone::Allowed);
+            if let Some(earlier) = known.iter().find(|moved| moved.id == new.id) {
+                // The form is sent again. With another amount it is another change, which was not counted.
+                let same = earlier.amount == new.amount && earlier.tenant == new.tenant;
+                return Ok(if same { Alone::Allowed } else { Alone::TogetherAbove });
             }
             let before = known.iter().filter(|moved| new.counts_with(moved)).map(|moved| &moved.amount);
             if rule.is_above(before.chain([&new.amount])) {
@@ -456,6 +457,7 @@ mod tests {
         let ann = || person("Ann");
         assert_eq!(alone(&one, moved(1, ann(), 60_000, "USD", 2), 0).await, Alone::Allowed);
         assert_eq!(alone(&two, moved(1, ann(), 60_000, "USD", 2), 0).await, Alone::Allowed, "the form was sent again");
+        assert_eq!(alone(&two, moved(1, ann(), 99_000, "USD", 2), 0).await, Alone::TogetherAbove, "another amount");
         assert_eq!(alone(&two, moved(2, ann(), 41, "USD", 0), 1).await, Alone::Allowed, "in another scale");
         assert_eq!(alone(&two, moved(3, ann(), 40_000, "USD", 2), 1).await, Alone::TogetherAbove);
         assert_eq!(alone(&one, moved(4, ann(), 35_900, "USD", 2), 1).await, Alone::Allowed, "exactly the limit");

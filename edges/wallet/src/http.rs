@@ -22,10 +22,15 @@ pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
         Some(core) => pages::router(Arc::clone(core)),
         None => Router::new().declare("/", Access::Public, get(page)).with_state(wallet.clone()),
     };
+    // Where customers reach the pages, nobody may read the balances of all of them.
+    let balances = match wallet.pages() {
+        Some(core) if !core.settings.playground => Router::new(),
+        _ => Router::new().declare("/balances", Access::Machine, get(balances)),
+    };
     Router::new()
         .declare("/webhooks", Access::Events, post(receive_webhook))
-        .declare("/balances", Access::Machine, get(balances))
         .declare("/healthz", Access::Health, get(|| async { "OK" }))
+        .merge(balances)
         .with_state(wallet)
         .merge(rates)
         .merge(pages)

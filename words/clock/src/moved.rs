@@ -82,7 +82,7 @@ mod tests {
         let real = Arc::new(ManualClock::at(Timestamp::from_millis(5_000)));
         let moved = MovedClock::over(real.clone(), Duration::ZERO);
         assert_eq!(moved.now(), real.now());
-        moved.set_ahead(Duration::from_secs(60));
+        moved.set_ahead(Duration::from_mins(1));
         real.advance(Duration::from_secs(1));
         assert_eq!((moved.now().as_secs(), moved.wall().as_secs()), (66, 6));
     }

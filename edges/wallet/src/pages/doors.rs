@@ -135,7 +135,7 @@ pub(crate) async fn sign_up(reader: Reader, posted: Posted) -> Result<Response, 
 
     let new = NewUser { email: email.to_owned(), name: name.to_owned(), password: password.to_owned() };
     let base = reader.core.settings.public_url.as_str().trim_end_matches('/');
-    match reader.core.users.sign_up(&new, |token| format!("{base}/verify/{token}")).await {
+    match reader.core.users.sign_up(&new, &reader.visitor, |token| format!("{base}/verify/{token}")).await {
         Ok(SignedUp::Active) => match reader.core.users.enter(&email.to_lowercase(), &reader.visitor).await? {
             Some(token) => Ok(reader.enter(&token, "/?said=welcome")),
             None => Ok(go("/sign-in")),

@@ -25,6 +25,8 @@ pub(crate) enum Subject<'a> {
     User(&'a str),
     /// Where a request comes from.
     Source(&'a str),
+    /// Where new users come from. Each costs a hash and a row.
+    SigningUp(&'a str),
 }
 
 impl Subject<'_> {
@@ -32,13 +34,14 @@ impl Subject<'_> {
         match self {
             Self::User(email) => format!("user {email}"),
             Self::Source(address) => format!("source {address}"),
+            Self::SigningUp(address) => format!("signing up {address}"),
         }
     }
 
     fn limit(&self) -> i64 {
         match self {
             Self::User(_) => LIMIT_OF_USER,
-            Self::Source(_) => LIMIT_OF_SOURCE,
+            Self::Source(_) | Self::SigningUp(_) => LIMIT_OF_SOURCE,
         }
     }
 }

@@ -110,7 +110,12 @@ impl Users {
     }
 
     /// Adds a user. `link` makes the address of the page that confirms an e-mail address.
-    pub(crate) async fn sign_up(&self, new: &NewUser, link: impl Fn(&str) -> String) -> Result<SignedUp, SignUpError> {
+    pub(crate) async fn sign_up(
+        &self,
+        new: &NewUser,
+        visitor: &Visitor,
+        link: impl Fn(&str) -> String,
+    ) -> Result<SignedUp, SignUpError> {
         let email = email(&new.email).ok_or(SignUpError::Email)?;
         let name = new.name.trim();
         if name.is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
@@ -119,6 +124,10 @@ impl Users {
         password::check(&new.password, &email, name)?;
 
         let Inner { entropy, clock, database, verification, hashing, .. } = &*self.inner;
+        let source = Subject::SigningUp(&visitor.address);
+        if let Claim::Paused(_) = attempts::claim(database, source, clock.now()).await? {
+            return Err(SignUpError::Busy);
+        }
         // Also for a user who exists, so that both answers take as long.
         let hash = hashing.hash(&new.password, entropy.bytes()).await.ok_or(SignUpError::Busy)?;
         let (id, now) = (entropy.uuid(), clock.now());
@@ -252,8 +261,11 @@ impl Users {
     ) -> Result<(), PasswordError> {
         let Inner { database, clock, entropy, hashing, .. } = &*self.inner;
         password::check(new, &session.email, &session.name)?;
-        if let Claim::Paused(wait) = attempts::claim(database, Subject::User(&session.email), clock.now()).await? {
-            return Err(PasswordError::Paused(wait));
+        // Both, as for signing in: what succeeds takes back one attempt of each.
+        for subject in [Subject::Source(&visitor.address), Subject::User(&session.email)] {
+            if let Claim::Paused(wait) = attempts::claim(database, subject, clock.now()).await? {
+                return Err(PasswordError::Paused(wait));
+            }
         }
         let user = self.by_email(&session.email).await?;
         if !hashing.matches(old, user.as_ref().map(|user| user.password.as_str())).await {

@@ -212,11 +212,15 @@ impl Open {
     }
 }
 
+/// The cluster's clock and this machine's may differ by so much. What timed out later may still be settled.
+const CLOCKS_DIFFER_BY: i64 = 60_000;
+
 /// The cluster gives back what has timed out by itself.
 fn timed_out(entry: &Entry, at: Timestamp) -> Option<TransferState> {
     let Event::Moved(movement) = &entry.event else { return None };
     let lives = i64::from(movement.transfer.timeout_seconds) * 1000;
-    let over = lives > 0 && entry.timestamp.as_millis().saturating_add(lives) <= at.as_millis();
+    let end = entry.timestamp.as_millis().saturating_add(lives).saturating_add(CLOCKS_DIFFER_BY);
+    let over = lives > 0 && end <= at.as_millis();
     over.then_some(TransferState::Expired)
 }
 
