@@ -1,4 +1,5 @@
 //! Whether a folder is a whole and unchanged backup that this program can restore. Nothing is written.
+//! What a backup contains is in `manifest`.
 
 use std::fs;
 use std::io::Read as _;

@@ -1,4 +1,5 @@
 //! Why a backup cannot be taken, is not accepted, or cannot be restored. Each message says what to do.
+//! The commands show them as they are.
 
 use std::io;
 use std::path::{Path, PathBuf};

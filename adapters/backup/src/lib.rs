@@ -19,7 +19,7 @@ mod visible;
 
 pub use checking::{Checked, check};
 pub use error::{BackupError, Damage, RestoreError};
-pub use manifest::{Contained, Engine, FORMAT, MANIFEST, Manifest, Store, Table};
+pub use manifest::{Contained, Engine, MANIFEST, Manifest, Store, Table};
 pub use place::Place;
 pub use restoring::restore;
 pub use taking::{About, Taken, take};

@@ -7,7 +7,7 @@ use clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format. A later one is refused.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 /// The name of the file.
 pub const MANIFEST: &str = "manifest.json";
 /// The name of the file with its checksum, as `sha256sum` writes it.

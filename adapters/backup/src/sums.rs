@@ -1,4 +1,5 @@
 //! Lengths and SHA-256 sums of files. It neither writes nor judges them.
+//! The manifest keeps them, and `checking` compares them.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,4 +1,5 @@
 //! Takes a backup: finds the instant, copies every database as of then, and writes the manifest last.
+//! The way back is in `restoring`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

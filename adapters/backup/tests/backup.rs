@@ -1,4 +1,5 @@
 //! Backups taken while databases are written to, damaged ones, and the way back, on files and on servers.
+//! The command is tested with the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::shown::masked_url;
+use crate::masked::masked_url;
 
 /// `sqlite:<path>` or `postgresql://…`. Shown without the password.
 #[derive(Clone, PartialEq, Eq)]

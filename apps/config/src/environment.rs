@@ -7,7 +7,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::dotenv;
-use crate::shown::Origin;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A variable of the process.
+    Process,
+    /// A file of variables.
+    File(PathBuf),
+    /// It is not set.
+    Unset,
+}
 
 /// Names and values, real environment variables over those of the dotenv file.
 #[derive(Clone, Default)]

@@ -153,7 +153,7 @@ impl ServiceAuth {
     }
 
     /// Whether a link of this role has a shared secret.
-    pub fn any_secrets(&self) -> bool {
+    pub(crate) fn any_secrets(&self) -> bool {
         self.link_ways().any(Ways::secrets)
     }
 

@@ -1,25 +1,12 @@
 //! Values as they may be shown to people: secrets are hidden, and passwords in URLs are masked.
-//! What the values mean is known to the sections.
+//! What the values mean is known to the sections. The masking is in `masked`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use url::Url;
-
 use crate::Environment;
+use crate::masked::masked;
 use crate::spelling::secret_names;
-
-/// Where a value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A variable of the process.
-    Process,
-    /// A file of variables.
-    File(PathBuf),
-    /// It is not set.
-    Unset,
-}
 
 /// A value for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,34 +47,6 @@ impl Environment {
             Some(value) => Shown::Value(masked(value)),
         }
     }
-}
-
-/// The text without passwords of URLs in it.
-fn masked(value: &str) -> String {
-    value.split(',').map(masked_url).collect::<Vec<_>>().join(",")
-}
-
-/// A text that is no URL is returned as it is.
-pub(crate) fn masked_url(text: &str) -> String {
-    let Ok(mut url) = Url::parse(text.trim()) else { return text.to_owned() };
-    let in_query = url.query_pairs().any(|(name, _)| is_password(&name));
-    if url.password().is_none() && !in_query {
-        return text.to_owned();
-    }
-    if url.password().is_some() {
-        // Only URLs that cannot have a password return an error here.
-        let _ = url.set_password(Some("***"));
-    }
-    if in_query {
-        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let shown = pairs.iter().map(|(name, value)| (name, if is_password(name) { "***" } else { value.as_str() }));
-        url.query_pairs_mut().clear().extend_pairs(shown);
-    }
-    url.into()
-}
-
-fn is_password(name: &str) -> bool {
-    name.eq_ignore_ascii_case("password")
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub(crate) mod outgoing;
 pub(crate) mod payment_parts;
 pub(crate) mod payments;
 pub(crate) mod peer_certificates;
+mod peer_frame;
 pub(crate) mod peer_terms;
 pub(crate) mod peers;
 pub(crate) mod picture;

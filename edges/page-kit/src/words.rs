@@ -59,7 +59,7 @@ impl Words {
     }
 
     /// The separators of decimal places and of groups of three digits.
-    pub fn separators(self) -> (char, char) {
+    pub(crate) fn separators(self) -> (char, char) {
         match self {
             Self::English => ('.', ','),
             Self::German => (',', '.'),

@@ -1,4 +1,5 @@
 //! Databases of tests: files and databases on a server, behind the same few questions.
+//! The tests that ask them are in `backup`.
 
 #![expect(clippy::single_match_else, reason = "a file and a server stand side by side")]
 

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 use admin_client::OutgoingPaymentState;
 use database::sea_orm::{ConnectionTrait, Statement};
@@ -279,9 +278,17 @@ fn a_file_that_is_locked_for_a_moment_is_waited_for() {
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut command = Command::new(BINARY);
     command.arg("backup").arg("--to").arg(auth.path("backup")).args(auth.at("auth.db"));
-    let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    // It waits for the lock, and takes the backup when it is free.
-    testkit::block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // It has the file open and waits for the lock. When that is free, it takes the backup.
+    let open_files = format!("/proc/{}/fd", child.id());
+    let has_opened = || {
+        let open = std::fs::read_dir(&open_files).into_iter().flatten().flatten();
+        open.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|path| path.ends_with("auth.db"))
+    };
+    while !has_opened() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended without the file");
+        std::thread::yield_now();
+    }
     holder.execute_batch("COMMIT").unwrap();
     assert!(child.wait_with_output().unwrap().status.success());
 }

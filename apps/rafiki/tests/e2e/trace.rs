@@ -1,4 +1,5 @@
 //! `rafiki trace` and the operations of `rafiki admin`, at a playground that runs.
+//! Other operations of the Admin API are tested with its edge.
 
 use serde_json::{Value, json};
 

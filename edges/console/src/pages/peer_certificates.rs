@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::peer_terms::{framed, load};
+use crate::pages::peer_frame::{framed, load};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Field, Form, Input, Page, Tone, facts};
 

@@ -8,11 +8,11 @@ use page_kit::{Words, numbers};
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::pages::peer_frame::{NOT_FOUND, framed, load};
 use crate::pages::{choices, peer_certificates};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Fact, Field, Form, Input, Page, Table, Tone, facts};
 
-const NOT_FOUND: &str = "Peer not found.";
 const HOURS_MAX: u64 = 30 * 24;
 const HOURS: &str = "Write a number from 0 to 720, which is thirty days.";
 const PACKETS: &str = "Write a whole number from 1 to 1000000.";
@@ -123,15 +123,6 @@ fn tokens_block(peer: &PeerView, side: Side, tokens: &[PeerTokenView]) -> Block 
     Block::Table { title: Some(title), table: table.with_action(change) }
 }
 
-pub(super) async fn load(ctx: &Ctx) -> Result<(PeerView, PeerTermsView), Problem> {
-    let id = ctx.id("Invalid peer ID.")?;
-    let admin = ctx.admin();
-    let (peer, terms) = futures::join!(admin.peer_view(id), admin.peer_terms(id));
-    let peer = peer?.ok_or(Problem::NotFound(NOT_FOUND))?;
-    let terms = terms?.ok_or(Problem::NotFound("This instance keeps no limits and single tokens of peers."))?;
-    Ok((peer, terms))
-}
-
 /// `GET /peers/{id}/limits`
 pub(crate) async fn limits_page(ctx: Ctx) -> Result<Answer, Problem> {
     let (peer, terms) = load(&ctx).await?;
@@ -177,17 +168,6 @@ fn amount_field(
 fn seconds_field(name: &'static str, now: Option<ThroughputView>) -> Field {
     let value = now.map_or(86_400, |now| now.seconds);
     Field::new(name, "Seconds", Input::Number).value(value.to_string()).help("86400 seconds are a day.")
-}
-
-pub(super) fn framed(kind: &'static str, peer: &PeerView, main: Vec<Block>) -> Page {
-    Page {
-        place: "peers",
-        kind,
-        name: Some(peer.name.clone().unwrap_or_else(|| peer.static_ilp_address.clone())),
-        back: Some(("Peer", format!("/peers/{}", peer.id))),
-        main,
-        ..Page::default()
-    }
 }
 
 /// `POST /peers/{id}/limits`

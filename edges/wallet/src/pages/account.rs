@@ -1,4 +1,5 @@
 //! One account: its balance, its wallet address, play money; opening another one; and how to be paid.
+//! All accounts are on the page of `home`.
 
 use askama::Template;
 use axum::response::Response;

@@ -1,4 +1,5 @@
 //! The files of the pages, inside the binary.
+//! They are embedded by `page-kit`, and are no pages.
 
 use axum::extract::Path;
 use axum::response::Response;

@@ -1,4 +1,5 @@
 //! What happened: the list by days, and one movement with everything about it.
+//! Sending is in `send`.
 
 use admin_client::OutgoingPayment;
 use askama::Template;

@@ -1,4 +1,5 @@
 //! The first page: what there is, what can be done, and what happened last.
+//! One account is in `account`.
 
 use askama::Template;
 use axum::response::Response;

@@ -1,4 +1,5 @@
 //! The routes of the pages, and the rules for every answer.
+//! The pages themselves are in the files beside it.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The customer's own settings: language, colours, password, and where the customer is signed in.
+//! Signing in is in `doors`.
 
 use askama::Template;
 use axum::response::Response;
