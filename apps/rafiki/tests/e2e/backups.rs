@@ -282,8 +282,8 @@ fn a_file_that_is_locked_for_a_moment_is_waited_for() {
     // It has the file open and waits for the lock. When that is free, it takes the backup.
     let open_files = format!("/proc/{}/fd", child.id());
     let has_opened = || {
-        let open = std::fs::read_dir(&open_files).into_iter().flatten().flatten();
-        open.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|path| path.ends_with("auth.db"))
+        let open = fs::read_dir(&open_files).into_iter().flatten().flatten();
+        open.filter_map(|file| fs::read_link(file.path()).ok()).any(|path| path.ends_with("auth.db"))
     };
     while !has_opened() {
         assert!(child.try_wait().unwrap().is_none(), "it ended without the file");
