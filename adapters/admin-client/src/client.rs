@@ -92,7 +92,8 @@ impl AdminClient {
         self.credentials.tenant_id
     }
 
-    pub(crate) fn endpoint(&self) -> &Url {
+    /// Where the Admin API is.
+    pub fn endpoint(&self) -> &Url {
         &self.endpoint
     }
 

@@ -18,6 +18,8 @@ use crate::visible::Visible;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How long files stay locked while the servers are looked at. Roles wait for a lock for five seconds at least.
 const FROZEN_AT_MOST: Duration = Duration::from_secs(1);
+/// How much longer the last look may take. Until then the files stay locked.
+const GRACE: Duration = Duration::from_secs(2);
 /// The pause before the files are locked again, so that those who wait get their turn.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -42,7 +44,11 @@ pub(crate) async fn of_all(
         if let Some((frozen, files)) = locked {
             let at = clock.now();
             let longest = if files.is_empty() { PATIENCE } else { FROZEN_AT_MOST };
-            let seen = servers_at_once(&mut servers, longest).await?;
+            // Connections that were given up in the middle cannot be used again, so this ends the backup.
+            let looking = tokio::time::timeout(longest + GRACE, servers_at_once(&mut servers, longest));
+            let seen = looking.await.map_err(|_| {
+                BackupError::read("a server", "it did not answer in time; repeat the command when it does")
+            })??;
             drop(frozen);
             if seen {
                 return Ok(Instant { at, files, servers });

@@ -44,6 +44,8 @@ pub(crate) struct Server {
     second: Option<PgConnection>,
     /// What its server is called.
     pub(crate) identity: String,
+    /// Its tables, locked against migrations from before the snapshot on.
+    tables: Vec<String>,
 }
 
 pub(crate) async fn connect(url: &str) -> Result<PgConnection, String> {
@@ -67,14 +69,24 @@ impl Server {
             Err(_) => sqlx::query_scalar(SERVER_BY_START).fetch_one(&mut connection).await,
         };
         let identity = identity.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { name: name.to_owned(), url: url.to_owned(), connection, second: None, identity })
+        let described = describe(&mut connection).await.map_err(|error| failed(error.to_string()))?;
+        let tables = described.tables.into_iter().map(|table| table.name).collect();
+        Ok(Self { name: name.to_owned(), url: url.to_owned(), connection, second: None, identity, tables })
     }
 
     /// Ends the transaction before, if there is one, and begins the next, which has no instant yet.
+    ///
+    /// The tables are locked before the instant: an older snapshot would see a table that was rewritten after it as empty
+    /// (<https://www.postgresql.org/docs/current/mvcc-caveats.html>).
     pub(crate) async fn begin(&mut self) -> Result<(), BackupError> {
         let read = |error: sqlx::Error| BackupError::read(&self.name, error);
         self.connection.execute("ROLLBACK").await.map_err(read)?;
         self.connection.execute(BEGIN).await.map_err(read)?;
+        if !self.tables.is_empty() {
+            let all: Vec<_> = self.tables.iter().map(|table| quoted(table)).collect();
+            let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", all.join(", "));
+            self.connection.execute(sqlx::AssertSqlSafe(lock)).await.map_err(read)?;
+        }
         Ok(())
     }
 
@@ -104,11 +116,8 @@ impl Server {
         if let Some(what) = described.strangers.first() {
             return Err(BackupError::Unsupported { name: name.clone(), what: what.clone() });
         }
-        if !described.tables.is_empty() {
-            // No migration may change a table before it is copied.
-            let all: Vec<_> = described.tables.iter().map(|table| quoted(&table.name)).collect();
-            let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", all.join(", "));
-            self.connection.execute(sqlx::AssertSqlSafe(lock)).await.map_err(read)?;
+        if !described.tables.iter().map(|table| &table.name).eq(&self.tables) {
+            return Err(BackupError::read(&name, "its tables changed while the backup began; repeat the command"));
         }
 
         let mut tables = Vec::with_capacity(described.tables.len());

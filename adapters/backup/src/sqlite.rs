@@ -103,10 +103,17 @@ impl Pinned {
         let read = |error: rusqlite::Error| BackupError::read(&self.file.name, error);
         // The same tables are counted at the same instant, so that the copy is compared with what was copied.
         let (migrations, rows) = (migrations(&self.reader).map_err(read)?, rows(&self.reader).map_err(read)?);
-        if self::rows(&copy).map_err(written)? != rows {
+        copy.close().map_err(|(_, error)| written(error))?;
+        // A damaged file is copied as it is. It is found now, and not when the backup is needed.
+        let examined = examine(target).map_err(|verdict| {
+            BackupError::read(
+                &self.file.name,
+                format!("the file is damaged ({verdict}); restore it from an earlier backup"),
+            )
+        })?;
+        if examined != rows {
             return Err(BackupError::read(&self.file.name, "the copy differs from what was copied"));
         }
-        copy.close().map_err(|(_, error)| written(error))?;
 
         let failed = |error| BackupError::write(target, error);
         crate::draft::sync(target).map_err(failed)?;

@@ -130,6 +130,29 @@ fn every_damage_is_noticed_and_nothing_is_restored() {
 }
 
 #[test]
+fn a_damaged_file_is_found_when_it_is_saved_and_not_when_it_is_needed() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let spot = Spot::file(&path);
+        spot.fill().await;
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        connection.close().unwrap();
+        // The number of free pages in the header (<https://sqlite.org/fileformat2.html>). Every row can still be read.
+        let mut octets = fs::read(&path).unwrap();
+        octets[36..40].copy_from_slice(&[0, 0, 0, 5]);
+        fs::write(&path, octets).unwrap();
+
+        let target = folder.path().join("backup");
+        let refused = take(&spot.places(&[spot.name()]), &target, about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let Err(error) = refused else { panic!("a damaged file was saved") };
+        assert!(error.to_string().contains("damaged"), "{error}");
+        assert!(!target.exists());
+    });
+}
+
+#[test]
 fn a_backup_of_a_later_version_is_refused() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();

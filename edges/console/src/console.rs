@@ -9,7 +9,7 @@ use admin_client::{AdminClient, Credentials};
 use clock::{Clock, Entropy, Timestamp};
 use openid_connect::RelyingParty;
 use outbound_http::Outbound;
-use page_kit::Seal;
+use page_kit::{Accent, Cookies, Seal};
 use service_identity::CallerProof;
 use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Rate};
@@ -24,25 +24,6 @@ use crate::four_eyes::FourEyes;
 use crate::provider::ProviderSettings;
 use crate::session::{Lifetimes, Session};
 use crate::subject::Followed;
-
-/// Whether browsers also send cookies over plain http.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cookies {
-    /// Over TLS only.
-    Secure,
-    /// Over any connection, as in development.
-    Plain,
-}
-
-/// The colour that distinguishes the consoles of two institutions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Accent {
-    /// The default.
-    #[default]
-    Teal,
-    /// Of the second institution of the playground.
-    Plum,
-}
 
 /// Signing in with one click, in the playground only. Each button is a person of its own.
 #[derive(Clone)]

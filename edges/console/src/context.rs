@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 
 use admin_client::{AdminClient, AdminError, ErrorCode, Mutation, PageRequest};
 use admin_signature::Audience;
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::ClientAddress;
-use page_kit::{Words, cookie, form_token};
+use page_kit::{Cookies, Words, cookie, form_token, path_parameters, sign_in_first};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::approvals::{Alone, ApprovalsError, Asked, Moved, Request, State};
 use crate::audit::{AuditError, Entry, Stage};
-use crate::console::{Accent, Console, Cookies};
+use crate::console::Console;
 use crate::four_eyes::Stakes;
 use crate::posted::Posted;
 use crate::render::{self, Frame, Person};
@@ -204,17 +204,8 @@ impl FromRequestParts<Console> for Ctx {
         let sealed = cookie(&parts.headers, &console.cookie("session"));
         let session = sealed
             .and_then(|sealed| Session::open(console.seal(), sealed, console.settings().lifetimes, console.now()));
-        let Some(session) = session else {
-            let asked = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-            let next: String = url::form_urlencoded::byte_serialize(asked.as_bytes()).collect();
-            let to = if asked == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={next}") };
-            return Err(Redirect::to(&to).into_response());
-        };
-        let parameters = RawPathParams::from_request_parts(parts, console).await;
-        let parameters = parameters.map_or_else(
-            |_| BTreeMap::new(),
-            |found| found.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        );
+        let Some(session) = session else { return Err(sign_in_first(parts)) };
+        let parameters = path_parameters(parts, console).await;
         let by_script = parts.headers.contains_key("x-again");
         Ok(Self { reader, session, parameters, by_script })
     }
@@ -226,10 +217,7 @@ impl Reader {
         Frame {
             words: self.words,
             theme: self.theme,
-            accent: match settings.accent {
-                Accent::Teal => "teal",
-                Accent::Plum => "plum",
-            },
+            accent: settings.accent.word(),
             institution: &settings.institution,
             version: self.console.version(),
             flash: self.flash.clone(),

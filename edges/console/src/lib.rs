@@ -22,7 +22,8 @@ mod views;
 
 pub use approvals::ApprovalsError;
 pub use audit::AuditError;
-pub use console::{Accent, Console, ConsoleError, ConsolePorts, ConsoleProofs, ConsoleSettings, Cookies, OneClick};
+pub use console::{Console, ConsoleError, ConsolePorts, ConsoleProofs, ConsoleSettings, OneClick};
 pub use four_eyes::{FourEyes, Limit};
+pub use page_kit::{Accent, Cookies};
 pub use provider::{ProviderRole, ProviderSettings};
 pub use session::Lifetimes;

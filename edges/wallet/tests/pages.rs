@@ -123,7 +123,7 @@ struct Bench {
     wallet: Wallet,
     clock: Arc<ManualClock>,
     payee: String,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl Bench {
@@ -189,7 +189,7 @@ impl Bench {
             entropy: testkit::entropy(1),
         };
         let wallet = Wallet::new(settings, Seed::default(), ports);
-        Self { instance, wallet, clock, payee: format!("https://{here}/bob"), _database: database }
+        Self { instance, wallet, clock, payee: format!("https://{here}/bob"), database }
     }
 
     async fn playground(database: TestDatabase) -> Self {
@@ -333,6 +333,26 @@ on_each_database! {
         assert_eq!((first.status, &first.text), (StatusCode::OK, &second.text));
         assert_eq!(bench.browser().sign_in("nora", PASSWORD).await.status, StatusCode::FORBIDDEN);
         assert_eq!(bench.browser().post("/verify/0000", &[]).await.status, StatusCode::GONE);
+    }
+
+    async fn the_newest_letter_counts_so_nobody_can_keep_an_address_from_its_owner(database) {
+        let bench = Bench::on(database, Verification::ByLetter).await;
+        bench.browser().sign_up("nora").await;
+        let count = async |sql: &str| -> i64 {
+            bench.database.bulk_query(sql, []).await.unwrap()[0].try_get_by_index(0).unwrap()
+        };
+        let (users, letters) = ("SELECT count(*) FROM wallet_users", "SELECT count(*) FROM wallet_one_time_tokens");
+        let before = count("SELECT count(*) FROM wallet_users WHERE state = 'pending'").await;
+        bench.browser().sign_up("nora").await;
+        assert_eq!((before, count(users).await, count(letters).await), (1, 1, 1));
+    }
+
+    async fn new_users_of_one_network_address_have_to_wait_after_thirty(database) {
+        let bench = Bench::on(database, Verification::ByLetter).await;
+        for number in 0..30 {
+            assert_eq!(bench.browser().sign_up(&format!("nora{number}")).await.status, StatusCode::OK, "{number}");
+        }
+        assert_eq!(bench.browser().sign_up("nora30").await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
 
     async fn a_session_ends_unused_after_its_whole_time_and_when_its_user_ends_it(database) {

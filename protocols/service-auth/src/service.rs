@@ -110,6 +110,9 @@ impl Wanted {
     };
     /// The backend sends events to the wallet.
     pub const WALLET_EVENTS: Self = Self { service: Service::WalletHooks, scopes: &[Scope::HooksSend] };
+    /// The wallet shows and revokes the grants of its customers.
+    pub const WALLET_GRANTS: Self =
+        Self { service: Service::AuthAdmin, scopes: &[Scope::GrantsRead, Scope::GrantsRevoke] };
     /// The backend sends events to the card service.
     pub const CARD_EVENTS: Self = Self { service: Service::CardHooks, scopes: &[Scope::HooksSend] };
     /// The backend sends events to the point of sale.

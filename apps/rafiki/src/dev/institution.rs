@@ -130,11 +130,11 @@ impl Institution {
             secret: CONSOLE_TENANT_SECRET.to_owned(),
             creator: Some(creator),
         };
-        let accent = match self.which {
-            InstitutionName::CloudNine => Accent::Teal,
-            InstitutionName::HappyLife => Accent::Plum,
-        };
-        Playground { accent, one_click: vec![operator, tenant], neighbours: neighbour.into_iter().collect() }
+        Playground {
+            accent: self.accent(),
+            one_click: vec![operator, tenant],
+            neighbours: neighbour.into_iter().collect(),
+        }
     }
 
     /// The folder of its files.
@@ -149,13 +149,17 @@ impl Institution {
 
     /// The additional settings of its wallet: a button for each customer of the seed.
     pub(crate) fn wallet(&self, seed: &Seed) -> wallet_role::Playground {
-        let accent = match self.which {
-            InstitutionName::CloudNine => wallet::Accent::Teal,
-            InstitutionName::HappyLife => wallet::Accent::Plum,
-        };
         let one_click =
             seed.users.iter().map(|user| wallet::OneClick { email: user.email.clone(), name: user.name.clone() });
-        wallet_role::Playground { accent, one_click: one_click.collect() }
+        wallet_role::Playground { accent: self.accent(), one_click: one_click.collect() }
+    }
+
+    /// The colour of its pages.
+    fn accent(&self) -> Accent {
+        match self.which {
+            InstitutionName::CloudNine => Accent::Teal,
+            InstitutionName::HappyLife => Accent::Plum,
+        }
     }
 
     /// The e-mail address of the customer whose account or wallet address has this path.

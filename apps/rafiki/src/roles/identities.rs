@@ -36,8 +36,9 @@ impl Identities {
     /// A client that shows what this role shows.
     pub(crate) fn admin(&self, client: AdminClient, wanted: Wanted) -> AdminClient {
         let ways = self.accepted.ways.of(wanted.service);
-        // The certificate of the connection is enough; the requests of a tenant are signed if this role knows its secret.
-        if self.proofs.signs(wanted) && !ways.certificates() {
+        // A certificate is shown over TLS only. Where it is shown, it is enough.
+        let by_certificate = ways.certificates() && client.endpoint().scheme() == "https";
+        if self.proofs.signs(wanted) && !by_certificate {
             return client;
         }
         client.with_proof(self.proofs.of(wanted, None))

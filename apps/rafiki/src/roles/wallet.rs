@@ -97,7 +97,7 @@ pub(crate) async fn start(
         clock,
         entropy: Arc::clone(&deps.entropy),
     };
-    let pages = config.pages.as_ref().map(|pages| page_settings(config, pages, deps, playground));
+    let pages = config.pages.as_ref().map(|pages| page_settings(config, pages, deps, &identities, playground));
     let rates = identities.readers_of_rates(&deps.clock);
     let wallet = Wallet::new(WalletSettings { pages, ..settings(config, &identities)? }, seed, ports);
 
@@ -147,6 +147,7 @@ fn page_settings(
     config: &config::Wallet,
     pages: &config::WalletPages,
     deps: &SharedDeps,
+    identities: &Identities,
     playground: Playground,
 ) -> PageSettings {
     let grants = pages.auth_graphql_url.as_ref().map(|url| {
@@ -155,7 +156,8 @@ fn page_settings(
             secret: config.admin_secret.expose().to_owned(),
             signature_version: config.admin_signature_version,
         };
-        AdminClient::of_auth(url.clone(), credentials, deps.http.clone(), Arc::clone(&deps.clock))
+        let client = AdminClient::of_auth(url.clone(), credentials, deps.http.clone(), Arc::clone(&deps.clock));
+        identities.admin(client, Wanted::WALLET_GRANTS)
     });
     PageSettings {
         public_url: pages.public_url.clone(),

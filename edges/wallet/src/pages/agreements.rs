@@ -17,7 +17,9 @@ use super::frame::{Frame, html};
 use super::history::{Day, days, short};
 use crate::history::{Listed, State, Wanted};
 
-/// The most grants that are looked at for each address.
+/// The states of agreements. Requests that nobody allowed yet are none.
+const STATES: [&str; 2] = ["APPROVED", "FINALIZED"];
+/// The most grants that are looked at for each address and state.
 const GRANTS_MAX: u32 = 50;
 /// The most payments under a grant that are looked at.
 const PAYMENTS_MAX: u32 = 500;
@@ -82,16 +84,16 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let admin = grants(&ctx)?;
     let addresses = addresses(&ctx).await?;
     let mut found: Vec<GrantView> = Vec::new();
-    for address in &addresses {
-        let selection = GrantSelection { identifier: Some(address.clone()), ..GrantSelection::default() };
+    // Strangers may make any number of requests about an address. So these are not among the grants that are counted.
+    for (address, state) in addresses.iter().flat_map(|address| STATES.map(|state| (address, state))) {
+        let selection =
+            GrantSelection { identifier: Some(address.clone()), state: Some(state.to_owned()), reason: None };
         let page = PageRequest { first: Some(GRANTS_MAX), ..PageRequest::default() };
         let listed = admin.grants_page(&page, &selection, None).await?;
         found.extend(listed.nodes.into_iter().filter(|grant| is_own(grant, &addresses)));
     }
     found.sort_by_key(|grant| std::cmp::Reverse(grant.created_at));
     found.dedup_by_key(|grant| grant.id);
-    // Requests that nobody allowed yet, and those that need nobody, are no agreements.
-    found.retain(|grant| grant.state == "FINALIZED" || grant.state == "APPROVED");
 
     let f = ctx.frame("agreements");
     let (mut live, mut ended) = (Vec::new(), Vec::new());

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use admin_client::{AdminClient, AdminError};
 use askama::Template;
-use axum::extract::{FromRef, FromRequestParts, RawPathParams};
+use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
 use clock::{Clock, Entropy};
 use http::header::{ACCEPT_LANGUAGE, SET_COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::ClientAddress;
-use page_kit::{Seal, Words, cookie, form_token};
+use page_kit::{Accent, Cookies, Seal, Words, cookie, form_token, path_parameters, sign_in_first};
 use uuid::Uuid;
 
 use super::frame::{Frame, html};
@@ -28,25 +28,6 @@ use crate::users::{Lifetimes, Session, Users, Verification, Visitor};
 /// The most octets of a form.
 pub(crate) const FORM_MAX: usize = 16 * 1024;
 const DEVICE_MAX: usize = 200;
-
-/// Whether browsers also send cookies over plain http.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cookies {
-    /// Over TLS only.
-    Secure,
-    /// Over any connection, as in development.
-    Plain,
-}
-
-/// The colour that distinguishes the wallets of two institutions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Accent {
-    /// The default.
-    #[default]
-    Teal,
-    /// Of the second institution of the playground.
-    Plum,
-}
 
 /// A user of the playground who can sign in with one click.
 #[derive(Clone, Debug)]
@@ -259,17 +240,8 @@ impl FromRequestParts<Pages> for Ctx {
             },
             None => None,
         };
-        let Some(session) = session else {
-            let asked = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-            let next: String = url::form_urlencoded::byte_serialize(asked.as_bytes()).collect();
-            let to = if asked == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={next}") };
-            return Err(Redirect::to(&to).into_response());
-        };
-        let parameters = RawPathParams::from_request_parts(parts, pages).await;
-        let parameters = parameters.map_or_else(
-            |_| BTreeMap::new(),
-            |found| found.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        );
+        let Some(session) = session else { return Err(sign_in_first(parts)) };
+        let parameters = path_parameters(parts, pages).await;
         let customer = Customer::new(session.user, pages.0.effects.clone());
         Ok(Self { reader, session, customer, parameters })
     }
@@ -281,10 +253,7 @@ impl Reader {
         Frame {
             w: self.words,
             theme: self.theme,
-            accent: match self.core.settings.accent {
-                Accent::Teal => "teal",
-                Accent::Plum => "plum",
-            },
+            accent: self.core.settings.accent.word(),
             institution: self.core.institution.clone(),
             version: self.core.version.clone(),
             person: None,

@@ -16,6 +16,6 @@ mod send;
 mod settings;
 
 pub(crate) use context::PageCore;
-pub use context::{Accent, Cookies, OneClick, PageSettings};
+pub use context::{OneClick, PageSettings};
 pub(crate) use files::version;
 pub(crate) use routes::router;

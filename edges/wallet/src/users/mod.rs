@@ -136,6 +136,14 @@ impl Users {
             Verification::None => "active",
         };
         let transaction = database.begin().await?;
+        if *verification == Verification::ByLetter {
+            // Whoever signed up before has not shown that the address is theirs, so the newest letter counts.
+            let tokens = "DELETE FROM wallet_one_time_tokens WHERE purpose = 'verify' AND user_id IN
+                (SELECT id FROM wallet_users WHERE email = $1 AND state = 'pending')";
+            execute(&transaction, tokens, [email.as_str().into()]).await?;
+            let user = "DELETE FROM wallet_users WHERE email = $1 AND state = 'pending'";
+            execute(&transaction, user, [email.as_str().into()]).await?;
+        }
         let added = insert(&transaction, id, &email, name, &hash, state, now.as_millis()).await?;
         if *verification == Verification::None {
             transaction.commit().await?;
@@ -209,24 +217,26 @@ impl Users {
         if user.state != "active" {
             return Err(SignInError::Unverified);
         }
-        Ok(self.begin(user.id, visitor).await?)
+        // The password may have been changed while this one was compared.
+        self.begin(&user, visitor).await?.ok_or(SignInError::Wrong)
     }
 
     /// Begins a session of a user of the playground, who needs no password there.
     pub(crate) async fn enter(&self, email: &str, visitor: &Visitor) -> Result<Option<String>, Error> {
         match self.by_email(email).await? {
-            Some(user) => Ok(Some(self.begin(user.id, visitor).await?)),
+            Some(user) => self.begin(&user, visitor).await,
             None => Ok(None),
         }
     }
 
-    async fn begin(&self, user: Uuid, visitor: &Visitor) -> Result<String, Error> {
+    /// Begins a session, unless the user has another password by now.
+    async fn begin(&self, user: &UserRow, visitor: &Visitor) -> Result<Option<String>, Error> {
         let Inner { database, clock, entropy, lifetimes, .. } = &*self.inner;
         let (token, now) = (hex::encode(entropy.bytes::<32>()), clock.now());
-        sessions::begin(database, (entropy.uuid(), &token), user, visitor, now).await?;
+        let begun = sessions::begin(database, (entropy.uuid(), &token), user, visitor, now).await?;
         sessions::forget_old(database, *lifetimes, now).await?;
         attempts::forget_old(database, now).await?;
-        Ok(token)
+        Ok(begun.then_some(token))
     }
 
     /// The session of a token.
@@ -274,6 +284,7 @@ impl Users {
         attempts::succeeded(database, &session.email, &visitor.address).await?;
         let hash = hashing.hash(new, entropy.bytes()).await.ok_or(PasswordError::Busy)?;
         let transaction = database.begin().await?;
+        // The row is changed first, so that a session which begins meanwhile sees the new password.
         let change = "UPDATE wallet_users SET password = $2 WHERE id = $1";
         execute(&transaction, change, [session.user.into(), hash.into()]).await?;
         let end = "DELETE FROM wallet_sessions WHERE user_id = $1 AND id <> $2";
@@ -310,6 +321,7 @@ pub(crate) enum PasswordError {
     Store(#[from] Error),
 }
 
+/// A user as read at one moment.
 struct UserRow {
     id: Uuid,
     password: String,
@@ -342,4 +354,38 @@ fn email(written: &str) -> Option<String> {
         && email.len() <= EMAIL_MAX
         && !email.contains(|c: char| c.is_whitespace() || c.is_control());
     good.then_some(email)
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::{Dialect, TestDatabase, block_on};
+
+    use super::*;
+    use crate::Wallet;
+
+    async fn a_session_needs_the_present_password(database: TestDatabase) {
+        Wallet::migrate(&database).await.unwrap();
+        let lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+        let (clock, entropy) = (testkit::manual_clock(), testkit::entropy(1));
+        let users = Users::new((*database).clone(), clock, entropy, lifetimes, Verification::None);
+        let text = |text: &str| text.to_owned();
+        let nora = NewUser { email: text("nora@example.com"), name: text("Nora"), password: text("a long way to go") };
+        users.sign_up(&nora, &Visitor::default(), |_| String::new()).await.unwrap();
+
+        let read = users.by_email(&nora.email).await.unwrap().unwrap();
+        assert!(users.begin(&read, &Visitor::default()).await.unwrap().is_some());
+        database.execute("UPDATE wallet_users SET password = 'another'", []).await.unwrap();
+        assert!(users.begin(&read, &Visitor::default()).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn no_session_begins_with_a_password_that_was_changed_meanwhile() {
+        block_on(async {
+            for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+                if let Some(database) = TestDatabase::of(dialect).await {
+                    a_session_needs_the_present_password(database).await;
+                }
+            }
+        });
+    }
 }

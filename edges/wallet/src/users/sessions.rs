@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use clock::Timestamp;
-use database::{Database, Error};
+use database::{Database, Dialect, Error};
 use sea_orm::QueryResult;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::UserRow;
 use crate::sql::{read, read_one};
 
 /// The last use is stored again after this time.
@@ -57,24 +58,33 @@ pub(crate) fn hash_of(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
+/// Begins a session of a user who still has the password that was read. Returns whether it has begun.
 pub(crate) async fn begin(
     database: &Database,
     (id, token): (Uuid, &str),
-    user: Uuid,
+    user: &UserRow,
     visitor: &Visitor,
     now: Timestamp,
-) -> Result<(), Error> {
-    let sql = "INSERT INTO wallet_sessions (token, id, user_id, device, address, created_at, seen_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $6)";
+) -> Result<bool, Error> {
+    // The lock makes a change of the password wait, or be seen. SQLite has one writer at a time.
+    let lock = match database.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => " FOR SHARE",
+    };
+    let sql = format!(
+        "INSERT INTO wallet_sessions (token, id, user_id, device, address, created_at, seen_at)
+        SELECT $1, $2, id, $4, $5, $6, $6 FROM wallet_users WHERE id = $3 AND password = $7{lock}"
+    );
     let values = [
         hash_of(token).into(),
         id.into(),
-        user.into(),
+        user.id.into(),
         visitor.device.as_str().into(),
         visitor.address.as_str().into(),
         now.as_millis().into(),
+        user.password.as_str().into(),
     ];
-    database.execute(sql, values).await.map(drop)
+    Ok(database.execute(&sql, values).await? > 0)
 }
 
 /// The session of a token, if it has not ended.

@@ -169,6 +169,9 @@ async fn next_of_cluster(
             for transfer in &page.records {
                 entries.extend(open.read(transfer)?);
             }
+            if let Some(last) = page.records.last() {
+                entries.extend(open.take_timed_out(last.record.timestamp));
+            }
             (entries, page.next.map_or(Next::OpenHolds, Next::Transfers))
         }
         Next::OpenHolds => (open.take_rest(), Next::Nothing),
@@ -203,6 +206,13 @@ impl Open {
         }))
     }
 
+    /// Those that timed out before an instant of the cluster. No later record settles them.
+    fn take_timed_out(&mut self, now: Timestamp) -> Vec<JournalEntry> {
+        let over: Vec<Entry> =
+            self.holds.extract_if(.., |_, entry| timed_out(entry, now).is_some()).map(|(_, entry)| entry).collect();
+        over.into_iter().map(|entry| JournalEntry { entry, decided: Some(TransferState::Expired) }).collect()
+    }
+
     /// Those that no record has settled.
     fn take_rest(&mut self) -> Vec<JournalEntry> {
         let mut rest: Vec<Entry> = std::mem::take(&mut self.holds).into_values().collect();
@@ -234,4 +244,37 @@ fn moved(transfer: &Placed<Transfer>, cause: Cause) -> Entry {
     let (debit, credit) = (Posting::default(), Posting::default());
     let event = Event::Moved(Movement { cause, transfer: transfer.record.created, debit, credit });
     Entry { seq: transfer.place, timestamp: transfer.record.timestamp, event }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::NewTransfer;
+
+    use super::*;
+
+    fn placed(created: NewTransfer, place: u64, millis: i64) -> Placed<Transfer> {
+        let state = if created.flags.pending { TransferState::Pending } else { TransferState::Single };
+        Placed { place, record: Transfer { created, state, timestamp: Timestamp::from_millis(millis) } }
+    }
+
+    #[test]
+    fn a_hold_is_kept_until_it_is_settled_or_has_timed_out_for_a_minute() {
+        let (debit, credit) = (AccountId::from_u128(7), AccountId::from_u128(8));
+        let hold = |id: u128| {
+            let single = NewTransfer::single(TransferId::from_u128(id), debit, credit, 3, 7, 1);
+            placed(single.into_pending(5), 1, 1_000)
+        };
+        let mut open = Open { at: Timestamp::from_millis(1_000), holds: BTreeMap::new() };
+        for id in [1, 2] {
+            assert!(open.read(&hold(id)).unwrap().is_none());
+        }
+        let void = NewTransfer::void(TransferId::from_u128(9), TransferId::from_u128(2));
+        let voided = open.read(&placed(void, 2, 2_000)).unwrap().unwrap();
+        assert_eq!(voided.decided, Some(TransferState::Voided));
+
+        assert!(open.take_timed_out(Timestamp::from_millis(65_999)).is_empty());
+        let over = open.take_timed_out(Timestamp::from_millis(66_000));
+        assert_eq!(over.iter().map(|entry| entry.decided).collect::<Vec<_>>(), [Some(TransferState::Expired)]);
+        assert!(open.holds.is_empty() && open.take_rest().is_empty());
+    }
 }
