@@ -24,7 +24,9 @@ impl Draft {
     /// A folder beside `to`, or inside if `to` is a folder. Then the backup gets a name with the instant `now`.
     pub(crate) fn begin(to: &Path, now: Timestamp, entropy: &dyn Entropy) -> Result<Self, BackupError> {
         let random = hex::encode(entropy.bytes::<4>());
-        let target = if to.is_dir() { to.join(name(now, &random)) } else { to.to_owned() };
+        // A folder that is a backup takes no other one, also if it was finished a moment ago.
+        let holds_backups = to.is_dir() && !to.join(MANIFEST).exists();
+        let target = if holds_backups { to.join(name(now, &random)) } else { to.to_owned() };
         if fs::symlink_metadata(&target).is_ok() {
             return Err(BackupError::Exists { path: target });
         }

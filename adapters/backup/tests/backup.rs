@@ -235,6 +235,9 @@ fn inside_a_folder_each_backup_gets_a_name_and_only_its_owner_may_read_it() {
         assert_ne!(one.folder, two.folder);
         assert_eq!(one.folder.parent(), Some(backups.as_path()));
 
+        let within = take(&spot.places(&["a"]), &one.folder, about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        assert!(matches!(within, Err(BackupError::Exists { .. })), "a backup is put into a backup");
+
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&one.folder), 0o700);
         for file in [MANIFEST, "manifest.json.sha256", "a/database.sqlite"] {
