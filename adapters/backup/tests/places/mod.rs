@@ -47,7 +47,8 @@ impl Spot {
     }
 
     pub(crate) fn server(url: &str) -> Self {
-        let name = url.rsplit('/').next().unwrap().to_owned();
+        let address = url.split('?').next().unwrap();
+        let name = address.rsplit('/').next().unwrap().to_owned();
         Self { url: url.to_owned(), name, _kept: None }
     }
 
