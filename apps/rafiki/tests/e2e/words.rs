@@ -131,9 +131,15 @@ fn every_address_that_is_printed_answers_something_a_person_can_read() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for name in ["openPaymentsUrl", "adminUrl", "authUrl", "walletUrl"] {
         let url = Url::parse(&facts[name].as_str().unwrap().replace("https://", "http://")).unwrap();
-        let request = Request::get(url).configured();
-        let request = request.header("accept".parse().unwrap(), "text/html,*/*;q=0.8".parse().unwrap());
-        let answer = runtime.block_on(outbound().send(request)).unwrap();
+        let as_browser = |url: Url| {
+            let request = Request::get(url).configured();
+            let request = request.header("accept".parse().unwrap(), "text/html,*/*;q=0.8".parse().unwrap());
+            runtime.block_on(outbound().send(request)).unwrap()
+        };
+        let mut answer = as_browser(url.clone());
+        if let Some(sign_in) = answer.headers.get("location") {
+            answer = as_browser(url.join(sign_in.to_str().unwrap()).unwrap());
+        }
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         let page = answer.status.is_success() && text.contains("<h1>");
         assert!(page || text.contains("docs/admin-api.md"), "{name}: {} {text}", answer.status);
