@@ -25,6 +25,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0009_peer_health", sql: include_str!("0009_peer_health.sql") },
         Step { name: "0010_partial_payments", sql: include_str!("0010_partial_payments.sql") },
         Step { name: "0011_peer_tls", sql: include_str!("0011_peer_tls.sql") },
+        Step { name: "0013_lists", sql: include_str!("0013_lists.sql") },
     ],
 };
 
