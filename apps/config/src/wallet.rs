@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use service_auth::{Service, Ways};
 use url::Url;
 use uuid::Uuid;
 
@@ -87,7 +88,8 @@ pub struct WalletPages {
     pub idle: Duration,
     /// `LOGIN_MAX_S`: after so many seconds a customer is signed out in any case.
     pub absolute: Duration,
-    /// The authorization server that asks for consent; `None` without `IDP_SECRET`.
+    /// The authorization server that asks for consent; `None` without `IDP_SECRET`, unless the wallet shows it a token or a
+    /// certificate.
     pub consent: Option<WalletConsent>,
     /// `AUTH_GRAPHQL_URL`: the Admin API of the authorization server, which has the grants. Without it customers see no
     /// agreements.
@@ -97,8 +99,9 @@ pub struct WalletPages {
 /// The authorization server that asks the wallet's customers for consent.
 #[derive(Clone, Debug)]
 pub struct WalletConsent {
-    /// `IDP_SECRET`: the secret of the tenant's identity provider, as the authorization server knows it.
-    pub secret: Secret,
+    /// `IDP_SECRET`: the secret of the tenant's identity provider, as the authorization server knows it. It is not needed if
+    /// `SERVICE_AUTH` has `token` or `mtls`.
+    pub secret: Option<Secret>,
     /// `AUTH_SERVER_DOMAIN`: its public address, to which browsers are sent back.
     pub auth_server: Url,
     /// `AUTH_IDP_SERVICE_DOMAIN`: its interaction API, which only the wallet calls.
@@ -182,7 +185,7 @@ impl Wallet {
         ];
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let port = r.port("PORT", 3030);
-        let pages = read_pages(r, mode, port);
+        let pages = read_pages(r, mode, port, service_auth.link_ways().of(Service::AuthIdp));
 
         Some(Self {
             mode,
@@ -244,7 +247,7 @@ enum WalletMode {
 }
 
 /// The pages; `None` if there are none, or if a URL of them is not one. The latter is noted as a problem.
-fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<WalletPages> {
+fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Option<WalletPages> {
     let modes =
         [("wallet", WalletMode::Wallet), ("playground", WalletMode::Playground), ("headless", WalletMode::Headless)];
     let default = if mode == Mode::Development { WalletMode::Playground } else { WalletMode::Headless };
@@ -257,7 +260,8 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<WalletPages> 
     let interactions = r.url("AUTH_IDP_SERVICE_DOMAIN").or_else(|| usual(3009))?;
     let secret = r.secret("IDP_SECRET");
     r.judge_secret("IDP_SECRET");
-    let consent = secret.map(|secret| WalletConsent { secret, auth_server, interactions });
+    let has_proof = secret.is_some() || to_auth.tokens() || to_auth.certificates();
+    let consent = has_proof.then_some(WalletConsent { secret, auth_server, interactions });
     let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
     let playground = chosen == WalletMode::Playground;
     let pages = WalletPages { playground, public_url, idle, absolute, consent, auth_graphql_url };
@@ -320,6 +324,16 @@ mod tests {
         assert!(!wallet.playground && wallet.consent.is_none());
         environment.set("IDP_SECRET", "a long enough secret of the provider");
         assert_eq!(pages(&environment).unwrap().consent.unwrap().interactions.as_str(), "http://localhost:3009/");
+        environment.set("IDP_SECRET", "");
+        for (name, value) in [
+            ("SERVICE_AUTH_LINKS", "auth-idp=token"),
+            ("OAUTH_ISSUER", "http://auth:3011"),
+            ("OAUTH_CLIENT_ID", "wallet"),
+            ("OAUTH_CLIENT_SECRET", "a long secret of the wallet"),
+        ] {
+            environment.set(name, value);
+        }
+        assert!(pages(&environment).unwrap().consent.unwrap().secret.is_none(), "a token is shown instead");
         environment.set("WALLET_MODE", "headless");
         assert!(pages(&environment).is_none());
     }

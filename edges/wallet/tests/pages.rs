@@ -18,7 +18,8 @@ use http_kit::{EventVerification, ServiceCallers, ServiceIdentities, Unsigned};
 use ledger::MemoryLedger;
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
-use service_auth::Service;
+use service_auth::{Service, Wanted};
+use service_identity::ServiceProofs;
 use testkit::{TestDatabase, on_each_database};
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -158,7 +159,8 @@ impl Bench {
             consent: Some(ConsentSettings {
                 auth_server: "http://auth.example".parse().unwrap(),
                 interactions: base(""),
-                secret: IDP_SECRET.to_owned(),
+                secret: Some(IDP_SECRET.to_owned()),
+                proof: ServiceProofs::default().of(Wanted::WALLET_CONSENT, None),
             }),
             grants: None,
             http: http.clone(),

@@ -170,7 +170,13 @@ fn page_settings(
         consent: pages.consent.as_ref().map(|consent| ConsentSettings {
             auth_server: consent.auth_server.clone(),
             interactions: consent.interactions.clone(),
-            secret: consent.secret.expose().to_owned(),
+            // Where secrets are not accepted, none is shown.
+            secret: consent
+                .secret
+                .as_ref()
+                .filter(|_| identities.accepted.secrets(Service::AuthIdp))
+                .map(|secret| secret.expose().to_owned()),
+            proof: identities.proofs.of(Wanted::WALLET_CONSENT, None),
         }),
         grants,
         http: deps.http.clone(),

@@ -2,15 +2,14 @@
 //!
 //! Their environments are those that the playground wrote for this institution. Only the ports differ.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
 use serde_json::Value;
 use testkit::free_ports;
 use tokio::runtime::Runtime;
 
 use super::proxy;
-use crate::institutions::{BINARY, await_ready};
+use crate::role_process::RoleProcess;
 
 /// Names of port variables of a role, with the offset of each from the institution's first port.
 type PortVariables = &'static [(&'static str, u16)];
@@ -37,18 +36,8 @@ impl Default for Staff {
 /// An institution of several processes. They are killed when it is dropped.
 pub(crate) struct Bank {
     pub(crate) facts: Value,
-    replicas: Vec<Replica>,
-    wallet: Replica,
-}
-
-/// One process, and how to start it again.
-struct Replica {
-    role: &'static str,
-    environment: PathBuf,
-    variables: Vec<(&'static str, String)>,
-    ports: Vec<(&'static str, u16)>,
-    log: PathBuf,
-    child: Option<Child>,
+    replicas: Vec<RoleProcess>,
+    wallet: RoleProcess,
 }
 
 impl Bank {
@@ -63,7 +52,7 @@ impl Bank {
                     ports.push(own + offset);
                 }
                 let ports = variables.iter().map(|(name, offset)| (*name, own + offset)).collect();
-                let mut replica = Replica::new(role, folder, ports, &number.to_string());
+                let mut replica = RoleProcess::new(role, folder, ports, &number.to_string());
                 if role == "backend" {
                     replica.variables.clone_from(&staff.variables);
                 }
@@ -73,12 +62,12 @@ impl Bank {
                 proxy::listen(runtime, base + offset, ports);
             }
         }
-        let mut bank = Self { facts, replicas, wallet: Replica::new("wallet", folder, Vec::new(), "0") };
+        let mut bank = Self { facts, replicas, wallet: RoleProcess::new("wallet", folder, Vec::new(), "0") };
         // The wallet serves rates as soon as a backend may need them. All processes start at the same time.
         bank.wallet.launch();
-        let started: Vec<_> = bank.replicas.iter_mut().map(Replica::launch).collect();
+        let started: Vec<_> = bank.replicas.iter_mut().map(RoleProcess::launch).collect();
         for (replica, ready) in bank.replicas.iter().zip(started) {
-            assert!(await_ready(ready), "a {} did not become ready:\n{}", replica.role, replica.log());
+            replica.assert_ready(ready);
         }
         bank
     }
@@ -90,14 +79,14 @@ impl Bank {
 
     /// `kill -9` for every process of a role.
     pub(crate) fn kill(&mut self, role: &str) {
-        self.replicas.iter_mut().filter(|replica| replica.role == role).for_each(Replica::kill);
+        self.replicas.iter_mut().filter(|replica| replica.role == role).for_each(RoleProcess::kill);
     }
 
     /// Starts every process of a role that was killed. Waits until they are ready.
     pub(crate) fn start_again(&mut self, role: &str) {
         for replica in self.replicas.iter_mut().filter(|replica| replica.role == role) {
             let ready = replica.launch();
-            assert!(await_ready(ready), "a killed {role} did not become ready:\n{}", replica.log());
+            replica.assert_ready(ready);
         }
     }
 
@@ -106,7 +95,7 @@ impl Bank {
         let replica = &mut self.replicas[number];
         replica.kill();
         let ready = replica.launch();
-        assert!(await_ready(ready), "a killed {} did not become ready:\n{}", replica.role, replica.log());
+        replica.assert_ready(ready);
     }
 
     /// A clean stop, then a new start. Waits until it is ready.
@@ -114,13 +103,13 @@ impl Bank {
         let replica = &mut self.replicas[number];
         replica.stop();
         let ready = replica.launch();
-        assert!(await_ready(ready), "a stopped {} did not become ready:\n{}", replica.role, replica.log());
+        replica.assert_ready(ready);
     }
 
     /// Ends every process cleanly.
     pub(crate) fn stop(&mut self) {
         self.wallet.stop();
-        self.replicas.iter_mut().for_each(Replica::stop);
+        self.replicas.iter_mut().for_each(RoleProcess::stop);
     }
 
     /// The logs of all its processes.
@@ -132,50 +121,9 @@ impl Bank {
 
 impl Drop for Bank {
     fn drop(&mut self) {
-        self.replicas.iter_mut().chain([&mut self.wallet]).for_each(Replica::kill);
+        self.replicas.iter_mut().chain([&mut self.wallet]).for_each(RoleProcess::kill);
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
         }
-    }
-}
-
-impl Replica {
-    fn new(role: &'static str, folder: &Path, ports: Vec<(&'static str, u16)>, number: &str) -> Self {
-        let (environment, log) = (folder.join(format!("{role}.env")), folder.join(format!("{role}-{number}.log")));
-        Self { role, environment, variables: Vec::new(), ports, log, child: None }
-    }
-
-    fn launch(&mut self) -> std::process::ChildStdout {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
-        let mut command = Command::new(BINARY);
-        command.arg(self.role).env("ENV_FILE", &self.environment).env("LOG_LEVEL", "warn");
-        // Without this, money streamed to a wallet address would never be announced.
-        command.env("WITHDRAWAL_THROTTLE_DELAY", "200");
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.envs(self.ports.iter().map(|(name, port)| (*name, port.to_string())));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        self.child = Some(child);
-        stdout
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-
-    fn stop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert!(told.success());
-        let code = child.wait().unwrap().code();
-        assert_eq!(code, Some(0), "a {} did not stop cleanly:\n{}", self.role, self.log());
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
