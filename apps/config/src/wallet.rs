@@ -62,6 +62,10 @@ pub struct Wallet {
     pub key_pem: Option<Secret>,
     /// `FEE_POLICY`: what a customer pays beyond what was sent: `fee_plus_sent` (default), `full_debit`, `compat`.
     pub fee_policy: FeePolicy,
+    /// `HOLD_CHECK_AFTER_S`: if no event has settled what is held for a payment in so many seconds, the wallet asks the
+    /// instance what became of the payment, and asks again after the same time. It also takes in events that are older
+    /// than this and have not arrived.
+    pub holds_are_old: Duration,
     /// `AUTO_CREATE_ADDRESS`: create the address of an account at the first request for it.
     pub auto_create_address: bool,
     /// `CARD_VERIFICATION`: how payments by card are checked: `chip` (default) checks cryptogram, counter and PIN,
@@ -197,6 +201,7 @@ impl Wallet {
             seed_file: r.text("SEED_FILE_LOCATION").map(PathBuf::from),
             key_pem: r.private_key("KEY_FILE"),
             fee_policy: r.one_of("FEE_POLICY", FeePolicy::default(), &policies),
+            holds_are_old: Duration::from_secs(r.number("HOLD_CHECK_AFTER_S", 180, 1..=86_400)),
             auto_create_address: r.flag("AUTO_CREATE_ADDRESS", ByDefault::On),
             card_verification,
             liquidity_topup: r.number("LIQUIDITY_TOPUP", 1_000_000, 0..=u64::MAX),
@@ -258,7 +263,7 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
     let absolute = Duration::from_secs(r.number("LOGIN_MAX_S", 43_200, 60..=2_592_000));
     let auth_server = r.url("AUTH_SERVER_DOMAIN").or_else(|| usual(3006))?;
     let interactions = r.url("AUTH_IDP_SERVICE_DOMAIN").or_else(|| usual(3009))?;
-    let secret = r.secret("IDP_SECRET");
+    let secret = r.secret("IDP_SECRET").filter(|_| to_auth.secrets());
     r.judge_secret("IDP_SECRET");
     let has_proof = secret.is_some() || to_auth.tokens() || to_auth.certificates();
     let consent = has_proof.then_some(WalletConsent { secret, auth_server, interactions });
@@ -336,6 +341,26 @@ mod tests {
         assert!(pages(&environment).unwrap().consent.unwrap().secret.is_none(), "a token is shown instead");
         environment.set("WALLET_MODE", "headless");
         assert!(pages(&environment).is_none());
+    }
+
+    #[test]
+    fn consent_needs_no_secret_where_a_token_proves_who_the_wallet_is() {
+        let mut environment = Environment::of(REQUIRED);
+        let consent = |environment: &Environment| Wallet::from_environment(environment).unwrap().pages.unwrap().consent;
+        assert!(consent(&environment).is_none());
+        for (name, value) in [
+            ("SERVICE_AUTH", "token"),
+            ("OAUTH_ISSUER", "https://auth.example"),
+            ("OAUTH_CLIENT_ID", "wallet"),
+            ("OAUTH_CLIENT_SECRET", "a long enough secret of the wallet"),
+        ] {
+            environment.set(name, value);
+        }
+        assert!(consent(&environment).unwrap().secret.is_none());
+        environment.set("IDP_SECRET", "a long enough secret of the provider");
+        assert!(consent(&environment).unwrap().secret.is_none(), "it is not shown where only tokens count");
+        environment.set("SERVICE_AUTH", "hmac,token");
+        assert!(consent(&environment).unwrap().secret.is_some());
     }
 
     #[test]

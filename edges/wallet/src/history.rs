@@ -136,7 +136,8 @@ const RECORD: &str = "INSERT INTO wallet_movements (id, account_id, kind, state,
         receives_code, receives_scale, party, note, grant_id, made_at, ended_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, rank = excluded.rank, amount = excluded.amount,
-        fee = excluded.fee, ended_at = excluded.ended_at, grant_id = excluded.grant_id
+        fee = excluded.fee, ended_at = excluded.ended_at,
+        grant_id = COALESCE(excluded.grant_id, wallet_movements.grant_id)
     WHERE wallet_movements.rank < excluded.rank";
 
 /// Writes a movement.
@@ -161,6 +162,14 @@ pub(crate) async fn record(database: &Database, movement: &Movement) -> Result<(
         movement.ended_at.map(Timestamp::as_millis).into(),
     ];
     database.execute(RECORD, values).await.map(drop)
+}
+
+/// Notes that a payment was not made, if nothing later is known.
+pub(crate) async fn was_cancelled(database: &Database, payment: Uuid, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE wallet_movements SET state = $2, rank = $3, ended_at = $4 WHERE id = $1 AND rank < $3";
+    let state = State::Cancelled;
+    let values = [payment.into(), state.as_str().into(), state.rank().into(), now.as_millis().into()];
+    database.execute(sql, values).await.map(drop)
 }
 
 const LISTED: &str = "SELECT m.id, m.account_id, m.kind, m.state, m.amount, m.fee, m.most, m.receives,

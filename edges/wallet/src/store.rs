@@ -17,6 +17,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0001_wallet", sql: include_str!("migrations/0001_wallet.sql") },
         Step { name: "0002_cards", sql: include_str!("migrations/0002_cards.sql") },
         Step { name: "0003_users", sql: include_str!("migrations/0003_users.sql") },
+        Step { name: "0004_holds", sql: include_str!("migrations/0004_holds.sql") },
     ],
 };
 
@@ -153,6 +154,12 @@ impl Store {
             })
         })
         .transpose()
+    }
+
+    /// Whether an event was received.
+    pub(crate) async fn has_event(&self, id: Uuid) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM wallet_inbox WHERE id = $1";
+        Ok(read_one(&self.database, sql, [id.into()]).await?.is_some())
     }
 
     /// How many events were given up.

@@ -23,9 +23,12 @@ use crate::consent::Consents;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::fees::FeePolicy;
+use crate::fees_in_force::Fees;
 use crate::inbox::Inbox;
 use crate::ledger_book::{Balance, Book};
+use crate::missed::Missed;
 use crate::pages::{self, PageCore, PageSettings};
+use crate::reconciling::Reconciling;
 use crate::seed::Seed;
 use crate::seeding;
 use crate::sending::{PlainHttp, Sending};
@@ -50,6 +53,9 @@ pub struct WalletSettings {
     pub auto_create_address: bool,
     /// The deposit when liquidity is low; 0 means none.
     pub liquidity_topup: u64,
+    /// After this time a hold that no event has settled is looked at, and again after this time. Events that did not
+    /// arrive are looked for after it, too.
+    pub holds_are_old: Duration,
     /// Whether card data are checked.
     pub cards: CardVerification,
     /// Public key (Ed25519, base64url) published on created addresses.
@@ -96,6 +102,8 @@ pub struct Wallet {
 struct Shared {
     effects: Effects,
     inbox: Inbox,
+    reconciling: Reconciling,
+    missed: Missed,
     pages: Option<Arc<PageCore>>,
     rates: RatesService,
     seed: Seed,
@@ -117,6 +125,7 @@ impl Wallet {
             cards: Cards::new(ports.database.clone(), Arc::clone(&ports.clock), settings.cards),
             store: Store::new(ports.database),
             book: Book::new(ports.ledger),
+            fees: Fees::new(ports.admin.clone()),
             admin: ports.admin,
             addresses: Addresses::below(&settings.open_payments_url, settings.key_x),
             clock: ports.clock,
@@ -126,12 +135,16 @@ impl Wallet {
         };
         let pages =
             settings.pages.map(|pages| Arc::new(page_core(pages, &settings.display_name, &effects, &ports.entropy)));
+        let reconciling = Reconciling::new(effects.clone(), Arc::clone(&ports.entropy), settings.holds_are_old);
         let inbox = Inbox::new(effects.clone(), ports.entropy);
+        let missed = Missed::new(inbox.clone(), settings.holds_are_old);
         let rates = RatesService::of(seed.rates.clone());
         Self {
             inner: Arc::new(Shared {
                 effects,
                 inbox,
+                reconciling,
+                missed,
                 pages,
                 rates,
                 seed,
@@ -157,7 +170,7 @@ impl Wallet {
         self.inner.pages.as_ref().map(|pages| &pages.users)
     }
 
-    /// Handles events and makes payments of customers until `shutdown` resolves, then waits for those under way.
+    /// Handles events, makes payments of customers, and looks for what events have not told, until `shutdown` resolves, then waits for those under way.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = watch::channel(());
         let told = |mut stopped: watch::Receiver<()>| async move {
@@ -173,7 +186,9 @@ impl Wallet {
             shutdown.await;
             drop(stop);
         };
-        tokio::join!(self.inner.inbox.work(told(stopped.clone())), sending, stopping);
+        let reconciling = self.inner.reconciling.work(told(stopped.clone()));
+        let missed = self.inner.missed.work(told(stopped.clone()));
+        tokio::join!(self.inner.inbox.work(told(stopped.clone())), sending, reconciling, missed, stopping);
     }
 
     /// Handles everything that is due, for tests with a manual clock. Returns how many events and payments ran.
@@ -182,6 +197,10 @@ impl Wallet {
             Some(pages) => pages.sending.worker().run_due().await?,
             None => 0,
         };
+        self.inner.reconciling.begin().await?;
+        self.inner.reconciling.worker().run_due().await?;
+        self.inner.missed.begin().await?;
+        self.inner.missed.worker().run_due().await?;
         Ok(sent + self.inner.inbox.worker().run_due().await?)
     }
 

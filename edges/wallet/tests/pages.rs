@@ -177,6 +177,7 @@ impl Bench {
                 unsigned: Unsigned::Refused,
             },
             fee_policy: FeePolicy::FeePlusSent,
+            holds_are_old: Duration::from_mins(3),
             auto_create_address: true,
             liquidity_topup: 0,
             cards: CardVerification::Required,

@@ -132,6 +132,7 @@ fn settings(config: &config::Wallet, identities: &Identities) -> Result<WalletSe
             FeePolicy::FullDebit => wallet::FeePolicy::FullDebit,
             FeePolicy::Compat => wallet::FeePolicy::Compat,
         },
+        holds_are_old: config.holds_are_old,
         auto_create_address: config.auto_create_address,
         cards: match config.card_verification {
             config::CardVerification::Chip => wallet::CardVerification::Required,

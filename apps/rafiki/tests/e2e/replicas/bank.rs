@@ -1,4 +1,5 @@
-//! One institution as several processes: two backends and two authorization servers behind a simple proxy, one wallet.
+//! One institution as several processes: two backends and two authorization servers behind a simple proxy, and a wallet
+//! or several.
 //!
 //! Their environments are those that the playground wrote for this institution. Only the ports differ.
 
@@ -19,17 +20,23 @@ const BACKEND: PortVariables =
 const AUTH: PortVariables =
     &[("ADMIN_PORT", 3), ("AUTH_PORT", 4), ("INTROSPECTION_PORT", 5), ("INTERACTION_PORT", 6), ("SERVICE_API_PORT", 7)];
 
+const WALLET: PortVariables = &[("PORT", 8)];
+
 /// The processes of an institution.
 pub(crate) struct Staff {
-    /// How many of each role.
+    /// How many backends and authorization servers.
     pub(crate) processes: usize,
+    /// How many wallets.
+    pub(crate) wallets: usize,
+    /// Variables of the wallets, beside those of the playground.
+    pub(crate) wallet_variables: Vec<(&'static str, String)>,
     /// Variables of the backends, beside those of the playground.
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 impl Default for Staff {
     fn default() -> Self {
-        Self { processes: 2, variables: Vec::new() }
+        Self { processes: 2, wallets: 1, wallet_variables: Vec::new(), variables: Vec::new() }
     }
 }
 
@@ -37,7 +44,7 @@ impl Default for Staff {
 pub(crate) struct Bank {
     pub(crate) facts: Value,
     replicas: Vec<RoleProcess>,
-    wallet: RoleProcess,
+    wallets: Vec<RoleProcess>,
 }
 
 impl Bank {
@@ -62,9 +69,9 @@ impl Bank {
                 proxy::listen(runtime, base + offset, ports);
             }
         }
-        let mut bank = Self { facts, replicas, wallet: RoleProcess::new("wallet", folder, Vec::new(), "0") };
+        let mut bank = Self { facts, replicas, wallets: wallets(runtime, folder, base, staff) };
         // The wallet serves rates as soon as a backend may need them. All processes start at the same time.
-        bank.wallet.launch();
+        bank.wallets.iter_mut().for_each(|wallet| drop(wallet.launch()));
         let started: Vec<_> = bank.replicas.iter_mut().map(RoleProcess::launch).collect();
         for (replica, ready) in bank.replicas.iter().zip(started) {
             replica.assert_ready(ready);
@@ -106,22 +113,52 @@ impl Bank {
         replica.assert_ready(ready);
     }
 
+    /// The same for a wallet.
+    pub(crate) fn kill_and_restart_wallet(&mut self, number: usize) {
+        let count = self.wallets.len();
+        let wallet = &mut self.wallets[number % count];
+        wallet.kill();
+        let ready = wallet.launch();
+        wallet.assert_ready(ready);
+    }
+
     /// Ends every process cleanly.
     pub(crate) fn stop(&mut self) {
-        self.wallet.stop();
+        self.wallets.iter_mut().for_each(RoleProcess::stop);
         self.replicas.iter_mut().for_each(RoleProcess::stop);
     }
 
     /// The logs of all its processes.
     pub(crate) fn logs(&self) -> String {
-        let all = self.replicas.iter().chain([&self.wallet]);
+        let all = self.replicas.iter().chain(&self.wallets);
         all.map(|replica| format!("--- {}\n{}", replica.log.display(), replica.log())).collect::<Vec<_>>().concat()
     }
 }
 
+/// One wallet listens on the port of the playground. Several are behind a proxy there.
+fn wallets(runtime: &Runtime, folder: &Path, base: u16, staff: &Staff) -> Vec<RoleProcess> {
+    let mut ports = Vec::new();
+    let wallets = (0..staff.wallets).map(|number| {
+        let mut own = Vec::new();
+        if staff.wallets > 1 {
+            let first = free_ports();
+            own = WALLET.iter().map(|(name, offset)| (*name, first + offset)).collect();
+            ports.extend(own.iter().map(|(_, port)| *port));
+        }
+        let mut wallet = RoleProcess::new("wallet", folder, own, &number.to_string());
+        wallet.variables.clone_from(&staff.wallet_variables);
+        wallet
+    });
+    let wallets = wallets.collect();
+    if !ports.is_empty() {
+        proxy::listen(runtime, base + WALLET[0].1, ports);
+    }
+    wallets
+}
+
 impl Drop for Bank {
     fn drop(&mut self) {
-        self.replicas.iter_mut().chain([&mut self.wallet]).for_each(RoleProcess::kill);
+        self.replicas.iter_mut().chain(&mut self.wallets).for_each(RoleProcess::kill);
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
         }
