@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::client::AdminClient;
 use crate::documents as d;
 use crate::{
-    AccountingTransfers, AdminError, Amount, AssetRecord, FeeRecord, IncomingPayment, Key, OutgoingPayment, PeerRecord,
-    Quote, Receiver, WalletAddressRecord, Whoami,
+    AccountingTransfers, AdminError, Amount, AssetRecord, CreatedIncomingPayment, FeeRecord, IncomingPayment, Key,
+    OutgoingPayment, PeerRecord, Quote, Receiver, WalletAddressRecord, Whoami,
 };
 
 /// A peering to create.
@@ -225,6 +225,23 @@ impl AdminClient {
         set(&mut input, "expiresAt", expires_at.map(|instant| json!(instant)));
         set(&mut input, "metadata", metadata);
         self.mutate(d::CREATE_RECEIVER, input, "/createReceiver/receiver").await
+    }
+
+    /// Creates an incoming payment at an own wallet address, once for each key.
+    pub async fn create_incoming_payment(
+        &self,
+        wallet_address_id: Uuid,
+        amount: Option<&Amount>,
+        expires_at: Timestamp,
+        metadata: Option<Value>,
+        idempotency_key: &str,
+    ) -> Result<CreatedIncomingPayment, AdminError> {
+        let mut input = json!({
+            "walletAddressId": wallet_address_id, "expiresAt": expires_at, "idempotencyKey": idempotency_key,
+        });
+        set(&mut input, "incomingAmount", amount.map(|amount| json!(amount)));
+        set(&mut input, "metadata", metadata);
+        self.mutate(d::CREATE_INCOMING_PAYMENT, input, "/createIncomingPayment/payment").await
     }
 
     /// Closes an incoming payment, here or elsewhere, so that it takes no more money.

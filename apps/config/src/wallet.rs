@@ -98,6 +98,26 @@ pub struct WalletPages {
     /// `AUTH_GRAPHQL_URL`: the Admin API of the authorization server, which has the grants. Without it customers see no
     /// agreements.
     pub auth_graphql_url: Option<Url>,
+    /// The mail server that takes letters to customers; `None` without `MAIL_SMTP_URL`. Then letters are lines of the
+    /// log. Outside of development a `wallet` needs one.
+    pub mail: Option<WalletMail>,
+    /// `DB_ENCRYPTION_SECRET`: base64 of 32 octets, the key with which the secrets of second factors are encrypted in the
+    /// database. Without it they are stored as they are.
+    pub encryption_key: Option<[u8; 32]>,
+    /// `DB_ENCRYPTION_FORMER_SECRETS`: earlier keys, separated by commas. They decrypt what they encrypted and encrypt
+    /// nothing.
+    pub former_encryption_keys: Vec<[u8; 32]>,
+}
+
+/// The mail server of a wallet.
+#[derive(Clone, Debug)]
+pub struct WalletMail {
+    /// `MAIL_SMTP_URL`: `smtps://user:password@host` for TLS from the beginning, or
+    /// `smtp://user:password@host?tls=required` for TLS after `STARTTLS`. Without TLS only a server on the same machine
+    /// is accepted.
+    pub url: Secret,
+    /// `MAIL_FROM`: the sender of letters, for example `Bank <letters@bank.example>`.
+    pub from: String,
 }
 
 /// The authorization server that asks the wallet's customers for consent.
@@ -269,8 +289,60 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
     let consent = has_proof.then_some(WalletConsent { secret, auth_server, interactions });
     let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
     let playground = chosen == WalletMode::Playground;
-    let pages = WalletPages { playground, public_url, idle, absolute, consent, auth_graphql_url };
+    let mail = read_mail(r, mode, chosen);
+    let (encryption_key, former_encryption_keys) =
+        (r.key32("DB_ENCRYPTION_SECRET"), r.keys32("DB_ENCRYPTION_FORMER_SECRETS"));
+    let pages = WalletPages {
+        playground,
+        public_url,
+        idle,
+        absolute,
+        consent,
+        auth_graphql_url,
+        mail,
+        encryption_key,
+        former_encryption_keys,
+    };
     (chosen != WalletMode::Headless).then_some(pages)
+}
+
+/// The mail server. Links in letters let their reader do things, so only in development they may be lines of the log.
+fn read_mail(r: &mut Reader<'_>, mode: Mode, chosen: WalletMode) -> Option<WalletMail> {
+    let (url, from) = (r.secret("MAIL_SMTP_URL"), r.text("MAIL_FROM"));
+    let Some(url) = url else {
+        match (mode, chosen) {
+            (_, WalletMode::Headless) => {}
+            (Mode::Development, _) | (_, WalletMode::Playground) => {
+                let text = "is not set: letters to customers are lines of the log, with their links; set it to \
+                            smtps://user:password@host";
+                r.notice("MAIL_SMTP_URL", text);
+            }
+            (_, WalletMode::Wallet) => {
+                r.problem("MAIL_SMTP_URL", "must be set: customers confirm their e-mail address with a letter");
+            }
+        }
+        return None;
+    };
+    if !is_safe(url.expose()) {
+        r.problem("MAIL_SMTP_URL", "must be smtps://host or smtp://host?tls=required, unless the host is this machine");
+    }
+    let Some(from) = from else {
+        r.problem("MAIL_FROM", "must be set beside MAIL_SMTP_URL, for example Bank <letters@bank.example>");
+        return None;
+    };
+    Some(WalletMail { url, from })
+}
+
+/// Whether letters reach the server over TLS, or without leaving this machine.
+fn is_safe(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let required = url.query_pairs().any(|(name, value)| name == "tls" && value == "required");
+    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "smtps" => true,
+        "smtp" => required || here,
+        _ => false,
+    }
 }
 
 /// Variables of the original's wallet that have no effect here, with the reason.
@@ -325,6 +397,8 @@ mod tests {
         environment.set("WEBHOOK_SIGNATURE_SECRET", "another long enough secret");
         assert!(pages(&environment).is_none(), "pages are opened by a setting only");
         environment.set("WALLET_MODE", "wallet");
+        environment.set("MAIL_SMTP_URL", "smtps://bank:secret@mail.example");
+        environment.set("MAIL_FROM", "Bank <letters@bank.example>");
         let wallet = pages(&environment).unwrap();
         assert!(!wallet.playground && wallet.consent.is_none());
         environment.set("IDP_SECRET", "a long enough secret of the provider");
@@ -361,6 +435,35 @@ mod tests {
         assert!(consent(&environment).unwrap().secret.is_none(), "it is not shown where only tokens count");
         environment.set("SERVICE_AUTH", "hmac,token");
         assert!(consent(&environment).unwrap().secret.is_some());
+    }
+
+    #[test]
+    fn letters_of_a_real_wallet_leave_over_tls_through_a_mail_server() {
+        let mut environment = Environment::of(REQUIRED);
+        let notices = Wallet::from_environment(&environment).unwrap().notices;
+        assert!(notices.iter().any(|notice| notice.name == "MAIL_SMTP_URL"), "{notices:?}");
+        environment.set("NODE_ENV", "production");
+        environment.set("WEBHOOK_SIGNATURE_SECRET", "another long enough secret");
+        environment.set("WALLET_MODE", "wallet");
+        let refused = |environment: &Environment| {
+            let problems = Wallet::from_environment(environment).err().map(|error| error.problems).unwrap_or_default();
+            problems.into_iter().map(|problem| problem.name).collect::<Vec<_>>()
+        };
+        assert!(refused(&environment).contains(&"MAIL_SMTP_URL".to_owned()));
+        environment.set("MAIL_FROM", "Bank <letters@bank.example>");
+        for (url, good) in [
+            ("smtp://mail.example", false),
+            ("smtp://mail.example?tls=opportunistic", false),
+            ("https://mail.example", false),
+            ("smtp://mail.example?tls=required", true),
+            ("smtp://127.0.0.1:25", true),
+            ("smtps://bank:secret@mail.example", true),
+        ] {
+            environment.set("MAIL_SMTP_URL", url);
+            assert_eq!(!refused(&environment).contains(&"MAIL_SMTP_URL".to_owned()), good, "{url}");
+        }
+        environment.set("MAIL_FROM", "");
+        assert!(refused(&environment).contains(&"MAIL_FROM".to_owned()));
     }
 
     #[test]

@@ -124,6 +124,14 @@ impl Sending {
         Self { effects, public, entropy, plain_http }
     }
 
+    /// A wallet address as a customer wrote it, in its usual form. Nobody is asked about it.
+    pub(crate) fn address(&self, written: &str) -> Result<String, PayeeError> {
+        match payee::read(written, self.plain_http)? {
+            Written::Address(url) => Ok(url),
+            Written::Request(_) => Err(PayeeError::Unreadable),
+        }
+    }
+
     /// The first step: finds the payee. `id` is the key of the form.
     pub(crate) async fn begin(
         &self,
@@ -146,6 +154,32 @@ impl Sending {
         let draft = Draft { id, user: customer.user(), account, payee, stage: Stage::Begun };
         drafts::forget_old(database, now.saturating_sub(DRAFT_LIVES)).await?;
         drafts::begin(database, &draft, now).await?;
+        Ok(draft)
+    }
+
+    /// The first step of an exchange: the payee is another own account, so nobody is asked about it.
+    pub(crate) async fn begin_exchange(
+        &self,
+        customer: &Customer,
+        id: Uuid,
+        from: Uuid,
+        to: Uuid,
+    ) -> Result<Draft, BeginError> {
+        let database = self.effects.store.database();
+        if let Some(draft) = drafts::of_user(database, customer.user(), id).await? {
+            return Ok(draft);
+        }
+        if from == to {
+            return Err(BeginError::SameAccount);
+        }
+        let accounts = customer.accounts().await?;
+        let find = |id: Uuid| accounts.iter().map(|held| &held.account).find(|account| account.id == id);
+        let (Some(from), Some(to)) = (find(from), find(to)) else { return Err(BeginError::NoAccount) };
+        let url = to.wallet_address_url.clone().ok_or(BeginError::NoAccount)?;
+        let payee =
+            Payee { written: Written::Address(url), name: Some(to.name.clone()), asset: to.asset.clone(), asked: None };
+        let draft = Draft { id, user: customer.user(), account: from.id, payee, stage: Stage::Begun };
+        drafts::begin(database, &draft, self.effects.clock.now()).await?;
         Ok(draft)
     }
 
@@ -339,6 +373,8 @@ pub(crate) enum BeginError {
     Payee(#[from] PayeeError),
     #[error("Choose one of your accounts.")]
     NoAccount,
+    #[error("Choose two different accounts.")]
+    SameAccount,
     #[error(transparent)]
     Effect(#[from] EffectError),
 }

@@ -23,8 +23,9 @@ use ledger::{
     NewTransfer, Transfer, TransferId,
 };
 use outbound_http::{Outbound, OutboundConfig};
+use sealed_text::Sealer;
 use serde_json::{Value, json};
-use service_auth::{LinkWays, Service, Ways};
+use service_auth::{LinkWays, Service, Wanted, Ways};
 use service_identity::{
     ClientIdentity, Credential, Provider, ProviderSettings, SecretPlace, ServiceProofs, ServiceTokens, TokenSettings,
 };
@@ -34,7 +35,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, CardVerification, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports, Verification,
+    Accent, CardVerification, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports, Post, Verification,
     Wallet, WalletSettings,
 };
 
@@ -427,8 +428,10 @@ fn wallet(database: &TestDatabase, ledger: &Arc<Cutting>, clock: &Arc<ManualCloc
             auth_server: "http://auth.example".parse().unwrap(),
             interactions: format!("http://{here}").parse().unwrap(),
             secret: None,
-            proofs: proofs(here, &http, clock()),
+            proof: proofs(here, &http, clock()).of(Wanted::WALLET_CONSENT, None),
         }),
+        post: Post::Log,
+        sealer: Sealer::new(Some(&[7; 32]), &[]),
         grants: Some(AdminClient::of_auth(
             format!("http://{here}/auth").parse().unwrap(),
             credentials.clone(),
