@@ -137,6 +137,7 @@ fn changes(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
         data_to_transmit: whole.data_to_transmit,
         progress_debited: whole.progress_debited,
         progress_delivered: whole.progress_delivered,
+        delivery_record: whole.delivery_record,
         updated_at: whole.updated_at,
         ..Default::default()
     })
@@ -211,6 +212,8 @@ pub(crate) async fn payments<C: ConnectionTrait>(
         payments.push(OutgoingPayment {
             quote: quote(quote_row, asset)?,
             state: state(&row, place)?,
+            // It is for people only, so a payment is read without it.
+            record: row.delivery_record.and_then(|stored| serde_json::from_str(&stored).ok()),
             client: row.client,
             grant_id: row.grant_id,
             metadata: row.metadata.map(|stored| place.json("metadata", &stored)).transpose()?,
@@ -281,6 +284,7 @@ fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
         OutgoingState::Sending(sending) => sending.data_to_transmit.clone(),
         _ => None,
     };
+    let record = payment.record.as_ref().and_then(|record| serde_json::to_string(record).ok());
     Ok(ActiveModel {
         id: Set(payment.id().as_uuid()),
         tenant_id: Set(payment.quote.tenant_id.as_uuid()),
@@ -295,6 +299,7 @@ fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
         data_to_transmit: Set(data_to_transmit),
         progress_debited: Set(figures.debited),
         progress_delivered: Set(figures.delivered),
+        delivery_record: Set(record),
         created_at: Set(payment.created_at.as_millis()),
         updated_at: Set(payment.updated_at.as_millis()),
     })

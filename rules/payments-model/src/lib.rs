@@ -4,6 +4,7 @@
 
 pub mod accounting;
 pub mod asset;
+pub mod delivery_record;
 pub mod expectation;
 pub mod fee;
 pub mod grant_limits;
@@ -34,6 +35,7 @@ pub mod webhook_event;
 pub mod webhook_ladder;
 
 pub use asset::TenantAsset;
+pub use delivery_record::DeliveryRecord;
 pub use expectation::Expectation;
 pub use fee::{Fee, FeeKind};
 pub use ids::{

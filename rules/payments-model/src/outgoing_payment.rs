@@ -6,6 +6,7 @@
 use clock::Timestamp;
 use serde_json::Value;
 
+use crate::delivery_record::DeliveryRecord;
 use crate::incoming_payment::Metadata;
 use crate::quote::Quote;
 use crate::{InitiatedBy, OutgoingPaymentId, retry};
@@ -30,6 +31,8 @@ pub struct OutgoingPayment {
     pub card: Option<CardDetails>,
     /// Its state.
     pub state: OutgoingState,
+    /// What became of its packets, as the end of each attempt noted it. `None` before, and if nothing noted it.
+    pub record: Option<DeliveryRecord>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -290,6 +293,13 @@ impl OutgoingPayment {
         Ok(self)
     }
 
+    /// Adds the record of an attempt, after which `delivered` has arrived in all.
+    #[must_use]
+    pub fn with_record(mut self, attempt: &DeliveryRecord, delivered: u64) -> Self {
+        self.record = Some(self.record.unwrap_or_default().with(attempt).delivered(delivered));
+        self
+    }
+
     /// Fails it, because it was not funded before its quote expired.
     pub fn expire_unfunded(mut self, now: Timestamp) -> Result<Self, OutgoingRefused> {
         if self.state != OutgoingState::Funding || !self.quote.is_expired(now) {
@@ -380,6 +390,7 @@ pub(crate) mod tests {
             initiated_by: InitiatedBy::Admin,
             card: None,
             state,
+            record: None,
             created_at: NOW,
             updated_at: NOW,
         }
