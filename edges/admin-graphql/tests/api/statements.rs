@@ -1,0 +1,107 @@
+//! The statements that a list costs, counted in the log of a database server. They do not grow with the list.
+//! What a payment costs is counted in the end-to-end tests.
+
+use money::{Asset, AssetAmount};
+use payments::{NewOutgoingPayment, PaymentGrant, PaymentOf};
+use payments_bench::StatementLog;
+use payments_model::fee::FeeKind;
+use payments_model::grant_limits::GrantLimits;
+use serde_json::{Value, json};
+use testkit::{PostgresServer, TestDatabase, block_on};
+
+use super::bench::{Bench, OPERATOR};
+
+/// A page of payments with all that comes from other tables.
+const LIST: &str = "query { outgoingPayments(first: 100) { edges { node {
+    id state grantId delivery { deliveredAmount { value } }
+    spentDebitAmount { value } spentReceiveAmount { value }
+    quote { feeAmount { value } fee { id fixed basisPoints } slippageMargin { value } foundRate leastRate }
+} } } }";
+
+/// Two wallet addresses in one asset, which has a fee.
+async fn addresses(bench: &Bench) -> [Value; 2] {
+    let create = "createAsset: CreateAssetInput { asset { id } }";
+    let asset = bench.mutate(OPERATOR, create, json!({ "code": "USD", "scale": 2 })).await["asset"]["id"].clone();
+    let id = asset.as_str().unwrap().parse().unwrap();
+    bench.institution.administration.set_fee(OPERATOR, id, FeeKind::Sending, 1, 100).await.unwrap();
+    let create = "createWalletAddress: CreateWalletAddressInput { walletAddress { id } }";
+    let mut made = [Value::Null, Value::Null];
+    for (name, place) in ["ann", "bob"].into_iter().zip(&mut made) {
+        let input = json!({ "assetId": asset, "address": name });
+        *place = bench.mutate(OPERATOR, create, input).await["walletAddress"]["id"].clone();
+    }
+    made
+}
+
+/// Ann pays Bob under a grant.
+async fn pay(bench: &Bench, [ann, bob]: &[Value; 2]) {
+    let amount = json!({ "value": 100, "assetCode": "USD", "assetScale": 2 });
+    let create = "createIncomingPayment: CreateIncomingPaymentInput { payment { url } }";
+    let input = json!({ "walletAddressId": bob, "incomingAmount": amount });
+    let receiver = bench.mutate(OPERATOR, create, input).await["payment"]["url"].clone();
+    let input = json!({ "walletAddressId": ann, "receiver": receiver });
+    let quote =
+        bench.mutate(OPERATOR, "createQuote: CreateQuoteInput { quote { id } }", input).await["quote"]["id"].clone();
+
+    let limit = AssetAmount { value: 1_000_000, asset: Asset::new("USD", 2).unwrap() };
+    let limits = GrantLimits { debit_amount: Some(limit), ..GrantLimits::default() };
+    let new = NewOutgoingPayment {
+        wallet_address_id: ann.as_str().unwrap().parse().unwrap(),
+        source: PaymentOf::Quote(quote.as_str().unwrap().parse().unwrap()),
+        client: None,
+        grant: Some(PaymentGrant { id: "a grant".to_owned(), limits: Some(limits) }),
+        metadata: None,
+        card: None,
+    };
+    bench.institution.payments.create_outgoing_payment(OPERATOR, new).await.unwrap();
+}
+
+/// The payments of the list, and how many statements the list cost.
+async fn listed(bench: &Bench, server: &PostgresServer) -> (Vec<Value>, usize) {
+    let log = StatementLog::start(server).await.unwrap();
+    let answer = bench.run(OPERATOR, LIST, json!({})).await;
+    let counted = log.stop().await.unwrap();
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    let edges = answer["data"]["outgoingPayments"]["edges"].as_array().unwrap().clone();
+    let of_grants = |texts: &std::collections::BTreeMap<String, usize>| {
+        let about = ["outgoing_payment_grant_spendings", "fees"];
+        let counts = texts.iter().filter(|(text, _)| about.iter().any(|table| text.contains(table)));
+        counts.map(|(_, count)| *count).sum::<usize>()
+    };
+    (edges, counted.values().map(|of| of_grants(&of.texts)).sum())
+}
+
+#[test]
+fn a_list_asks_once_for_what_payments_spent_of_their_grants_and_for_their_fees_however_long_it_is() {
+    if std::env::var_os("TEST_WITHOUT_POSTGRES").is_some() {
+        return;
+    }
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let server = PostgresServer::start_in(folder.path(), &["fsync=off"]).unwrap();
+        let bench = Bench::open(TestDatabase::on_server(&server.url()).await).await;
+        let addresses = addresses(&bench).await;
+        pay(&bench, &addresses).await;
+        let (few, for_few) = listed(&bench, &server).await;
+        for _ in 0..24 {
+            pay(&bench, &addresses).await;
+        }
+        let (many, for_many) = listed(&bench, &server).await;
+
+        assert_eq!((few.len(), many.len()), (1, 25));
+        for edge in &many {
+            let node = &edge["node"];
+            assert_eq!(
+                (&node["spentDebitAmount"]["value"], &node["spentReceiveAmount"]["value"]),
+                (&json!("102"), &json!("100"))
+            );
+            assert_eq!(
+                (&node["quote"]["feeAmount"]["value"], &node["quote"]["fee"]["basisPoints"]),
+                (&json!("2"), &json!(100))
+            );
+        }
+        assert!(for_few > 0, "nothing was counted");
+        // Questions of the same time are one statement. Two may be under way at once, for each of the two tables.
+        assert!(for_many <= 6, "{for_few} statements for one payment, {for_many} for 25");
+    });
+}
