@@ -2,7 +2,7 @@
 //!
 //! The other tests run one process per role.
 
-mod bank;
+pub(crate) mod bank;
 mod browser;
 mod customers;
 mod desk;
