@@ -4,7 +4,6 @@
 use money::{Asset, AssetAmount};
 use payments::{NewOutgoingPayment, PaymentGrant, PaymentOf};
 use payments_bench::StatementLog;
-use payments_model::fee::FeeKind;
 use payments_model::grant_limits::GrantLimits;
 use serde_json::{Value, json};
 use testkit::{PostgresServer, TestDatabase, block_on};
@@ -22,8 +21,8 @@ const LIST: &str = "query { outgoingPayments(first: 100) { edges { node {
 async fn addresses(bench: &Bench) -> [Value; 2] {
     let create = "createAsset: CreateAssetInput { asset { id } }";
     let asset = bench.mutate(OPERATOR, create, json!({ "code": "USD", "scale": 2 })).await["asset"]["id"].clone();
-    let id = asset.as_str().unwrap().parse().unwrap();
-    bench.institution.administration.set_fee(OPERATOR, id, FeeKind::Sending, 1, 100).await.unwrap();
+    let fee = json!({ "assetId": asset, "type": "SENDING", "fee": { "fixed": 1, "basisPoints": 100 } });
+    bench.mutate(OPERATOR, "setFee: SetFeeInput { fee { id } }", fee).await;
     let create = "createWalletAddress: CreateWalletAddressInput { walletAddress { id } }";
     let mut made = [Value::Null, Value::Null];
     for (name, place) in ["ann", "bob"].into_iter().zip(&mut made) {
