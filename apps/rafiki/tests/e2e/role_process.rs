@@ -13,7 +13,7 @@ pub(crate) struct RoleProcess {
     environment: PathBuf,
     /// Variables beside those of the file.
     pub(crate) variables: Vec<(&'static str, String)>,
-    ports: Vec<(&'static str, u16)>,
+    pub(crate) ports: Vec<(&'static str, u16)>,
     pub(crate) log: PathBuf,
     child: Option<Child>,
 }

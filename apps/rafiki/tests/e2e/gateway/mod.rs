@@ -214,6 +214,7 @@ fn staff(outside: Outside, processes: usize, authority: &Path) -> Staff {
         variables: common.iter().cloned().chain(backend).collect(),
         auth_variables: common.into_iter().chain(auth).collect(),
         front: Front::Another,
+        ..Staff::default()
     }
 }
 

@@ -53,7 +53,7 @@ fn customers(storage: Storage, processes: usize, seed: u64) {
             // Holds of payments whose events are late are looked at within the test.
             ("HOLD_CHECK_AFTER_S", "5".to_owned()),
         ];
-        Staff { processes, wallets: processes, wallet_variables, variables: Vec::new() }
+        Staff { processes, wallets: processes, wallet_variables, ..Staff::default() }
     };
     let Some(mut replicated) = Replicated::with(storage, staff) else { return };
     let runtime = replicated.runtime.clone();
