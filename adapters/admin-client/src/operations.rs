@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::AdminClient;
+use crate::client::{AdminClient, without_nulls};
 use crate::documents as d;
 use crate::{
     AccountingTransfers, AdminError, Amount, AssetRecord, CreatedIncomingPayment, FeeRecord, IncomingPayment, Key,
@@ -412,12 +412,4 @@ fn set(input: &mut Value, name: &str, value: Option<Value>) {
     if let Some(value) = value {
         input[name] = value;
     }
-}
-
-/// An explicit `null` clears a field, so fields without a value are left out.
-pub(crate) fn without_nulls(mut input: Value) -> Value {
-    if let Some(members) = input.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
-    }
-    input
 }

@@ -57,10 +57,9 @@ fn scopes_of(field: &str) -> &'static [Scope] {
         }
         "outgoingPayment" | "receiver" => &[PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
         "incomingPayment" => &[PaymentsRead, PaymentsWrite, PosReceive],
-        "createIncomingPayment" => &[PaymentsWrite, PosReceive],
         "createOutgoingPaymentFromIncomingPayment" => &[PaymentsWrite, CardsPay, PosReceive],
         // A point of sale pays back, and closes the incoming payment of a tap before it says that the tap has failed.
-        "createReceiver" | "completeReceiver" => &[PaymentsWrite, PosReceive],
+        "createIncomingPayment" | "createReceiver" | "completeReceiver" => &[PaymentsWrite, PosReceive],
         "cancelOutgoingPayment" => &[PaymentsWrite, CardsPay],
         "updateIncomingPayment"
         | "createQuote"

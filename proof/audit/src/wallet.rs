@@ -20,6 +20,8 @@ const LIQUIDITY: u16 = 5;
 const SETTLEMENT: u128 = 2;
 /// The newest movements of a customer that are read; end-to-end tests make far fewer.
 const MOVEMENTS_MOST: usize = 100_000;
+/// It tells the card service the balance before anything is sent, in the form of money that can be withdrawn.
+const FUNDED: &str = "outgoing_payment.funded";
 /// Events that let the wallet withdraw money for a customer.
 const RECEIPTS: [&str; 3] =
     ["incoming_payment.completed", "incoming_payment.expired", "wallet_address.web_monetization"];
@@ -106,12 +108,13 @@ async fn sent(
     let own: HashSet<Uuid> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
     let ended: Vec<&Outgoing> =
         payments.iter().filter(|payment| payment.has_ended() && own.contains(&payment.wallet_address)).collect();
+    let ends: Vec<Event> = events.iter().filter(|event| event.kind != FUNDED).cloned().collect();
     let mut sent = 0;
     for some in ended.chunks(1000) {
         let accounts = instance.accounts(some.iter().map(|payment| payment.id.into()).collect()).await?;
         for (payment, account) in some.iter().zip(accounts) {
             let deposited = account.map_or(0, |account| account.credits_posted);
-            sent += deposited.saturating_sub(announced_of(events, payment.id));
+            sent += deposited.saturating_sub(announced_of(&ends, payment.id));
         }
     }
     Ok(sent)

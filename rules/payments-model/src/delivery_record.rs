@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::outgoing_payment::Progress;
+use crate::progress::Progress;
 
 /// The most stretches of time that are kept. More are joined in pairs.
 pub const STRETCHES_MAX: usize = 32;

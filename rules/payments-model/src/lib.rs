@@ -22,6 +22,7 @@ pub mod peer_health;
 pub mod peer_terms;
 pub mod peer_tls;
 pub mod peer_token;
+mod progress;
 pub mod quote;
 pub mod receiver;
 pub mod repeating_interval;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::delivery_record::DeliveryRecord;
 use crate::incoming_payment::Metadata;
+pub use crate::progress::Progress;
 use crate::quote::Quote;
 use crate::{InitiatedBy, OutgoingPaymentId, retry};
 
@@ -103,18 +104,6 @@ pub struct Sending {
     pub data_to_transmit: Option<String>,
     /// Its progress.
     pub progress: Progress,
-}
-
-/// The progress of a payment: the packets that were fulfilled, and the amount that their receiver reported as
-/// delivered.
-///
-/// Packets whose outcome is not known yet are not in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The amount that was debited for them.
-    pub debited: u64,
-    /// The amount that arrived, in the receiver's asset.
-    pub delivered: u64,
 }
 
 impl OutgoingState {

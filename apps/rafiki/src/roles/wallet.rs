@@ -156,9 +156,10 @@ fn page_settings(
 ) -> Result<PageSettings, Failure> {
     let post = match &pages.mail {
         None => Post::Log,
-        Some(mail) => Post::Server(
-            MailServer::new(mail.url.expose(), &mail.from).map_err(|error| Failure::start("letters", error))?,
-        ),
+        Some(mail) => {
+            let server = MailServer::new(mail.url.expose(), &mail.from);
+            Post::Server(Box::new(server.map_err(|error| Failure::start("letters", error))?))
+        }
     };
     let grants = pages.auth_graphql_url.as_ref().map(|url| {
         let credentials = Credentials {

@@ -38,7 +38,7 @@ pub enum Post {
     /// As lines of the log, in development.
     Log,
     /// Through a mail server.
-    Server(MailServer),
+    Server(Box<MailServer>),
 }
 
 /// The letters of a wallet. It is cheap to clone.

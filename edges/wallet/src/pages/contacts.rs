@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go};
+use super::context::{Ctx, Posted, Problem, go, send_to};
 use super::frame::{Frame, html};
 use super::history::short;
 use crate::contacts::{self, Contact, ContactError};
@@ -26,11 +26,6 @@ struct Entry {
     contact: Contact,
     place: String,
     send: String,
-}
-
-/// Where a payment to this address begins.
-pub(crate) fn send_to(url: &str) -> String {
-    format!("/send?to={}", url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>())
 }
 
 /// `GET /contacts`

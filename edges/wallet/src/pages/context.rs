@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin_client::{AdminClient, AdminError};
 use askama::Template;
@@ -395,4 +396,15 @@ impl Ctx {
 /// Another page.
 pub(crate) fn go(to: &str) -> Response {
     Redirect::to(to).into_response()
+}
+
+/// Where a payment to this address begins.
+pub(crate) fn send_to(url: &str) -> String {
+    format!("/send?to={}", url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>())
+}
+
+/// How long somebody has to wait, in words.
+pub(crate) fn paused(reader: &Reader, wait: Duration) -> String {
+    let minutes = wait.as_secs().div_ceil(60).max(1);
+    reader.words.with("There were too many attempts. Try again in {} min.", &minutes.to_string())
 }

@@ -2,8 +2,6 @@
 //!
 //! Which password is right is decided in `users`.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +9,7 @@ use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use uuid::Uuid;
 
-use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go};
+use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go, paused};
 use super::frame::{Frame, html};
 use super::security::said;
 use crate::users::{Entered, NewUser, ProofError, SignInError, SignUpError, SignedUp};
@@ -142,12 +140,6 @@ pub(crate) async fn sign_in(reader: Reader, posted: Posted) -> Result<Response, 
             Ok(draw_sign_in(&reader, status, email, Some(said)))
         }
     }
-}
-
-/// How long somebody has to wait, in words.
-pub(crate) fn paused(reader: &Reader, wait: Duration) -> String {
-    let minutes = wait.as_secs().div_ceil(60).max(1);
-    reader.words.with("There were too many attempts. Try again in {} min.", &minutes.to_string())
 }
 
 /// `POST /sign-in/one-click`

@@ -7,8 +7,7 @@ use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 
-use super::context::{Message, Posted, Problem, Reader, go};
-use super::doors::paused;
+use super::context::{Message, Posted, Problem, Reader, go, paused};
 use super::frame::{Frame, html};
 use crate::users::{Asked, ResetError};
 

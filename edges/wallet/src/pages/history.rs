@@ -7,8 +7,7 @@ use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::contacts::send_to;
-use super::context::{Ctx, Problem};
+use super::context::{Ctx, Problem, send_to};
 use super::filter::Filter;
 use super::frame::{Frame, html};
 use crate::contacts;

@@ -45,6 +45,7 @@ impl Ask<'_> {
         self.lasts == *lasts.borrow()
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods of their data")]
     fn choices(&self) -> [(Lasts, &'static str); 4] {
         Lasts::ALL.map(|lasts| (lasts, name(lasts)))
     }
@@ -122,6 +123,7 @@ struct List<'a> {
 }
 
 impl List<'_> {
+    #[expect(clippy::unused_self, reason = "templates call methods of their data")]
     fn badge(&self, request: &Request) -> (&'static str, &'static str) {
         badge(request.state)
     }

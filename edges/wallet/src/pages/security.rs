@@ -12,8 +12,7 @@ use page_kit::{numbers, qr};
 use url::form_urlencoded::byte_serialize;
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, Reader, go, own_path};
-use super::doors::paused;
+use super::context::{Ctx, Posted, Problem, Reader, go, own_path, paused};
 use super::frame::{Frame, html};
 use crate::customers::Held;
 use crate::users::{ProofError, SecondFactor};

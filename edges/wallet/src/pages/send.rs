@@ -9,8 +9,7 @@ use money::Asset;
 use page_kit::numbers;
 use uuid::Uuid;
 
-use super::contacts::send_to;
-use super::context::{Ctx, Message, Posted, Problem, go};
+use super::context::{Ctx, Message, Posted, Problem, go, send_to};
 use super::frame::{Frame, html};
 use super::history::short;
 use super::security::prove_first;

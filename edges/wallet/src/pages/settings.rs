@@ -7,8 +7,7 @@ use http::StatusCode;
 use http::header::SET_COOKIE;
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go};
-use super::doors::paused;
+use super::context::{Ctx, Posted, Problem, go, paused};
 use super::frame::{Frame, html};
 use super::security::prove_first;
 use crate::users::{EmailChangeError, PasswordError, SecondFactor, SessionRow};

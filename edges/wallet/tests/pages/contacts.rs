@@ -1,4 +1,5 @@
 //! Contacts, the filters of the history, its table for other programs, and exchange between own accounts.
+//! The pages themselves are begun in `pages.rs`.
 
 use super::*;
 

@@ -1,4 +1,5 @@
 //! Closing a wallet: refused while something is in it, and whole afterwards.
+//! What protects the wallet is in `second_factor`.
 
 use super::*;
 

@@ -1,4 +1,5 @@
 //! Letters, and what their links do: confirming an address, a new password, another address.
+//! What an app protects is in `second_factor`.
 
 use testkit::{MailServer, Mood};
 
@@ -6,7 +7,7 @@ use super::*;
 
 async fn with_mail(database: TestDatabase) -> (Bench, MailServer) {
     let server = MailServer::start().await;
-    let post = Post::Server(mail::MailServer::new(&server.url(), "Bank <letters@bank.example>").unwrap());
+    let post = Post::Server(Box::new(mail::MailServer::new(&server.url(), "Bank <letters@bank.example>").unwrap()));
     (Bench::with_post(database, Verification::ByLetter, post).await, server)
 }
 

@@ -1,4 +1,5 @@
 //! A database of the version before: it opens with its customers.
+//! Migrations of other stores are tested with those stores.
 
 use super::*;
 

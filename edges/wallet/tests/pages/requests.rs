@@ -1,4 +1,5 @@
 //! Asking for money: made once, seen by its owner only, and closed.
+//! What an event about the money does is in `wallet.rs`.
 
 use super::*;
 

@@ -1,4 +1,5 @@
 //! Codes of an app and recovery codes: at signing in, and before what is important.
+//! Letters and their links are in `letters`.
 
 use totp_rs::{Builder, Secret};
 
@@ -153,7 +154,8 @@ on_each_database! {
         bench.clock.advance(Duration::from_mins(6));
         let field = format!("limit-{account}");
         let new = "another long password";
-        let tries: [(&str, String, Vec<(&str, &str)>); 4] = [
+        type Form<'a> = (&'a str, String, Vec<(&'a str, &'a str)>);
+        let tries: [Form<'_>; 4] = [
             (FACTOR, format!("{FACTOR}/off"), vec![]),
             (FACTOR, format!("{FACTOR}/limits"), vec![(&field, "400.00")]),
             ("/settings", "/settings/password".to_owned(), vec![("old", PASSWORD), ("new", new), ("again", new)]),

@@ -5,7 +5,6 @@
 mod caller;
 mod listening;
 mod nginx;
-mod outages;
 mod walk;
 
 use std::path::Path;
