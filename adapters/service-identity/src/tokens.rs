@@ -296,7 +296,7 @@ impl ServiceTokens {
         let Inner { provider, identity, settings, clock, entropy, .. } = &*self.inner;
         let url = provider.token_url().await?;
         let now = clock.wall();
-        let proof = identity.proof(&provider.audience(&url).await, now, &**entropy);
+        let proof = identity.proof(&provider.audience(&url), now, &**entropy);
 
         let audience = settings.audience(wanted.service);
         let target = if audience.contains("://") { "resource" } else { "audience" };
