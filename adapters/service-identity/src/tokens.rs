@@ -85,6 +85,12 @@ pub enum CallError {
     /// There is no token for it.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The token is bound to the certificate of this role, which is shown over TLS only.
+    #[error(
+        "the tokens of this role are bound to its certificate, so they are not sent without TLS; change the URL of {0} to \
+         https, or give the role OAUTH_CLIENT_SECRET or OAUTH_PRIVATE_KEY_FILE"
+    )]
+    NeedsTls(Service),
     /// The service did not answer.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
