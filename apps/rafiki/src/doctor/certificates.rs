@@ -66,7 +66,7 @@ mod tests {
     fn a_certificate_is_renewed_before_it_ends_and_one_of_a_week_on_its_last_days() {
         let verdict = |life: u32, left: u32| {
             let ends = NOW + DAY * left;
-            let begins_at = Timestamp::from_millis((ends.as_millis()) - i64::from(life) * 86_400_000);
+            let begins_at = Timestamp::from_millis(ends.as_millis() - i64::from(life) * 86_400_000);
             let (subject, hosts, uris) = ("CN=a".to_owned(), Vec::new(), Vec::new());
             let facts = CertificateFacts { subject, begins_at, expires_at: ends, hosts, uris };
             judged("it", &facts, NOW, "renew it").verdict
