@@ -9,7 +9,9 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{InconsistentKeys, RootCertStore};
+use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
+
+use crate::expected_server::{ExpectedServer, config};
 
 /// Certificates and a key, in PEM (RFC 7468).
 #[derive(Clone, Copy)]
@@ -48,9 +50,14 @@ pub enum PartyTlsError {
 
 /// Certificates that can be used.
 #[derive(Clone)]
-pub struct UsableTls {
-    identity: Option<Identity>,
-    authorities: Option<Vec<Certificate>>,
+pub struct UsableTls(Usable);
+
+#[derive(Clone)]
+enum Usable {
+    /// Whoever the authorities have certified for the host is believed.
+    AnyServer { identity: Option<Identity>, authorities: Option<Vec<Certificate>> },
+    /// The certificate of the server is looked at, too.
+    Expected(Box<ClientConfig>),
 }
 
 impl PartyTls<'_> {
@@ -58,7 +65,19 @@ impl PartyTls<'_> {
     pub fn read(self) -> Result<UsableTls, PartyTlsError> {
         let identity = self.identity.map(|(certificate, key)| read_identity(certificate, key)).transpose()?;
         let authorities = self.authorities.map(|pem| read_authorities(pem).ok_or(PartyTlsError::Authorities));
-        Ok(UsableTls { identity, authorities: authorities.transpose()? })
+        Ok(UsableTls(Usable::AnyServer { identity, authorities: authorities.transpose()? }))
+    }
+
+    /// The same for a server that is `expected`, besides being certified for its host by the authorities. They must be
+    /// given, and so must the own certificate.
+    pub fn read_for(self, expected: ExpectedServer) -> Result<UsableTls, PartyTlsError> {
+        let (certificate, key) = self.identity.ok_or(PartyTlsError::Certificate)?;
+        read_identity(certificate, key)?;
+        let chain = read_certificates(certificate).ok_or(PartyTlsError::Certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| PartyTlsError::PrivateKey)?;
+        let roots = self.authorities.and_then(roots).ok_or(PartyTlsError::Authorities)?;
+        let config = config((chain, key), roots, expected).map_err(|_| PartyTlsError::Authorities)?;
+        Ok(UsableTls(Usable::Expected(Box::new(config))))
     }
 }
 
@@ -79,10 +98,14 @@ fn read_identity(certificate: &str, key: &str) -> Result<Identity, PartyTlsError
 }
 
 fn read_authorities(pem: &str) -> Option<Vec<Certificate>> {
-    let read = read_certificates(pem)?;
+    roots(pem)?;
+    read_certificates(pem)?.iter().map(|authority| Certificate::from_der(authority).ok()).collect()
+}
+
+fn roots(pem: &str) -> Option<RootCertStore> {
     let mut store = RootCertStore::empty();
-    read.iter().try_for_each(|authority| store.add(authority.clone())).ok()?;
-    read.iter().map(|authority| Certificate::from_der(authority).ok()).collect()
+    read_certificates(pem)?.into_iter().try_for_each(|authority| store.add(authority)).ok()?;
+    Some(store)
 }
 
 /// The certificates in a text that holds nothing else. The text is shown again, so it must not hold a key.
@@ -93,10 +116,14 @@ fn read_certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
 
 impl UsableTls {
     pub(crate) fn applied(&self, mut builder: ClientBuilder) -> ClientBuilder {
-        if let Some(identity) = &self.identity {
+        let (identity, authorities) = match &self.0 {
+            Usable::Expected(config) => return builder.tls_backend_preconfigured((**config).clone()),
+            Usable::AnyServer { identity, authorities } => (identity, authorities),
+        };
+        if let Some(identity) = identity {
             builder = builder.identity(identity.clone());
         }
-        if let Some(authorities) = &self.authorities {
+        if let Some(authorities) = authorities {
             builder = builder.tls_certs_only(authorities.iter().cloned());
         }
         builder

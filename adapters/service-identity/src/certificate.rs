@@ -44,7 +44,24 @@ impl RoleNames {
 
     /// The role that the first certificate of a text in PEM names; `None` if it names none, or several.
     pub fn role_of_pem(&self, pem: &str) -> Option<ServiceRole> {
-        only_role(&CertificateFacts::of_pem(pem)?, self)
+        named_role(&CertificateFacts::of_pem(pem)?, self).only()
+    }
+
+    /// Whether a server with this certificate may be the service. One that names no role is believed by its host name
+    /// alone, because an account-servicing entity or a gateway need not be a role of this program.
+    pub(crate) fn may_serve(&self, facts: &CertificateFacts, service: Service) -> Result<(), String> {
+        let named = match named_role(facts, self) {
+            Named::Nothing => return Ok(()),
+            Named::Role(role) if service.roles().contains(&role) => return Ok(()),
+            Named::Role(role) => role.as_str(),
+            Named::Contradiction => "several roles, or one that does not exist",
+        };
+        let expected: Vec<&str> = service.roles().iter().map(|role| role.as_str()).collect();
+        Err(format!(
+            "the server of {service} shows a certificate of {named}, not of {}; look at the URL, and at who has this \
+             certificate",
+            expected.join(" or ")
+        ))
     }
 
     fn role_of(&self, host: &str) -> Option<ServiceRole> {
@@ -79,7 +96,7 @@ impl CallerCertificate {
             // Nobody acts for several tenants at once.
             _ => None,
         };
-        Self(Arc::new(Read { role: only_role(&facts, names), tenant, facts, expires_at, thumbprint }))
+        Self(Arc::new(Read { role: named_role(&facts, names).only(), tenant, facts, expires_at, thumbprint }))
     }
 
     /// Who calls `service`, with all rights that its role has there.
@@ -125,14 +142,34 @@ fn tenant_of(uri: &str) -> Option<&str> {
     start.eq_ignore_ascii_case(TENANT).then_some(tenant)
 }
 
-/// The role that a certificate names, if it is one: nobody is several roles at once, and a name that is about roles but
-/// is none of ours spoils the certificate.
-fn only_role(facts: &CertificateFacts, names: &RoleNames) -> Option<ServiceRole> {
+/// What a certificate says about roles.
+enum Named {
+    /// Nothing.
+    Nothing,
+    /// This one.
+    Role(ServiceRole),
+    /// Several, though nobody is several roles at once, or one that is none of ours. It spoils the certificate.
+    Contradiction,
+}
+
+impl Named {
+    fn only(self) -> Option<ServiceRole> {
+        match self {
+            Self::Role(role) => Some(role),
+            Self::Nothing | Self::Contradiction => None,
+        }
+    }
+}
+
+fn named_role(facts: &CertificateFacts, names: &RoleNames) -> Named {
     let by_uri = facts.uris.iter().filter_map(|uri| ServiceRole::of_urn(uri));
     let by_host = facts.hosts.iter().filter_map(|host| names.role_of(host)).map(Ok);
     let mut named = by_uri.chain(by_host);
-    let first = named.next()?.ok()?;
-    named.all(|other| other == Ok(first)).then_some(first)
+    match named.next() {
+        None => Named::Nothing,
+        Some(Ok(first)) if named.all(|other| other == Ok(first)) => Named::Role(first),
+        Some(_) => Named::Contradiction,
+    }
 }
 
 #[cfg(test)]

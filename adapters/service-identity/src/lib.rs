@@ -23,7 +23,7 @@ pub use certificate::{CallerCertificate, RoleNames};
 pub use identity::{ClientIdentity, Credential, SecretPlace};
 pub use judge::{JudgeSettings, TokenJudge, Validation, bearer};
 pub use principal::Principal;
-pub use proof::{CallerProof, ServiceProofs};
+pub use proof::{CallerProof, CertifiedClients, ServiceProofs};
 pub use provider::{Provider, ProviderError, ProviderSettings};
 pub use token_introspection::Refusal;
 pub use token_keys::SigningKey;

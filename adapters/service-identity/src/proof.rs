@@ -5,23 +5,55 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use outbound_http::{Outbound, Request, Response};
-use service_auth::{LinkWays, Wanted};
+use outbound_http::{ExpectedServer, Outbound, PartyTls, Request, Response, RevokedCertificates};
+use service_auth::{LinkWays, Service, Wanted};
 use token_introspection::{CallerCredential, CredentialError};
 
+use crate::certificate::RoleNames;
 use crate::tokens::{CallError, ServiceTokens};
+
+/// The clients that show the certificate of this role: one for each service, because each is another role.
+#[derive(Clone, Debug)]
+pub struct CertifiedClients(Arc<[(Service, Outbound)]>);
+
+impl CertifiedClients {
+    /// Shows the certificate to servers of the authorities. A server whose certificate is revoked, or names another role
+    /// than that of the service, is sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be used, and why.
+    pub fn new(
+        http: &Outbound,
+        party: PartyTls<'_>,
+        names: &RoleNames,
+        revoked: &RevokedCertificates,
+    ) -> Result<Self, String> {
+        let client = |service: Service| {
+            let names = names.clone();
+            let expected = ExpectedServer::new(move |facts| names.may_serve(facts, service), revoked.clone());
+            let tls = party.read_for(expected).map_err(|error| error.to_string())?;
+            Ok((service, http.with_tls(&tls).map_err(|error| error.to_string())?))
+        };
+        Ok(Self(Service::ALL.into_iter().map(client).collect::<Result<_, String>>()?))
+    }
+
+    fn of(&self, service: Service) -> Option<&Outbound> {
+        self.0.iter().find(|(own, _)| *own == service).map(|(_, client)| client)
+    }
+}
 
 /// The proofs of one role for all services that it calls. Without any, only secrets prove who it is.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceProofs {
     ways: LinkWays,
     tokens: Option<ServiceTokens>,
-    certificate: Option<Outbound>,
+    certificate: Option<CertifiedClients>,
 }
 
 impl ServiceProofs {
-    /// Proves in these ways: with `tokens`, and with a client that shows the certificate of this role.
-    pub fn new(ways: LinkWays, tokens: Option<ServiceTokens>, certificate: Option<Outbound>) -> Self {
+    /// Proves in these ways: with `tokens`, and with clients that show the certificate of this role.
+    pub fn new(ways: LinkWays, tokens: Option<ServiceTokens>, certificate: Option<CertifiedClients>) -> Self {
         Self { ways, tokens, certificate }
     }
 
@@ -36,7 +68,9 @@ impl ServiceProofs {
         };
         // A token that is bound to the certificate is worth nothing without it.
         let over_tls = ways.certificates() || tokens.is_some_and(ServiceTokens::are_bound);
-        CallerProof { shown, over: self.certificate.clone().filter(|_| over_tls) }
+        let over =
+            self.certificate.as_ref().filter(|_| over_tls).and_then(|clients| clients.of(wanted.service)).cloned();
+        CallerProof { shown, over }
     }
 
     /// Whether requests to the service are signed: only then, a shared secret is the proof.

@@ -17,15 +17,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clock::{Clock, ManualClock, SeededEntropy, Timestamp};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use outbound_http::{Outbound, OutboundConfig, PartyTls, Request};
+use outbound_http::{Outbound, OutboundConfig, PartyTls, Request, RevokedCertificates};
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 use service_auth::{Jws, Scope, Service, Wanted, Ways, signing_input, with_signature};
 use service_identity::{
-    CallError, CallerCertificate, ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, Refusal,
-    RoleNames, SecretPlace, ServiceProofs, ServiceTokens, SigningKey, TokenError, TokenJudge, TokenSettings,
-    Validation, bearer,
+    CallError, CallerCertificate, CertifiedClients, ClientIdentity, Credential, JudgeSettings, Provider,
+    ProviderSettings, Refusal, RoleNames, SecretPlace, ServiceProofs, ServiceTokens, SigningKey, TokenError,
+    TokenJudge, TokenSettings, Validation, bearer,
 };
 use testkit::PrivateAuthority;
 
@@ -360,7 +360,9 @@ async fn a_token_that_is_bound_to_a_certificate_is_not_sent_without_tls() {
     let authority = PrivateAuthority::default();
     let own = authority.certify_as("a role", &["urn:rafiki:role:backend"], (3000, 1, 1));
     let (identity, pem) = (Some((own.certificate.as_str(), own.key.as_str())), authority.pem());
-    let secured = scene.http.with_tls(&PartyTls { identity, authorities: Some(&pem) }.read().unwrap()).unwrap();
+    let party = PartyTls { identity, authorities: Some(&pem) };
+    let secured =
+        CertifiedClients::new(&scene.http, party, &RoleNames::default(), &RevokedCertificates::default()).unwrap();
     let proof = ServiceProofs::new(Ways::TOKEN.into(), Some(tokens), Some(secured)).of(Wanted::RATES, None);
     let send = async |url: &str| proof.send(&scene.http, Request::get(url.parse().unwrap()).configured()).await;
 

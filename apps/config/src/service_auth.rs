@@ -30,6 +30,8 @@ pub struct ServiceAuth {
     /// They should certify nothing else. Several are believed while one replaces another. One that has ended stops the
     /// start.
     pub authorities_pem: Option<Secret>,
+    /// The content of `SERVICE_TLS_REVOKED_FILE`: lists of certificates that these authorities have revoked (CRL, PEM).
+    pub revoked_pem: Option<Secret>,
     /// `SERVICE_TLS_NAMES`: host names that stand for roles, for certificates of callers that have no URI of a role:
     /// `backend=backend.bank.internal, auth=login.bank.internal`. Only the whole name counts. Without this setting a host
     /// name says nothing about a role.
@@ -140,6 +142,7 @@ impl ServiceAuth {
             certificate_pem: r.file("SERVICE_TLS_CERTIFICATE_FILE"),
             tls_key_pem: r.file("SERVICE_TLS_KEY_FILE"),
             authorities_pem: r.file("SERVICE_TLS_AUTHORITIES_FILE"),
+            revoked_pem: r.file("SERVICE_TLS_REVOKED_FILE"),
             role_names: read_role_names(r),
             issuer: r.url("OAUTH_ISSUER"),
             issuer_name: r.text("OAUTH_ISSUER"),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Timestamp};
-use outbound_http::CertificateFacts;
+use outbound_http::{CertificateFacts, RevokedCertificates};
 use service_identity::{CallerCertificate, RoleNames};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -39,6 +39,8 @@ pub struct TlsFiles<'f> {
     pub key: &'f str,
     /// The authorities whose certificates are believed.
     pub authorities: &'f str,
+    /// The certificates that are no longer believed.
+    pub revoked: &'f RevokedCertificates,
 }
 
 /// The certificate of a connection, as long as it is valid.
@@ -79,7 +81,7 @@ impl ServiceTls {
     /// Shows the certificate, and believes certificates of callers that the authorities made. `names` are the host names
     /// that stand for roles.
     pub fn new(files: TlsFiles<'_>, names: RoleNames, clock: Arc<dyn Clock>) -> Result<Self, ServiceTlsError> {
-        let TlsFiles { certificate, key, authorities } = files;
+        let TlsFiles { certificate, key, authorities, revoked } = files;
         let own = |error: &dyn fmt::Display| ServiceTlsError::Own(error.to_string());
         let foreign = |error: &dyn fmt::Display| ServiceTlsError::Authorities(error.to_string());
         let provider = Arc::new(default_provider());
@@ -93,7 +95,9 @@ impl ServiceTls {
             roots.add(authority).map_err(|error| foreign(&error))?;
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-        let verifier = verifier.allow_unauthenticated().build().map_err(|error| foreign(&error))?;
+        let verifier = verifier.with_crls(revoked.lists()).only_check_end_entity_revocation();
+        let verifier = verifier.allow_unknown_revocation_status().allow_unauthenticated();
+        let verifier = verifier.build().map_err(|error| foreign(&error))?;
 
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
         let chain = chain.map_err(|error| own(&error))?;

@@ -13,9 +13,11 @@ use http_kit::{
     Admission, CallerSecret, ConnectionLimits, Deadlines, Need, Proxies, ServiceCallers, ServiceDoor,
     ServiceIdentities, ServiceTls, ServiceTlsError, Serving, TlsFiles, require_service, serve,
 };
-use outbound_http::{CertificateFacts, Outbound, OutboundConfig, PartyTls, Request, Scheme};
+use outbound_http::{
+    CertificateFacts, Outbound, OutboundConfig, OutboundError, PartyTls, Request, RevokedCertificates, Scheme,
+};
 use service_auth::{Scope, Service, ServiceRole, Wanted, Ways};
-use service_identity::{RoleNames, ServiceProofs};
+use service_identity::{CallError, CertifiedClients, RoleNames, ServiceProofs};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, SharedCache};
 use testkit::{Certified, PrivateAuthority};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,26 +28,48 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ClientConfig, HandshakeKind, RootCertStore};
 
 const SECRET: &str = "a secret of two roles";
+const FORMER_SECRET: &str = "the secret that it replaces";
 const FOR_EVER: (i32, u8, u8) = (3000, 1, 1);
 const AUTH: &str = "urn:rafiki:role:auth";
 const WALLET: &str = "urn:rafiki:role:wallet";
 
-/// A listener of the backend that takes reports about grants. The part of its URL after the scheme.
-async fn listener(authority: &PrivateAuthority, ways: Ways) -> String {
-    listener_by(authority, ways, RoleNames::default(), Arc::new(SystemClock)).await
+/// How a listener of the backend is set up.
+struct Setup {
+    own: Certified,
+    ways: Ways,
+    names: RoleNames,
+    clock: Arc<dyn Clock>,
+    revoked: RevokedCertificates,
 }
 
-/// The same, which knows these host names of roles, and goes by this clock.
-async fn listener_by(authority: &PrivateAuthority, ways: Ways, names: RoleNames, clock: Arc<dyn Clock>) -> String {
+impl Setup {
+    fn accepting(authority: &PrivateAuthority, ways: Ways) -> Self {
+        Self {
+            own: authority.certify_as("backend", &["backend.internal", "localhost"], FOR_EVER),
+            ways,
+            names: RoleNames::default(),
+            clock: Arc::new(SystemClock),
+            revoked: RevokedCertificates::default(),
+        }
+    }
+}
+
+/// A listener of the backend that takes reports about grants. The part of its URL after the scheme.
+async fn listener(authority: &PrivateAuthority, ways: Ways) -> String {
+    listening(authority, Setup::accepting(authority, ways)).await
+}
+
+async fn listening(authority: &PrivateAuthority, setup: Setup) -> String {
+    let Setup { own, ways, names, clock, revoked } = setup;
     let cache = SharedCache::InProcess(InProcessCache::new(Arc::new(SystemClock), InProcessLimits::default()));
-    let secret = CallerSecret::new([SECRET], "test", Limiter::new(cache, Arc::new(SystemClock)));
+    let secret = CallerSecret::new([SECRET, FORMER_SECRET], "test", Limiter::new(cache, Arc::new(SystemClock)));
     let identities = ServiceIdentities { ways: ways.into(), judge: None };
     let callers = ServiceCallers::Proven(ServiceDoor { secret, identities });
     let need = Need { service: Service::BackendAdmin, scopes: &[Scope::GrantsNotify] };
     let router = require_service(Router::new().route("/", get(async || "in")), callers, need);
 
-    let own = authority.certify_as("backend", &["backend.internal", "localhost"], FOR_EVER);
-    let files = TlsFiles { certificate: &own.certificate, key: &own.key, authorities: &authority.pem() };
+    let authorities = &authority.pem();
+    let files = TlsFiles { certificate: &own.certificate, key: &own.key, authorities, revoked: &revoked };
     let tls = ServiceTls::new(files, names, clock).unwrap();
     let admission = Admission::new(ConnectionLimits::default());
     let serving = Serving { deadlines: Deadlines::default(), admission, proxies: Proxies::None, tls: Some(tls) };
@@ -106,7 +130,8 @@ async fn a_certificate_of_the_installation_lets_its_role_do_what_the_role_may_an
 async fn a_host_name_is_a_role_only_where_the_operator_says_so() {
     let authority = PrivateAuthority::default();
     let names = RoleNames::new([(ServiceRole::Auth, "auth.bank.internal".to_owned())]);
-    let knows_names = listener_by(&authority, Ways::CERTIFICATE, names, Arc::new(SystemClock)).await;
+    let knows_names = Setup { names, ..Setup::accepting(&authority, Ways::CERTIFICATE) };
+    let knows_names = listening(&authority, knows_names).await;
     let knows_none = listener(&authority, Ways::CERTIFICATE).await;
     let with = async |place: &str, host: &str| {
         let own = authority.certify_as("a role", &[host], FOR_EVER);
@@ -125,7 +150,8 @@ async fn a_connection_proves_nothing_any_more_when_its_certificate_has_ended() {
     let authority = PrivateAuthority::default();
     let clock = Arc::new(ManualClock::at(SystemClock.now()));
     let both = Ways::CERTIFICATE.and(Ways::SHARED_SECRET);
-    let place = listener_by(&authority, both, RoleNames::default(), clock.clone()).await;
+    let setup = Setup { clock: clock.clone(), ..Setup::accepting(&authority, both) };
+    let place = listening(&authority, setup).await;
     let own = authority.certify_as("a role", &[AUTH], FOR_EVER);
     let url = format!("https://{place}");
     let http = showing(&authority, Some(&own));
@@ -174,7 +200,10 @@ async fn while_roles_move_to_certificates_secrets_are_accepted_with_and_without_
     let ways = Ways::SHARED_SECRET.and(Ways::CERTIFICATE);
     let place = listener(&authority, ways).await;
     let own = authority.certify_as("auth", &[AUTH], FOR_EVER);
-    let secured = showing(&authority, Some(&own));
+    let pem = authority.pem();
+    let party = PartyTls { identity: Some((&own.certificate, &own.key)), authorities: Some(&pem) };
+    let secured =
+        CertifiedClients::new(&plain(), party, &RoleNames::default(), &RevokedCertificates::default()).unwrap();
     for (url, http) in [(format!("http://{place}"), plain()), (format!("https://{place}"), showing(&authority, None))] {
         assert_eq!(status(&http, &url, Some(SECRET)).await, Some(200), "{url}");
         assert_eq!(status(&http, &url, Some("guess")).await, Some(401), "{url}");
@@ -195,12 +224,82 @@ async fn while_roles_move_to_certificates_secrets_are_accepted_with_and_without_
 }
 
 #[tokio::test]
+async fn a_server_that_is_another_role_is_sent_nothing_although_it_is_certified_for_the_host() {
+    let authority = PrivateAuthority::default();
+    let own = authority.certify_as("auth", &[AUTH], FOR_EVER);
+    let pem = authority.pem();
+    let party = PartyTls { identity: Some((&own.certificate, &own.key)), authorities: Some(&pem) };
+    let names = RoleNames::new([(ServiceRole::Rates, "rates.internal".to_owned())]);
+    let clients = CertifiedClients::new(&plain(), party, &names, &RevokedCertificates::default()).unwrap();
+    let proofs = ServiceProofs::new(Ways::CERTIFICATE.into(), None, Some(clients));
+    let sent_to = async |names: &[&str]| {
+        let own = authority.certify_as("a server", names, FOR_EVER);
+        let place = listening(&authority, Setup { own, ..Setup::accepting(&authority, Ways::CERTIFICATE) }).await;
+        let request = Request::get(format!("https://{place}").parse().unwrap()).configured();
+        proofs.of(Wanted::GRANT_EVENTS, None).send(&plain(), request).await
+    };
+
+    let backend = ServiceRole::Backend.urn();
+    assert_eq!(sent_to(&["localhost", &backend]).await.unwrap().status.as_u16(), 200);
+    assert_eq!(sent_to(&["localhost"]).await.unwrap().status.as_u16(), 200, "no role is named, and the host is right");
+    for other in [&["localhost", WALLET][..], &["localhost", "rates.internal"], &["localhost", &backend, WALLET]] {
+        let refused = sent_to(other).await.unwrap_err();
+        let CallError::Outbound(OutboundError::Connect { reason, .. }) = &refused else { panic!("{refused}") };
+        assert!(reason.contains("the server of backend-admin shows a certificate of"), "{other:?}: {reason}");
+    }
+    assert!(sent_to(&["backend.internal", &backend]).await.is_err(), "the host counts as before");
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_proves_nothing_to_callers_and_to_the_called() {
+    let authority = PrivateAuthority::default();
+    let certified = |names: &[&str]| authority.certify_as("a role", names, FOR_EVER);
+    let (stolen, renewed) = (certified(&[AUTH]), certified(&[AUTH]));
+    let (lost, backend) = (certified(&["localhost"]), certified(&["localhost"]));
+    let revoked = RevokedCertificates::of_pem(&authority.revoke(&[&stolen, &lost])).unwrap();
+    let pem = authority.pem();
+
+    let listening_as = async |own: &Certified| {
+        let setup =
+            Setup { own: own.clone(), revoked: revoked.clone(), ..Setup::accepting(&authority, Ways::CERTIFICATE) };
+        listening(&authority, setup).await
+    };
+    let sent_by = async |own: &Certified, place: &str| {
+        let party = PartyTls { identity: Some((&own.certificate, &own.key)), authorities: Some(&pem) };
+        let clients = CertifiedClients::new(&plain(), party, &RoleNames::default(), &revoked).unwrap();
+        let proofs = ServiceProofs::new(Ways::CERTIFICATE.into(), None, Some(clients));
+        let request = Request::get(format!("https://{place}").parse().unwrap()).configured();
+        proofs.of(Wanted::GRANT_EVENTS, None).send(&plain(), request).await.ok().map(|answer| answer.status.as_u16())
+    };
+    let place = listening_as(&backend).await;
+    assert_eq!(sent_by(&renewed, &place).await, Some(200));
+    assert_eq!(sent_by(&stolen, &place).await, None, "the caller's is revoked");
+    assert_eq!(sent_by(&renewed, &listening_as(&lost).await).await, None, "the server's is revoked");
+
+    let of_another = PrivateAuthority::default().revoke(&[&renewed]);
+    let both = format!("{}{of_another}", authority.revoke(&[]));
+    assert!(RevokedCertificates::of_pem(&both).is_some(), "an empty list is a list");
+    for wrong in ["", "no list", &pem, &format!("{both}{pem}"), &both[..both.len() / 2]] {
+        assert!(RevokedCertificates::of_pem(wrong).is_none(), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn while_a_secret_of_two_roles_is_replaced_both_open_the_listener() {
+    let place = listener(&PrivateAuthority::default(), Ways::SHARED_SECRET).await;
+    let url = format!("http://{place}");
+    for (secret, expected) in [(SECRET, 200), (FORMER_SECRET, 200), ("the secret before", 401)] {
+        assert_eq!(status(&plain(), &url, Some(secret)).await, Some(expected), "{secret}");
+    }
+}
+
+#[tokio::test]
 async fn both_authorities_are_believed_while_one_replaces_the_other() {
     let (old, new) = (PrivateAuthority::default(), PrivateAuthority::default());
     let own = old.certify_as("backend", &["localhost"], FOR_EVER);
     let both = format!("{}{}", old.pem(), new.pem());
     let opened = |certificate: &str, key: &str, authorities: &str| {
-        let files = TlsFiles { certificate, key, authorities };
+        let files = TlsFiles { certificate, key, authorities, revoked: &RevokedCertificates::default() };
         ServiceTls::new(files, RoleNames::default(), Arc::new(SystemClock)).is_ok()
     };
     assert!(opened(&own.certificate, &own.key, &both));
@@ -220,7 +319,8 @@ async fn an_authority_that_has_ended_is_not_believed_but_refused_at_the_start() 
     let pem = authority.pem();
     let ends = CertificateFacts::of_pem(&pem).unwrap().expires_at;
     let opened = |now: Timestamp| {
-        let files = TlsFiles { certificate: &own.certificate, key: &own.key, authorities: &pem };
+        let revoked = &RevokedCertificates::default();
+        let files = TlsFiles { certificate: &own.certificate, key: &own.key, authorities: &pem, revoked };
         ServiceTls::new(files, RoleNames::default(), Arc::new(ManualClock::at(now))).map(drop)
     };
     assert_eq!(opened(ends), Ok(()));

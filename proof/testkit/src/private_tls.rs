@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
+    KeyPair, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -67,6 +70,29 @@ impl PrivateAuthority {
         params.distinguished_name.push(DnType::CommonName, name);
         params.not_after = date_time_ymd(year, month, day);
         Certified { certificate: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }
+    }
+
+    /// Revokes certificates: the list of them, in PEM.
+    pub fn revoke(&self, certified: &[&Certified]) -> String {
+        let entry = |certified: &&Certified| {
+            let der = certified.der();
+            let (_, read) = x509_parser::parse_x509_certificate(&der).unwrap();
+            RevokedCertParams {
+                serial_number: SerialNumber::from_slice(read.raw_serial()),
+                revocation_time: date_time_ymd(2026, 1, 1),
+                reason_code: None,
+                invalidity_date: None,
+            }
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 1, 1),
+            next_update: date_time_ymd(3000, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: certified.iter().map(entry).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap()
     }
 
     /// Serves at the returned URL with a certificate of this authority. It answers 200 to callers that show a

@@ -9,11 +9,11 @@ use auth_store::AuthStore;
 use clock::Clock;
 use config::{SecretMethod, ServiceAuth, TokenValidation};
 use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities, ServiceTls, TlsFiles};
-use outbound_http::{Outbound, PartyTls};
+use outbound_http::{Outbound, PartyTls, RevokedCertificates};
 use service_auth::{LinkWays, Service, Wanted, Ways};
 use service_identity::{
-    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, RoleNames, SecretPlace, ServiceProofs,
-    ServiceTokens, SigningKey, TokenJudge, TokenSettings, Validation,
+    CertifiedClients, ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, RoleNames, SecretPlace,
+    ServiceProofs, ServiceTokens, SigningKey, TokenJudge, TokenSettings, Validation,
 };
 use shared_cache::Limiter;
 
@@ -64,8 +64,8 @@ pub(crate) fn identities(service_auth: &ServiceAuth, deps: &SharedDeps) -> Resul
         (None, None)
     };
     let (certificate, tls) = if service_auth.has_certificate() {
-        let (client, tls) = of_certificates(service_auth, deps)?;
-        (Some(client), Some(tls))
+        let (clients, tls) = of_certificates(service_auth, deps)?;
+        (Some(clients), Some(tls))
     } else {
         (None, None)
     };
@@ -124,24 +124,33 @@ fn to_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<Outbound
 }
 
 /// Shows and checks certificates of the installation's roles.
-fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Outbound, ServiceTls), Failure> {
+fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(CertifiedClients, ServiceTls), Failure> {
     let text = |pem: &Option<config::Secret>| pem.as_ref().map(|pem| pem.expose().to_owned()).unwrap_or_default();
     let (certificate, key) = (text(&service_auth.certificate_pem), text(&service_auth.tls_key_pem));
     let authorities = text(&service_auth.authorities_pem);
     let failed = |error: &dyn std::fmt::Display| Failure::start("SERVICE_TLS_*_FILE", error);
 
     let party = PartyTls { identity: Some((&certificate, &key)), authorities: Some(&authorities) };
-    let client = deps.http.with_tls(&party.read().map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
     let names = RoleNames::new(service_auth.role_names.iter().cloned());
+    let revoked = revoked(service_auth)?;
+    let clients = CertifiedClients::new(&deps.http, party, &names, &revoked).map_err(|error| failed(&error))?;
     if proves_nothing(&service_auth.link_ways(), &names, &certificate) {
         tracing::warn!(
             "the certificate in SERVICE_TLS_CERTIFICATE_FILE names no role, so services refuse it; give it the URI \
              urn:rafiki:role:<role>, or name its host in SERVICE_TLS_NAMES of every role"
         );
     }
-    let files = TlsFiles { certificate: &certificate, key: &key, authorities: &authorities };
+    let files = TlsFiles { certificate: &certificate, key: &key, authorities: &authorities, revoked: &revoked };
     let tls = ServiceTls::new(files, names, Arc::clone(&deps.wall)).map_err(|error| failed(&error))?;
-    Ok((client, tls))
+    Ok((clients, tls))
+}
+
+fn revoked(service_auth: &ServiceAuth) -> Result<RevokedCertificates, Failure> {
+    let Some(pem) = &service_auth.revoked_pem else { return Ok(RevokedCertificates::default()) };
+    RevokedCertificates::of_pem(pem.expose()).ok_or_else(|| {
+        let told = "give lists in PEM, from -----BEGIN X509 CRL----- to -----END X509 CRL-----, and nothing else";
+        Failure::start("SERVICE_TLS_REVOKED_FILE", told)
+    })
 }
 
 /// Whether the certificate is to prove who this role is, and does not. With tokens alone it need not: they say it.
