@@ -69,11 +69,19 @@ pub struct Backend {
     pub key_id: String,
     /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8). If it is unset, each start makes a new key.
     pub private_key_pem: Option<Secret>,
+    /// The content of `PRIVATE_KEY_FILE_PREVIOUS`: the former key, or the next one. It signs nothing, and is published
+    /// beside the other.
+    pub previous_private_key_pem: Option<Secret>,
+    /// `KEY_ID_PREVIOUS`: the name of this key.
+    pub previous_key_id: Option<String>,
     /// `OPERATOR_TENANT_ID`: the tenant that is the operator.
     pub operator_tenant_id: Uuid,
     /// `STREAM_SECRET`: 32 octets from which all STREAM credentials are derived. If it is unset, each start makes a new
     /// secret.
     pub stream_secret: Option<[u8; 32]>,
+    /// `STREAM_SECRET_PREVIOUS`: the former secret, or the next one. No credentials are made with it. Those that were are
+    /// understood.
+    pub previous_stream_secret: Option<[u8; 32]>,
     /// `CARD_SERVICE_URL`, published in wallet address documents.
     pub card_service_url: Option<Url>,
     /// `TRUST_PROXY`: trust the headers `X-Forwarded-*`.
@@ -183,6 +191,7 @@ impl Backend {
         let key_id = r.require_text("KEY_ID");
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let private_key_pem = r.private_key("PRIVATE_KEY_FILE");
+        let (previous_private_key_pem, previous_key_id) = read_previous_key(r, key_id.as_deref());
 
         let mode = r.mode();
         let stream_secret = read_stream_secret(r, mode);
@@ -230,8 +239,11 @@ impl Backend {
             ilp_connector_url: ilp_connector_url?,
             key_id: key_id?,
             private_key_pem,
+            previous_private_key_pem,
+            previous_key_id,
             operator_tenant_id: operator_tenant_id?,
             stream_secret,
+            previous_stream_secret: r.key32("STREAM_SECRET_PREVIOUS"),
             ports,
             database: database?,
             ledger_database: ledger_database?,
@@ -259,6 +271,21 @@ fn read_open_payments_url(r: &mut Reader<'_>) -> Option<Url> {
         r.problem("OPEN_PAYMENTS_URL", problem.to_string());
     }
     url
+}
+
+/// The second key of the instance, while one replaces the other.
+fn read_previous_key(r: &mut Reader<'_>, key_id: Option<&str>) -> (Option<Secret>, Option<String>) {
+    let previous = (r.private_key("PRIVATE_KEY_FILE_PREVIOUS"), r.text("KEY_ID_PREVIOUS"));
+    match &previous {
+        (Some(_), Some(id)) if key_id == Some(id) => {
+            r.problem("KEY_ID_PREVIOUS", "must differ from KEY_ID: others find a key by its name");
+        }
+        (Some(_), None) | (None, Some(_)) => {
+            r.problem("KEY_ID_PREVIOUS", "must be set together with PRIVATE_KEY_FILE_PREVIOUS");
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    previous
 }
 
 fn read_stream_secret(r: &mut Reader<'_>, mode: Mode) -> Option<[u8; 32]> {
@@ -428,6 +455,29 @@ mod tests {
                 "{decorated}"
             );
         }
+    }
+
+    #[test]
+    fn a_second_key_needs_a_name_of_its_own() {
+        let file = std::env::temp_dir().join(format!("previous-key-{}.pem", std::process::id()));
+        std::fs::write(&file, http_signatures::SigningKey::from_seed(&[3; 32]).to_pem()).unwrap();
+        let read = |id: Option<&str>| {
+            let mut environment = Environment::of(REQUIRED);
+            environment.set("PRIVATE_KEY_FILE_PREVIOUS", file.to_str().unwrap());
+            environment.set("STREAM_SECRET_PREVIOUS", "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU=");
+            if let Some(id) = id {
+                environment.set("KEY_ID_PREVIOUS", id);
+            }
+            Backend::from_environment(&environment)
+        };
+        let both = read(Some("the-next-key")).unwrap();
+        assert_eq!(both.previous_key_id.as_deref(), Some("the-next-key"));
+        assert!(both.previous_private_key_pem.is_some() && both.previous_stream_secret.is_some());
+        let own = both.key_id;
+        for wrong in [None, Some(own.as_str())] {
+            assert_eq!(names(&read(wrong).unwrap_err()), ["KEY_ID_PREVIOUS"], "{wrong:?}");
+        }
+        let _ = std::fs::remove_file(file);
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub struct OpenPaymentsSettings {
     pub card_service_url: Option<String>,
     /// `WALLET_ADDRESS_URL`: the identity of this instance as a client. It has keys but is not a wallet address.
     pub own_wallet_address: String,
-    /// The public half of this instance's client key.
-    pub own_key: Jwk,
+    /// The public halves of this instance's client keys: the one that signs, and one that replaces it or was replaced.
+    pub own_keys: Vec<Jwk>,
     /// The source of scheme and host of signed requests.
     pub target: TargetOrigin,
     /// How old signatures may be.

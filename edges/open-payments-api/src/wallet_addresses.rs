@@ -163,7 +163,7 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
     let url = requested_url(api, request, path).ok_or(ApiError::NOT_FOUND)?;
     request.require_accepts_json()?;
     if is_own(api, &url) {
-        let set = JwkSet { keys: vec![api.settings.own_key.clone()] };
+        let set = JwkSet { keys: api.settings.own_keys.clone() };
         return cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await;
     }
     let address = find_active(api, &url, Lookup::Wait { as_written: &url, source: source(request) }).await?;
@@ -180,7 +180,7 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
 /// Tenants may use other hosts for their addresses. The caller knows whether such a host belongs to a tenant.
 pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Result<Option<JwkSet>, ApiError> {
     if is_own(api, url) {
-        return Ok(Some(JwkSet { keys: vec![api.settings.own_key.clone()] }));
+        return Ok(Some(JwkSet { keys: api.settings.own_keys.clone() }));
     }
     let ours = api.settings.open_payments_url.parse::<WebUrl>();
     let at_home = url.parse::<WebUrl>().is_ok_and(|url| ours.is_ok_and(|ours| url.is_at_server_of(&ours)));

@@ -29,9 +29,13 @@ const TAG_FLAG: u8 = 1;
 const RECEIPTS_FLAG: u8 = 2;
 const ASSET_FLAG: u8 = 4;
 
-/// The secret from which all credentials of a receiver derive. Cheap to clone.
+/// The secret from which all credentials of a receiver derive, and one that is replaced by it or will replace it.
+/// Cheap to clone.
 #[derive(Clone)]
-pub struct ReceiverSecret(Arc<DerivedKeys>);
+pub struct ReceiverSecret {
+    own: Arc<DerivedKeys>,
+    other: Option<Arc<DerivedKeys>>,
+}
 
 struct DerivedKeys {
     token: EnvelopeKey,
@@ -114,10 +118,12 @@ impl TryFrom<&[u8]> for ReceiverSecret {
 impl ReceiverSecret {
     /// The keys of this secret, derived once.
     pub fn new(secret: &[u8; 32]) -> Self {
-        let keyed = crypto::hmac(secret);
-        let token = EnvelopeKey::new(&crypto::tag(&keyed, &[b"ilp_stream_connection_token"]));
-        let generator = crypto::hmac(&crypto::tag(&keyed, &[b"ilp_stream_shared_secret"]));
-        Self(Arc::new(DerivedKeys { token, generator }))
+        Self { own: Arc::new(DerivedKeys::of(secret)), other: None }
+    }
+
+    /// Understands credentials of another secret, too, and makes none of it.
+    pub fn and_understanding(self, other: &[u8; 32]) -> Self {
+        Self { other: Some(Arc::new(DerivedKeys::of(other))), ..self }
     }
 
     /// Makes new credentials below `base`. Each call makes different ones, and all of them stay valid.
@@ -132,21 +138,34 @@ impl ReceiverSecret {
         if token.len() - ENVELOPE_OVERHEAD > PLAINTEXT_MAX {
             return Err(CredentialsError::TooLong);
         }
-        self.0.token.seal(entropy.bytes(), &mut token);
+        self.own.token.seal(entropy.bytes(), &mut token);
         let address = base.child(&URL_SAFE_NO_PAD.encode(&token)).map_err(|_| CredentialsError::TooLong)?;
-        Ok(Credentials { address, shared_secret: self.shared_secret(&token) })
+        Ok(Credentials { address, shared_secret: self.own.shared_secret(&token) })
     }
 
-    /// The details and the shared secret in `segment`, if it is a token made with this secret.
+    /// The details and the shared secret in `segment`, if it is a token made with one of the secrets.
     pub(crate) fn restore(&self, segment: &str) -> Option<(ConnectionDetails, SharedSecret)> {
         let token = decode_base64(segment)?;
-        let plaintext = self.0.token.open(&token).ok()?;
+        self.own.restore(&token).or_else(|| self.other.as_ref()?.restore(&token))
+    }
+}
+
+impl DerivedKeys {
+    fn of(secret: &[u8; 32]) -> Self {
+        let keyed = crypto::hmac(secret);
+        let token = EnvelopeKey::new(&crypto::tag(&keyed, &[b"ilp_stream_connection_token"]));
+        let generator = crypto::hmac(&crypto::tag(&keyed, &[b"ilp_stream_shared_secret"]));
+        Self { token, generator }
+    }
+
+    fn restore(&self, token: &[u8]) -> Option<(ConnectionDetails, SharedSecret)> {
+        let plaintext = self.token.open(token).ok()?;
         let details = ConnectionDetails::parse(&plaintext).ok()?;
-        Some((details, self.shared_secret(&token)))
+        Some((details, self.shared_secret(token)))
     }
 
     fn shared_secret(&self, token: &[u8]) -> SharedSecret {
-        SharedSecret::new(crypto::tag(&self.0.generator, &[token]))
+        SharedSecret::new(crypto::tag(&self.generator, &[token]))
     }
 }
 
@@ -210,6 +229,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn while_one_secret_replaces_another_the_addresses_of_both_are_understood() {
+        let base: Address = "test.receiver".parse().unwrap();
+        let details = ConnectionDetails { payment_tag: Some("payment".to_owned()), ..ConnectionDetails::default() };
+        let entropy = clock::SeededEntropy::new(7);
+        let made = |secret: &ReceiverSecret| secret.issue(&base, &details, &entropy).unwrap();
+        let understood = |secret: &ReceiverSecret, made: &Credentials| {
+            let token = made.address.to_string().rsplit('.').next().unwrap().to_owned();
+            secret.restore(&token).is_some_and(|(found, shared)| found == details && shared == made.shared_secret)
+        };
+        let (old, new) = (ReceiverSecret::new(&[1; 32]), ReceiverSecret::new(&[2; 32]));
+        // First every process learns the new one, and then it is used.
+        let before = ReceiverSecret::new(&[1; 32]).and_understanding(&[2; 32]);
+        let after = ReceiverSecret::new(&[2; 32]).and_understanding(&[1; 32]);
+        for secret in [&old, &before, &after] {
+            assert!(understood(&before, &made(secret)) && understood(&after, &made(secret)));
+        }
+        assert!(understood(&old, &made(&before)) && understood(&new, &made(&after)), "only the first makes addresses");
+        assert!(!understood(&new, &made(&old)) && !understood(&old, &made(&after)));
+    }
+
+    #[test]
     fn the_secret_of_a_token_is_that_of_the_reference() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/stream-crypto.json");
         let document: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -218,7 +258,7 @@ mod tests {
         for case in document["cases"].as_array().unwrap().iter().filter(|case| case["kind"] == "sharedSecretFromToken")
         {
             let secret = ReceiverSecret::try_from(&octets(&case["serverSecret"])[..]).unwrap();
-            let shared = secret.shared_secret(&octets(&case["token"]));
+            let shared = secret.own.shared_secret(&octets(&case["token"]));
             assert_eq!(shared.as_bytes().to_vec(), octets(&case["sharedSecret"]), "{case}");
             checked += 1;
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 use stream::StreamReceiver;
 use uuid::Uuid;
 
-use crate::world::{ALICE, Call, NOW, TENANT, World, refused, signer};
+use crate::world::{ALICE, Call, NOW, TENANT, World, next_signer, refused, signer};
 
 /// Stores a key of Alice without checks.
 async fn store_key(world: &World, kid: &str, x: &str) {
@@ -127,7 +127,7 @@ async fn spsp_clients_get_credentials_with_receipts_if_they_ask_for_them() {
 async fn this_instance_publishes_its_own_key_but_is_no_wallet_address() {
     let world = World::new().await;
     let keys = world.send(Call::get("/.well-known/pay/jwks.json")).await;
-    assert_eq!(keys.json(), json!({"keys": [signer().jwk()]}));
+    assert_eq!(keys.json(), json!({"keys": [signer().jwk(), next_signer().jwk()]}), "while one replaces the other");
     let document = world.send(Call::get("/.well-known/pay")).await;
     assert_eq!(document.refusal(), refused(404, "Could not get wallet address"));
     assert_eq!(document.json()["error"].get("details"), None);

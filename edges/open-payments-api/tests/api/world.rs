@@ -166,6 +166,11 @@ pub(crate) fn signer() -> Signer {
     Signer::new(SigningKey::from_seed(&[5; 32]), "key-1").unwrap()
 }
 
+/// The key that will replace it.
+pub(crate) fn next_signer() -> Signer {
+    Signer::new(SigningKey::from_seed(&[6; 32]), "key-2").unwrap()
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::on(TestDatabase::sqlite().await).await
@@ -199,7 +204,7 @@ impl World {
             auth_server_grant_url: "https://auth.example".into(),
             card_service_url: Some("https://cards.example".to_owned()),
             own_wallet_address: "https://wallet.example/.well-known/pay".into(),
-            own_key: signer().jwk().clone(),
+            own_keys: vec![signer().jwk().clone(), next_signer().jwk().clone()],
             target: TargetOrigin::Host,
             freshness: Freshness::default(),
             spsp: true,

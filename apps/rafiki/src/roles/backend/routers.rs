@@ -8,7 +8,6 @@ use auto_peering_api::RequestLimit;
 use axum::Router;
 use config::Mode;
 use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ShutdownGate, welcome_page};
-use http_signatures::Signer;
 use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig};
 use operator_api::{GrantEventReceiver, LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
@@ -99,7 +98,7 @@ fn open_payments(
         cache: cache.clone(),
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),
-        settings: open_payments_settings(config, &services.signer),
+        settings: open_payments_settings(config, services),
     });
     let what = "The Open Payments API of this institution.";
     welcome_page(&config.instance_name, what, OPEN_PAYMENTS_HINTS).merge(open_payments_api::router(api, guesses, gate))
@@ -177,13 +176,14 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
     }
 }
 
-fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::OpenPaymentsSettings {
+fn open_payments_settings(config: &config::Backend, services: &Services) -> open_payments_api::OpenPaymentsSettings {
+    let own_keys = [Some(services.signer.jwk().clone()), services.previous_key.clone()];
     open_payments_api::OpenPaymentsSettings {
         open_payments_url: config.open_payments_url.to_string(),
         auth_server_grant_url: config.auth_server_grant_url.clone(),
         card_service_url: config.card_service_url.as_ref().map(ToString::to_string),
         own_wallet_address: config.wallet_addresses.own_url.to_string(),
-        own_key: signer.jwk().clone(),
+        own_keys: own_keys.into_iter().flatten().collect(),
         target: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
         freshness: signatures::freshness(&config.signatures),
         spsp: config.spsp,

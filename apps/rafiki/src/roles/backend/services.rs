@@ -8,7 +8,7 @@ use auth_service::AuthService;
 use clock::Entropy;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
 use directory::Directory;
-use http_signatures::{Signer, SigningKey};
+use http_signatures::{Jwk, Signer, SigningKey};
 use ledger::Ledger;
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
@@ -55,6 +55,8 @@ pub(super) struct Services {
     /// Documents and keys of other servers.
     pub(super) published: PublicResources,
     pub(super) signer: Arc<Signer>,
+    /// The public half of the key that replaces the signer's, or was replaced by it.
+    pub(super) previous_key: Option<Jwk>,
     pub(super) payments: Payments,
     pub(super) administration: Administration,
     pub(super) peering: Peering,
@@ -76,7 +78,7 @@ impl Services {
 
         let rates = rates(config, deps, &identities);
         let amounts = amounts.map(|amounts| (amounts, Dollars::by(config, rates.clone(), deps)));
-        let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
+        let stream_secret = stream_secret(config, &*deps.entropy);
         let payment_settings = payments_settings(config, *operator, &stream_secret);
 
         let receiver_settings = ReceiverSettings {
@@ -127,6 +129,7 @@ impl Services {
             directory_sync,
             published,
             signer,
+            previous_key: previous_key(config)?,
             payments,
             administration,
             peering: peering(stores, config, deps),
@@ -258,21 +261,21 @@ fn rates(config: &config::Backend, deps: &SharedDeps, identities: &Identities) -
     Rates::new(Arc::new(service), deps.clock.clone(), RatesSettings { lifetime, ..RatesSettings::default() })
 }
 
-fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> ConnectorConfig {
+fn connector_config(config: &config::Backend, stream_secret: &ReceiverSecret) -> ConnectorConfig {
     let reject_style = if config.stream_legacy_rejects { RejectStyle::ApplicationError } else { RejectStyle::Specific };
-    let defaults = ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret));
+    let defaults = ConnectorConfig::new(config.ilp_address.clone(), stream_secret.clone());
     let packet_rate =
         PacketRate { packets: config.packets.per_second, period: Duration::from_secs(1), burst: config.packets.burst };
     ConnectorConfig { reject_style, packet_rate, ..defaults }
 }
 
-fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret: &[u8; 32]) -> PaymentsSettings {
+fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret: &ReceiverSecret) -> PaymentsSettings {
     let (payments, workers) = (&config.payments, &config.workers);
     let defaults = PaymentsSettings::new(
         config.open_payments_url.clone(),
         operator,
         config.ilp_address.clone(),
-        ReceiverSecret::new(stream_secret),
+        stream_secret.clone(),
         payments.slippage,
     );
     PaymentsSettings {
@@ -314,6 +317,25 @@ fn outgoing_requests(
     let own_url = config.wallet_addresses.own_url.as_str();
     let client = OpenPaymentsClient::new(published.clone(), own_url, Arc::clone(signer));
     (published, client)
+}
+
+/// The secret of the addresses at which this instance receives.
+fn stream_secret(config: &config::Backend, entropy: &dyn Entropy) -> ReceiverSecret {
+    let secret = ReceiverSecret::new(&config.stream_secret.unwrap_or_else(|| entropy.bytes::<32>()));
+    match &config.previous_stream_secret {
+        Some(other) => secret.and_understanding(other),
+        None => secret,
+    }
+}
+
+/// The public half of the key that replaces the instance's key, or was replaced by it.
+fn previous_key(config: &config::Backend) -> Result<Option<Jwk>, Failure> {
+    let (Some(pem), Some(id)) = (&config.previous_private_key_pem, &config.previous_key_id) else { return Ok(None) };
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::start("the backend", format!("PRIVATE_KEY_FILE_PREVIOUS and KEY_ID_PREVIOUS: {error}"))
+    };
+    let key = SigningKey::from_text(pem.expose()).map_err(|error| failed(&error))?;
+    Ok(Some(Signer::new(key, id).map_err(|error| failed(&error))?.jwk().clone()))
 }
 
 /// The instance's key as a client of other institutions.
