@@ -27,7 +27,7 @@ const SAME_FLOOR: [(&str, &[&str]); 47] = [
     ("shared-cache", &["database"]),
     ("rates", &["outbound-http", "service-identity"]),
     ("open-payments-client", &["outbound-http"]),
-    ("token-introspection", &["outbound-http"]),
+    ("token-introspection", &["open-payments-client", "outbound-http"]),
     ("auth-service", &["outbound-http", "service-identity"]),
     ("oauth-provider", &["outbound-http", "token-keys"]),
     ("service-identity", &["oauth-provider", "outbound-http", "token-introspection", "token-keys"]),

@@ -1,4 +1,5 @@
-//! A resource server outside of Rafiki, protected in a few lines: its reports need a token to list incoming payments.
+//! A resource server outside of Rafiki, protected in a few lines: its reports need a token to list incoming payments, and
+//! the signature of the token's client.
 //!
 //! Run it beside `rafiki dev`, with the address of Cloud Nine's introspection listener and its service secret
 //! (`AUTH_SERVICE_SECRET` in `data/cloud-nine/auth.env`):
@@ -15,8 +16,10 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use clock::SystemClock;
 use gnap::{AccessType, Action, ActiveToken, RequiredAccess};
+use http_signatures::TargetOrigin;
+use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
-use token_introspection::{IntrospectionClient, Protect};
+use token_introspection::{Binding, IntrospectionClient, Protect};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -26,9 +29,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let clock = Arc::new(SystemClock);
     let outbound = Outbound::new(OutboundConfig::development(), clock.clone())?;
+    let keys = PublicResources::new(outbound.clone(), RetryPolicy::default(), clock.clone());
+    let keys = Arc::new(KeySets::new(keys, KeySetsConfig::default(), clock.clone()));
+    let binding = Binding::new(keys, TargetOrigin::Host, clock.clone());
+
     let client = IntrospectionClient::new(outbound, url).secret(secret).remember(Duration::from_secs(10), clock);
     let required = RequiredAccess::one(AccessType::IncomingPayment, Action::List, None);
-    let protect = Protect::new(client, required, "http://localhost:3006")?;
+    let protect = Protect::new(client, required, binding, "http://localhost:3006")?;
 
     let router = Router::new().route("/reports", get(reports)).layer(protect);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;

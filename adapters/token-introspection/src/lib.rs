@@ -2,14 +2,16 @@
 //!
 //! - [`IntrospectionClient`] asks a GNAP authorization server of Open Payments. `remember` keeps answers about reading for a
 //!   short time; answers about what moves money are always fresh.
-//! - [`Protect`] is a middleware that serves a request only if its token covers what the route needs:
-//!   `Router::new().route(…).layer(Protect::new(client, required, as_uri)?)`. `examples/resource_server.rs` is a whole server.
+//! - [`Protect`] is a middleware that serves a request only if its token covers what the route needs, and if the client of
+//!   the token has signed it: `Router::new().route(…).layer(Protect::new(client, required, binding, as_uri)?)`.
+//!   `examples/resource_server.rs` is a whole server.
 //! - [`OAuthIntrospection`] asks an OAuth 2.0 provider (RFC 7662); [`OAuthToken::meets`] judges issuer, audience, time and scope.
 //! - [`Refusal`] is the answer of all of them to a request that is not served.
 //!
 //! A question whose connection broke, or whose answer has status 5xx, is asked once more: another process of the server may
 //! answer. While the authorization server does not answer, no request is served. Token values never reach a log.
 
+mod binding;
 mod memory;
 mod oauth;
 mod protect;
@@ -24,6 +26,7 @@ use gnap::{IntrospectionRequest, RequiredAccess, TokenInfo, TokenValue};
 use outbound_http::{Outbound, OutboundError, Request, Response};
 use url::Url;
 
+pub use crate::binding::Binding;
 use crate::memory::Memory;
 pub use crate::oauth::{ClientProof, OAuthDemand, OAuthIntrospection, OAuthToken};
 pub use crate::protect::{Protect, Protected};

@@ -1,18 +1,24 @@
-//! A middleware (tower) that serves a request only if its GNAP token covers what the route needs.
+//! A middleware (tower) that serves a request only if its GNAP token covers what the route needs, and if the client of
+//! the token has signed the request.
 //!
-//! It checks the token only. Tokens of Open Payments are bound to a key. The handler finds the token's client as
-//! [`ActiveToken`] in the request's extensions, and must check that the request is signed with that client's key.
+//! It decides nothing about the object of a request: the handler finds the token as [`ActiveToken`] in the request's
+//! extensions.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use gnap::{ActiveToken, RequiredAccess, TokenInfo};
-use http::header::{AUTHORIZATION, InvalidHeaderValue};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::header::{AUTHORIZATION, InvalidHeaderValue, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
 use tower::{Layer, Service};
 
 use crate::IntrospectionClient;
+use crate::binding::{Binding, whole};
 use crate::refusal::Refusal;
 
 /// What a route needs, and the client that asks the authorization server.
@@ -20,11 +26,13 @@ use crate::refusal::Refusal;
 pub struct Protect {
     client: IntrospectionClient,
     required: RequiredAccess,
+    binding: Binding,
     challenge: HeaderValue,
 }
 
 impl Protect {
-    /// Serves requests whose token covers `required`. The answer to all others names `as_uri` as the place to get a token.
+    /// Serves requests whose token covers `required` and is shown by its own client. The answer to all others names
+    /// `as_uri` as the place to get a token.
     ///
     /// # Errors
     ///
@@ -32,14 +40,31 @@ impl Protect {
     pub fn new(
         client: IntrospectionClient,
         required: RequiredAccess,
+        binding: Binding,
         as_uri: &str,
     ) -> Result<Self, InvalidHeaderValue> {
         let challenge = HeaderValue::from_str(&format!("GNAP as_uri=\"{as_uri}\""))?;
-        Ok(Self { client, required, challenge })
+        Ok(Self { client, required, binding, challenge })
+    }
+
+    /// The token of a request and its body, if the client of the token has signed the request.
+    async fn check<B>(&self, head: &Parts, body: B) -> Result<(ActiveToken, Bytes), Denied>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let token = self.granted(&head.headers, head.uri.query()).await?;
+        // The signature covers the body.
+        let body = whole(body).await.ok_or(Denied::Body)?;
+        self.binding.check(head, &body, &token).await.map_err(|reason| {
+            tracing::debug!(%reason, "a request is not signed by the client of its token");
+            Denied::NotSigned
+        })?;
+        Ok((token, body))
     }
 
     /// The part of the required access that the token of a request grants.
-    pub async fn check(&self, headers: &HeaderMap, query: Option<&str>) -> Result<ActiveToken, Refusal> {
+    async fn granted(&self, headers: &HeaderMap, query: Option<&str>) -> Result<ActiveToken, Refusal> {
         let token = token(headers, query)?;
         match self.client.introspect(token, vec![self.required.clone()]).await {
             Ok(TokenInfo::Inactive) => Err(Refusal::InvalidToken),
@@ -53,6 +78,36 @@ impl Protect {
                 Err(if error.is_unavailable() { Refusal::Unavailable } else { Refusal::InvalidToken })
             }
         }
+    }
+}
+
+/// Why a request is not served.
+#[derive(Debug, thiserror::Error)]
+enum Denied {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(
+        "sign the request with the key of the token's client (RFC 9421): method, target URI, Authorization, and the \
+         digest of a body"
+    )]
+    NotSigned,
+    #[error("the body must arrive whole, with 65536 octets at most")]
+    Body,
+}
+
+impl Denied {
+    fn answer<R: From<String>>(&self, challenge: &HeaderValue) -> Response<R> {
+        let status = match self {
+            Self::Refused(refusal) => return refusal.answer(challenge),
+            Self::NotSigned => StatusCode::UNAUTHORIZED,
+            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
+        };
+        let mut response = Response::new(R::from(self.to_string()));
+        *response.status_mut() = status;
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        response
     }
 }
 
@@ -87,7 +142,9 @@ impl<S, B, R> Service<Request<B>> for Protected<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
-    B: Send + 'static,
+    B: Body + From<Bytes> + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
     R: From<String>,
 {
     type Response = Response<R>;
@@ -105,12 +162,12 @@ where
         let protect = self.protect.clone();
         Box::pin(async move {
             let (mut head, body) = request.into_parts();
-            match protect.check(&head.headers, head.uri.query()).await {
-                Ok(token) => {
+            match protect.check(&head, body).await {
+                Ok((token, body)) => {
                     head.extensions.insert(token);
-                    inner.call(Request::from_parts(head, body)).await
+                    inner.call(Request::from_parts(head, B::from(body))).await
                 }
-                Err(refusal) => Ok(refusal.answer(&protect.challenge)),
+                Err(denied) => Ok(denied.answer(&protect.challenge)),
             }
         })
     }
