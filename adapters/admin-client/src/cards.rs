@@ -66,6 +66,26 @@ pub struct PageRequest {
     pub sort_order: Option<String>,
 }
 
+/// Which payments by card are wanted. A Rafiki 2.4 knows no restriction, and refuses one.
+#[derive(Clone, Debug, Default)]
+pub struct CardPayments {
+    /// Those in this state.
+    pub state: Option<IncomingPaymentState>,
+    /// Those created at this instant or later.
+    pub from: Option<Timestamp>,
+    /// Those created before this instant.
+    pub to: Option<Timestamp>,
+}
+
+impl CardPayments {
+    fn filter(&self) -> Value {
+        without_nulls(json!({
+            "initiatedBy": {"in": ["CARD"]}, "state": self.state.map(|state| json!({"in": [state]})), "from": self.from,
+            "to": self.to,
+        }))
+    }
+}
+
 /// A payment by card, as its payee may see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -189,9 +209,15 @@ impl AdminClient {
     }
 
     /// The payments by card to a wallet address; none if there is no such address.
-    pub async fn card_incoming_payments(&self, url: &str, page: &PageRequest) -> Result<CardPaymentPage, AdminError> {
+    pub async fn card_incoming_payments(
+        &self,
+        url: &str,
+        wanted: &CardPayments,
+        page: &PageRequest,
+    ) -> Result<CardPaymentPage, AdminError> {
         let mut variables = without_nulls(serde_json::to_value(page).unwrap_or_default());
         variables["url"] = json!(url);
+        variables["filter"] = wanted.filter();
         let path = "/walletAddressByUrl/incomingPayments";
         let found: Option<Connection> = self.run(d::CARD_INCOMING_PAYMENTS, variables, path).await?;
         Ok(found.map_or_else(CardPaymentPage::default, |found| CardPaymentPage {

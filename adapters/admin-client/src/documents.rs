@@ -137,12 +137,12 @@ documents! {
   createIncomingPayment(input: $input) { payment { id url } }
 }";
     CARD_INCOMING_PAYMENTS = "query CardIncomingPayments(
-  $url: String!, $after: String, $before: String, $first: Int, $last: Int, $sortOrder: SortOrder
+  $url: String!, $after: String, $before: String, $first: Int, $last: Int, $sortOrder: SortOrder,
+  $filter: IncomingPaymentFilter!
 ) {
   walletAddressByUrl(url: $url) {
     incomingPayments(
-      after: $after, before: $before, first: $first, last: $last, sortOrder: $sortOrder,
-      filter: { initiatedBy: { in: [\"CARD\"] } }
+      after: $after, before: $before, first: $first, last: $last, sortOrder: $sortOrder, filter: $filter
     ) {
       edges {
         node {

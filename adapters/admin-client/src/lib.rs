@@ -21,7 +21,8 @@ mod types;
 mod webhooks;
 
 pub use cards::{
-    CardDetails, CardFailure, CardPaymentPage, CardPaymentRecord, CreatedIncomingPayment, PageInfo, PageRequest,
+    CardDetails, CardFailure, CardPaymentPage, CardPaymentRecord, CardPayments, CreatedIncomingPayment, PageInfo,
+    PageRequest,
 };
 pub use client::{AdminClient, Credentials};
 pub use documents::ALL as DOCUMENTS;

@@ -31,6 +31,14 @@ pub struct IncomingPaymentFilter {
     pub client: Option<String>,
     /// Those started by one of these.
     pub initiated_by: Option<Vec<InitiatedBy>>,
+    /// Those in a state with one of these names.
+    pub states: Option<Vec<String>>,
+    /// Those in none of these states.
+    pub not_states: Vec<String>,
+    /// Those created at this instant or later.
+    pub from: Option<Timestamp>,
+    /// Those created before this instant.
+    pub to: Option<Timestamp>,
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
@@ -60,6 +68,18 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         }
         if let Some(initiators) = &filter.initiated_by {
             select = select.filter(Column::InitiatedBy.is_in(initiators.iter().map(|by| by.as_str())));
+        }
+        if let Some(states) = &filter.states {
+            select = select.filter(Column::State.is_in(states));
+        }
+        if !filter.not_states.is_empty() {
+            select = select.filter(Column::State.is_not_in(&filter.not_states));
+        }
+        if let Some(from) = filter.from {
+            select = select.filter(Column::CreatedAt.gte(from.as_millis()));
+        }
+        if let Some(to) = filter.to {
+            select = select.filter(Column::CreatedAt.lt(to.as_millis()));
         }
         let page = PAGING.page(self.connection, select, request).await?;
         let items = payments(self.connection, page.items).await?;

@@ -1,11 +1,14 @@
-//! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject`.
+//! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject`, and the texts of instants.
 //! Object types are in `types`.
 
 use async_graphql::{InputType, InputValueError, InputValueResult, Number, Pos, Scalar, ScalarType, Value};
+use clock::Timestamp;
 use outside_text::METADATA_MAX;
 use payments_model::quote::LARGEST_AMOUNT;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+
+use crate::errors::{Code, Refusal};
 
 /// 0 to 255: a number, also read from text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +21,12 @@ pub(crate) struct UInt64(pub(crate) u64);
 /// Any JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct JsonObject(pub(crate) Map<String, serde_json::Value>);
+
+/// The instant that a text names.
+pub(crate) fn instant(text: &str) -> Result<Timestamp, Refusal> {
+    let refused = |_| Refusal::new("a time must be written like 2026-03-01T10:00:00Z", Code::BadUserInput);
+    text.parse().map_err(refused)
+}
 
 #[Scalar(name = "UInt8")]
 impl ScalarType for UInt8 {
@@ -124,8 +133,8 @@ fn words<T: InputType + ScalarType>(value: Value) -> Option<String> {
 
 impl UInt64 {
     /// The value if the database can store it.
-    pub(crate) fn storable(self) -> Result<u64, crate::errors::Refusal> {
-        if self.0 <= LARGEST_AMOUNT { Ok(self.0) } else { Err(crate::errors::Refusal::too_large(self.0)) }
+    pub(crate) fn storable(self) -> Result<u64, Refusal> {
+        if self.0 <= LARGEST_AMOUNT { Ok(self.0) } else { Err(Refusal::too_large(self.0)) }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Terminals sign their requests. No answer contains data of the tenant.
 
-use admin_client::{AdminError, PageRequest};
+use admin_client::{AdminError, CardPayments, IncomingPaymentState, PageRequest};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -15,6 +15,7 @@ use http_kit::{
     refuse_while_draining,
 };
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
@@ -93,12 +94,15 @@ struct ListQuery {
     last: Option<u32>,
     before: Option<String>,
     after: Option<String>,
+    state: Option<IncomingPaymentState>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
 }
 
-/// `GET /payments`: the card payments to a wallet address, in pages.
-async fn list(State(service): State<PointOfSale>, Query(query): Query<ListQuery>, request: Request) -> Response {
-    let caller = match believed(&service, request).await {
-        Ok((_, caller)) => caller,
+/// `GET /payments`: the card payments to a wallet address, in pages. They may be restricted to a state and a period.
+async fn list(State(service): State<PointOfSale>, request: Request) -> Response {
+    let (caller, query) = match asked::<ListQuery>(&service, request).await {
+        Ok(asked) => asked,
         Err(response) => return response,
     };
 
@@ -123,7 +127,8 @@ async fn list(State(service): State<PointOfSale>, Query(query): Query<ListQuery>
         sort_order: query.sort_order,
     };
 
-    match service.admin().card_incoming_payments(&address, &page).await {
+    let wanted = CardPayments { state: query.state, from: query.from, to: query.to };
+    match service.admin().card_incoming_payments(&address, &wanted, &page).await {
         Ok(page) => Json(json!({"result": page.payments, "pagination": page.page_info})).into_response(),
         Err(error @ AdminError::Refused { .. }) if !error.is_temporary() => {
             refusal(StatusCode::BAD_REQUEST, "invalid_request", error)
@@ -175,9 +180,9 @@ struct TotalsQuery {
 }
 
 /// `GET /totals`: a merchant's totals between two times, by asset and result. Without an end the period is one day.
-async fn totals(State(service): State<PointOfSale>, Query(query): Query<TotalsQuery>, request: Request) -> Response {
-    let caller = match believed(&service, request).await {
-        Ok((_, caller)) => caller,
+async fn totals(State(service): State<PointOfSale>, request: Request) -> Response {
+    let (caller, query) = match asked::<TotalsQuery>(&service, request).await {
+        Ok(asked) => asked,
         Err(response) => return response,
     };
     let Some(merchant) = normal(&query.receiver_wallet_address) else {
@@ -229,6 +234,14 @@ async fn believed(service: &PointOfSale, request: Request) -> Result<(SignedMess
         Err(NotBelieved::Store(error)) => Err(unavailable(&error)),
         Err(error) => Err(refusal(StatusCode::UNAUTHORIZED, "invalid_terminal_signature", error)),
     }
+}
+
+/// The sender of a request, and its query. Nobody is told what is wrong with a query before it is known who asks.
+async fn asked<Q: DeserializeOwned>(service: &PointOfSale, request: Request) -> Result<(Caller, Q), Response> {
+    let query = Query::<Q>::try_from_uri(request.uri());
+    let (_, caller) = believed(service, request).await?;
+    let Query(query) = query.map_err(|error| refusal(StatusCode::BAD_REQUEST, "invalid_request", error.body_text()))?;
+    Ok((caller, query))
 }
 
 /// The tap with this id, if the caller may see it.

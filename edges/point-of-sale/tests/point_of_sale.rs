@@ -470,6 +470,17 @@ testkit::on_each_database! {
         }
     }
 
+    async fn an_event_that_is_played_again_does_nothing(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        assert_eq!(bench.tapped(&bench.recorded(), STANDING).await.0, StatusCode::OK);
+        let calls = bench.world.calls.lock().unwrap().len();
+        for _ in 0..3 {
+            assert_eq!(bench.event("incoming_payment.completed", Some(SECRET)).await, StatusCode::OK);
+        }
+        assert_eq!(bench.service.work_due().await.unwrap(), 0);
+        assert_eq!(bench.world.calls.lock().unwrap().len(), calls);
+    }
+
     async fn the_list_shows_payments_and_nothing_of_the_tenant(database) {
         let bench = Bench::new(database, Links::Open).await;
         let (status, list) = bench.get(&format!("/payments?receiverWalletAddress={MERCHANT}&first=10&sortOrder=ASC")).await;
@@ -478,10 +489,25 @@ testkit::on_each_database! {
             "hasPreviousPage": true}));
         assert_eq!(list["result"][0]["id"], INCOMING);
         assert!(!list.to_string().contains("hidden") && list["result"][0].get("tenant").is_none(), "{list}");
-        for wrong in ["first=1000", "sortOrder=UP", "receiverWalletAddress=x"] {
-            let (status, _) = bench.get(&format!("/payments?{wrong}")).await;
+        let address = format!("receiverWalletAddress={MERCHANT}");
+        for wrong in ["first=1000", "sortOrder=UP", "state=PAID", "from=yesterday"] {
+            let (status, _) = bench.get(&format!("/payments?{address}&{wrong}")).await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
         }
+        assert_eq!(bench.get("/payments?receiverWalletAddress=x").await.0, StatusCode::BAD_REQUEST);
+    }
+
+    async fn the_list_is_restricted_to_a_state_and_a_period(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        let filters = || bench.world.calls_of("CardIncomingPayments").into_iter().map(|asked| asked["filter"].clone());
+        let list = format!("/payments?receiverWalletAddress={MERCHANT}");
+        assert_eq!(bench.get(&list).await.0, StatusCode::OK);
+        let by_card = json!({"initiatedBy": {"in": ["CARD"]}});
+        assert_eq!(filters().next_back(), Some(by_card), "a backend of the original understands it");
+        let day = "state=COMPLETED&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z";
+        assert_eq!(bench.get(&format!("{list}&{day}")).await.0, StatusCode::OK);
+        assert_eq!(filters().next_back(), Some(json!({"initiatedBy": {"in": ["CARD"]}, "state": {"in": ["COMPLETED"]},
+            "from": "2026-01-01T00:00:00.000Z", "to": "2026-01-02T00:00:00.000Z"})));
     }
 
     async fn a_terminal_signs_and_speaks_for_its_own_merchant_until_it_is_revoked(database) {
@@ -499,6 +525,9 @@ testkit::on_each_database! {
             async { bench.send(request).await.0.as_u16() }
         };
         assert_eq!(ask(&list, None).await, 401);
+        for path in ["/payments", "/payments?first=x", "/totals", "/payments/x", &format!("/payments/{INCOMING}")] {
+            assert_eq!(ask(path, None).await, 401, "{path}");
+        }
         assert_eq!(ask(&list, Some(&stranger)).await, 401);
         assert_eq!(ask(&list, Some(&unknown)).await, 401);
         assert_eq!(ask(&list, Some(&own)).await, 200);

@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use payments::{NewOutgoingPayment, PaymentOf};
 use payments_model::outgoing_payment::CardDetails;
 use payments_model::quote::QuoteRequest;
-use payments_model::{OutgoingPayment, OutgoingPaymentId, WalletAddressId};
+use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, WalletAddressId};
 use serde::Serialize;
 
 use super::liquidity::{Success, done_once, id};
@@ -20,6 +20,7 @@ use crate::types::amount::AmountInput;
 use crate::types::outgoing_payment::{CardPaymentFailureReason, OutgoingPaymentNode};
 
 const CARD_ONLY: &str = "the scope cards:pay allows payments with cardDetails only";
+const OF_CARD_ONLY: &str = "the scope cards:pay allows cancelling payments by card only";
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct CreateOutgoingPaymentInput {
@@ -148,6 +149,12 @@ impl OutgoingPaymentMutation {
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
         let id = id(&input.id, "unknown payment")?;
+        if call.payable == Payable::ByCardOnly {
+            let found = call.reach().outgoing_payment(id).await.map_err(Refusal::from)?;
+            if found.is_some_and(|payment| payment.initiated_by != InitiatedBy::Card) {
+                return Err(Refusal::new(OF_CARD_ONLY, Code::Forbidden).into());
+            }
+        }
         let card_failure = input.card_payment_failure_reason.map(Into::into);
         let reason = input.reason.map(Prose::into_string);
         let cancelled = call.payments().cancel_outgoing_payment(call.caller.tenant, id, reason, card_failure);

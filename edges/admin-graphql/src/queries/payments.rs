@@ -119,7 +119,7 @@ impl PaymentsQuery {
     ) -> Result<IncomingPaymentConnection> {
         let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
         let scope = Call::of(context)?.list(tenant_id.as_deref());
-        let filter = filter.unwrap_or_default().read();
+        let filter = filter.unwrap_or_default().read()?;
         Ok(scope.incoming_payments(&filter, request).await.map_err(Refusal::from)?.into())
     }
 

@@ -8,7 +8,8 @@ use payments_model::{IncomingPayment, InitiatedBy};
 
 use crate::api::Call;
 use crate::errors::{Refusal, nullable};
-use crate::scalars::{JsonObject, UInt64};
+use crate::scalars::{JsonObject, UInt64, instant};
+use crate::texts::Name;
 use crate::types::amount::Amount;
 use crate::types::page::{FilterString, connection};
 use crate::types::tenant::{TenantNode, owner};
@@ -37,11 +38,17 @@ connection!(
 #[derive(Clone, Debug, Default, InputObject)]
 pub(crate) struct IncomingPaymentFilter {
     initiated_by: Option<FilterString>,
+    /// Payments in these states, or not in these.
+    state: Option<FilterString>,
+    /// Payments that were created at this time or later.
+    from: Option<Name>,
+    /// Payments that were created before this time.
+    to: Option<Name>,
 }
 
 impl IncomingPaymentFilter {
     /// Which payments are meant; an unknown name selects nothing and excludes nothing.
-    pub(crate) fn read(self) -> payments_store::IncomingPaymentFilter {
+    pub(crate) fn read(self) -> Result<payments_store::IncomingPaymentFilter, Refusal> {
         const ALL: [InitiatedBy; 3] = [InitiatedBy::Card, InitiatedBy::OpenPayments, InitiatedBy::Admin];
         let (only, not) = FilterString::both(self.initiated_by);
         let unrestricted = only.is_none() && not.is_empty();
@@ -49,10 +56,15 @@ impl IncomingPaymentFilter {
             let named = |names: &[String]| names.iter().any(|name| name == by.as_str());
             only.as_deref().is_none_or(named) && !named(&not)
         });
-        payments_store::IncomingPaymentFilter {
+        let (states, not_states) = FilterString::both(self.state);
+        Ok(payments_store::IncomingPaymentFilter {
             initiated_by: (!unrestricted).then(|| selected.collect()),
+            states,
+            not_states,
+            from: self.from.as_deref().map(instant).transpose()?,
+            to: self.to.as_deref().map(instant).transpose()?,
             ..payments_store::IncomingPaymentFilter::default()
-        }
+        })
     }
 }
 

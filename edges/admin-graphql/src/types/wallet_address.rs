@@ -90,7 +90,7 @@ impl WalletAddressNode {
     ) -> Option<Result<IncomingPaymentConnection>> {
         nullable(async {
             let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
-            let mut filter = filter.unwrap_or_default().read();
+            let mut filter = filter.unwrap_or_default().read()?;
             filter.wallet_address = Some(self.0.id);
             let page = Call::of(context)?.reach().incoming_payments(&filter, request).await.map_err(Refusal::from)?;
             Ok(Some(page.into()))

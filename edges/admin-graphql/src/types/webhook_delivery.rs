@@ -2,7 +2,6 @@
 //! The events themselves are in `webhook_event`.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
-use clock::Timestamp;
 use payments_model::webhook_delivery::{DeliveryState, Recipient};
 use payments_model::{WebhookAttempt, WebhookDelivery};
 use payments_store::DeliveryFilter;
@@ -10,6 +9,7 @@ use serde::Serialize;
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
+use crate::scalars::instant;
 use crate::texts::Name;
 use crate::types::page::connection;
 use crate::types::webhook_event::WebhookEventNode;
@@ -125,11 +125,6 @@ pub(crate) fn ids<T: From<uuid::Uuid>>(given: Option<&[Name]>) -> Result<Vec<T>,
     }
     let id = |text: &Name| uuid::Uuid::try_parse(text).map(T::from).map_err(|_| refused("an id is a UUID"));
     given.iter().map(id).collect()
-}
-
-fn instant(text: &str) -> Result<Timestamp, Refusal> {
-    let refused = |_| Refusal::new("a time must be written like 2026-03-01T10:00:00Z", Code::BadUserInput);
-    text.parse().map_err(refused)
 }
 
 #[Object(name = "WebhookDelivery")]

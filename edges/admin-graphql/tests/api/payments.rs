@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use clock::Clock;
 use money::{Asset, AssetAmount};
 use payments_model::grant_limits::GrantLimits;
 use serde_json::{Value, json};
@@ -103,6 +104,35 @@ on_each_database! {
         assert_eq!(ids(&theirs), [Value::Null; 0]);
     }
 
+    async fn incoming_payments_are_listed_by_their_state_and_the_time_of_their_creation(database) {
+        let bench = Bench::open(database).await;
+        let start = bench.clock.now();
+        let (made, _, bob) = paid(&bench).await;
+        let incoming: Vec<_> = made.iter().step_by(2).cloned().collect();
+        let at = |seconds: u64| json!((start + Duration::from_secs(seconds)).to_string());
+        let query = "query($id: String!, $filter: IncomingPaymentFilter) {
+            incomingPayments(filter: $filter, sortOrder: ASC) { edges { node { id } } }
+            walletAddress(id: $id) { incomingPayments(filter: $filter, sortOrder: ASC) { edges { node { id } } } }
+        }";
+        // They were created in the first, third and fifth second.
+        for (filter, expected) in [
+            (json!({}), &incoming[..]),
+            (json!({ "state": { "in": ["PENDING"] } }), &incoming[..]),
+            (json!({ "state": { "notIn": ["PENDING"] } }), &[]),
+            (json!({ "state": { "in": ["COMPLETED", "EXPIRED"] } }), &[]),
+            (json!({ "from": at(3) }), &incoming[1..]),
+            (json!({ "to": at(3) }), &incoming[..1]),
+            (json!({ "from": at(2), "to": at(5), "state": { "in": ["PENDING"] } }), &incoming[1..2]),
+            (json!({ "from": at(6) }), &[]),
+        ] {
+            let found = bench.run(OPERATOR, query, json!({ "id": bob, "filter": filter })).await["data"].clone();
+            assert_eq!(ids(&found["incomingPayments"]), expected, "{filter}");
+            assert_eq!(ids(&found["walletAddress"]["incomingPayments"]), expected, "{filter}");
+        }
+        let wrong = bench.run(OPERATOR, query, json!({ "id": bob, "filter": { "from": "yesterday" } })).await;
+        assert_eq!(wrong["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{wrong}");
+    }
+
     async fn due_events_of_own_wallet_addresses_are_announced_on_demand(database) {
         let bench = Bench::open(database).await;
         let asset = json!({ "code": "USD", "scale": 2, "withdrawalThreshold": 10 });
@@ -111,7 +141,7 @@ on_each_database! {
         let queue = payments::queues::WEB_MONETIZATION_QUEUE;
         let unit = bench.institution.parts.store.begin().await.unwrap();
         for (late, address) in addresses.iter().enumerate() {
-            let at = clock::Clock::now(&*bench.clock) + Duration::from_secs(if late == 2 { 600 } else { 1 });
+            let at = bench.clock.now() + Duration::from_secs(if late == 2 { 600 } else { 1 });
             jobs::enqueue(unit.transaction(), jobs::NewJob::new(queue, address.as_str().unwrap(), at)).unwrap();
         }
         unit.commit().await.unwrap();

@@ -23,10 +23,14 @@ fn certificate(names: &[&str]) -> CallerCertificate {
     CallerCertificate::of_chain([&*made.der()], &RoleNames::default()).unwrap()
 }
 
-/// Runs the mutation as a role of the installation that acts for the operator's tenant.
 async fn pay(api: &Router, role: ServiceRole, input: &Value) -> Value {
+    run(api, role, PAY, json!({ "input": input })).await
+}
+
+/// Runs a document as a role of the installation that acts for the operator's tenant.
+async fn run(api: &Router, role: ServiceRole, document: &str, variables: Value) -> Value {
     let certificate = certificate(&[&role.urn(), &format!("urn:uuid:{OPERATOR}")]);
-    let body = json!({ "query": PAY, "variables": { "input": input } });
+    let body = json!({ "query": document, "variables": variables });
     let mut request = Request::post("/graphql")
         .header("content-type", "application/json")
         .header("tenant-id", OPERATOR.to_string())
@@ -73,6 +77,20 @@ on_each_database! {
             assert!(paid["data"]["createOutgoingPaymentFromIncomingPayment"]["payment"]["id"].is_string(), "{role:?} {paid}");
         }
         assert_eq!(bench.institution.count("outgoing_payments", "1 = 1").await, 4);
+
+        // The same holds for cancelling.
+        let cancel = async |role: ServiceRole, payment: &Value| {
+            let document = "mutation($id: ID!) { cancelOutgoingPayment(input: { id: $id }) { payment { state } } }";
+            run(&api, role, document, json!({ "id": payment })).await
+        };
+        let id_of = |paid: &Value| paid["data"]["createOutgoingPaymentFromIncomingPayment"]["payment"]["id"].clone();
+        let by_wallet = id_of(&pay(&api, ServiceRole::Wallet, &plain).await);
+        let refused = cancel(ServiceRole::CardService, &by_wallet).await;
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN", "{refused}");
+        for (role, payment) in [(ServiceRole::CardService, &id_of(&paid)), (ServiceRole::Wallet, &by_wallet)] {
+            let cancelled = cancel(role, payment).await;
+            assert_eq!(cancelled["data"]["cancelOutgoingPayment"]["payment"]["state"], "CANCELLED", "{cancelled}");
+        }
     }
 }
 
