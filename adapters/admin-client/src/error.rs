@@ -88,6 +88,31 @@ impl AdminError {
         self.says("The amount changed meanwhile")
     }
 
+    /// Whether there is no exchange rate for the two assets.
+    pub fn is_about_rates(&self) -> bool {
+        self.says("could not convert between assets")
+    }
+
+    /// Whether the amount is the reason: nothing of it would arrive, or it is none.
+    pub fn is_about_the_amount(&self) -> bool {
+        ["non-positive receive amount", "negative receive amount", "invalid amount"].iter().any(|text| self.says(text))
+    }
+
+    /// Whether the API has looked at the operation and refused it. So nothing was done, now or earlier, under its
+    /// idempotency key. After all other errors this is not known.
+    pub fn is_decided(&self) -> bool {
+        let Self::Refused { code, .. } = self else { return false };
+        match code {
+            ErrorCode::Internal | ErrorCode::Timeout => {
+                self.is_about_rates()
+                    || self.says("the receiver's institution does not answer")
+                    || self.says("the receiver cannot be paid over Interledger")
+            }
+            ErrorCode::Forbidden => false,
+            _ => !self.says("Concurrent request"),
+        }
+    }
+
     /// Rafiki 2.4 has one code for several refusals, so their texts distinguish them.
     fn says(&self, beginning: &str) -> bool {
         matches!(self, Self::Refused { message, .. } if message.starts_with(beginning))

@@ -40,6 +40,12 @@ pub(crate) enum Declined {
     InvalidReceiver,
     /// The incoming payment has another amount.
     AmountMismatch,
+    /// Nothing of this amount would arrive.
+    InvalidAmount,
+    /// There is no exchange rate between the two currencies.
+    NoRates,
+    /// The card service may not pay from this wallet address.
+    NotAllowed,
     /// The instance could not create the payment.
     CreationFailed,
     /// The payment was created and failed.
@@ -50,11 +56,12 @@ impl Declined {
     fn status(self) -> StatusCode {
         match self {
             Self::UnknownWalletAddress => StatusCode::NOT_FOUND,
-            Self::CreationFailed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::CreationFailed | Self::NoRates | Self::NotAllowed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::InvalidRequest
             | Self::InactiveWalletAddress
             | Self::InvalidReceiver
             | Self::AmountMismatch
+            | Self::InvalidAmount
             | Self::PaymentFailed => StatusCode::BAD_REQUEST,
         }
     }
@@ -68,6 +75,9 @@ impl Outcome {
     /// The result that follows from a refusal of the Admin API.
     pub(crate) fn of_refusal(error: &AdminError) -> Self {
         let code = match error {
+            error if error.is_about_rates() => Declined::NoRates,
+            error if error.is_about_the_amount() => Declined::InvalidAmount,
+            AdminError::Unauthorized | AdminError::Refused { code: ErrorCode::Forbidden, .. } => Declined::NotAllowed,
             AdminError::Refused { code: ErrorCode::Inactive, .. } => Declined::InactiveWalletAddress,
             AdminError::Refused { code: ErrorCode::BadUserInput | ErrorCode::NotFound, .. } => {
                 Declined::InvalidReceiver

@@ -28,8 +28,11 @@ const SETTINGS: WorkerSettings = WorkerSettings {
     lease: Duration::from_secs(5),
     backoff: Backoff { step: Duration::from_millis(250), most_steps: 8 },
 };
-/// How often the instance may fail to create the payment.
+/// How often the instance may refuse to create the payment for a reason that passes.
 const REFUSALS_MAX: u32 = 3;
+/// How long after the deadline it is tried to find out whether a payment exists. The instance must know the key of its
+/// creation for longer, or the repetition would create another one.
+const ASKS_FOR: Duration = Duration::from_hours(1);
 const TOO_LATE: &str = "The card service got no decision in time.";
 
 pub(crate) fn worker(work: RequestWorker, entropy: Arc<dyn Entropy>) -> Worker {
@@ -42,6 +45,15 @@ pub(crate) struct RequestWorker {
     pub(crate) store: Store,
     pub(crate) tenants: Tenants,
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Whether an earlier attempt may have created the payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Earlier {
+    /// This is the first attempt.
+    No,
+    /// A process was killed or the instance did not answer, and then it may exist.
+    Perhaps,
 }
 
 /// What to do after a step.
@@ -60,8 +72,9 @@ impl Handler for RequestWorker {
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
         let request_id = Uuid::try_parse(job.key())?;
         let Some(mut kept) = self.store.find(request_id).await? else { return Ok(Done::Complete) };
+        let earlier = if kept.state == RequestState::Received { Earlier::No } else { Earlier::Perhaps };
         loop {
-            match self.next(&kept, job.attempt()).await? {
+            match self.next(&kept, job.attempt(), earlier).await? {
                 Next::Go(state) => {
                     self.store.advance(request_id, &state).await?;
                     kept.state = state;
@@ -89,7 +102,7 @@ impl RequestWorker {
         Ok(())
     }
 
-    async fn next(&self, kept: &StoredRequest, attempt: u32) -> Result<Next, AdminError> {
+    async fn next(&self, kept: &StoredRequest, attempt: u32, earlier: Earlier) -> Result<Next, AdminError> {
         let admin = self.tenants.of(&kept.request.sender_wallet_address);
         match &kept.state {
             RequestState::Received if self.is_late(kept) => Ok(Next::End(Outcome::TimedOut)),
@@ -97,7 +110,7 @@ impl RequestWorker {
                 Some(outcome) => Ok(Next::End(outcome)),
                 None => Ok(Next::Go(RequestState::Creating)),
             },
-            RequestState::Creating => self.create(admin, kept, attempt).await,
+            RequestState::Creating => self.create(admin, kept, attempt, earlier).await,
             RequestState::Paying { payment } => self.look(admin, kept, *payment).await,
             RequestState::Settled { outcome } => Ok(Next::End(outcome.clone())),
         }
@@ -131,7 +144,13 @@ impl RequestWorker {
     }
 
     /// Creates the payment, or finds the one that an earlier attempt created with the same key.
-    async fn create(&self, admin: &AdminClient, kept: &StoredRequest, attempt: u32) -> Result<Next, AdminError> {
+    async fn create(
+        &self,
+        admin: &AdminClient,
+        kept: &StoredRequest,
+        attempt: u32,
+        earlier: Earlier,
+    ) -> Result<Next, AdminError> {
         let request = &kept.request;
         let Some(address) = admin.wallet_address_by_url(&request.sender_wallet_address).await? else {
             return Ok(Next::End(Outcome::declined(
@@ -149,9 +168,21 @@ impl RequestWorker {
         let (url, key) = (&request.incoming_payment_url, format!("card {}", request.request_id));
         match admin.pay_incoming_payment(address.id, url, None, Some(&card), &key).await {
             Ok(payment) => Ok(Next::Go(RequestState::Paying { payment: payment.id })),
-            Err(error) if error.is_temporary() && !is_hopeless(&error, attempt) => Err(error),
+            Err(error) if may_exist(&error, earlier) => self.ask_on(kept, error),
+            Err(error) if error.is_temporary() && attempt < REFUSALS_MAX => Err(error),
             Err(error) => Ok(Next::End(Outcome::of_refusal(&error))),
         }
+    }
+
+    /// The same creation again later: its answer says whether the payment exists.
+    fn ask_on(&self, kept: &StoredRequest, error: AdminError) -> Result<Next, AdminError> {
+        if self.clock.now() < kept.deadline + ASKS_FOR {
+            return Err(error);
+        }
+        let request_id = kept.request.request_id;
+        tracing::error!(request.id = %request_id, %error, "whether a card paid is not known; a person must look into it");
+        let told = format!("the backend could not say for an hour whether it made the payment of request {request_id}");
+        Ok(Next::End(Outcome::declined(Declined::CreationFailed, told)))
     }
 
     async fn look(&self, admin: &AdminClient, kept: &StoredRequest, id: Uuid) -> Result<Next, AdminError> {
@@ -177,11 +208,16 @@ impl RequestWorker {
     }
 }
 
-/// Whether the instance has failed several times and will fail again. This is not so while an earlier attempt is under
-/// way there, because its payment must be found.
-fn is_hopeless(error: &AdminError, attempt: u32) -> bool {
-    let AdminError::Refused { message, .. } = error else { return false };
-    attempt >= REFUSALS_MAX && !message.starts_with("Concurrent request")
+/// Whether a payment may exist after this error. Then nobody is told that there is none.
+fn may_exist(error: &AdminError, earlier: Earlier) -> bool {
+    match error {
+        AdminError::Unreachable { .. } | AdminError::Unexpected(_) => true,
+        // The instance has not looked at the request.
+        AdminError::Unauthorized | AdminError::Refused { code: ErrorCode::Forbidden, .. } => {
+            earlier == Earlier::Perhaps
+        }
+        AdminError::Refused { .. } => !error.is_decided(),
+    }
 }
 
 fn cancelled(payment: &OutgoingPayment, kept: &StoredRequest) -> Outcome {

@@ -61,10 +61,13 @@ fn has_form(answer: &Value, recorded: &Value, request: &Value) -> bool {
 /// The backend of the card holder, and the key set of the merchant's institution.
 struct Instance {
     calls: Mutex<Vec<(String, Value)>>,
+    /// The tenants that have signed requests, in turn.
+    tenants: Mutex<Vec<String>>,
     /// The payment's state, its metadata, and whether a cancellation comes too late.
     state: Mutex<(&'static str, Value)>,
     cancel_conflicts: Mutex<bool>,
-    errors: Mutex<Vec<(&'static str, &'static str)>>,
+    /// Operations that are refused, with code and message.
+    errors: Mutex<Vec<(&'static str, &'static str, &'static str)>>,
     knows_address: Mutex<bool>,
     key: Jwk,
 }
@@ -74,6 +77,11 @@ impl Instance {
         *self.state.lock().unwrap() = (state, metadata);
     }
 
+    /// From now on it refuses this operation only.
+    fn refuses(&self, operation: &'static str, code: &'static str, message: &'static str) {
+        *self.errors.lock().unwrap() = vec![(operation, code, message)];
+    }
+
     fn calls_of(&self, operation: &str) -> Vec<Value> {
         let calls = self.calls.lock().unwrap();
         calls.iter().filter(|(name, _)| name == operation).map(|(_, input)| input.clone()).collect()
@@ -81,8 +89,8 @@ impl Instance {
 
     fn answer(&self, operation: &str, variables: &Value) -> Value {
         self.calls.lock().unwrap().push((operation.to_owned(), variables["input"].clone()));
-        if let Some((_, code)) = self.errors.lock().unwrap().iter().find(|(name, _)| *name == operation) {
-            return json!({"errors": [{"message": code, "extensions": {"code": code}}], "data": null});
+        if let Some((_, code, told)) = self.errors.lock().unwrap().iter().find(|(name, ..)| *name == operation) {
+            return json!({"errors": [{"message": told, "extensions": {"code": code}}], "data": null});
         }
         let usd = |value: &str| json!({"value": value, "assetCode": "USD", "assetScale": 2});
         let data = match operation {
@@ -118,7 +126,9 @@ impl Instance {
     }
 }
 
-async fn graphql(State(instance): State<Arc<Instance>>, Json(body): Json<Value>) -> Json<Value> {
+async fn graphql(State(instance): State<Arc<Instance>>, headers: HeaderMap, Json(body): Json<Value>) -> Json<Value> {
+    let tenant = headers["tenant-id"].to_str().unwrap().to_owned();
+    instance.tenants.lock().unwrap().push(tenant);
     let document = body["query"].as_str().unwrap();
     Json(instance.answer(document.split([' ', '(']).nth(1).unwrap(), &body["variables"]))
 }
@@ -151,6 +161,7 @@ impl Bench {
     async fn new(database: TestDatabase, links: Links) -> Self {
         let instance = Arc::new(Instance {
             calls: Mutex::default(),
+            tenants: Mutex::default(),
             state: Mutex::new(("FUNDING", Value::Null)),
             cancel_conflicts: Mutex::new(false),
             errors: Mutex::default(),
@@ -211,6 +222,31 @@ impl Bench {
         testkit::answered_while(self.pay(body, HeaderMap::new()), step).await
     }
 
+    /// What is due during this time is done.
+    async fn work_for(&self, time: Duration) {
+        for _ in 0..10 {
+            self.clock.advance(time / 10);
+            while self.service.work_due().await.unwrap() > 0 {}
+        }
+    }
+
+    /// The result of the recorded request.
+    async fn result(&self) -> (StatusCode, Value) {
+        let request = Request::get(format!("/payment/{REQUEST}")).header("host", "card.example");
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// As [`Bench::paid`]. The pauses between attempts pass.
+    async fn paid_while_time_passes(&self, body: &Value) -> (StatusCode, Value) {
+        let step = async || {
+            if self.service.work_due().await.unwrap() == 0 {
+                self.clock.advance(Duration::from_millis(50));
+                tokio::task::yield_now().await;
+            }
+        };
+        testkit::answered_while(self.pay(body, HeaderMap::new()), step).await
+    }
+
     /// As [`Bench::paid`]. The deadline passes while the service waits for a decision.
     async fn paid_after_the_deadline(&self, body: &Value) -> (StatusCode, Value) {
         let late = async {
@@ -234,9 +270,16 @@ impl Bench {
 fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links: Links) -> CardService {
     let dyn_clock = || Arc::clone(clock) as Arc<dyn Clock>;
     let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
-    let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
-    let admin = AdminClient::new(format!("{base}/graphql").parse().unwrap(), credentials, http.clone(), dyn_clock());
-    let public = PublicResources::new(http, RetryPolicy::default(), dyn_clock());
+    let admin = |tenant: u128| {
+        let secret = SECRET.to_owned();
+        let credentials = Credentials { tenant_id: Uuid::from_u128(tenant), secret, signature_version: 1 };
+        AdminClient::new(format!("{base}/graphql").parse().unwrap(), credentials, http.clone(), dyn_clock())
+    };
+    let tenants = [("https://bank.example/b", 1), ("https://bank.example/b/private", 2)];
+    let tenants = tenants
+        .into_iter()
+        .fold(Tenants::one(admin(0)), |all, (prefix, tenant)| all.with(prefix.parse().unwrap(), admin(tenant)));
+    let public = PublicResources::new(http.clone(), RetryPolicy::default(), dyn_clock());
     let keys = PointOfSaleKeys {
         keys: Arc::new(KeySets::new(public, KeySetsConfig::default(), dyn_clock())),
         freshness: Freshness::default(),
@@ -263,7 +306,7 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
     };
     let ports = CardServicePorts {
         database: (**database).clone(),
-        tenants: Tenants::one(admin),
+        tenants,
         limiter: Limiter::new(SharedCache::InProcess(InProcessCache::new(dyn_clock(), limits)), dyn_clock()),
         clock: dyn_clock(),
         entropy: testkit::entropy(1),
@@ -385,6 +428,26 @@ testkit::on_each_database! {
         assert_eq!((status, &told["result"]["code"]), (StatusCode::CREATED, &json!("approved")));
     }
 
+    async fn each_wallet_address_is_that_of_the_tenant_with_the_longest_prefix(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.instance.set("SENDING", Value::Null);
+        for (number, (address, tenant)) in [
+            ("https://bank.example/b/anna", 1),
+            ("https://bank.example/b/private/otto", 2),
+            ("https://bank.example/b/privateer", 1),
+            ("https://bank.example/bb/anna", 0),
+            ("https://other.example/b/anna", 0),
+        ].into_iter().enumerate() {
+            bench.instance.tenants.lock().unwrap().clear();
+            let mut body = bench.recorded();
+            (body["requestId"], body["senderWalletAddress"]) = (json!(Uuid::from_u128(number as u128)), json!(address));
+            assert_eq!(bench.paid(&body).await.0, StatusCode::CREATED, "{address}");
+            let tenants = bench.instance.tenants.lock().unwrap().clone();
+            let expected = Uuid::from_u128(tenant).to_string();
+            assert!(tenants.len() > 2 && tenants.iter().all(|own| *own == expected), "{address}: {tenants:?}");
+        }
+    }
+
     async fn every_refusal_comes_before_a_payment_exists(database) {
         let bench = Bench::new(database, Links::Open).await;
         let case = |number: u128, change: &dyn Fn(&mut Value)| {
@@ -402,7 +465,7 @@ testkit::on_each_database! {
             let (told, answer) = bench.paid(&body).await;
             assert_eq!((told.as_u16(), &answer["error"]["code"]), (status, &json!(code)), "{body}");
         }
-        bench.instance.errors.lock().unwrap().push(("Receiver", "NOT_FOUND"));
+        bench.instance.refuses("Receiver", "NOT_FOUND", "unknown receiver");
         let (told, answer) = bench.paid(&case(5, &|_| {})).await;
         assert_eq!((told.as_u16(), &answer["error"]["code"]), (400, &json!("invalid_receiver")));
         *bench.instance.knows_address.lock().unwrap() = false;
@@ -413,9 +476,56 @@ testkit::on_each_database! {
 
     async fn an_instance_that_makes_no_payment_is_reported_with_its_reason(database) {
         let bench = Bench::new(database, Links::Open).await;
-        bench.instance.errors.lock().unwrap().push(("PayIncomingPayment", "INACTIVE"));
-        let (told, answer) = bench.paid(&bench.recorded()).await;
-        assert_eq!((told.as_u16(), &answer["error"]["code"]), (400, &json!("inactive_wallet_address")));
+        for (number, (code, words, status, told)) in [
+            ("INACTIVE", "inactive wallet address", 400, "inactive_wallet_address"),
+            ("BAD_USER_INPUT", "invalid receiver", 400, "invalid_receiver"),
+            ("BAD_USER_INPUT", "non-positive receive amount; send at least 0.05 USD", 400, "invalid_amount"),
+            ("BAD_USER_INPUT", "negative receive amount", 400, "invalid_amount"),
+            ("FORBIDDEN", "Insufficient scope", 500, "not_allowed"),
+            ("INTERNAL_SERVER_ERROR", "could not convert between assets", 500, "no_rates"),
+            ("INTERNAL_SERVER_ERROR", "the receiver cannot be paid over Interledger now: X", 500, "creation_failed"),
+        ].into_iter().enumerate() {
+            bench.instance.refuses("PayIncomingPayment", code, words);
+            let mut body = bench.recorded();
+            body["requestId"] = json!(Uuid::from_u128(number as u128));
+            let (found, answer) = bench.paid_while_time_passes(&body).await;
+            assert_eq!((found.as_u16(), &answer["error"]["code"]), (status, &json!(told)), "{answer}");
+            assert_eq!(answer["error"]["description"], words);
+        }
+    }
+
+    async fn while_it_is_not_known_whether_a_payment_exists_nobody_is_told_that_there_is_none(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        let body = bench.recorded();
+        bench.instance.refuses("PayIncomingPayment", "INTERNAL_SERVER_ERROR", "Internal server error");
+        let (status, told) = bench.paid_while_time_passes(&body).await;
+        assert_eq!((status.as_u16(), &told["error"]["code"]), (504, &json!("unknown")), "{told}");
+        assert_eq!(told["error"]["retryable"], true);
+        bench.instance.refuses("PayIncomingPayment", "FORBIDDEN", "Insufficient scope");
+        bench.work_for(Duration::from_secs(10)).await;
+        assert_eq!(bench.result().await.0, StatusCode::ACCEPTED, "the instance has not looked for the payment");
+
+        // The first call had created it, and the account-servicing entity had funded it.
+        bench.instance.set("SENDING", Value::Null);
+        bench.instance.errors.lock().unwrap().clear();
+        bench.work_for(Duration::from_secs(10)).await;
+        let (status, told) = bench.result().await;
+        assert_eq!((status, &told["result"]["code"]), (StatusCode::CREATED, &json!("approved")));
+        let calls = bench.instance.calls_of("PayIncomingPayment");
+        assert!(calls.len() > 4 && calls.iter().all(|call| call == &calls[0]), "{calls:?}");
+    }
+
+    async fn a_backend_that_cannot_say_for_an_hour_whether_a_payment_exists_is_asked_no_more(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.instance.refuses("PayIncomingPayment", "INTERNAL_SERVER_ERROR", "Internal server error");
+        assert_eq!(bench.paid_while_time_passes(&bench.recorded()).await.0, StatusCode::GATEWAY_TIMEOUT);
+        bench.clock.advance(Duration::from_hours(1));
+        bench.work_for(Duration::from_secs(1)).await;
+        let (status, told) = bench.result().await;
+        assert_eq!((status.as_u16(), &told["error"]["code"]), (500, &json!("creation_failed")));
+        let before = bench.instance.calls_of("PayIncomingPayment").len();
+        bench.work_for(Duration::from_mins(1)).await;
+        assert_eq!(bench.instance.calls_of("PayIncomingPayment").len(), before);
     }
 
     async fn events_are_accepted_with_their_signature_only_and_work_does_not_wait_for_them(database) {
@@ -429,6 +539,24 @@ testkit::on_each_database! {
         assert_eq!(bench.event(&event("outgoing_payment.completed", REQUEST), Some(SECRET)).await, StatusCode::BAD_REQUEST);
         assert_eq!(bench.event(&event("outgoing_payment.funded", "x"), Some(SECRET)).await, StatusCode::BAD_REQUEST);
         assert_eq!(bench.service.work_due().await.unwrap(), 0);
+    }
+
+    async fn an_event_that_is_played_again_does_nothing(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.instance.set("SENDING", Value::Null);
+        assert_eq!(bench.paid(&bench.recorded()).await.0, StatusCode::CREATED);
+        let calls = bench.instance.calls.lock().unwrap().len();
+        let funded = json!({"id": Uuid::from_u128(5), "type": "outgoing_payment.funded",
+            "data": {"id": PAYMENT, "cardDetails": {"requestId": REQUEST}}});
+        for _ in 0..3 {
+            assert_eq!(bench.event(&funded, Some(SECRET)).await, StatusCode::OK);
+        }
+        assert_eq!(bench.service.work_due().await.unwrap(), 0);
+        assert_eq!(bench.instance.calls.lock().unwrap().len(), calls);
+        bench.clock.advance(Duration::from_mins(6));
+        let old = admin_signature::sign(SECRET, 1, bench.clock.now().saturating_sub(Duration::from_mins(6)), &admin_signature::canonical(&funded));
+        let request = Request::post("/webhook").header("content-type", "application/json").header("rafiki-signature", old);
+        assert_eq!(bench.send(request.body(Body::from(funded.to_string())).unwrap()).await.0, StatusCode::UNAUTHORIZED);
     }
 
     async fn a_point_of_sale_signs_with_the_key_of_the_payees_institution(database) {

@@ -16,14 +16,16 @@ use crate::store::{self, Refund, Store, StoredTap};
 
 pub(crate) const QUEUE: &str = "refunds";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// About ten minutes with the back-off below.
-const ATTEMPTS_MAX: u32 = 60;
+/// About twelve hours with the back-off below. The instance knows the keys of its payments for longer.
+const ATTEMPTS_MAX: u32 = 300;
+/// How often an incoming payment of the exact amount is tried, if the reason for its refusal may pass.
+const EXACT_ATTEMPTS: u32 = 5;
 const SETTINGS: WorkerSettings = WorkerSettings {
     concurrency: 16,
     lane_concurrency: 16,
     places_in_lanes: 0,
     lease: Duration::from_secs(15),
-    backoff: Backoff { step: Duration::from_secs(1), most_steps: 15 },
+    backoff: Backoff { step: Duration::from_secs(1), most_steps: ATTEMPTS_MAX },
 };
 
 pub(crate) fn worker(work: RefundWork, entropy: Arc<dyn Entropy>) -> Worker {
@@ -54,9 +56,15 @@ impl Handler for RefundWork {
 
         loop {
             let Some(refund) = &kept.refund else { return Ok(Done::Complete) };
-            let next = match self.next(&kept, refund).await {
+            let next = match self.next(&kept, refund, job.attempt()).await {
                 Ok(next) => next,
-                Err(error) if error.is_temporary() && job.attempt() < ATTEMPTS_MAX => return Err(error.into()),
+                // A secret that is not accepted may be one that is being replaced.
+                Err(error)
+                    if (error.is_temporary() || matches!(error, AdminError::Unauthorized))
+                        && job.attempt() < ATTEMPTS_MAX =>
+                {
+                    return Err(error.into());
+                }
                 Err(error) => Next::End(Refund::Failed { reason: error.to_string() }),
             };
 
@@ -82,9 +90,9 @@ impl Handler for RefundWork {
 }
 
 impl RefundWork {
-    async fn next(&self, kept: &StoredTap, refund: &Refund) -> Result<Next, AdminError> {
+    async fn next(&self, kept: &StoredTap, refund: &Refund, attempt: u32) -> Result<Next, AdminError> {
         match refund {
-            Refund::Asked => self.expect(kept).await,
+            Refund::Asked => self.expect(kept, attempt).await,
             Refund::Expected { receiver } => self.pay(kept, receiver).await,
             Refund::Paying { payment } => self.look(*payment).await,
             Refund::Done { .. } | Refund::Failed { .. } => Ok(Next::End(refund.clone())),
@@ -92,7 +100,7 @@ impl RefundWork {
     }
 
     /// Creates the incoming payment at the payer's institution.
-    async fn expect(&self, kept: &StoredTap) -> Result<Next, AdminError> {
+    async fn expect(&self, kept: &StoredTap, attempt: u32) -> Result<Next, AdminError> {
         let received = self.received(kept).await?;
         if received.value == 0 {
             return Ok(Next::End(Refund::Failed { reason: "nothing was received".to_owned() }));
@@ -104,6 +112,8 @@ impl RefundWork {
         let receiver = match exact {
             Ok(receiver) => receiver,
             Err(error @ (AdminError::Unreachable { .. } | AdminError::Unauthorized)) => return Err(error),
+            // The payer's institution may be away. It may also refuse the currency, and Rafiki 2.4 tells both alike.
+            Err(error) if error.is_temporary() && attempt < EXACT_ATTEMPTS => return Err(error),
             Err(_) => self.admin.create_receiver_once(payer, None, &key("open receiver")).await?,
         };
         Ok(Next::Go(Refund::Expected { receiver: receiver.id }))
