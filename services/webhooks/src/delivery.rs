@@ -12,7 +12,7 @@ use jobs::{Backoff, Done, Failure, Handler, Job, WorkerSettings};
 use metrics::Counter;
 use outbound_http::Outbound;
 use payments_model::WebhookDeliveryId;
-use payments_model::webhook_delivery::{DeliveryState, WebhookAttempt, WebhookDelivery};
+use payments_model::webhook_delivery::{DeliveryState, Recipient, WebhookAttempt, WebhookDelivery};
 use payments_model::webhook_event::{EventType, WebhookEvent};
 use payments_model::webhook_ladder::AttemptsMax;
 use payments_store::{Error, InTurn, Store};
@@ -275,6 +275,7 @@ impl Deliverer {
                 Then::Next(followers)
             }
             (Some(_), Some(pause)) => {
+                let pause = pause.min(longest_pause(after.recipient, failed));
                 let at = now + self.spread(pause);
                 after.due_at = Some(at);
                 let newly = before.state == DeliveryState::Pending;
@@ -326,6 +327,17 @@ impl Deliverer {
     fn spread(&self, wait: Duration) -> Duration {
         let [byte] = self.entropy.bytes::<1>();
         wait + wait * u32::from(byte) / 2560
+    }
+}
+
+/// The longest pause after so many failed attempts. A card service and a point of sale have somebody who waits at a
+/// terminal for half a minute, so they are told again soon.
+fn longest_pause(recipient: Recipient, failed: u32) -> Duration {
+    match (recipient, failed) {
+        (Recipient::CardService | Recipient::PointOfSaleService, 1..=4) => {
+            Duration::from_millis(500) * 2_u32.pow(failed - 1)
+        }
+        _ => Duration::MAX,
     }
 }
 

@@ -16,7 +16,7 @@ use testkit::on_each_database;
 use uuid::Uuid;
 use webhooks::{Audience, Reach};
 
-use super::scene::{EVENT, FORMER_KEY, HANGING, Heard, OPERATOR, TENANT, scene, scene_with};
+use super::scene::{EVENT, FORMER_KEY, HANGING, Heard, OPERATOR, TENANT, scene, scene_of_cards, scene_with};
 
 on_each_database! {
     async fn an_event_is_sent_once_with_its_id_type_data_and_signature(database) {
@@ -65,6 +65,39 @@ on_each_database! {
         scene.clock.advance(Duration::from_secs(2));
         scene.run_due().await;
         assert_eq!(scene.delivery().await, (DeliveryState::Delivered, 2, Some(200)));
+    }
+
+    async fn services_for_which_somebody_waits_at_a_terminal_are_told_again_within_seconds(database) {
+        let scene = scene_of_cards(database).await;
+        scene.receiver.says(503);
+        scene.record(&Audience::card_service()).await;
+        let mut heard_at = Vec::new();
+        for tenth in 0..200 {
+            scene.run_due().await;
+            if scene.receiver.count() > heard_at.len() {
+                heard_at.push(tenth);
+            }
+            scene.clock.advance(Duration::from_millis(100));
+        }
+        let pauses: Vec<_> = heard_at.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(matches!(pauses[..], [5..=6, 10..=11, 20..=22, 40..=44]), "{pauses:?} tenths of a second");
+        // From the fifth failure on it is told as seldom as everybody.
+        scene.pass(Duration::from_secs(35), Duration::from_secs(1)).await;
+        assert_eq!(scene.receiver.count(), 5);
+        scene.pass(Duration::from_secs(10), Duration::from_secs(1)).await;
+        assert_eq!(scene.receiver.count(), 6);
+    }
+
+    async fn a_tenant_is_told_again_as_by_rafiki_although_a_point_of_sale_is_told_sooner(database) {
+        let scene = scene_of_cards(database).await;
+        scene.receiver.says(503);
+        scene.record(&Audience::tenant(OPERATOR).and_point_of_sale()).await;
+        scene.run_due().await;
+        assert_eq!(scene.receiver.count(), 2);
+        scene.clock.advance(Duration::from_millis(600));
+        scene.run_due().await;
+        let attempts: Vec<u32> = scene.deliveries_of(EVENT).await.into_iter().map(|delivery| delivery.attempts).collect();
+        assert!(matches!(attempts[..], [1, 2] | [2, 1]), "{attempts:?}");
     }
 
     async fn a_recipient_that_never_answers_well_is_given_up_after_its_attempts(database) {

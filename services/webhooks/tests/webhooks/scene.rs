@@ -145,12 +145,25 @@ pub(crate) async fn scene(database: TestDatabase) -> Scene {
 }
 
 pub(crate) async fn scene_with(database: TestDatabase, attempts_max: AttemptsMax, http: OutboundConfig) -> Scene {
+    scene_of(database, http, |targets| Targets { attempts_max, ..targets }).await
+}
+
+/// A scene whose receiver is the card service and the point of sale, too.
+pub(crate) async fn scene_of_cards(database: TestDatabase) -> Scene {
+    let with_services = |targets: Targets| {
+        let url = Some(targets.default_url.clone());
+        Targets { card_service: url.clone(), point_of_sale: url, ..targets }
+    };
+    scene_of(database, OutboundConfig::development(), with_services).await
+}
+
+async fn scene_of(database: TestDatabase, http: OutboundConfig, change: impl FnOnce(Targets) -> Targets) -> Scene {
     let (receiver, url) = Receiver::open().await;
     let clock = testkit::manual_clock();
-    let targets = Targets {
+    let targets = change(Targets {
         default_url: Url::parse(&url).unwrap(),
         timeout: Duration::from_secs(2),
-        attempts_max,
+        attempts_max: AttemptsMax::Ladder,
         ladder: RetryLadder::default(),
         secret: Some(Secret::new("test-secret")),
         signature_version: 1,
@@ -158,7 +171,7 @@ pub(crate) async fn scene_with(database: TestDatabase, attempts_max: AttemptsMax
         card_service: None,
         point_of_sale: None,
         proofs: service_identity::ServiceProofs::default(),
-    };
+    });
     let process = process(&database, &targets, &clock, http, 1).await;
     let unit = process.store.begin().await.unwrap();
     unit.every_tenant().ensure_operator(OPERATOR, &Secret::new("s3cret"), clock.now()).await.unwrap();
