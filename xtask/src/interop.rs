@@ -31,6 +31,10 @@ pub(crate) fn run(tally: &mut Tally) {
             tally.skip(&format!("SKIPPED: interop {name} (install Python 3.10 or later with its module venv)"));
             continue;
         }
+        if name == "glewlwyd" && !ensure_glewlwyd() {
+            tally.skip(&format!("SKIPPED: interop {name} (install the Debian packages glewlwyd and sqlite3)"));
+            continue;
+        }
         let installed = crate::command::run(
             program("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&suite),
         );
@@ -41,6 +45,12 @@ pub(crate) fn run(tally: &mut Tally) {
         let finished = crate::command::run(program("npm", &["test", "--silent"]).current_dir(&suite));
         tally.runner(&format!("interop {name}"), &finished);
     }
+}
+
+/// Whether the provider of OAuth 2.0 is there that Debian ships. It needs no database server for this.
+fn ensure_glewlwyd() -> bool {
+    let is_there = || ["glewlwyd", "sqlite3"].iter().all(|name| find(name, &[]).is_some());
+    is_there() || (install(&["glewlwyd", "dbconfig-no-thanks", "sqlite3"]) && is_there())
 }
 
 /// Whether Python can make a virtual environment. Debian has this function in a separate package.

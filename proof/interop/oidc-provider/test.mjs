@@ -2,17 +2,11 @@
 //
 // Not a test of the provider: each case states what both sides must agree on. Ends with `N passed, M failed`.
 
-import { spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import Provider from 'oidc-provider'
-
-const RATES = 'https://rates.example'
-const OTHER = 'https://other.example'
-const root = fileURLToPath(new URL('../../..', import.meta.url))
+import { OTHER, RATES, check, equal, finish, form, judges, startPeer } from '../service-peer.mjs'
 
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const pem = ec.privateKey.export({ type: 'pkcs8', format: 'pem' })
@@ -73,68 +67,15 @@ server.on('request', (request, response) => {
   }
 })
 
-const peers = []
-async function startPeer(settings) {
-  const argument = JSON.stringify({ issuer, audience: RATES, ...settings })
-  const arguments_ = ['run', '--quiet', '--package', 'service-identity', '--example', 'service_peer', '--', argument]
-  const child = spawn('cargo', arguments_, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
-  // Cargo runs the peer as its child; both are in the group of this one process.
-  peers.push(() => process.kill(-child.pid))
-  const [line] = await once(createInterface({ input: child.stdout }), 'line')
-  const url = `http://127.0.0.1:${JSON.parse(line).port}`
-  return {
-    token: async () => {
-      const answer = await fetch(`${url}/token`)
-      if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`)
-      return answer.text()
-    },
-    rates: async (token) => {
-      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
-      return (await fetch(`${url}/rates`, { headers })).status
-    }
-  }
-}
-
-const basic = `Basic ${Buffer.from(`${encodeURIComponent('by secret')}:${encodeURIComponent('a secret: with % signs')}`).toString('base64')}`
-
-async function form(path, members) {
-  const headers = { authorization: basic, 'content-type': 'application/x-www-form-urlencoded' }
-  return fetch(`${issuer}${path}`, { method: 'POST', headers, body: new URLSearchParams(members) })
-}
-
+const client = ['by secret', 'a secret: with % signs']
 async function issued(resource, scope) {
-  const answer = await form('/token', { grant_type: 'client_credentials', resource, scope })
+  const answer = await form(`${issuer}/token`, client, { grant_type: 'client_credentials', resource, scope })
   return (await answer.json()).access_token
 }
 
-let passed = 0
-let failed = 0
-async function check(name, body) {
-  try {
-    await body()
-    passed += 1
-  } catch (error) {
-    failed += 1
-    console.error(`FAILED: ${name}: ${error.message}`)
-  }
-}
-
-function equal(got, expected, what) {
-  if (got !== expected) throw new Error(`${what}: ${got}, not ${expected}`)
-}
-
-const bySecret = await startPeer({ clientId: 'by secret', clientSecret: 'a secret: with % signs' })
-const byKey = await startPeer({ clientId: 'by key', keyPem: pem })
-const byJwt = await startPeer({ clientId: 'by secret', clientSecret: 'a secret: with % signs', validation: 'jwt' })
-
-async function judges(peer, expired) {
-  equal(await peer.rates(), 401, 'no token')
-  equal(await peer.rates('guess'), 401, 'an unknown token')
-  equal(await peer.rates(await issued(OTHER, 'rates:read')), 401, 'a token for another service')
-  equal(await peer.rates(await issued(RATES, 'other:read')), 403, 'a token that does not allow it')
-  equal(await peer.rates(await issued(RATES, 'rates:read')), 200, 'a good token')
-  if (expired !== undefined) equal(await peer.rates(expired), 401, 'an expired token')
-}
+const bySecret = await startPeer({ issuer, clientId: 'by secret', clientSecret: 'a secret: with % signs' })
+const byKey = await startPeer({ issuer, clientId: 'by key', keyPem: pem })
+const byJwt = await startPeer({ issuer, clientId: 'by secret', clientSecret: 'a secret: with % signs', validation: 'jwt' })
 
 await check('a client with a secret gets a token that the service accepts', async () => {
   const token = await bySecret.token()
@@ -145,13 +86,13 @@ await check('a client with a key gets a token and asks about tokens', async () =
   equal(await byKey.rates(await byKey.token()), 200, 'the token is good')
 })
 await check('opaque tokens are judged by introspection', async () => {
-  await judges(bySecret)
-  await judges(byKey)
+  await judges(bySecret, issued)
+  await judges(byKey, issued)
 })
 await check('a revoked token is refused at once', async () => {
   const token = await issued(RATES, 'rates:read')
   equal(await bySecret.rates(token), 200, 'before')
-  await form('/token/revocation', { token })
+  await form(`${issuer}/token/revocation`, client, { token })
   equal(await bySecret.rates(token), 401, 'after')
 })
 await check('a service that checks signatures does not accept opaque tokens', async () => {
@@ -160,7 +101,7 @@ await check('a service that checks signatures does not accept opaque tokens', as
 
 format = 'jwt'
 await check('signed tokens are judged by their signature', async () => {
-  await judges(byJwt)
+  await judges(byJwt, issued)
 })
 await check('a signed token that was changed is refused', async () => {
   const [header, claims, signature] = (await issued(RATES, 'other:read')).split('.')
@@ -181,8 +122,6 @@ await check('while the provider is away nobody is let in, and it goes on by itse
   equal(await bySecret.rates(token), 200, 'back')
 })
 
-peers.forEach((stop) => stop())
+finish()
 server.close()
 server.closeAllConnections()
-console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
