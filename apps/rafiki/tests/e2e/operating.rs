@@ -171,8 +171,8 @@ fn the_doctor_says_when_the_certificates_of_a_role_end() {
         ("SERVICE_TLS_KEY_FILE", written("rates-key.pem", &own.key)),
         ("SERVICE_TLS_AUTHORITIES_FILE", written("authorities.pem", &authority.pem())),
     ];
-    let text: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    let file = written("rates.env", &text);
+    let lines = variables.map(|(name, value)| format!("{name}={value}\n"));
+    let file = written("rates.env", &lines.concat());
     let doctor = asked(&["doctor", "--json", "--offline"], &[format!("rates={file}")]);
     let (verdict, text) = &found(&doctor, "rates.certificate")[0];
     assert_eq!(verdict, "failed", "{}", doctor.stdout);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use testkit::PrivateAuthority;
+use url::Url;
 
 /// The roles that take part in a payment by card.
 pub(crate) const ROLES: [&str; 5] = ["auth", "wallet", "backend", "card-service", "point-of-sale"];
@@ -82,6 +83,19 @@ pub(crate) fn certify(folder: &Path, authority: &PrivateAuthority, tenant: &str)
         for name in INTERNAL.iter().filter(|(own, _)| *own == role).flat_map(|(_, names)| names.iter()) {
             let secured = file.get(name).replace("http://", "https://");
             file.set(name, secured);
+        }
+        file.write();
+    }
+}
+
+/// Puts links between the roles of an institution. `link` makes one to a port and returns its own port.
+pub(crate) fn relink(folder: &Path, mut link: impl FnMut(u16) -> u16) {
+    for (role, names) in INTERNAL {
+        let mut file = RoleFile::read(folder, role);
+        for name in names {
+            let to = Url::parse(file.get(name)).unwrap().port().unwrap();
+            let moved = file.get(name).replace(&format!(":{to}"), &format!(":{}", link(to)));
+            file.set(name, moved);
         }
         file.write();
     }

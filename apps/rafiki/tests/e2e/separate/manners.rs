@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use testkit::{Certified, PrivateAuthority, until};
 
 use super::Separate;
-use super::environment::{RoleFile, bind_tokens, certificates_only, certify, shared_secrets};
+use super::captured::Capture;
+use super::environment::{RoleFile, bind_tokens, certificates_only, certify, relink, shared_secrets};
 use crate::asking::client;
 use crate::cards::Terminals;
 use crate::institutions::{SIDES, Side};
@@ -62,6 +63,19 @@ fn refunded(all: &Separate) {
     assert!(paid_back.is_some(), "{}", all.runtime.block_on(state()));
 }
 
+/// Everything that the roles of Cloud Nine say to each other.
+fn captured(all: &Separate) -> Capture {
+    let captured = Capture::default();
+    relink(&all.folder(Side::CloudNine), |to| captured.link(&all.runtime, to));
+    captured
+}
+
+/// Texts that tell about payments, and about who calls.
+fn telling(all: &Separate) -> [&str; 6] {
+    let tenant = all.tenant(Side::CloudNine);
+    ["HTTP/1.1", tenant, "authorization", "\"receiveAmount\"", "\"value\"", "gfranklin"]
+}
+
 fn assert_no_secret_is_shared(all: &Separate) {
     for side in SIDES {
         assert_eq!(shared_secrets(&all.folder(side)), BTreeMap::new(), "{side:?}");
@@ -78,8 +92,12 @@ fn a_whole_payment_is_made_by_separate_processes_with_certificates_only() {
         authority
     });
     assert_no_secret_is_shared(&all);
+    let captured = captured(&all);
     all.start();
     paid(&all);
+    let (octets, with_tls) = captured.seen();
+    assert!(octets > 100_000 && with_tls, "{octets} octets");
+    assert_eq!(captured.readable(&telling(&all)), Vec::<&str>::new(), "in the network nothing can be read");
 
     let doors = Doors::of(&all);
     assert_strangers_are_refused(&doors, &authorities);
@@ -149,8 +167,11 @@ fn a_whole_payment_is_made_by_separate_processes_with_tokens_only() {
 #[test]
 fn a_whole_payment_is_made_by_separate_processes_with_shared_secrets_only() {
     let mut all = Separate::prepared(&["--service-auth", "hmac"]);
+    let captured = captured(&all);
     all.start();
     paid(&all);
+    let telling = telling(&all);
+    assert_eq!(captured.readable(&telling), telling, "without TLS everything can be read");
     all.assert_conserved();
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The playground has made their data and their variables before. Its processes are stopped then.
 
+mod captured;
 mod environment;
 mod manners;
 mod steps;
