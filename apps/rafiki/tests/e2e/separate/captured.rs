@@ -2,6 +2,7 @@
 //!
 //! Nothing is changed, and no connection is understood.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,8 +10,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-/// The first octet of a connection with TLS.
-const HANDSHAKE: u8 = 22;
+/// The first octets of records of TLS (RFC 8446 section 5.1). No HTTP message begins with one.
+const RECORDS: RangeInclusive<u8> = 20..=23;
 
 /// What has passed, for each connection and direction.
 #[derive(Clone, Default)]
@@ -53,7 +54,7 @@ impl Capture {
     pub(super) fn seen(&self) -> (usize, bool) {
         let seen = self.0.lock().unwrap();
         let spoken = || seen.iter().filter(|octets| !octets.is_empty());
-        (spoken().map(Vec::len).sum(), spoken().all(|octets| octets[0] == HANDSHAKE))
+        (spoken().map(Vec::len).sum(), spoken().all(|octets| RECORDS.contains(&octets[0])))
     }
 
     /// Those of the texts that can be read, whatever their case.
