@@ -152,8 +152,8 @@ pub enum RestoreError {
     },
     /// Not all of the last steps could be done.
     #[error(
-        "{done} of {all} databases were restored when {name} failed: {reason}. Do not start a role: empty all of them \
-         and repeat the command"
+        "{done} of {all} databases were restored when {name} failed: {reason}. All of them are marked as incomplete, and no \
+         role starts on them: empty all of them and repeat the command"
     )]
     Half {
         /// How many have their data.
@@ -161,6 +161,17 @@ pub enum RestoreError {
         /// How many there are.
         all: usize,
         /// The one that failed.
+        name: String,
+        /// The reason.
+        reason: String,
+    },
+    /// Everything is there, and a mark could not be removed.
+    #[error(
+        "all databases have their data, but the mark of {name} cannot be removed: {reason}. Drop its table \
+         restore_incomplete, and those of the databases named before it"
+    )]
+    Mark {
+        /// What the database holds.
         name: String,
         /// The reason.
         reason: String,

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use clock::{Clock, Entropy};
 
 use crate::BackupError;
+use crate::copied::Copied;
 use crate::draft::Draft;
 use crate::instant::{self, Instant};
 use crate::manifest::{FORMAT, Manifest, Store};
 use crate::place::{Kind, Place};
 use crate::postgres::Server;
-use crate::sqlite::{Copied, SqliteFile};
+use crate::sqlite::SqliteFile;
 
 /// What the manifest says about the installation.
 pub struct About {
@@ -59,8 +60,7 @@ pub async fn take(
         let name = server.name.clone();
         progress(&name);
         draft.folder(&name)?;
-        let (contained, migrations) = server.copy(&draft, &name).await?;
-        stores.push(Store { names: names(places, &name), migrations, contained });
+        stores.push(described(places, &name, server.copy(&draft, &name).await?));
     }
     for pinned in files {
         let name = pinned.name().to_owned();
@@ -70,8 +70,8 @@ pub async fn take(
         drop(draft.file(&path)?);
         let target = draft.path(&path);
         let copying = tokio::task::spawn_blocking(move || pinned.copy(&target, &path)).await;
-        let Copied { contained, migrations } = copying.map_err(|error| BackupError::read(&name, error))??;
-        stores.push(Store { names: names(places, &name), migrations, contained });
+        let copied = copying.map_err(|error| BackupError::read(&name, error))??;
+        stores.push(described(places, &name, copied));
     }
     stores.sort_by_key(|store| places.iter().position(|place| place.name() == store.name()));
 
@@ -86,6 +86,8 @@ fn resolved(place: &Place, file: &Path) -> Result<PathBuf, BackupError> {
     fs::canonicalize(file).ok().filter(|file| file.is_file()).ok_or_else(missing)
 }
 
-fn names(places: &[Place], name: &str) -> Vec<String> {
-    places.iter().find(|place| place.name() == name).map(|place| place.names.clone()).unwrap_or_default()
+fn described(places: &[Place], name: &str, copied: Copied) -> Store {
+    let place = places.iter().find(|place| place.name() == name);
+    let Copied { contained, migrations, ledger_layout } = copied;
+    Store { names: place.map(|place| place.names.clone()).unwrap_or_default(), migrations, ledger_layout, contained }
 }

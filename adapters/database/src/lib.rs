@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use bulk::BulkTable;
-pub use contents::{Contents, NotOurs};
+pub use contents::{Contents, NotOurs, RESTORE_MARK};
 pub use error::Error;
 pub use examination::Examination;
 pub use gather::Gather;
