@@ -11,6 +11,7 @@ pub(crate) mod identities;
 pub(crate) mod listening;
 pub(crate) mod point_of_sale;
 pub(crate) mod rates;
+mod ready;
 pub(crate) mod running;
 mod service_secret;
 pub(crate) mod shared_deps;
