@@ -16,6 +16,7 @@ use crate::contents::server_connection;
 use crate::error::is_in_the_way;
 use crate::shared::Shared;
 use crate::sqlite_line::{BetweenUnits, SqliteLine};
+use crate::unhurried::Unhurried;
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
 
@@ -163,7 +164,8 @@ fn database(
     line: Option<Arc<SqliteLine>>,
     wakeups: Wakeups,
 ) -> Database {
-    let inner = OpenDatabase { dialect, reader, writer, line, wakeups: Arc::new(wakeups), shared: Shared::default() };
+    let (unhurried, shared) = (Unhurried::default(), Shared::default());
+    let inner = OpenDatabase { dialect, reader, writer, line, unhurried, wakeups: Arc::new(wakeups), shared };
     Database { inner: Arc::new(inner) }
 }
 

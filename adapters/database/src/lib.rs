@@ -17,6 +17,7 @@ mod snapshot;
 mod sqlite_line;
 mod sqlite_unit;
 mod transaction;
+mod unhurried;
 mod unreachable;
 mod wake;
 mod write;
@@ -44,6 +45,7 @@ use sea_orm::{
 };
 use shared::Shared;
 use sqlite_line::SqliteLine;
+use unhurried::Unhurried;
 use wake::Wakeups;
 
 /// The SQL dialect.
@@ -107,6 +109,8 @@ struct OpenDatabase {
     writer: DatabaseConnection,
     /// The queue of units of work for the one write connection of SQLite.
     line: Option<Arc<SqliteLine>>,
+    /// Units of work that wait for another.
+    unhurried: Unhurried,
     wakeups: Arc<Wakeups>,
     shared: Shared,
 }
@@ -213,6 +217,7 @@ impl Database {
 
     /// Closes every connection. Later use fails.
     pub async fn close(&self) {
+        unhurried::depart(Arc::clone(&self.inner), self.inner.unhurried.take()).await;
         self.inner.wakeups.stop();
         if let Some(line) = &self.inner.line {
             line.rest().await;

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use tokio::sync::oneshot;
 
 use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
+use crate::unhurried::{Passenger, board, commit_together, given_up};
 use crate::wake::{CHANNEL, Wakeups};
 use crate::write::Write;
 use crate::{Dialect, Error, OpenDatabase};
@@ -35,10 +37,16 @@ enum UnitOf {
 #[derive(Default)]
 struct Plans {
     writes: Vec<Write>,
+    announced: BTreeSet<&'static str>,
+    afterwards: Afterwards,
+}
+
+/// What happens after the commit.
+#[derive(Default)]
+pub(crate) struct Afterwards {
     topics: BTreeSet<String>,
     topics_elsewhere: BTreeSet<String>,
-    announced: BTreeSet<&'static str>,
-    afterwards: Vec<Box<dyn FnOnce() + Send>>,
+    then: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl WriteTransaction {
@@ -64,7 +72,7 @@ impl WriteTransaction {
 
     /// Runs `then` after the commit. Drops it if there is no commit.
     pub fn on_commit(&self, then: impl FnOnce() + Send + 'static) {
-        self.plans().afterwards.push(Box::new(then));
+        self.plans().afterwards.then.push(Box::new(then));
     }
 
     /// The one value of this type for this open database; see [`crate::Database::shared`].
@@ -74,12 +82,12 @@ impl WriteTransaction {
 
     /// Wakes the subscribers of `topic` after the commit.
     pub fn wake_on_commit(&self, topic: &str) {
-        self.plans().topics.insert(topic.to_owned());
+        self.plans().afterwards.topics.insert(topic.to_owned());
     }
 
     /// Wakes the subscribers of `topic` in other processes after the commit.
     pub fn wake_elsewhere_on_commit(&self, topic: &str) {
-        self.plans().topics_elsewhere.insert(topic.to_owned());
+        self.plans().afterwards.topics_elsewhere.insert(topic.to_owned());
     }
 
     /// Announces with the commit, to every process, that copies of data of `topic` are out of date.
@@ -107,20 +115,40 @@ impl WriteTransaction {
             let notify = Statement::from_sql_and_values(DbBackend::Postgres, sql, [CHANNEL.into(), payload.into()]);
             self.execute_raw(notify).await?;
         }
-        let Self { unit, database, plans } = self;
-        let plans = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match unit {
-            UnitOf::Sqlite(unit) => unit.commit(plans.writes).await?,
-            UnitOf::Postgres(unit) => unit.commit(plans.writes).await?,
+        let Self { mut unit, database, plans } = self;
+        let Plans { writes, afterwards, .. } = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let only_writes = !unit.has_begun() && !writes.is_empty();
+        let company = if only_writes { database.unhurried.take() } else { Vec::new() };
+        if company.is_empty() {
+            match unit {
+                UnitOf::Sqlite(unit) => unit.commit(writes).await?,
+                UnitOf::Postgres(unit) => unit.commit(writes).await?,
+            }
+        } else {
+            // Others wait for this commit, so it continues if this caller stops waiting.
+            let committing = tokio::spawn(commit_together(Arc::clone(&database), writes, company));
+            committing.await.unwrap_or_else(|_| Err(given_up()))?;
         }
         for topic in announced {
             database.wakeups.wake_here(topic);
         }
-        for then in plans.afterwards {
-            then();
-        }
-        wake(&database.wakeups, plans.topics, plans.topics_elsewhere);
+        afterwards.happen(&database.wakeups);
         Ok(())
+    }
+
+    /// As [`WriteTransaction::commit`], for a unit that nobody is in a hurry for. It waits a moment for another unit of
+    /// this process, and shares its commit.
+    ///
+    /// What it writes must be safe to repeat, because after a failure it may be tried again. A unit that has read
+    /// something is committed at once.
+    pub async fn commit_unhurried(mut self) -> Result<(), Error> {
+        if self.unit.has_begun() || !self.plans().announced.is_empty() {
+            return self.commit().await;
+        }
+        let Plans { writes, afterwards, .. } = self.plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (answer, answered) = oneshot::channel();
+        board(&self.database, Passenger { writes, afterwards, answer });
+        answered.await.unwrap_or_else(|_| Err(given_up()))
     }
 
     /// Undoes everything now. Dropping the transaction does the same a little later.
@@ -148,12 +176,28 @@ impl WriteTransaction {
     }
 }
 
-fn wake(wakeups: &Wakeups, topics: BTreeSet<String>, elsewhere: BTreeSet<String>) {
-    for topic in elsewhere.difference(&topics) {
-        wakeups.wake_elsewhere(topic.clone());
+impl UnitOf {
+    /// Whether anything was sent to the database.
+    fn has_begun(&mut self) -> bool {
+        match self {
+            Self::Sqlite(unit) => unit.has_begun(),
+            Self::Postgres(unit) => unit.has_begun(),
+        }
     }
-    for topic in topics {
-        wakeups.wake(topic);
+}
+
+impl Afterwards {
+    /// After the commit.
+    pub(crate) fn happen(self, wakeups: &Wakeups) {
+        for then in self.then {
+            then();
+        }
+        for topic in self.topics_elsewhere.difference(&self.topics) {
+            wakeups.wake_elsewhere(topic.clone());
+        }
+        for topic in self.topics {
+            wakeups.wake(topic);
+        }
     }
 }
 

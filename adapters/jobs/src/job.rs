@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use clock::Timestamp;
-use database::{Error, Write, WriteTransaction};
+use database::{Write, WriteTransaction};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ pub(crate) trait DueJobListener: fmt::Debug + Send + Sync {
 /// A job that this worker has leased.
 ///
 /// Its end is written in the handler's own transaction. If the lease was lost, because another worker has the job, that
-/// transaction fails with [`Error::Overtaken`] and changes nothing.
+/// transaction fails with [`database::Error::Overtaken`] and changes nothing.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(crate) queue: String,
@@ -139,7 +139,7 @@ impl Job {
     fn written<const N: usize>(&self, transaction: &WriteTransaction, sql: &str, more: [Value; N]) -> Write {
         let statement = self.statement(transaction, sql, more);
         let row = row_key(&self.queue, &self.key);
-        let lost = Error::Overtaken { what: format!("the lease of job {row} was lost; another worker does it") };
+        let lost = format!("the lease of job {row} was lost; another worker does it");
         Write::new(TABLE, row, statement).must(lost)
     }
 

@@ -132,6 +132,12 @@ impl Unit {
         &self.transaction
     }
 
+    /// As [`Unit::commit`], but together with the next unit of this process. What was written must be safe to repeat; see
+    /// [`WriteTransaction::commit_unhurried`].
+    pub async fn commit_unhurried(self) -> Result<(), Error> {
+        self.transaction.commit_unhurried().await
+    }
+
     /// Makes all changes durable and visible.
     pub async fn commit(self) -> Result<(), Error> {
         self.transaction.commit().await
