@@ -132,6 +132,12 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
     // The pool repeats a failed first attempt until its time is over. This single attempt gives the reason at once.
     let (first, connection) = server_connection(url).await?;
     let connection = connection.statement_cache_capacity(STATEMENTS);
+    let connection = match options.durability {
+        Durability::PowerLoss => connection,
+        // Commits of these connections do not wait for the disk of the server
+        // (<https://www.postgresql.org/docs/current/wal-async-commit.html>).
+        Durability::ProcessEnd => connection.options([("synchronous_commit", "off")]),
+    };
     let _ = first.close().await;
 
     let pool = PgPoolOptions::new()

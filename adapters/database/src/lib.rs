@@ -57,12 +57,13 @@ pub enum Dialect {
     Postgres,
 }
 
-/// The faults that a committed SQLite transaction survives. On Postgres this is configured at the server.
+/// The faults that a committed transaction survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// The end of the process, and loss of power.
+    /// The end of the process, and loss of power. On Postgres this is as the server is configured.
     PowerLoss,
-    /// The end of the process only. For tests and temporary data.
+    /// The end of the process only. A loss of power, or a crash of the Postgres server, loses the last moments. For tests
+    /// and temporary data.
     ProcessEnd,
 }
 
@@ -79,7 +80,7 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// The most memory for pages of the SQLite connection that writes, in KiB.
     pub sqlite_writer_cache: u32,
-    /// The faults that a committed SQLite transaction survives.
+    /// The faults that a committed transaction survives.
     pub durability: Durability,
 }
 
