@@ -289,6 +289,8 @@ impl Deliverer {
         };
 
         let newly_quarantined = after.state == DeliveryState::Quarantined && before.state == DeliveryState::Pending;
+        // Nothing waits for the recipient any more.
+        job.leave_place();
         self.ends.note(&Ended { job: job.clone(), delivery: after.clone(), attempt: Some(attempt), then }).await?;
         self.report(&after, newly_quarantined);
 
