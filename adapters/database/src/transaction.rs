@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
-use crate::unhurried::{Passenger, board, commit_together, given_up};
+use crate::unhurried::{Passenger, board, commit_together, depart, given_up};
 use crate::wake::{CHANNEL, Wakeups};
 use crate::write::Write;
 use crate::{Dialect, Error, OpenDatabase};
@@ -117,8 +117,8 @@ impl WriteTransaction {
         }
         let Self { mut unit, database, plans } = self;
         let Plans { writes, afterwards, .. } = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let only_writes = !unit.has_begun() && !writes.is_empty();
-        let company = if only_writes { database.unhurried.take() } else { Vec::new() };
+        let has_begun = unit.has_begun();
+        let company = if has_begun || writes.is_empty() { Vec::new() } else { database.unhurried.take() };
         if company.is_empty() {
             match unit {
                 UnitOf::Sqlite(unit) => unit.commit(writes).await?,
@@ -133,22 +133,37 @@ impl WriteTransaction {
             database.wakeups.wake_here(topic);
         }
         afterwards.happen(&database.wakeups);
+        if has_begun {
+            // This one could not take others along. They wait no longer.
+            let company = database.unhurried.take();
+            if !company.is_empty() {
+                tokio::spawn(depart(database, company));
+            }
+        }
         Ok(())
     }
 
     /// As [`WriteTransaction::commit`], for a unit that nobody is in a hurry for. It waits a moment for another unit of
-    /// this process, and shares its commit.
+    /// this process, and shares its commit. The next unit that only writes, and is committed after this call, takes it
+    /// along. One that has read something does not, but then it waits no longer.
     ///
     /// What it writes must be safe to repeat, because after a failure it may be tried again. A unit that has read
     /// something is committed at once.
-    pub async fn commit_unhurried(mut self) -> Result<(), Error> {
-        if self.unit.has_begun() || !self.plans().announced.is_empty() {
-            return self.commit().await;
+    pub fn commit_unhurried(mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        let boarded = if self.unit.has_begun() || !self.plans().announced.is_empty() {
+            Err(self)
+        } else {
+            let Plans { writes, afterwards, .. } = self.plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let (answer, answered) = oneshot::channel();
+            board(&self.database, Passenger { writes, afterwards, answer });
+            Ok(answered)
+        };
+        async move {
+            match boarded {
+                Ok(answered) => answered.await.unwrap_or_else(|_| Err(given_up())),
+                Err(unit) => unit.commit().await,
+            }
         }
-        let Plans { writes, afterwards, .. } = self.plans.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (answer, answered) = oneshot::channel();
-        board(&self.database, Passenger { writes, afterwards, answer });
-        answered.await.unwrap_or_else(|_| Err(given_up()))
     }
 
     /// Undoes everything now. Dropping the transaction does the same a little later.

@@ -134,8 +134,8 @@ impl Unit {
 
     /// As [`Unit::commit`], but together with the next unit of this process. What was written must be safe to repeat; see
     /// [`WriteTransaction::commit_unhurried`].
-    pub async fn commit_unhurried(self) -> Result<(), Error> {
-        self.transaction.commit_unhurried().await
+    pub fn commit_unhurried(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.transaction.commit_unhurried()
     }
 
     /// Makes all changes durable and visible.

@@ -105,7 +105,8 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), database::Error> 
 /// Connections of its own, because these commits do not wait for the disk. What they wrote outlives the process; a crash
 /// of the database server loses the last moments, as with Redis.
 async fn open_beside(url: &DatabaseUrl) -> Result<Database, Failure> {
-    let options = Options { durability: Durability::ProcessEnd, postgres_connections: CONNECTIONS, ..Options::default() };
+    let options =
+        Options { durability: Durability::ProcessEnd, postgres_connections: CONNECTIONS, ..Options::default() };
     let failed = |error| Failure::start("the shared values", format!("{error} ({url})"));
     Database::connect(url.expose(), &options).await.map_err(failed)
 }

@@ -12,7 +12,7 @@ use ilp_packet::{ErrorCode, PrepareBuf, Reject};
 use money::Ratio;
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
 use payments_model::quote::IlpQuoteDetails;
-use payments_model::{OutgoingPayment, Receiver};
+use payments_model::{IncomingPaymentId, OutgoingPayment, Receiver};
 use payments_store::PacketInFlight;
 use sealed_text::Place;
 use stream::{SharedSecret, StreamPacket, Verdict};
@@ -34,6 +34,8 @@ pub(crate) struct Counted {
     pub(crate) settled: Vec<Settled>,
     /// What a local delivery moved.
     pub(crate) progress: Progress,
+    /// The receiver of a local delivery, if its row does not have the credit yet.
+    pub(crate) to_note: Option<IncomingPaymentId>,
     /// Whether packets with unknown outcome exist.
     pub(crate) unresolved: bool,
     /// Whether the payment's row was changed meanwhile.
