@@ -20,6 +20,7 @@ mod transaction;
 mod unhurried;
 mod unreachable;
 mod wake;
+mod whole;
 mod write;
 
 use std::sync::Arc;
@@ -41,12 +42,12 @@ pub use write::{Met, Write};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
 };
 use shared::Shared;
 use sqlite_line::SqliteLine;
 use unhurried::Unhurried;
 use wake::Wakeups;
+use whole::begin_whole;
 
 /// The SQL dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,7 +155,7 @@ impl Database {
                 .then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.inner.writer.begin_with_options(options).await?)
+        Ok(begin_whole(&self.inner.writer, options).await?)
     }
 
     /// Runs one statement as its own transaction. Returns how many rows it changed.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+mod adoption;
 mod alarms;
 mod asking;
 mod auto_peering;
@@ -14,6 +15,7 @@ mod collectors;
 mod conformance;
 mod crashes;
 mod events;
+mod gateway;
 mod institutions;
 mod inventory;
 mod moved;
@@ -24,7 +26,9 @@ mod paying;
 mod payments;
 mod recipes;
 mod replicas;
+mod role_process;
 mod roles;
+mod separate;
 mod services;
 mod shadow;
 mod signatures;
