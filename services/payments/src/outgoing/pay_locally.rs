@@ -47,6 +47,7 @@ impl From<Unavailable> for DeliveryError {
 }
 
 /// A local delivery that was made.
+#[derive(Debug)]
 pub(crate) struct Delivered {
     pub(crate) moved: Progress,
     /// The receiver, whose row does not have the credit yet.
