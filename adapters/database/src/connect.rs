@@ -13,10 +13,10 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use crate::contents::server_connection;
+use crate::deferred::DeferredWrites;
 use crate::error::is_in_the_way;
 use crate::shared::Shared;
 use crate::sqlite_line::{BetweenUnits, SqliteLine};
-use crate::unhurried::Unhurried;
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
 
@@ -170,8 +170,8 @@ fn database(
     line: Option<Arc<SqliteLine>>,
     wakeups: Wakeups,
 ) -> Database {
-    let (unhurried, shared) = (Unhurried::default(), Shared::default());
-    let inner = OpenDatabase { dialect, reader, writer, line, unhurried, wakeups: Arc::new(wakeups), shared };
+    let (deferred, shared) = (DeferredWrites::default(), Shared::default());
+    let inner = OpenDatabase { dialect, reader, writer, line, deferred, wakeups: Arc::new(wakeups), shared };
     Database { inner: Arc::new(inner) }
 }
 

@@ -1,6 +1,7 @@
-//! Units of work that are in no hurry: they wait for another unit of this process, and share its commit.
+//! Writes that may be deferred for a moment: they are committed together with another unit of this process.
 //!
-//! A unit that finds no other within a moment is committed alone. If a common commit fails, each unit is tried alone.
+//! If there is no other unit within [`WAIT_MAX`], they are committed alone. Which writes may be deferred, their caller
+//! decides.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,44 +10,48 @@ use std::time::Duration;
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
 
+use crate::afterwards::Afterwards;
 use crate::postgres_unit::PostgresUnit;
-use crate::sqlite_unit::commit_in_company;
-use crate::transaction::Afterwards;
+use crate::sqlite_unit::commit_after;
 use crate::write::Write;
 use crate::{Error, OpenDatabase};
 
-/// How long a unit waits for another.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// The longest wait for another unit.
+///
+/// What is deferred is lost if the process is killed meanwhile, so this is short. It is as long as the next step of a
+/// payment usually takes: an event was delivered, and its recipient asks for something.
+const WAIT_MAX: Duration = Duration::from_millis(10);
 
-/// So many units need no other to wait for.
-const ENOUGH: usize = 8;
+/// As soon as so many units are deferred, they are committed.
+const DEFERRED_MAX: usize = 8;
 
-/// A unit that waits.
-pub(crate) struct Passenger {
+/// The writes of a unit whose commit is deferred.
+pub(crate) struct DeferredWrite {
     pub(crate) writes: Vec<Write>,
     pub(crate) afterwards: Afterwards,
-    pub(crate) answer: oneshot::Sender<Result<(), Error>>,
+    /// Gets the result of the commit.
+    pub(crate) result: oneshot::Sender<Result<(), Error>>,
 }
 
-/// The units that wait.
+/// The deferred writes of an open database.
 #[derive(Default)]
-pub(crate) struct Unhurried(Mutex<Waiting>);
+pub(crate) struct DeferredWrites(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    passengers: Vec<Passenger>,
-    /// How often they were taken along so far.
-    departures: u64,
+    deferred: Vec<DeferredWrite>,
+    /// How often they were taken so far.
+    taken: u64,
 }
 
-impl Unhurried {
-    /// The waiting units. The caller commits them with its own.
-    pub(crate) fn take(&self) -> Vec<Passenger> {
+impl DeferredWrites {
+    /// Takes all. The caller commits them.
+    pub(crate) fn take(&self) -> Vec<DeferredWrite> {
         let mut waiting = self.waiting();
-        if !waiting.passengers.is_empty() {
-            waiting.departures += 1;
+        if !waiting.deferred.is_empty() {
+            waiting.taken += 1;
         }
-        mem::take(&mut waiting.passengers)
+        mem::take(&mut waiting.deferred)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -54,64 +59,74 @@ impl Unhurried {
     }
 }
 
-/// Commits `passenger` with the next unit of this process, or after a moment without it.
-pub(crate) fn board(database: &Arc<OpenDatabase>, passenger: Passenger) {
-    let (count, departure) = {
-        let mut waiting = database.unhurried.waiting();
-        waiting.passengers.push(passenger);
-        (waiting.passengers.len(), waiting.departures)
+/// Defers `write` until the next unit of this process is committed, but at most for [`WAIT_MAX`].
+pub(crate) fn defer(database: &Arc<OpenDatabase>, write: DeferredWrite) {
+    let (count, taken) = {
+        let mut waiting = database.deferred.waiting();
+        waiting.deferred.push(write);
+        (waiting.deferred.len(), waiting.taken)
     };
-    // Tasks of their own, so that a caller that stops waiting leaves nobody behind.
-    if count == ENOUGH {
-        let company = database.unhurried.take();
-        tokio::spawn(depart(Arc::clone(database), company));
+    // Tasks of their own, because the callers may stop waiting.
+    if count == DEFERRED_MAX {
+        flush_in_background(database);
     } else if count == 1 {
         let database = Arc::clone(database);
         tokio::spawn(async move {
-            tokio::time::sleep(PATIENCE).await;
-            if database.unhurried.waiting().departures == departure {
-                let company = database.unhurried.take();
-                depart(database, company).await;
+            tokio::time::sleep(WAIT_MAX).await;
+            if database.deferred.waiting().taken == taken {
+                flush(&database).await;
             }
         });
     }
 }
 
-/// Commits the waiting units now.
-pub(crate) async fn depart(database: Arc<OpenDatabase>, company: Vec<Passenger>) {
-    if !company.is_empty()
-        && let Err(error) = commit_together(database, Vec::new(), company).await
-    {
-        tracing::warn!(error = &error as &dyn std::error::Error, "units of work were not committed together");
+/// Commits the deferred writes now.
+pub(crate) async fn flush(database: &Arc<OpenDatabase>) {
+    commit_deferred(Arc::clone(database), database.deferred.take()).await;
+}
+
+/// As [`flush`], without waiting for the commit.
+pub(crate) fn flush_in_background(database: &Arc<OpenDatabase>) {
+    let deferred = database.deferred.take();
+    if !deferred.is_empty() {
+        tokio::spawn(commit_deferred(Arc::clone(database), deferred));
     }
 }
 
-/// Commits `own` writes together with `company`. A failure of the company is no failure of `own`, nor the other way
-/// round.
+async fn commit_deferred(database: Arc<OpenDatabase>, deferred: Vec<DeferredWrite>) {
+    if !deferred.is_empty()
+        && let Err(error) = commit_together(database, deferred, Vec::new()).await
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, "deferred writes were not committed together");
+    }
+}
+
+/// Commits `deferred` together with `own` writes of a unit, and returns the result for `own`. Neither fails because of
+/// the other: if they fail together, each deferred write is committed alone.
 pub(crate) async fn commit_together(
     database: Arc<OpenDatabase>,
+    deferred: Vec<DeferredWrite>,
     own: Vec<Write>,
-    company: Vec<Passenger>,
 ) -> Result<(), Error> {
-    let theirs: Vec<Write> = company.iter().flat_map(|passenger| passenger.writes.iter().cloned()).collect();
-    let (all_went, result) = match &database.line {
-        Some(line) => commit_in_company(line, theirs, own).await,
-        None => on_postgres(&database, theirs, own).await,
+    let before: Vec<Write> = deferred.iter().flat_map(|one| one.writes.iter().cloned()).collect();
+    let (all_committed, result) = match &database.line {
+        Some(line) => commit_after(line, before, own).await,
+        None => on_postgres(&database, before, own).await,
     };
-    for passenger in company {
-        if all_went {
-            passenger.arrived(&database);
+    for one in deferred {
+        if all_committed {
+            one.committed(&database);
         } else {
-            tokio::spawn(passenger.go_alone(Arc::clone(&database)));
+            tokio::spawn(one.commit_alone(Arc::clone(&database)));
         }
     }
     result
 }
 
-/// Whether `theirs` were committed, and the result for `own`.
-async fn on_postgres(database: &OpenDatabase, theirs: Vec<Write>, own: Vec<Write>) -> (bool, Result<(), Error>) {
+/// Whether the writes `before` were committed, and the result for `own`.
+async fn on_postgres(database: &OpenDatabase, before: Vec<Write>, own: Vec<Write>) -> (bool, Result<(), Error>) {
     let unit = || PostgresUnit::new(database.writer.clone());
-    let all = theirs.into_iter().chain(own.iter().cloned()).collect();
+    let all = before.into_iter().chain(own.iter().cloned()).collect();
     match unit().commit(all).await {
         Ok(()) => (true, Ok(())),
         // It is unknown what happened.
@@ -124,23 +139,23 @@ async fn on_postgres(database: &OpenDatabase, theirs: Vec<Write>, own: Vec<Write
     }
 }
 
-impl Passenger {
-    fn arrived(self, database: &OpenDatabase) {
+impl DeferredWrite {
+    fn committed(self, database: &OpenDatabase) {
         self.afterwards.happen(&database.wakeups);
-        // A caller that no longer waits needs no answer.
-        let _ = self.answer.send(Ok(()));
+        // A caller that no longer waits needs no result.
+        let _ = self.result.send(Ok(()));
     }
 
-    async fn go_alone(mut self, database: Arc<OpenDatabase>) {
+    async fn commit_alone(mut self, database: Arc<OpenDatabase>) {
         let writes = mem::take(&mut self.writes);
         writes.iter().for_each(Write::forget_met);
         let result = match &database.line {
-            Some(line) => commit_in_company(line, Vec::new(), writes).await.1,
+            Some(line) => commit_after(line, Vec::new(), writes).await.1,
             None => PostgresUnit::new(database.writer.clone()).commit(writes).await,
         };
         match result {
-            Ok(()) => self.arrived(&database),
-            Err(error) => drop(self.answer.send(Err(error))),
+            Ok(()) => self.committed(&database),
+            Err(error) => drop(self.result.send(Err(error))),
         }
     }
 }
@@ -150,8 +165,8 @@ pub(crate) fn given_up() -> Error {
     Error::Unavailable(DbErr::Custom("the commit was given up".to_owned()))
 }
 
-impl std::fmt::Debug for Unhurried {
+impl std::fmt::Debug for DeferredWrites {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unhurried").field("waiting", &self.waiting().passengers.len()).finish_non_exhaustive()
+        f.debug_struct("DeferredWrites").field("waiting", &self.waiting().deferred.len()).finish_non_exhaustive()
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Tables and rows belong to the crates above. Everything here is the same for all of them.
 
+mod afterwards;
 mod batch;
 mod bulk;
 mod connect;
 mod contents;
+mod deferred;
 mod error;
 mod examination;
 mod gather;
@@ -17,7 +19,6 @@ mod snapshot;
 mod sqlite_line;
 mod sqlite_unit;
 mod transaction;
-mod unhurried;
 mod unreachable;
 mod wake;
 mod whole;
@@ -40,12 +41,12 @@ pub use unreachable::Unreachable;
 pub use wake::{Mark, Subscription, Watch};
 pub use write::{Met, Write};
 
+use deferred::DeferredWrites;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement, TransactionOptions,
 };
 use shared::Shared;
 use sqlite_line::SqliteLine;
-use unhurried::Unhurried;
 use wake::Wakeups;
 use whole::begin_whole;
 
@@ -111,8 +112,8 @@ struct OpenDatabase {
     writer: DatabaseConnection,
     /// The queue of units of work for the one write connection of SQLite.
     line: Option<Arc<SqliteLine>>,
-    /// Units of work that wait for another.
-    unhurried: Unhurried,
+    /// Writes that wait for the commit of another unit.
+    deferred: DeferredWrites,
     wakeups: Arc<Wakeups>,
     shared: Shared,
 }
@@ -217,9 +218,9 @@ impl Database {
         Wakeups::watch(&self.inner.wakeups, topic)
     }
 
-    /// Closes every connection. Later use fails.
+    /// Commits deferred writes, then closes every connection. Later use fails.
     pub async fn close(&self) {
-        unhurried::depart(Arc::clone(&self.inner), self.inner.unhurried.take()).await;
+        deferred::flush(&self.inner).await;
         self.inner.wakeups.stop();
         if let Some(line) = &self.inner.line {
             line.rest().await;

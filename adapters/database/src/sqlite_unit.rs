@@ -133,28 +133,28 @@ async fn commit(mut turn: Turn, writes: Vec<Write>) -> Result<(), Error> {
     }
 }
 
-/// Does `theirs` as one unit and `own` as the next, and commits both at once. Returns whether theirs were committed, and
-/// the result for `own`.
-pub(crate) async fn commit_in_company(
+/// Does `before` as one unit and `own` as the next, and commits both at once. Returns whether the former was committed,
+/// and the result for `own`.
+pub(crate) async fn commit_after(
     line: &Arc<SqliteLine>,
-    theirs: Vec<Write>,
+    before: Vec<Write>,
     own: Vec<Write>,
 ) -> (bool, Result<(), Error>) {
     let mut turn = match line.turn().await {
         Ok(turn) => turn,
         Err(error) => return (false, Err(error.into())),
     };
-    let ahead = if theirs.is_empty() { None } else { do_ahead(&mut turn, theirs).await };
+    let done = if before.is_empty() { None } else { do_before(&mut turn, before).await };
     let result = commit(turn, own).await;
-    let all_went = match ahead {
+    let both_committed = match done {
         Some(committed) => matches!(committed.await, Ok(Ok(()))),
         None => false,
     };
-    (all_went, result)
+    (both_committed, result)
 }
 
 /// Does `writes` as a unit of their own, which is committed with the next one. `None` if they fail.
-async fn do_ahead(turn: &mut Turn, writes: Vec<Write>) -> Option<oneshot::Receiver<Result<(), String>>> {
+async fn do_before(turn: &mut Turn, writes: Vec<Write>) -> Option<oneshot::Receiver<Result<(), String>>> {
     let mut left = VecDeque::from(writes);
     loop {
         match turn.send_and_leave_to_next(steps(&left)).await {

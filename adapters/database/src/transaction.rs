@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::oneshot;
 
+use crate::afterwards::Afterwards;
+use crate::deferred::{DeferredWrite, commit_together, defer, flush_in_background, given_up};
 use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
-use crate::unhurried::{Passenger, board, commit_together, depart, given_up};
-use crate::wake::{CHANNEL, Wakeups};
+use crate::wake::CHANNEL;
 use crate::write::Write;
 use crate::{Dialect, Error, OpenDatabase};
 
@@ -39,14 +40,6 @@ struct Plans {
     writes: Vec<Write>,
     announced: BTreeSet<&'static str>,
     afterwards: Afterwards,
-}
-
-/// What happens after the commit.
-#[derive(Default)]
-pub(crate) struct Afterwards {
-    topics: BTreeSet<String>,
-    topics_elsewhere: BTreeSet<String>,
-    then: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl WriteTransaction {
@@ -118,15 +111,15 @@ impl WriteTransaction {
         let Self { mut unit, database, plans } = self;
         let Plans { writes, afterwards, .. } = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
         let has_begun = unit.has_begun();
-        let company = if has_begun || writes.is_empty() { Vec::new() } else { database.unhurried.take() };
-        if company.is_empty() {
+        let deferred = if has_begun || writes.is_empty() { Vec::new() } else { database.deferred.take() };
+        if deferred.is_empty() {
             match unit {
                 UnitOf::Sqlite(unit) => unit.commit(writes).await?,
                 UnitOf::Postgres(unit) => unit.commit(writes).await?,
             }
         } else {
             // Others wait for this commit, so it continues if this caller stops waiting.
-            let committing = tokio::spawn(commit_together(Arc::clone(&database), writes, company));
+            let committing = tokio::spawn(commit_together(Arc::clone(&database), deferred, writes));
             committing.await.unwrap_or_else(|_| Err(given_up()))?;
         }
         for topic in announced {
@@ -134,33 +127,31 @@ impl WriteTransaction {
         }
         afterwards.happen(&database.wakeups);
         if has_begun {
-            // This one could not take others along. They wait no longer.
-            let company = database.unhurried.take();
-            if !company.is_empty() {
-                tokio::spawn(depart(database, company));
-            }
+            // Deferred writes cannot join a unit that has read something. They are committed after it.
+            flush_in_background(&database);
         }
         Ok(())
     }
 
-    /// As [`WriteTransaction::commit`], for a unit that nobody is in a hurry for. It waits a moment for another unit of
-    /// this process, and shares its commit. The next unit that only writes, and is committed after this call, takes it
-    /// along. One that has read something does not, but then it waits no longer.
+    /// As [`WriteTransaction::commit`], but the commit is deferred, so that it is shared with another unit of this process.
+    /// It is shared with the next unit that only writes and is committed after this call. After the next unit that has
+    /// read something, or a few milliseconds, it is made alone.
     ///
-    /// What it writes must be safe to repeat, because after a failure it may be tried again. A unit that has read
-    /// something is committed at once.
-    pub fn commit_unhurried(mut self) -> impl Future<Output = Result<(), Error>> + Send {
-        let boarded = if self.unit.has_begun() || !self.plans().announced.is_empty() {
+    /// This is for what a killed process may lose because it is done again then, such as the end of a job. What it writes
+    /// must be safe to repeat, because after a failure it may be tried again. A unit that has read something is committed
+    /// at once.
+    pub fn commit_deferred(mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        let deferred = if self.unit.has_begun() || !self.plans().announced.is_empty() {
             Err(self)
         } else {
             let Plans { writes, afterwards, .. } = self.plans.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let (answer, answered) = oneshot::channel();
-            board(&self.database, Passenger { writes, afterwards, answer });
-            Ok(answered)
+            let (result, committed) = oneshot::channel();
+            defer(&self.database, DeferredWrite { writes, afterwards, result });
+            Ok(committed)
         };
         async move {
-            match boarded {
-                Ok(answered) => answered.await.unwrap_or_else(|_| Err(given_up())),
+            match deferred {
+                Ok(committed) => committed.await.unwrap_or_else(|_| Err(given_up())),
                 Err(unit) => unit.commit().await,
             }
         }
@@ -197,21 +188,6 @@ impl UnitOf {
         match self {
             Self::Sqlite(unit) => unit.has_begun(),
             Self::Postgres(unit) => unit.has_begun(),
-        }
-    }
-}
-
-impl Afterwards {
-    /// After the commit.
-    pub(crate) fn happen(self, wakeups: &Wakeups) {
-        for then in self.then {
-            then();
-        }
-        for topic in self.topics_elsewhere.difference(&self.topics) {
-            wakeups.wake_elsewhere(topic.clone());
-        }
-        for topic in self.topics {
-            wakeups.wake(topic);
         }
     }
 }

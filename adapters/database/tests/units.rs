@@ -209,26 +209,26 @@ on_each_database! {
         assert_eq!(notes(&database).await, kept);
     }
 
-    async fn a_unit_in_no_hurry_is_committed_with_the_next_one_or_alone(database) {
-        let unhurried = begin(&database).await;
-        unhurried.write(insert(&unhurried, 1, "in no hurry"));
+    async fn a_deferred_unit_is_committed_with_the_next_one_or_alone(database) {
+        let deferred = begin(&database).await;
+        deferred.write(insert(&deferred, 1, "deferred"));
         let (sender, receiver) = std::sync::mpsc::channel();
-        unhurried.on_commit(move || sender.send("then").unwrap());
+        deferred.on_commit(move || sender.send("then").unwrap());
         let next = begin(&database).await;
         next.write(insert(&next, 2, "next"));
-        let (first, second) = futures::join!(unhurried.commit_unhurried(), next.commit());
+        let (first, second) = futures::join!(deferred.commit_deferred(), next.commit());
         first.unwrap();
         second.unwrap();
-        assert_eq!(notes(&database).await, ["in no hurry", "next"]);
+        assert_eq!(notes(&database).await, ["deferred", "next"]);
         assert_eq!(receiver.try_recv(), Ok("then"));
 
         let alone = begin(&database).await;
         alone.write(insert(&alone, 3, "alone"));
-        alone.commit_unhurried().await.unwrap();
+        alone.commit_deferred().await.unwrap();
         assert_eq!(notes(&database).await.len(), 3);
     }
 
-    async fn a_unit_in_no_hurry_that_fails_does_not_disturb_the_one_it_goes_with(database) {
+    async fn a_deferred_unit_that_fails_does_not_disturb_the_one_it_is_committed_with(database) {
         let before = begin(&database).await;
         before.write(insert(&before, 1, "one"));
         before.commit().await.unwrap();
@@ -242,11 +242,11 @@ on_each_database! {
             let well = begin(&database).await;
             let (id, note) = (10 + i64::try_from(which).unwrap(), format!("well {why}"));
             well.write(insert(&well, id, &note));
-            let hurried = begin(&database).await;
-            let mut missing = rename(&hurried, 20 + id, &format!("new {why}"));
+            let next = begin(&database).await;
+            let mut missing = rename(&next, 20 + id, &format!("new {why}"));
             let met = missing.met();
-            hurried.write(missing.otherwise(insert_statement(&hurried, 20 + id, &format!("made {why}"))));
-            let all = futures::join!(fails.commit_unhurried(), well.commit_unhurried(), hurried.commit());
+            next.write(missing.otherwise(insert_statement(&next, 20 + id, &format!("made {why}"))));
+            let all = futures::join!(fails.commit_deferred(), well.commit_deferred(), next.commit());
             match (why, all.0.unwrap_err()) {
                 ("missing", Error::Overtaken { .. }) | ("unique", Error::UniqueViolation { .. }) => {}
                 other => panic!("{other:?}"),
@@ -259,40 +259,51 @@ on_each_database! {
         assert_eq!(notes(&database).await, expected);
     }
 
-    async fn a_unit_in_no_hurry_does_not_fail_with_the_one_it_goes_with(database) {
-        let unhurried = begin(&database).await;
-        unhurried.write(insert(&unhurried, 1, "one"));
+    async fn a_deferred_unit_does_not_fail_with_the_one_it_is_committed_with(database) {
+        let deferred = begin(&database).await;
+        deferred.write(insert(&deferred, 1, "one"));
         let fails = begin(&database).await;
         fails.write(rename(&fails, 1000, "nobody").must("it"));
-        let (kept, failed) = futures::join!(unhurried.commit_unhurried(), fails.commit());
+        let (kept, failed) = futures::join!(deferred.commit_deferred(), fails.commit());
         kept.unwrap();
         assert!(failed.unwrap_err().is_overtaken());
         assert_eq!(notes(&database).await, ["one"]);
     }
 
-    async fn what_a_unit_in_no_hurry_did_to_a_row_is_seen_by_the_one_it_goes_with(database) {
+    async fn what_a_deferred_unit_did_to_a_row_is_seen_by_the_one_it_is_committed_with(database) {
         let before = begin(&database).await;
         before.write(insert(&before, 1, "one"));
         before.commit().await.unwrap();
-        let unhurried = begin(&database).await;
-        unhurried.write(rename(&unhurried, 1, "uno"));
+        let deferred = begin(&database).await;
+        deferred.write(rename(&deferred, 1, "uno"));
         let next = begin(&database).await;
         let sql = "UPDATE notes SET note = note || '!' WHERE id = 1";
         next.write(Write::new("notes", 1, statement(&next, sql, [])).must("it"));
-        let (first, second) = futures::join!(unhurried.commit_unhurried(), next.commit());
+        let (first, second) = futures::join!(deferred.commit_deferred(), next.commit());
         first.unwrap();
         second.unwrap();
         assert_eq!(notes(&database).await, ["uno!"]);
     }
 
-    async fn many_units_in_no_hurry_need_no_other(database) {
+    async fn what_is_deferred_is_committed_when_the_database_is_closed(database) {
+        database.migrate(&NOTES).await.unwrap();
+        let ending = database.connect_again().await;
+        let deferred = ending.begin().await.unwrap();
+        deferred.write(insert(&deferred, 1, "deferred"));
+        let committed = deferred.commit_deferred();
+        ending.close().await;
+        assert_eq!(notes(&database).await, ["deferred"]);
+        committed.await.unwrap();
+    }
+
+    async fn many_deferred_units_need_no_other(database) {
         database.migrate(&NOTES).await.unwrap();
         let units = (0..40).map(|id| {
             let database = database.clone();
             async move {
                 let transaction = database.begin().await.unwrap();
                 transaction.write(insert(&transaction, id, &format!("{id:02}")));
-                transaction.commit_unhurried().await.unwrap();
+                transaction.commit_deferred().await.unwrap();
             }
         });
         join_all(units).await;
@@ -375,16 +386,16 @@ fn what_a_unit_reads_or_fails_on_is_durable_by_then() {
 }
 
 #[test]
-fn a_unit_in_no_hurry_shares_the_wait_for_the_disk_of_the_next() {
+fn a_deferred_unit_shares_the_wait_for_the_disk_of_the_next() {
     testkit::block_on(async {
         let database = TestDatabase::sqlite().await;
         database.migrate(&NOTES).await.unwrap();
         let file = database.url().trim_start_matches("sqlite:").to_owned();
         let before = commits_in_log(&file);
-        let (unhurried, next) = (begin(&database).await, begin(&database).await);
-        unhurried.write(insert(&unhurried, 1, "in no hurry"));
+        let (deferred, next) = (begin(&database).await, begin(&database).await);
+        deferred.write(insert(&deferred, 1, "deferred"));
         next.write(insert(&next, 2, "next"));
-        let (first, second) = futures::join!(unhurried.commit_unhurried(), next.commit());
+        let (first, second) = futures::join!(deferred.commit_deferred(), next.commit());
         first.unwrap();
         second.unwrap();
         assert_eq!(commits_in_log(&file) - before, 1);

@@ -149,9 +149,9 @@ impl Unit {
     }
 
     /// As [`Unit::commit`], but together with the next unit of this process. What was written must be safe to repeat; see
-    /// [`WriteTransaction::commit_unhurried`].
-    pub fn commit_unhurried(self) -> impl Future<Output = Result<(), Error>> + Send {
-        self.transaction.commit_unhurried()
+    /// [`WriteTransaction::commit_deferred`].
+    pub fn commit_deferred(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.transaction.commit_deferred()
     }
 
     /// Makes all changes durable and visible.

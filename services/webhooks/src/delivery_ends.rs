@@ -1,5 +1,5 @@
-//! Records the results of delivery attempts. Nobody is in a hurry for that: if a result is lost with the process, the event
-//! is sent again. So it is written with the next change of the database.
+//! Records the results of delivery attempts, with the next change of the database. If a result is lost with the process,
+//! the event is sent again, as after a loss between the answer and its record (`docs/webhooks.md`).
 //!
 //! It does not decide what follows from an attempt: the caller has decided that before.
 
@@ -56,7 +56,7 @@ impl DeliveryEnds {
     pub(crate) async fn note(&self, ended: &Ended) -> Result<(), Error> {
         let unit = self.0.begin().await?;
         write(&unit, ended)?;
-        unit.commit_unhurried().await
+        unit.commit_deferred().await
     }
 }
 

@@ -1,7 +1,6 @@
 //! The statements and transactions of a payment at each institution, counted in the log of the database server.
 //!
-//! They are upper limits that are lowered with each improvement. Half a transaction is left for results of deliveries that
-//! found no other unit within their moment, on a machine that was stopped for that long.
+//! They are upper limits that are lowered with each improvement.
 
 use std::path::Path;
 

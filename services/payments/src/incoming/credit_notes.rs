@@ -239,7 +239,7 @@ impl LiveReceivers {
             Commit::Now => unit.commit().await,
             // Before a repetition takes effect, it finds the row as it was read. So it is safe to repeat.
             Commit::With(ready) => {
-                let committed = unit.commit_unhurried();
+                let committed = unit.commit_deferred();
                 // The caller is gone if it gave up waiting.
                 let _ = ready.send(());
                 committed.await
