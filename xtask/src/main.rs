@@ -32,7 +32,7 @@ const USAGE: &str = "cargo xtask <verb>
   docs               builds the book into target/book with mdBook, which is installed if it is missing;
                      --check checks it without, --settings, --operations and --routes write the pages made of sources
                      anew,
-                     --pictures takes those of the console
+                     --pictures takes those of the console and the wallet
   wasm               the pure floors built for wasm32, and their imports
   browser            the console in a real browser: every page, and the tasks of an operator by keyboard
   interop            the published packages against our crates and binary
