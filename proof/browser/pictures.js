@@ -6,7 +6,7 @@ import { PAGES, launch, root, signedIn, startPages } from './console.js'
 import { startWallets, story } from './wallet.js'
 
 const DESK = { width: 1280, height: 800 }
-const SHORT = { width: 1280, height: 640 }
+const SHORT = { width: 1280, height: 700 }
 const PHONE = { width: 390, height: 780 }
 const { asset } = PAGES
 
