@@ -36,7 +36,7 @@ const USAGE: &str = "cargo xtask <verb>
   docs               builds the book into target/book with mdBook, which is installed if it is missing;
                      --check checks it without, --settings, --operations and --routes write the pages made of sources
                      anew,
-                     --pictures takes those of the console
+                     --pictures takes those of the console and the wallet
   dist               the binary that is shipped, the same octets wherever the sources are; --settings prints the
                      variables for that, --auditable puts the list of its crates into it
   deb                the Debian package, into target/supply; --development packages the program of target/debug
