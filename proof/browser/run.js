@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import axe from 'axe-core'
 import { DEPOSIT, PAGES, launch, signedIn, startPages } from './console.js'
 import { twoPeople } from './sign_in.js'
+import { shopping } from './shop.js'
 import { startWallets, story } from './wallet.js'
 
 let [passed, failed] = [0, 0]
@@ -73,6 +74,15 @@ try {
   for (const look of [{ width: 360, colorScheme: 'light' }, { width: 1280, colorScheme: 'dark' }]) {
     await check(`a customer signs up, sends, allows an application and stops it, at ${look.width} px, ${look.colorScheme}`, async () => {
       await story(browser, wallets, { ...look, slug: `nora-${look.width}` }, async (name, page) => {
+        assert.deepEqual(await findings(page), [], name)
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        assert.ok(wide <= 0, `${name} scrolls sideways by ${wide} px`)
+      })
+    })
+  }
+  for (const look of [{ width: 360, colorScheme: 'dark', locale: 'de-DE' }, { width: 1280, colorScheme: 'light' }]) {
+    await check(`a customer buys, subscribes and gets money back at the shop, at ${look.width} px, ${look.colorScheme}`, async () => {
+      await shopping(browser, wallets, look, async (name, page) => {
         assert.deepEqual(await findings(page), [], name)
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
         assert.ok(wide <= 0, `${name} scrolls sideways by ${wide} px`)

@@ -102,6 +102,10 @@ pub(crate) enum Command {
     ///
     /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Rates,
+    /// Run the sample shop. It is paid by customers of any wallet over Open Payments. Configured by the environment.
+    ///
+    /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
+    Shop,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
     /// Save the databases of roles, all as of one instant, while the roles run.
@@ -198,6 +202,7 @@ impl Command {
             | Self::PointOfSale
             | Self::Console
             | Self::Rates
+            | Self::Shop
             | Self::Shadow(_) => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             _ => 1,
         }

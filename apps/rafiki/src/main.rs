@@ -101,6 +101,7 @@ async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Resul
         Command::PointOfSale => roles::run_point_of_sale().await,
         Command::Console => roles::run_console().await,
         Command::Rates => roles::run_rates().await,
+        Command::Shop => roles::run_shop().await,
         Command::Tap(options) => tap::run(*options).await,
         Command::Terminal(options) => terminal::run(options).await,
         Command::ServiceClient(options) => service_client::run(&options),

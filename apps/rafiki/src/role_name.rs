@@ -20,6 +20,7 @@ impl RoleName {
             Self::PointOfSale => "point-of-sale",
             Self::Console => "console",
             Self::Rates => "rates",
+            Self::Shop => "shop",
         }
     }
 }
@@ -41,7 +42,7 @@ impl FromStr for RoleFile {
         };
         let role = RoleName::from_str(role, true).map_err(|_| {
             format!(
-                "{role:?} is not a role; write backend, auth, wallet, card-service, point-of-sale, console or rates, and add =FILE if its variables are in a file"
+                "{role:?} is not a role; write backend, auth, wallet, card-service, point-of-sale, console, rates or shop, and add =FILE if its variables are in a file"
             )
         })?;
         Ok(Self { role, file })
@@ -64,4 +65,6 @@ pub(crate) enum RoleName {
     Console,
     /// The service of exchange rates.
     Rates,
+    /// The sample shop.
+    Shop,
 }

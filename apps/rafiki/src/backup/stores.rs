@@ -82,6 +82,9 @@ impl Stores {
             RoleName::PointOfSale => {
                 self.places(role, Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?));
             }
+            RoleName::Shop => {
+                self.places(role, Place::of_shop(&config::Shop::from_environment(environment)?));
+            }
             RoleName::Console => {
                 let config = config::Console::from_environment(environment)?;
                 self.elsewhere.push(format!(

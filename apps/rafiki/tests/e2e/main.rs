@@ -27,6 +27,7 @@ mod replicas;
 mod roles;
 mod services;
 mod shadow;
+mod shop;
 mod signatures;
 mod starting;
 mod statements;
