@@ -14,6 +14,7 @@ mod collectors;
 mod conformance;
 mod crashes;
 mod events;
+mod gateway;
 mod institutions;
 mod inventory;
 mod moved;

@@ -26,11 +26,28 @@ pub(crate) struct Staff {
     pub(crate) processes: usize,
     /// Variables of the backends, beside those of the playground.
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// Variables of the authorization servers, beside those of the playground.
+    pub(crate) auth_variables: Vec<(&'static str, String)>,
+    /// Who listens on the ports that the public calls.
+    pub(crate) front: Front,
 }
+
+/// Who passes on what the public sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// The simple proxy, as for private listeners.
+    #[default]
+    Proxy,
+    /// Whom the test starts.
+    Another,
+}
+
+/// The listeners for the public.
+const PUBLIC: [&str; 3] = ["OPEN_PAYMENTS_PORT", "CONNECTOR_PORT", "AUTH_PORT"];
 
 impl Default for Staff {
     fn default() -> Self {
-        Self { processes: 2, variables: Vec::new() }
+        Self { processes: 2, variables: Vec::new(), auth_variables: Vec::new(), front: Front::Proxy }
     }
 }
 
@@ -64,13 +81,14 @@ impl Bank {
                 }
                 let ports = variables.iter().map(|(name, offset)| (*name, own + offset)).collect();
                 let mut replica = Replica::new(role, folder, ports, &number.to_string());
-                if role == "backend" {
-                    replica.variables.clone_from(&staff.variables);
-                }
+                let more = if role == "backend" { &staff.variables } else { &staff.auth_variables };
+                replica.variables.clone_from(more);
                 replicas.push(replica);
             }
-            for ((_, offset), ports) in variables.iter().zip(upstreams) {
-                proxy::listen(runtime, base + offset, ports);
+            for ((name, offset), ports) in variables.iter().zip(upstreams) {
+                if staff.front == Front::Proxy || !PUBLIC.contains(name) {
+                    proxy::listen(runtime, base + offset, ports);
+                }
             }
         }
         let mut bank = Self { facts, replicas, wallet: Replica::new("wallet", folder, Vec::new(), "0") };
@@ -81,6 +99,23 @@ impl Bank {
             assert!(await_ready(ready), "a {} did not become ready:\n{}", replica.role, replica.log());
         }
         bank
+    }
+
+    /// The ports of all processes that have a listener of this name.
+    pub(crate) fn ports_of(&self, variable: &str) -> Vec<u16> {
+        let all = self.replicas.iter().flat_map(|replica| &replica.ports);
+        all.filter(|(name, _)| *name == variable).map(|(_, port)| *port).collect()
+    }
+
+    /// The port of its wallet.
+    pub(crate) fn wallet_port(&self) -> u16 {
+        let url = self.facts["walletUrl"].as_str().and_then(|url| url::Url::parse(url).ok());
+        url.and_then(|url| url.port()).unwrap()
+    }
+
+    /// The numbers of the processes of a role.
+    pub(crate) fn numbers_of(&self, role: &str) -> Vec<usize> {
+        (0..self.replicas.len()).filter(|number| self.replicas[*number].role == role).collect()
     }
 
     /// How many processes can be killed.

@@ -2,7 +2,7 @@
 //!
 //! The other tests run one process per role.
 
-mod bank;
+pub(crate) mod bank;
 mod desk;
 mod grant_events;
 mod partial_payments;
