@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+mod adoption;
 mod alarms;
 mod asking;
 mod auto_peering;
