@@ -23,6 +23,7 @@ use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
 use crate::role_name::{RoleFile, RoleName};
 use crate::signatures::options::{SignOptions, VerifyOptions};
 use crate::test_clock::options::ClockOptions;
+use crate::testnet::options::TestnetOptions;
 use crate::trace::options::TraceOptions;
 
 /// Interledger payments for wallets and banks.
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     /// Each side decides alone how much credit it gives to the other. Packets flow both ways after both have done this. Ends with 0 when the
     /// peering is made, 1 when it is refused, 5 when the own institution does not answer.
     Peer(Box<PeerOptions>),
+    /// Join a net of test nodes.
+    Testnet(TestnetOptions),
     /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
     Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.

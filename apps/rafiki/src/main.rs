@@ -37,6 +37,7 @@ mod signatures;
 mod tap;
 mod terminal;
 mod test_clock;
+mod testnet;
 mod trace;
 mod verification;
 
@@ -116,6 +117,7 @@ async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Resul
         Command::Events(options) => events::run(options).await,
         Command::Listen(options) => events::listen(*options).await,
         Command::Trigger(options) => events::trigger(*options).await,
+        Command::Testnet(options) => testnet::run(options).await,
         Command::Clock(options) => test_clock::run(options).await,
         Command::Trace(options) => trace::run(*options).await,
         Command::Conformance(options) => conformance_run::run(*options).await,

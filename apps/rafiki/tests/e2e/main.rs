@@ -34,6 +34,7 @@ mod signatures;
 mod starting;
 mod statements;
 mod strangers;
+mod testnet;
 mod tigerbeetle;
 mod trace;
 mod words;
