@@ -92,7 +92,9 @@ impl Application {
 
     /// A quote for `payer`, if the institution gives quotes to applications.
     pub(super) async fn quote(&self, payer: &str, receiver: &str) -> Option<Value> {
-        let granted = self.grant(payer, json!({"type": "quote", "actions": ["create", "read"]})).await;
+        // Without an owner nobody could be asked for consent.
+        let access = json!({"type": "quote", "actions": ["create", "read"], "identifier": payer});
+        let granted = self.grant(payer, access).await;
         let token = granted.pointer("/access_token/value")?.as_str()?.to_owned();
         let body = json!({"walletAddress": payer, "receiver": receiver, "method": "ilp"});
         let answer = self.post(&self.resources(payer, "quotes").await, Some(&token), &body).await;
