@@ -347,7 +347,9 @@ async fn nothing_internal_is_found(gated: &Gated, caller: &Caller) {
     let admin = outside.first + 1;
     for host in ["backend-1.internal", "127.0.0.1", &format!("localhost:{admin}.example")] {
         let call = caller.http.get(format!("{}/graphql", outside.open_payments())).header("host", host);
-        assert_eq!(call.send().await.unwrap().status(), 404, "{host}");
+        let told = call.send().await.unwrap().status();
+        // Where the name of the connection differs from the header, the request contradicts itself.
+        assert!(matches!(told.as_u16(), 400 | 404), "{host}: {told}");
     }
 
     let packets = caller.http.get(outside.packets()).send().await.unwrap();
