@@ -214,6 +214,8 @@ fn staff(outside: Outside, processes: usize, authority: &Path) -> Staff {
         variables: common.iter().cloned().chain(backend).collect(),
         auth_variables: common.into_iter().chain(auth).collect(),
         front: Front::Another,
+        wallet_variables: vec![("TRUST_PROXY", "true".to_owned())],
+        ..Staff::default()
     }
 }
 

@@ -3,6 +3,8 @@
 //! The other tests run one process per role.
 
 pub(crate) mod bank;
+mod browser;
+mod customers;
 mod desk;
 mod grant_events;
 mod partial_payments;
