@@ -2,9 +2,13 @@
 //!
 //! It has no Admin API, no ledger and no webhooks: whether money has arrived is read at its own wallet address.
 
+mod asking;
 mod catalogue;
 mod orders;
 pub mod pages;
+mod periods;
+mod refunds;
+mod steps;
 mod store;
 mod subscriptions;
 mod till;

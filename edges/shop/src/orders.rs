@@ -2,8 +2,6 @@
 //!
 //! A stage carries what the next step needs, so every step can be repeated after a crash.
 
-use std::time::Duration;
-
 use clock::Timestamp;
 use money::Asset;
 use open_payments::Amount;
@@ -26,6 +24,8 @@ pub(crate) struct Order {
     pub(crate) value: u64,
     pub(crate) asset: Asset,
     pub(crate) standing: Standing,
+    /// Grows with each change of the standing, so that two processes do not change it at once.
+    pub(crate) version: i64,
     pub(crate) created_at: Timestamp,
 }
 
@@ -37,7 +37,9 @@ pub(crate) enum Standing {
     None,
     /// The customer has agreed.
     Running { token: Token, interval: String },
-    /// The customer has ended it.
+    /// The customer has ended it, so nothing is charged. The wallet has to be told that the token is not needed any more.
+    Ending { token: Token },
+    /// The customer has ended it, and the wallet was told.
     Ended,
     /// The wallet no longer accepts it.
     Lapsed,
@@ -81,7 +83,7 @@ pub(crate) struct Transfer {
     pub(crate) id: Uuid,
     pub(crate) order: Uuid,
     pub(crate) purpose: Purpose,
-    /// The period of a subscription; 0 for everything else.
+    /// The period of a subscription, or how many refunds were tried before. 0 for a purchase.
     pub(crate) period: u32,
     /// In the asset of the order.
     pub(crate) value: u64,
@@ -94,6 +96,16 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
+    /// The key of the requests that make its bill. What is asked anew later is another bill.
+    pub(crate) fn bill_key(&self) -> String {
+        format!("shop-{}-{}", self.id, self.created_at.as_millis())
+    }
+
+    /// The key of the request that pays. A transfer is paid once, whatever happens.
+    pub(crate) fn payment_key(&self) -> String {
+        format!("shop-{}", self.id)
+    }
+
     /// Whether it is a period of a subscription that has not begun. Nobody is shown it.
     pub(crate) fn waits_for_its_period(&self) -> bool {
         self.purpose == Purpose::Charge && self.attempts == 0 && self.stage.is_begun()
@@ -171,30 +183,28 @@ impl Stage {
         *self == Self::Begun
     }
 
+    /// What was asked of the payer.
+    pub(crate) fn bill(&self) -> Option<&Bill> {
+        match self {
+            Self::Asked { bill, .. }
+            | Self::Returned { bill, .. }
+            | Self::Agreed { bill, .. }
+            | Self::Paying { bill, .. }
+            | Self::Paid { bill } => Some(bill),
+            Self::Begun | Self::Refused | Self::Failed { .. } => None,
+        }
+    }
+
+    /// Where the payer's browser has to go now.
+    pub(crate) fn redirect(&self) -> Option<&str> {
+        match self {
+            Self::Asked { pending, .. } => Some(&pending.redirect),
+            _ => None,
+        }
+    }
+
     /// Whether something happens without the payer.
     pub(crate) fn is_under_way(&self) -> bool {
         matches!(self, Self::Returned { .. } | Self::Agreed { .. } | Self::Paying { .. })
-    }
-}
-
-/// Authorization servers forget a token some time after its end (this release after 30 days), and then it cannot be
-/// exchanged. So it is exchanged more often than that.
-const RENEWED_EVERY: Duration = Duration::from_hours(7 * 24);
-
-/// When the shop looks at a period that begins then.
-pub(crate) fn next_look(now: Timestamp, begins: Timestamp) -> Timestamp {
-    begins.min(now.saturating_add(RENEWED_EVERY))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_exchanged_each_week_until_its_period_begins() {
-        let day = |n: i64| Timestamp::from_millis(n * 86_400_000);
-        assert_eq!(next_look(day(0), day(31)), day(7));
-        assert_eq!(next_look(day(28), day(31)), day(31));
-        assert_eq!(next_look(day(40), day(31)), day(31));
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Every process may do it. A row's version decides which of them does.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use crate::orders::{Purpose, Transfer};
 use crate::store::Changed;
@@ -10,10 +13,10 @@ use crate::{Core, Shop};
 
 /// How often the shop looks for what is due.
 const TICK: Duration = Duration::from_millis(500);
-/// The most transfers of one look.
-const MOST: i64 = 20;
+/// So many transfers are worked at together. A wallet that answers slowly holds up only its own.
+const TOGETHER_MAX: usize = 20;
 /// How long others leave a transfer alone that one process works at.
-const LEASE: Duration = Duration::from_mins(1);
+const LEASE: Duration = Duration::from_secs(30);
 
 impl Shop {
     /// Works until `stop` is ready.
@@ -21,28 +24,36 @@ impl Shop {
         tokio::pin!(stop);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut steps = JoinSet::new();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = &mut stop => return,
+                () = &mut stop => break,
             }
-            // A step that has begun is ended, so a stop loses nothing.
-            if let Err(error) = self.0.round().await {
+            while steps.try_join_next().is_some() {}
+            if let Err(error) = self.0.round(&mut steps).await {
                 tracing::error!(%error, "the shop cannot read what is due");
             }
         }
+        // A step that has begun is ended, so a stop loses nothing.
+        while steps.join_next().await.is_some() {}
     }
 }
 
 impl Core {
-    /// One look for what is due.
-    async fn round(&self) -> Result<(), database::Error> {
-        for mut transfer in self.store.due(self.clock.now(), MOST).await? {
+    /// Begins the steps that are due.
+    async fn round(self: &Arc<Self>, steps: &mut JoinSet<()>) -> Result<(), database::Error> {
+        let free = TOGETHER_MAX.saturating_sub(steps.len());
+        if free == 0 {
+            return Ok(());
+        }
+        for mut transfer in self.store.due(self.clock.now(), free).await? {
             let lease = self.clock.now().saturating_add(LEASE);
             if self.store.save(&mut transfer, Some(lease)).await? == Changed::Overtaken {
                 continue;
             }
-            self.step(&mut transfer).await;
+            let core = Arc::clone(self);
+            steps.spawn(async move { core.step(&mut transfer).await });
         }
         Ok(())
     }

@@ -124,6 +124,7 @@ async fn order(reader: &Reader, posted: &Posted) -> Result<Response, Problem> {
         value,
         asset,
         standing: Standing::None,
+        version: 0,
         created_at: now,
     };
     let first = first_transfer(&order);

@@ -11,8 +11,8 @@ use http_kit::read_body;
 use super::context::{FORM_MAX, Posted, Problem, Reader, go};
 use super::frame::{Frame, html};
 use super::order::{Line, badge, come_back, lines};
-use crate::orders::{Order, Purpose, Stage, Transfer};
-use crate::till::redirect_of;
+use crate::orders::{Order, Purpose, Stage};
+use crate::refunds::{last_refund, refund as new_refund, refundable};
 
 const AGAIN_SECONDS: u8 = 2;
 
@@ -38,20 +38,6 @@ struct Page<'a> {
     lines: &'a [Line],
     /// What can be given back, and the token of the form.
     refund: Option<(String, String)>,
-}
-
-/// What has arrived for the order, as far as it was noted.
-fn received(transfers: &[Transfer]) -> u64 {
-    let of = |transfer: &Transfer| match (&transfer.purpose, &transfer.stage) {
-        (Purpose::Purchase, Stage::Paid { .. }) => transfer.value,
-        (Purpose::Purchase, Stage::Failed { received, .. }) => *received,
-        _ => 0,
-    };
-    transfers.iter().map(of).fold(0, u64::saturating_add)
-}
-
-fn refund_of(transfers: &[Transfer]) -> Option<&Transfer> {
-    transfers.iter().find(|transfer| transfer.purpose == Purpose::Refund)
 }
 
 /// `GET /desk`
@@ -86,17 +72,14 @@ pub(crate) async fn page(reader: Reader) -> Response {
         let order = reader.core.store.order(reader.id()?).await?.ok_or(Problem::NotFound)?;
         let transfers = reader.core.store.transfers(order.id).await?;
         let mut f = reader.frame();
-        let refund = refund_of(&transfers);
-        f.onward = refund
-            .and_then(|refund| redirect_of(&refund.stage))
+        f.onward = last_refund(&transfers)
+            .and_then(|refund| refund.stage.redirect())
             .filter(|_| reader.query.contains_key("go"))
             .map(str::to_owned);
         f.again = transfers.iter().any(|transfer| transfer.stage.is_under_way()).then_some(AGAIN_SECONDS);
-        let open = refund.is_none_or(|refund| refund.stage == Stage::Begun);
-        let amount = received(&transfers);
         let once = reader.desk_once(&format!("/desk/{}/refund", order.id));
         let lines = lines(&f, &order, &transfers);
-        let refund = (open && amount > 0).then(|| (f.money(amount, &order.asset), once));
+        let refund = refundable(&transfers).map(|what| (f.money(what.value, &order.asset), once));
         Ok(html(StatusCode::OK, &Page { f: &f, order: &order, lines: &lines, refund }))
     };
     reader.answer(made.await)
@@ -115,26 +98,15 @@ pub(crate) async fn refund(reader: Reader, body: Body) -> Response {
         let key = reader.desk_key(&Posted::read(&body))?;
         let store = &reader.core.store;
         let order = store.order(reader.id()?).await?.ok_or(Problem::NotFound)?;
-        let value = received(&store.transfers(order.id).await?);
-        if value == 0 {
-            return Err(Problem::NotFound);
+        let now = reader.core.clock.now();
+        // An order has one refund of each number, whoever presses the button how often.
+        if let Some(what) = refundable(&store.transfers(order.id).await?) {
+            store.insert_transfer(&new_refund(key, order.id, what, now), None).await?;
         }
-        let refund = Transfer {
-            id: key,
-            order: order.id,
-            purpose: Purpose::Refund,
-            period: 0,
-            value,
-            stage: Stage::Begun,
-            version: 0,
-            attempts: 0,
-            created_at: reader.core.clock.now(),
-        };
-        // An order has one refund, whoever presses the button how often.
-        store.insert_transfer(&refund, None).await?;
         let transfers = store.transfers(order.id).await?;
-        if let Some(mut refund) = refund_of(&transfers).filter(|refund| refund.stage == Stage::Begun).cloned() {
-            reader.core.till.ask(&order, &mut refund).await?;
+        let last = last_refund(&transfers).ok_or(Problem::NotFound)?;
+        if last.stage == Stage::Begun {
+            reader.core.till.ask(&order, &mut last.clone()).await?;
         }
         Ok(go(&format!("/desk/{}?go=1", order.id)))
     };
@@ -148,7 +120,7 @@ pub(crate) async fn back(reader: Reader) -> Response {
     }
     let made = async {
         let transfers = reader.core.store.transfers(reader.id()?).await?;
-        let mut refund = refund_of(&transfers).ok_or(Problem::NotFound)?.clone();
+        let mut refund = last_refund(&transfers).ok_or(Problem::NotFound)?.clone();
         come_back(&reader, &mut refund).await?;
         Ok(go(&format!("/desk/{}", reader.id()?)))
     };

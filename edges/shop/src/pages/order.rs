@@ -14,7 +14,6 @@ use super::frame::{Frame, html};
 use crate::catalogue::Terms;
 use crate::orders::{Bill, Order, Purpose, Stage, Standing, Transfer};
 use crate::store::Changed;
-use crate::till::redirect_of;
 
 /// A page that shows something under way is loaded again after so many seconds.
 const AGAIN_SECONDS: u8 = 2;
@@ -94,7 +93,7 @@ impl Page<'_> {
         match self.order.standing {
             Standing::None => None,
             Standing::Running { .. } => Some("You pay each month, until you end it."),
-            Standing::Ended => Some("You have ended the subscription. Nothing more is paid."),
+            Standing::Ending { .. } | Standing::Ended => Some("You have ended the subscription. Nothing more is paid."),
             Standing::Lapsed => Some("Your wallet no longer lets the shop have money, so the subscription has ended."),
         }
     }
@@ -177,7 +176,7 @@ pub(crate) async fn page(reader: Reader) -> Response {
         let (order, transfers) = own(&reader).await?;
         let first = purchase(&transfers)?;
         let mut f = reader.frame();
-        f.onward = redirect_of(&first.stage).filter(|_| reader.query.contains_key("go")).map(str::to_owned);
+        f.onward = first.stage.redirect().filter(|_| reader.query.contains_key("go")).map(str::to_owned);
         f.again = transfers.iter().any(|transfer| transfer.stage.is_under_way()).then_some(AGAIN_SECONDS);
         let lines = lines(&f, &order, &transfers);
         let page = Page {

@@ -7,6 +7,7 @@ CREATE TABLE shop_orders (
     asset_code text NOT NULL,
     asset_scale bigint NOT NULL,
     standing text NOT NULL,
+    version bigint NOT NULL,
     created_at bigint NOT NULL
 );
 
