@@ -80,7 +80,7 @@ try {
       })
     })
   }
-  for (const look of [{ width: 360, colorScheme: 'dark', locale: 'de-DE' }, { width: 1280, colorScheme: 'light' }]) {
+  for (const look of [{ width: 360, colorScheme: 'dark', locale: 'de-DE' }, { width: 1440, colorScheme: 'light' }]) {
     await check(`a customer buys, subscribes and gets money back at the shop, at ${look.width} px, ${look.colorScheme}`, async () => {
       await shopping(browser, wallets, look, async (name, page) => {
         assert.deepEqual(await findings(page), [], name)

@@ -109,7 +109,7 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   const wallets = await startWallets(23600)
   const browser = await launch()
   try {
-    for (const look of [{ width: 1280, colorScheme: 'light' }, { width: 360, colorScheme: 'dark', locale: 'de-DE' }]) {
+    for (const look of [{ width: 1440, colorScheme: 'light' }, { width: 360, colorScheme: 'dark', locale: 'de-DE' }]) {
       await shopping(browser, wallets, look, (name, page) => page.screenshot({ path: join(folder, `${name}-${look.width}.png`), fullPage: true }))
     }
   } finally {
