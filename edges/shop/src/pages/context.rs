@@ -33,15 +33,15 @@ const YEAR_SECONDS: u64 = 31_536_000;
 /// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("There is nothing at this address, or it belongs to another browser.")]
+    #[error("There is nothing at this address for this browser. Open it in the browser that has ordered, or go to your orders.")]
     NotFound,
     #[error("This form is no longer valid. Open the page again; nothing was done.")]
     ForeignForm,
-    #[error("The way back from the wallet is not the one that the shop has asked for, so nothing was paid.")]
+    #[error("The way back from the wallet is not the one that the shop has asked for, so nothing was paid. Order again from the catalogue.")]
     ForeignReturn,
     #[error("A wallet does not answer at the moment. Nothing was paid; try again in a minute.")]
     Wallet,
-    #[error("A wallet has refused. Nothing was paid.")]
+    #[error("A wallet has refused. Nothing was paid. Try it with another wallet, or ask the people who run this one.")]
     Refused,
     #[error("The shop cannot do this at the moment. Nothing was paid; try again in a minute.")]
     Store,

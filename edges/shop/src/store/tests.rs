@@ -3,6 +3,7 @@
 
 use clock::Timestamp;
 use database::Database;
+use money::Asset;
 use testkit::entropy;
 
 use super::*;
