@@ -33,11 +33,11 @@ const YEAR_SECONDS: u64 = 31_536_000;
 /// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("There is nothing at this address for this browser. Open it in the browser that has ordered, or go to your orders.")]
+    #[error("There is nothing here for this browser. Open the page in the browser that has ordered.")]
     NotFound,
     #[error("This form is no longer valid. Open the page again; nothing was done.")]
     ForeignForm,
-    #[error("The way back from the wallet is not the one that the shop has asked for, so nothing was paid. Order again from the catalogue.")]
+    #[error("You did not come back from the wallet that was asked, so nothing was paid. Order again.")]
     ForeignReturn,
     #[error("A wallet does not answer at the moment. Nothing was paid; try again in a minute.")]
     Wallet,
