@@ -6,6 +6,7 @@ import { DEPOSIT, PAGES, launch, signedIn, startPages } from './console.js'
 import { twoPeople } from './sign_in.js'
 import { tasks } from './tasks.js'
 import { onePayment } from './together.js'
+import { shopping } from './shop.js'
 import { startWallets, story } from './wallet.js'
 
 let [passed, failed] = [0, 0]
@@ -84,6 +85,15 @@ try {
   await check('an operator pays what another asked for, and two browsers there see it arrive, without loading a page again', async () => {
     await onePayment(browser, wallets)
   })
+  for (const look of [{ width: 360, colorScheme: 'dark', locale: 'de-DE' }, { width: 1440, colorScheme: 'light' }]) {
+    await check(`a customer buys, subscribes and gets money back at the shop, at ${look.width} px, ${look.colorScheme}`, async () => {
+      await shopping(browser, wallets, look, async (name, page) => {
+        assert.deepEqual(await findings(page), [], name)
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        assert.ok(wide <= 0, `${name} scrolls sideways by ${wide} px`)
+      })
+    })
+  }
   wallets.stop()
 
   await tasks(check, browser, address)

@@ -23,6 +23,7 @@ use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
 use crate::role_name::{RoleFile, USUAL, role_parser};
 use crate::signatures::options::{SignOptions, VerifyOptions};
 use crate::test_clock::options::ClockOptions;
+use crate::testnet::options::TestnetOptions;
 use crate::trace::options::TraceOptions;
 
 /// Interledger payments for wallets and banks.
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     /// Each side decides alone how much credit it gives to the other. Packets flow both ways after both have done this. Ends with 0 when the
     /// peering is made, 1 when it is refused, 5 when the own institution does not answer.
     Peer(Box<PeerOptions>),
+    /// Join a net of test nodes.
+    Testnet(TestnetOptions),
     /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
     Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
@@ -102,6 +105,10 @@ pub(crate) enum Command {
     ///
     /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Rates,
+    /// Run the sample shop. It is paid by customers of any wallet over Open Payments. Configured by the environment.
+    ///
+    /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
+    Shop,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
     /// Save the databases of roles, all as of one instant, while the roles run.
@@ -198,6 +205,7 @@ impl Command {
             | Self::PointOfSale
             | Self::Console
             | Self::Rates
+            | Self::Shop
             | Self::Shadow(_) => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             _ => 1,
         }

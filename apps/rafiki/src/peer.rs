@@ -6,10 +6,12 @@ use admin_client::{AdminError, PeerByUrl, PeerRecord};
 use clock::{Entropy, SystemEntropy};
 use config::Mode;
 use money::Asset;
+use url::Url;
 
 use crate::cli::PeerOptions;
 use crate::failure::Failure;
 use crate::output::say;
+use crate::pay::institutions::Institution;
 use crate::pay::payer::read_amount;
 use crate::pay::{PayError, institutions};
 use crate::roles::shared_deps::SharedDeps;
@@ -20,33 +22,70 @@ pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
     let known = institutions::known(&options.known, &deps)?;
     let institution = institutions::chosen(&known, options.at.as_deref())?;
 
-    let asset = read_asset(&options.asset)?;
-    let liquidity = options.liquidity.as_deref().map(|text| read_amount(text, &asset));
-    let liquidity = liquidity.transpose().map_err(|reason| Failure::Check(format!("--liquidity: {reason}")))?;
-
-    let found = institution.admin.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await;
-    let found = found.map_err(PayError::from)?;
-    let found = found.ok_or_else(|| {
-        Failure::Check(format!("{} has no asset {}; make it with createAsset", institution.name, options.asset))
-    })?;
-
-    let wanted = PeerByUrl {
-        peer_url: options.url.to_string(),
-        asset_id: found.id,
+    let asking = Asking {
+        url: options.url,
+        asset: options.asset,
+        liquidity: options.liquidity,
         name: options.name,
-        max_packet_amount: options.max_packet,
-        liquidity_threshold: options.threshold,
-        liquidity_to_deposit: liquidity,
-        idempotency_key: SystemEntropy.uuid().to_string(),
+        max_packet: options.max_packet,
+        threshold: options.threshold,
     };
-
-    let peer = institution.admin.create_or_update_peer_by_url(&wanted).await.map_err(refused)?;
+    let (peer, asset) = ask(institution, asking).await.map_err(refused)?;
     say(&introduction(&peer, &asset));
     Ok(())
 }
 
+/// What is asked of another node, as it was written.
+pub(crate) struct Asking {
+    pub(crate) url: Url,
+    pub(crate) asset: String,
+    pub(crate) liquidity: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) max_packet: Option<u64>,
+    pub(crate) threshold: Option<u64>,
+}
+
+/// Why there is no peering.
+pub(crate) enum AskError {
+    /// What was written cannot be asked.
+    Failure(Failure),
+    /// Our instance, or the other node through it.
+    Admin(AdminError),
+}
+
+impl From<Failure> for AskError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// Has an institution ask. Returns the peer and the asset.
+pub(crate) async fn ask(institution: &Institution, asking: Asking) -> Result<(PeerRecord, Asset), AskError> {
+    let asset = read_asset(&asking.asset)?;
+    let liquidity = asking.liquidity.as_deref().map(|text| read_amount(text, &asset));
+    let liquidity = liquidity.transpose().map_err(|reason| Failure::Check(format!("--liquidity: {reason}")))?;
+
+    let found = institution.admin.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await;
+    let found = found.map_err(|error| Failure::from(PayError::from(error)))?;
+    let found = found.ok_or_else(|| {
+        Failure::Check(format!("{} has no asset {}; make it with createAsset", institution.name, asking.asset))
+    })?;
+
+    let wanted = PeerByUrl {
+        peer_url: asking.url.to_string(),
+        asset_id: found.id,
+        name: asking.name,
+        max_packet_amount: asking.max_packet,
+        liquidity_threshold: asking.threshold,
+        liquidity_to_deposit: liquidity,
+        idempotency_key: SystemEntropy.uuid().to_string(),
+    };
+    let peer = institution.admin.create_or_update_peer_by_url(&wanted).await.map_err(AskError::Admin)?;
+    Ok((peer, asset))
+}
+
 /// The text about the new peering.
-fn introduction(peer: &PeerRecord, asset: &Asset) -> String {
+pub(crate) fn introduction(peer: &PeerRecord, asset: &Asset) -> String {
     let name = peer.name.as_deref().unwrap_or("a node without a name");
     let liquidity = asset.display(peer.liquidity.unwrap_or(0));
     format!(
@@ -55,7 +94,11 @@ fn introduction(peer: &PeerRecord, asset: &Asset) -> String {
     )
 }
 
-fn refused(error: AdminError) -> Failure {
+fn refused(error: AskError) -> Failure {
+    let error = match error {
+        AskError::Failure(failure) => return failure,
+        AskError::Admin(error) => error,
+    };
     match error {
         AdminError::Refused { message, details, .. } => {
             let reason = details.as_ref().and_then(|details| details["reason"].as_str());
