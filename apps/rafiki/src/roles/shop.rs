@@ -10,11 +10,11 @@ use shop::{Accent, Cookies, Ports, Shop, ShopSettings};
 use tokio::net::TcpListener;
 
 use super::listening::{Exposure, announce, serving};
+use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
-use crate::output::say;
 use crate::places::Place;
 
 /// `rafiki shop`
@@ -29,7 +29,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     meanwhile(&[&listener], for_places(&Place::of_shop(&config), Patience::Endless)).await?;
     let running = start(&config, listener, &deps, Accent::default()).await?;
     tracing::info!(port = config.port, "shop ready");
-    say("ready\n");
+    tell_ready(&environment);
     stop_signal().await;
     running.stop().await;
     Ok(())
