@@ -114,9 +114,9 @@
         ["/payments/incoming/create", say("New incoming payment", "Neuer Zahlungseingang")],
         ["/wallet-addresses/create", say("Create wallet address", "Wallet-Adresse anlegen")],
         ["/peers/create", say("Create peer", "Peer anlegen")],
-        ["/peers/by-url", say("Peer by URL", "Peer über eine URL")],
+        ["/peers/by-url", say("Peer by URL", "Peer per URL")],
         ["/webhooks/endpoints/create", say("Add endpoint", "Endpunkt hinzufügen")],
-        ["/webhooks/deliveries?state=QUARANTINED,EXHAUSTED", say("Dead letters", "Unzustellbares")],
+        ["/webhooks/deliveries?state=QUARANTINED,EXHAUSTED", say("Dead letters", "Unzustellbar")],
         ["/assets/create", say("Add asset", "Asset anlegen")],
       ];
       const seen = new Set();
@@ -170,7 +170,8 @@
       if (event.key === "j" || event.key === "k") {
         const rows = $$("main tbody tr");
         if (!rows.length) return;
-        const at = rows.findIndex((row) => row.contains(document.activeElement) || row.classList.contains("at"));
+        const focused = rows.findIndex((row) => row.contains(document.activeElement));
+        const at = focused >= 0 ? focused : rows.findIndex((row) => row.classList.contains("at"));
         const next = Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), rows.length - 1);
         for (const row of rows) row.classList.remove("at");
         rows[next].classList.add("at");
