@@ -34,7 +34,7 @@ pub struct Shop {
     pub name: String,
     /// `SHOP_WALLET_ADDRESS`: the wallet address that is paid, and by which wallets know the shop.
     pub wallet_address: Url,
-    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8): a key that is published at the shop's wallet address.
+    /// `PRIVATE_KEY_FILE`: a key that is published at the shop's wallet address, the content of this file (PEM, PKCS #8).
     pub private_key_pem: Secret,
     /// `KEY_ID`: the name under which it is published there.
     pub key_id: String,
