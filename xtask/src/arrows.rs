@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 46] = [
+const SAME_FLOOR: [(&str, &[&str]); 48] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -21,6 +21,7 @@ const SAME_FLOOR: [(&str, &[&str]); 46] = [
     ("signature-advice", &["admin-signature", "http-signatures"]),
     ("entity-id", &["clock"]),
     ("payments-model", &["ledger"]),
+    ("backup", &["database"]),
     ("jobs", &["database", "telemetry"]),
     ("payments-store", &["database", "jobs"]),
     ("auth-store", &["database", "jobs"]),
@@ -33,6 +34,7 @@ const SAME_FLOOR: [(&str, &[&str]); 46] = [
     ("admin-client", &["outbound-http", "service-identity"]),
     ("openid-connect", &["outbound-http", "token-keys"]),
     ("conformance", &["outbound-http"]),
+    ("peer-probe", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
     ("peering", &["payments"]),

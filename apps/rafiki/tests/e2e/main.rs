@@ -22,6 +22,7 @@ mod numbers;
 mod operating;
 mod paying;
 mod payments;
+mod peer_probe;
 mod recipes;
 mod replicas;
 mod roles;
