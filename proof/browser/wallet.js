@@ -1,7 +1,7 @@
 // The wallets in a real browser: a person signs up, is paid, sends money to another institution, and decides about an application.
 
 import assert from 'node:assert/strict'
-import { createHash, createPrivateKey, sign } from 'node:crypto'
+import { createHash, createHmac, createPrivateKey, sign } from 'node:crypto'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -114,6 +114,112 @@ async function send(page, address, to, amount, shot) {
   await shot('receipt')
 }
 
+/** The code that an app shows now (RFC 6238), for a secret in base 32. */
+function codeOfApp(secret, at = Date.now()) {
+  const bits = [...secret].map((sign) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(sign).toString(2).padStart(5, '0')).join('')
+  const key = Buffer.from(bits.match(/.{8}/g).map((octet) => parseInt(octet, 2)))
+  const step = Buffer.alloc(8)
+  step.writeBigUInt64BE(BigInt(Math.floor(at / 30000)))
+  const digest = createHmac('sha1', key).update(step).digest()
+  const from = digest[19] & 15
+  return String((digest.readUInt32BE(from) & 0x7fffffff) % 1000000).padStart(6, '0')
+}
+
+/** Asks for money, has it paid by the same person's other account, and sees it arrive; contacts, filters and exchange. */
+async function betweenAccounts(page, address, slug, shot) {
+  await openAccount(page, address, 'Savings', `${slug}-savings`)
+  await page.goto(`${address}request`)
+  await shot('request')
+  await page.locator('label.choice', { hasText: 'Savings' }).locator('input').check()
+  await page.locator('#amount').fill('7.00')
+  await page.locator('#note').fill('Rent')
+  await page.locator('main .button.main').click()
+  await page.waitForURL(/\/requests\/[0-9a-f-]{36}$/)
+  await shot('request-open')
+  const link = await page.locator('[data-copy]').getAttribute('data-copy')
+  const request = page.url()
+  await page.goto(`${address}requests`)
+  await shot('requests')
+  await page.goto(`${address}send`)
+  await page.locator('#to').fill(link)
+  await page.locator('label.choice', { hasText: 'Everyday' }).locator('input').check()
+  await page.locator('main .button.main').click()
+  await page.waitForURL((url) => /\/send\/[0-9a-f-]{36}$/.test(url.pathname))
+  assert.match(await page.locator('main').textContent(), /They ask for 7\.00\sUSD/)
+  await page.locator('main .button.main').click()
+  await page.waitForURL('**/review')
+  await page.locator('main .button.main').click()
+  await page.waitForURL('**/history/*', { timeout: 20000 })
+  await page.locator('.badge.done').waitFor({ timeout: 20000 })
+  await page.goto(request)
+  await page.locator('.badge.done').waitFor({ timeout: 20000 })
+  await shot('request-paid')
+
+  await page.goto(`${address}exchange`)
+  await shot('exchange')
+  await page.locator('input[name=from]').first().check()
+  await page.locator('input[name=to]').last().check()
+  await page.locator('main .button.main').click()
+  await page.waitForURL((url) => /\/send\/[0-9a-f-]{36}$/.test(url.pathname))
+  await page.locator('#amount').fill('2.00')
+  await page.locator('main .button.main').click()
+  await page.waitForURL('**/review')
+  await page.locator('main .button.main').click()
+  await page.waitForURL('**/history/*', { timeout: 20000 })
+  await page.locator('.badge.done').waitFor({ timeout: 20000 })
+
+  await page.goto(`${address}history?way=out&q=fry`)
+  await page.locator('.lines a').last().click()
+  await page.locator('a[href^="/contacts/add"]').click()
+  await page.locator('#name').fill('The delivery boy')
+  await shot('contact')
+  await page.locator('main .button.main').click()
+  await page.waitForURL('**/contacts?said=saved')
+  await shot('contacts')
+  await page.goto(`${address}history`)
+  await page.locator('summary').click()
+  await page.locator('#way').selectOption('out')
+  await page.locator('#q').fill('delivery boy')
+  await shot('history-filter')
+  await page.locator('.filters .button').first().click()
+  await page.waitForURL('**/history?*way=out*')
+  assert.equal(await page.locator('.lines li').count(), 1)
+}
+
+/** Turns the second factor on, and signs in with it. */
+async function secondFactor(page, address, slug, shot) {
+  await page.goto(`${address}settings/second-factor`)
+  await shot('factor-none')
+  await page.locator('main .button.main').click()
+  await page.waitForURL('**/prove?*')
+  await shot('prove')
+  await page.locator('#proof').fill(PASSWORD)
+  await page.locator('main .button.main').click()
+  await page.waitForURL('**/settings/second-factor')
+  await page.locator('main .button.main').click()
+  const link = await page.locator('a[href^="otpauth:"]').getAttribute('href')
+  await shot('factor-offered')
+  const secret = new URL(link).searchParams.get('secret')
+  await page.locator('#code').fill(codeOfApp(secret))
+  await page.locator('main .button.main').click()
+  await page.locator('.codes li').first().waitFor()
+  assert.equal(await page.locator('.codes li').count(), 10)
+  await shot('recovery-codes')
+  const recovery = await page.locator('.codes code').first().textContent()
+  await page.goto(`${address}settings/second-factor`)
+  await shot('factor-on')
+  await page.locator('.out button').click()
+  await page.waitForURL('**/sign-in?said=signed-out')
+  await page.locator('#email').fill(`${slug}@example.com`)
+  await page.locator('#password').fill(PASSWORD)
+  await page.locator('main .button.main').click()
+  await page.locator('#code').waitFor()
+  await shot('sign-in-code')
+  await page.locator('#code').fill(recovery)
+  await page.locator('main .button.main').click()
+  await page.waitForURL((url) => url.pathname === '/')
+}
+
 /** The whole story, on a screen of this width. `each(name, page)` is called on every page. */
 export async function story(browser, wallets, { width, colorScheme, slug }, each) {
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, locale: 'en-GB' })
@@ -123,6 +229,8 @@ export async function story(browser, wallets, { width, colorScheme, slug }, each
   const address = here.walletUrl
   await page.goto(`${address}sign-in`)
   await shot('sign-in')
+  await page.goto(`${address}forgot`)
+  await shot('forgot')
   await page.goto(`${address}sign-up`)
   await shot('sign-up')
   await signUp(page, address, 'Nora Neu', slug)
@@ -167,5 +275,9 @@ export async function story(browser, wallets, { width, colorScheme, slug }, each
   assert.match(await page.locator('.badge').first().textContent(), /Ended/)
   await page.goto(`${address}settings`)
   await shot('settings')
+  await betweenAccounts(page, address, slug, shot)
+  await secondFactor(page, address, slug, shot)
+  await page.goto(`${address}settings/leave`)
+  await shot('leave')
   await context.close()
 }

@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 48] = [
+const SAME_FLOOR: [(&str, &[&str]); 49] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -30,9 +30,10 @@ const SAME_FLOOR: [(&str, &[&str]); 48] = [
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),
     ("auth-service", &["outbound-http", "service-identity"]),
-    ("service-identity", &["outbound-http", "token-introspection", "token-keys"]),
+    ("oauth-provider", &["outbound-http", "token-keys"]),
+    ("service-identity", &["oauth-provider", "outbound-http", "token-introspection", "token-keys"]),
     ("admin-client", &["outbound-http", "service-identity"]),
-    ("openid-connect", &["outbound-http", "token-keys"]),
+    ("openid-connect", &["oauth-provider", "outbound-http", "token-keys"]),
     ("conformance", &["outbound-http"]),
     ("peer-probe", &["outbound-http"]),
     ("webhooks", &["directory"]),

@@ -1,4 +1,5 @@
-//! Postgres and Redis for the tests: found, or installed as Debian packages, and started as temporary instances.
+//! Postgres and Redis for the tests: found, or installed as Debian packages, and started as temporary instances. Tests
+//! start NGINX themselves, so it is only found or installed.
 //!
 //! They are not for production: no password, no durability, and they end with the process.
 
@@ -16,6 +17,9 @@ const POSTGRES_DIRS: [&str; 4] = [
     "/usr/lib/postgresql/15/bin",
 ];
 
+/// Not on the path of every user.
+const NGINX_DIRS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
+
 /// Running services; they stop when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Services {
@@ -23,6 +27,7 @@ pub(crate) struct Services {
     processes: Vec<Child>,
     postgres_url: String,
     redis_url: String,
+    nginx: PathBuf,
 }
 
 impl Services {
@@ -30,8 +35,13 @@ impl Services {
     pub(crate) fn start() -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("rafiki-services-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
-        let mut services =
-            Self { folder, processes: Vec::new(), postgres_url: String::new(), redis_url: String::new() };
+        let mut services = Self {
+            folder,
+            processes: Vec::new(),
+            postgres_url: String::new(),
+            redis_url: String::new(),
+            nginx: find_or_install("nginx", &NGINX_DIRS, "nginx-light")?,
+        };
         services.start_postgres()?;
         services.start_redis()?;
         Ok(services)
@@ -40,6 +50,7 @@ impl Services {
     /// Passes the addresses of the services to a test run.
     pub(crate) fn export(&self, command: &mut Command) {
         command.env("TEST_POSTGRES_URL", &self.postgres_url).env("TEST_REDIS_URL", &self.redis_url);
+        command.env("TEST_NGINX", &self.nginx);
     }
 
     /// Whether there is a TigerBeetle server.

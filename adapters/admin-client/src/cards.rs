@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::AdminClient;
+use crate::client::{AdminClient, without_nulls};
 use crate::documents as d;
-use crate::operations::without_nulls;
 use crate::{AdminError, Amount, IncomingPaymentState, OutgoingPayment, Receiver};
 
 /// The card flow that an outgoing payment belongs to.

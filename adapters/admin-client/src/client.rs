@@ -177,3 +177,11 @@ fn with_header(request: Request, name: &'static str, value: &str) -> Request {
         Err(_) => request,
     }
 }
+
+/// An explicit `null` clears a field, so fields without a value are left out.
+pub(crate) fn without_nulls(mut input: Value) -> Value {
+    if let Some(members) = input.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    input
+}

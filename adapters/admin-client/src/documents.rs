@@ -96,7 +96,7 @@ documents! {
     CREATE_QUOTE = "mutation CreateQuote($input: CreateQuoteInput!) {
   createQuote(input: $input) {
     quote {
-      id receiver expiresAt
+      id receiver createdAt expiresAt
       debitAmount { value assetCode assetScale }
       receiveAmount { value assetCode assetScale }
     }
@@ -104,7 +104,7 @@ documents! {
 }";
     OUTGOING_PAYMENT = "query OutgoingPayment($id: String!) {
   outgoingPayment(id: $id) {
-    id walletAddressId state error stateAttempts receiver liquidity metadata
+    id walletAddressId state error stateAttempts receiver liquidity metadata grantId createdAt
     debitAmount { value assetCode assetScale }
     receiveAmount { value assetCode assetScale }
     sentAmount { value assetCode assetScale }

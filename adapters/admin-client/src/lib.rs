@@ -15,6 +15,7 @@ mod mutations;
 mod operations;
 mod operator;
 mod operator_documents;
+mod payment_course;
 mod peers;
 mod types;
 mod webhooks;
@@ -38,6 +39,7 @@ pub use operator::{
     TenantView, TransferView, WalletAddressView, WebhookEventView,
 };
 pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS, query_named};
+pub use payment_course::{PaymentCourseView, PaymentDeliveryView, QuoteTermsView, RejectedView, StretchView};
 pub use peers::{PeerHealthView, PeerStateView, PeerTermsView, PeerTlsView, PeerTokenView, ThroughputView};
 pub use types::{
     AccountingTransfer, AccountingTransfers, Amount, AssetRecord, FeeRecord, IncomingPayment, IncomingPaymentState,

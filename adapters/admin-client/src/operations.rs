@@ -7,11 +7,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::AdminClient;
+use crate::client::{AdminClient, without_nulls};
 use crate::documents as d;
 use crate::{
-    AccountingTransfers, AdminError, Amount, AssetRecord, FeeRecord, IncomingPayment, Key, OutgoingPayment, PeerRecord,
-    Quote, Receiver, WalletAddressRecord, Whoami,
+    AccountingTransfers, AdminError, Amount, AssetRecord, CreatedIncomingPayment, FeeRecord, IncomingPayment, Key,
+    OutgoingPayment, PeerRecord, Quote, Receiver, WalletAddressRecord, Whoami,
 };
 
 /// A peering to create.
@@ -227,6 +227,23 @@ impl AdminClient {
         self.mutate(d::CREATE_RECEIVER, input, "/createReceiver/receiver").await
     }
 
+    /// Creates an incoming payment at an own wallet address, once for each key.
+    pub async fn create_incoming_payment(
+        &self,
+        wallet_address_id: Uuid,
+        amount: Option<&Amount>,
+        expires_at: Timestamp,
+        metadata: Option<Value>,
+        idempotency_key: &str,
+    ) -> Result<CreatedIncomingPayment, AdminError> {
+        let mut input = json!({
+            "walletAddressId": wallet_address_id, "expiresAt": expires_at, "idempotencyKey": idempotency_key,
+        });
+        set(&mut input, "incomingAmount", amount.map(|amount| json!(amount)));
+        set(&mut input, "metadata", metadata);
+        self.mutate(d::CREATE_INCOMING_PAYMENT, input, "/createIncomingPayment/payment").await
+    }
+
     /// Closes an incoming payment, here or elsewhere, so that it takes no more money.
     pub async fn complete_receiver(&self, incoming_payment_url: &str) -> Result<Receiver, AdminError> {
         let input = json!({"incomingPaymentUrl": incoming_payment_url});
@@ -395,12 +412,4 @@ fn set(input: &mut Value, name: &str, value: Option<Value>) {
     if let Some(value) = value {
         input[name] = value;
     }
-}
-
-/// An explicit `null` clears a field, so fields without a value are left out.
-pub(crate) fn without_nulls(mut input: Value) -> Value {
-    if let Some(members) = input.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
-    }
-    input
 }

@@ -8,8 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::client::AdminClient;
-use crate::operations::without_nulls;
+use crate::client::{AdminClient, without_nulls};
 use crate::operator_documents as d;
 use crate::types::uint64;
 use crate::{AdminError, Amount, FeeRecord, IncomingPaymentState, OutgoingPaymentState, PageInfo, PageRequest, Quote};

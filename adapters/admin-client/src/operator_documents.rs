@@ -137,6 +137,18 @@ documents! {
     }
   }
 }";
+    PAYMENT_COURSE = "query ConsolePaymentCourse($id: String!) {
+  outgoingPayment(id: $id) {
+    quote {
+      feeAmount { value assetCode assetScale } fee { fixed basisPoints }
+      slippageMargin { value assetCode assetScale } foundRate leastRate
+    }
+    delivery {
+      deliveredAmount { value assetCode assetScale }
+      rejected { code count } stretches { from fulfilled rejected debited delivered }
+    }
+  }
+}";
     QUOTE = "query ConsoleQuote($id: String!) {
   quote(id: $id) {
     id walletAddressId receiver createdAt expiresAt

@@ -250,6 +250,12 @@ pub struct OutgoingPayment {
     pub liquidity: Option<u64>,
     /// Free data, such as the reason of a cancellation.
     pub metadata: Option<Value>,
+    /// The grant under which a client made it, if it was asked for.
+    #[serde(default)]
+    pub grant_id: Option<String>,
+    /// When it was made, if it was asked for.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
 }
 
 /// The state of an incoming payment.

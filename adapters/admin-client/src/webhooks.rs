@@ -7,8 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::client::AdminClient;
-use crate::operations::without_nulls;
+use crate::client::{AdminClient, without_nulls};
 use crate::operator::{Listed, WebhookEventView, found};
 use crate::operator_documents as d;
 use crate::{AdminError, PageRequest};

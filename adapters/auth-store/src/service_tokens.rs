@@ -26,6 +26,8 @@ pub struct ServiceToken {
     pub issued_at: Timestamp,
     /// Until when it is valid.
     pub expires_at: Timestamp,
+    /// The digest of the certificate that it is bound to.
+    pub certificate: Option<String>,
 }
 
 impl AuthStore {
@@ -38,6 +40,7 @@ impl AuthStore {
             scope: Set(token.scope.clone()),
             issued_at: Set(token.issued_at.as_millis()),
             expires_at: Set(token.expires_at.as_millis()),
+            certificate: Set(token.certificate.clone()),
         };
         let transaction = self.database.begin().await?;
         Entity::insert(row).exec_without_returning(&transaction).await?;
@@ -57,6 +60,7 @@ impl AuthStore {
             scope: row.scope,
             issued_at: Timestamp::from_millis(row.issued_at),
             expires_at: Timestamp::from_millis(row.expires_at),
+            certificate: row.certificate,
         }))
     }
 

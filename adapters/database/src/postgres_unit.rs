@@ -8,12 +8,13 @@ use std::mem;
 use sea_orm::sqlx;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, RuntimeErr, Statement,
-    TransactionTrait,
+    TransactionOptions,
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::Error;
 use crate::batch::Batch;
+use crate::whole::begin_whole;
 use crate::write::Write;
 
 /// The transaction begins with the first statement that returns rows.
@@ -32,7 +33,7 @@ impl PostgresUnit {
     pub(crate) async fn begun(&self) -> Result<MappedMutexGuard<'_, DatabaseTransaction>, DbErr> {
         let mut begun = self.begun.lock().await;
         if begun.is_none() {
-            *begun = Some(self.pool.begin().await?);
+            *begun = Some(begin_whole(&self.pool, TransactionOptions::default()).await?);
         }
         MutexGuard::try_map(begun, Option::as_mut).map_err(|_| DbErr::Custom("no transaction".to_owned()))
     }
@@ -66,7 +67,7 @@ impl PostgresUnit {
             (None, _) => Ok(()),
             (Some(only), true) => write_alone(&self.pool, only).await,
             (Some(last), false) => {
-                let transaction = self.pool.begin().await?;
+                let transaction = begin_whole(&self.pool, TransactionOptions::default()).await?;
                 for some in turns.into_iter().chain([last]) {
                     write_at_once(&transaction, some).await?;
                 }
@@ -156,7 +157,7 @@ async fn write_alone(pool: &DatabaseConnection, writes: Vec<Write>) -> Result<()
             Ok(())
         }
         Err(error) if is_division_by_zero(&error) => {
-            let transaction = pool.begin().await?;
+            let transaction = begin_whole(pool, TransactionOptions::default()).await?;
             write_at_once(&transaction, writes).await?;
             Ok(transaction.commit().await?)
         }

@@ -2,6 +2,9 @@
 //! Connections and migrations are in `database`.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use database::sea_orm::{ConnectionTrait, Statement, Value};
 use database::{Database, Error, Migrations, Step, Write, WriteTransaction};
 use futures::future::join_all;
@@ -36,12 +39,54 @@ async fn notes(database: &Database) -> Vec<String> {
     rows.into_iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }
 
+/// A future that is dropped at one of its waits.
+struct GivenUp<F> {
+    unit: Pin<Box<F>>,
+    waits: u32,
+}
+
+impl<F: Future<Output = ()>> Future for GivenUp<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.waits == 0 {
+            return Poll::Ready(());
+        }
+        self.waits -= 1;
+        let polled = self.unit.as_mut().poll(context);
+        if self.waits == 0 { Poll::Ready(()) } else { polled }
+    }
+}
+
 async fn begin(database: &TestDatabase) -> WriteTransaction {
     database.migrate(&NOTES).await.unwrap();
     database.begin().await.unwrap()
 }
 
 on_each_database! {
+    async fn a_unit_that_is_given_up_at_any_moment_leaves_no_connection_inside_of_a_transaction(database) {
+        database.migrate(&NOTES).await.unwrap();
+        let other = database.connect_again().await;
+        for waits in 0..60 {
+            let unit = Box::pin(async {
+                let transaction = database.begin().await.unwrap();
+                transaction.query_all_raw(statement(&transaction, "SELECT note FROM notes", [])).await.unwrap();
+                transaction.write(insert(&transaction, -1, "given up"));
+                transaction.query_all_raw(statement(&transaction, "SELECT note FROM notes", [])).await.unwrap();
+            });
+            GivenUp { unit, waits: waits % 12 }.await;
+            // Each connection of the pool is used at least once.
+            let number = i64::from(waits) * 100;
+            let writes = (number..number + 10).map(|id| {
+                let values: [Value; 2] = [id.into(), format!("note {id}").into()];
+                database.execute("INSERT INTO notes (id, note) VALUES ($1, $2)", values)
+            });
+            join_all(writes).await.into_iter().for_each(|written| assert_eq!(written.unwrap(), 1));
+            let seen = notes(&other).await;
+            assert_eq!(seen.len(), (usize::try_from(waits).unwrap() + 1) * 10, "after {waits}");
+        }
+    }
+
     async fn what_was_written_is_read_in_the_same_transaction_and_nowhere_else(database) {
         let transaction = begin(&database).await;
         transaction.write(insert(&transaction, 1, "one"));

@@ -2,6 +2,7 @@
 //!
 //! The faults of an ID token are in `id_token`.
 
+use oauth_provider::PublishedError;
 use outbound_http::OutboundError;
 
 use crate::id_token::TokenFault;
@@ -11,7 +12,7 @@ use crate::id_token::TokenFault;
 pub enum SignInError {
     /// The provider does not answer.
     #[error("the sign-in provider does not answer ({0}); try again, or sign in another way")]
-    Unreachable(#[from] OutboundError),
+    Unreachable(String),
     /// An answer of the provider cannot be used.
     #[error("the sign-in provider answered something unusable: {0}")]
     Unusable(String),
@@ -24,4 +25,19 @@ pub enum SignInError {
     /// The ID token is not accepted.
     #[error("the sign-in provider's token is not accepted: {0}")]
     Token(#[from] TokenFault),
+}
+
+impl From<OutboundError> for SignInError {
+    fn from(error: OutboundError) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
+
+impl From<PublishedError> for SignInError {
+    fn from(error: PublishedError) -> Self {
+        match error {
+            PublishedError::NoAnswer(told) => Self::Unreachable(told),
+            PublishedError::Unusable(told) => Self::Unusable(format!("its configuration: {told}")),
+        }
+    }
 }

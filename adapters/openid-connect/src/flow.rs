@@ -13,23 +13,17 @@ use bytes::Bytes;
 use clock::{Clock, Entropy, Timestamp};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
+use oauth_provider::{Metadata, Places, PublishedKeys, PublishedMetadata};
 use outbound_http::{Outbound, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use token_keys::KeySet;
-use tokio::sync::Mutex;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::SignInError;
-use crate::id_token::{Expected, TokenFault, check};
-use crate::metadata::{ClientAuthentication, DOCUMENT_MAX, Metadata};
+use crate::id_token::{Expected, check, read};
 
-/// What a provider says about itself is asked again after this time.
-const KNOWN_FOR: Duration = Duration::from_hours(1);
-/// Keys are asked again at most this often when a token names one that is not known.
-const KEYS_PAUSE: Duration = Duration::from_secs(30);
 /// How long a person may take at the provider.
 const ATTEMPT_FOR: Duration = Duration::from_mins(10);
 
@@ -77,14 +71,46 @@ struct Inner {
     http: Outbound,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    known: Mutex<Option<Known>>,
+    published: PublishedMetadata,
+    keys: PublishedKeys,
 }
 
-#[derive(Clone)]
-struct Known {
-    since: Timestamp,
+/// The endpoints that signing in needs.
+struct Endpoints {
     metadata: Arc<Metadata>,
-    keys: Option<(Timestamp, Arc<KeySet>)>,
+    authorization: Url,
+    token: Url,
+    keys: Url,
+}
+
+/// How the client shows its secret (RFC 6749, section 2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClientAuthentication {
+    Basic,
+    Post,
+}
+
+impl Endpoints {
+    fn of(metadata: Arc<Metadata>) -> Result<Self, SignInError> {
+        let named = |url: Option<&Url>, name: &str| {
+            url.cloned().ok_or_else(|| SignInError::Unusable(format!("its configuration names no {name}")))
+        };
+        Ok(Self {
+            authorization: named(metadata.authorization_endpoint.as_ref(), "authorization_endpoint")?,
+            token: named(metadata.token_endpoint.as_ref(), "token_endpoint")?,
+            keys: named(metadata.jwks_uri.as_ref(), "jwks_uri")?,
+            metadata,
+        })
+    }
+
+    fn client_authentication(&self) -> ClientAuthentication {
+        match &self.metadata.token_endpoint_auth_methods_supported {
+            Some(methods) if !methods.iter().any(|method| method == "client_secret_basic") => {
+                ClientAuthentication::Post
+            }
+            _ => ClientAuthentication::Basic,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -103,12 +129,15 @@ struct Refusal {
 impl RelyingParty {
     /// A client with these settings. Nothing is asked yet.
     pub fn new(settings: ClientSettings, http: Outbound, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self(Arc::new(Inner { settings, http, clock, entropy, known: Mutex::default() }))
+        let published =
+            PublishedMetadata::new(settings.issuer.clone(), Places::OpenId, http.clone(), Arc::clone(&clock));
+        let keys = PublishedKeys::new(http.clone(), Arc::clone(&clock));
+        Self(Arc::new(Inner { settings, http, clock, entropy, published, keys }))
     }
 
     /// Begins an attempt: the address to send the person to, and what is kept until the person comes back.
     pub async fn begin(&self) -> Result<(Url, Attempt), SignInError> {
-        let metadata = self.metadata().await?;
+        let endpoints = self.endpoints().await?;
         let secret = || {
             let octets: [u8; 32] = self.0.entropy.bytes();
             URL_SAFE_NO_PAD.encode(octets)
@@ -117,7 +146,7 @@ impl RelyingParty {
 
         let settings = &self.0.settings;
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&attempt.verifier));
-        let mut url = metadata.authorization_endpoint.clone();
+        let mut url = endpoints.authorization;
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &settings.client_id)
@@ -140,49 +169,24 @@ impl RelyingParty {
         if let Some(error) = query("error") {
             return Err(SignInError::Refused(shown(query("error_description").unwrap_or(error))));
         }
-        let metadata = self.metadata().await?;
+        let endpoints = self.endpoints().await?;
         // RFC 9207: a provider that names itself must be the one that was asked.
-        if query("iss").is_some_and(|issuer| issuer != metadata.issuer) {
+        if query("iss").is_some_and(|issuer| issuer != endpoints.metadata.issuer) {
             return Err(SignInError::OtherAttempt);
         }
 
         let code = query("code").ok_or(SignInError::OtherAttempt)?;
-        let tokens = self.exchange(&metadata, code, &attempt.verifier).await?;
-        let claims = self.checked(&metadata, &tokens.id_token, &attempt.nonce).await?;
-        self.person(&metadata, claims, tokens.access_token.as_deref()).await
+        let tokens = self.exchange(&endpoints, code, &attempt.verifier).await?;
+        let claims = self.checked(&endpoints, &tokens.id_token, &attempt.nonce).await?;
+        self.person(&endpoints.metadata, claims, tokens.access_token.as_deref()).await
     }
 
-    async fn metadata(&self) -> Result<Arc<Metadata>, SignInError> {
-        let mut known = self.0.known.lock().await;
-        let now = self.0.clock.now();
-        if let Some(known) = known.as_ref().filter(|known| now.saturating_since(known.since) < KNOWN_FOR) {
-            return Ok(Arc::clone(&known.metadata));
-        }
-        let metadata = Arc::new(Metadata::fetch(&self.0.http, &self.0.settings.issuer).await?);
-        *known = Some(Known { since: now, metadata: Arc::clone(&metadata), keys: None });
-        Ok(metadata)
+    async fn endpoints(&self) -> Result<Endpoints, SignInError> {
+        Endpoints::of(self.0.published.get().await?)
     }
 
-    /// The keys of the provider. Those that are known are enough if they are younger than `age`.
-    async fn keys(&self, metadata: &Metadata, age: Duration) -> Result<Arc<KeySet>, SignInError> {
-        let mut known = self.0.known.lock().await;
-        let now = self.0.clock.now();
-        let kept = known.as_ref().and_then(|known| known.keys.clone());
-        if let Some((_, keys)) = kept.filter(|(since, _)| now.saturating_since(*since) < age) {
-            return Ok(keys);
-        }
-        let answer = self.0.http.send(self.request(Method::GET, &metadata.jwks_uri).limit(DOCUMENT_MAX)).await?;
-        let keys: KeySet =
-            answer.json().map_err(|error| SignInError::Unusable(format!("its keys cannot be read: {error}")))?;
-        let keys = Arc::new(keys);
-        if let Some(known) = known.as_mut() {
-            known.keys = Some((now, Arc::clone(&keys)));
-        }
-        Ok(keys)
-    }
-
-    async fn exchange(&self, metadata: &Metadata, code: &str, verifier: &str) -> Result<Tokens, SignInError> {
-        let answer = self.0.http.send(self.question(metadata, code, verifier)).await?;
+    async fn exchange(&self, endpoints: &Endpoints, code: &str, verifier: &str) -> Result<Tokens, SignInError> {
+        let answer = self.0.http.send(self.question(endpoints, code, verifier)).await?;
         if !answer.status.is_success() {
             let refusal = answer.json::<Refusal>();
             let text = refusal.map(|refusal| refusal.error_description.unwrap_or(refusal.error));
@@ -192,7 +196,7 @@ impl RelyingParty {
     }
 
     /// The request of the tokens for a code (RFC 6749, section 4.1.3).
-    fn question(&self, metadata: &Metadata, code: &str, verifier: &str) -> Request {
+    fn question(&self, endpoints: &Endpoints, code: &str, verifier: &str) -> Request {
         let settings = &self.0.settings;
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
@@ -200,8 +204,8 @@ impl RelyingParty {
             .append_pair("redirect_uri", settings.redirect_url.as_str())
             .append_pair("code_verifier", verifier);
 
-        let mut request = self.request(Method::POST, &metadata.token_endpoint);
-        match (&settings.client_secret, metadata.client_authentication()) {
+        let mut request = self.request(Method::POST, &endpoints.token);
+        match (&settings.client_secret, endpoints.client_authentication()) {
             (Some(secret), ClientAuthentication::Basic) => {
                 let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
                 let both = format!("{}:{}", encoded(&settings.client_id), encoded(secret));
@@ -218,23 +222,23 @@ impl RelyingParty {
         request.header(CONTENT_TYPE, kind).body(Bytes::from(form.finish()))
     }
 
-    /// The claims of the ID token. If its key is not known, the keys are asked once more: the provider may have a new
-    /// one.
-    async fn checked(&self, metadata: &Metadata, token: &str, nonce: &str) -> Result<Map<String, Value>, SignInError> {
+    /// The claims of the ID token.
+    async fn checked(
+        &self,
+        endpoints: &Endpoints,
+        token: &str,
+        nonce: &str,
+    ) -> Result<Map<String, Value>, SignInError> {
+        let token = read(token)?;
+        let request = async { Ok::<_, SignInError>(self.request(Method::GET, &endpoints.keys)) };
+        let keys = self.0.keys.for_token(&token, request).await?;
         let expected = Expected {
-            issuer: &metadata.issuer,
+            issuer: &endpoints.metadata.issuer,
             client_id: &self.0.settings.client_id,
             nonce,
             now: self.0.clock.now(),
         };
-        let keys = self.keys(metadata, KNOWN_FOR).await?;
-        match check(token, &keys, &expected) {
-            Err(TokenFault::UnknownKey) => {
-                let keys = self.keys(metadata, KEYS_PAUSE).await?;
-                Ok(check(token, &keys, &expected)?)
-            }
-            judged => Ok(judged?),
-        }
+        Ok(check(token, &keys, &expected)?)
     }
 
     /// Adds what the provider says about the person elsewhere

@@ -1,5 +1,5 @@
-//! Signs people in at an OpenID Connect provider (OpenID Connect Core 1.0): discovery, the code flow with PKCE
-//! (RFC 7636), and the check of the ID token.
+//! Signs people in at an OpenID Connect provider (OpenID Connect Core 1.0): the code flow with PKCE (RFC 7636), and the
+//! check of the ID token. What the provider publishes is read by `oauth-provider`.
 //!
 //! It keeps no sessions and knows no roles: the caller maps claims to what a person may do.
 
@@ -8,7 +8,6 @@
 mod error;
 mod flow;
 mod id_token;
-mod metadata;
 
 pub use error::SignInError;
 pub use flow::{Attempt, ClientSettings, Person, RelyingParty};

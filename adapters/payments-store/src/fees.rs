@@ -2,7 +2,7 @@
 //! How a fee is calculated is in `payments-model`.
 
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Database, Error, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::quote::FeeTerms;
 use payments_model::{AssetId, Fee, FeeId, FeeKind};
@@ -32,6 +32,14 @@ fn fee(row: Model) -> Result<Fee, Error> {
         },
         created_at: Timestamp::from_millis(row.created_at),
     })
+}
+
+/// The fees with these ids, in their order. One statement, however many there are.
+pub(crate) async fn of_ids(database: Database, ids: Vec<FeeId>) -> Result<Vec<Option<Fee>>, Error> {
+    let wanted = ids.iter().map(|id| id.as_uuid());
+    let rows = Entity::find().filter(Column::Id.is_in(wanted)).all(database.reader()).await?;
+    let found: Vec<Fee> = rows.into_iter().map(fee).collect::<Result<_, _>>()?;
+    Ok(ids.iter().map(|id| found.iter().find(|fee| fee.id == *id).cloned()).collect())
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {

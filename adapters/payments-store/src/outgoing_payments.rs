@@ -108,7 +108,8 @@ impl<'t> Scope<'t, WriteTransaction> {
     /// Stores the state of an outgoing payment if its row is still equal to `before`. Otherwise the whole unit fails
     /// ([`Error::Overtaken`]).
     ///
-    /// Every change of a payment under way changes its state, its attempts or its progress.
+    /// Every change of a payment under way changes its state, its attempts or its progress, except a change of its delivery
+    /// record alone, which decides nothing.
     pub fn replace_outgoing_payment(&self, before: &OutgoingPayment, after: &OutgoingPayment) -> Result<(), Error> {
         let was = Figures::of(before)?;
         let unchanged = Condition::all()
@@ -137,6 +138,7 @@ fn changes(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
         data_to_transmit: whole.data_to_transmit,
         progress_debited: whole.progress_debited,
         progress_delivered: whole.progress_delivered,
+        delivery_record: whole.delivery_record,
         updated_at: whole.updated_at,
         ..Default::default()
     })
@@ -211,6 +213,8 @@ pub(crate) async fn payments<C: ConnectionTrait>(
         payments.push(OutgoingPayment {
             quote: quote(quote_row, asset)?,
             state: state(&row, place)?,
+            // It is for people only, so a payment is read without it.
+            record: row.delivery_record.and_then(|stored| serde_json::from_str(&stored).ok()),
             client: row.client,
             grant_id: row.grant_id,
             metadata: row.metadata.map(|stored| place.json("metadata", &stored)).transpose()?,
@@ -281,6 +285,7 @@ fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
         OutgoingState::Sending(sending) => sending.data_to_transmit.clone(),
         _ => None,
     };
+    let record = payment.record.as_ref().and_then(|record| serde_json::to_string(record).ok());
     Ok(ActiveModel {
         id: Set(payment.id().as_uuid()),
         tenant_id: Set(payment.quote.tenant_id.as_uuid()),
@@ -295,6 +300,7 @@ fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
         data_to_transmit: Set(data_to_transmit),
         progress_debited: Set(figures.debited),
         progress_delivered: Set(figures.delivered),
+        delivery_record: Set(record),
         created_at: Set(payment.created_at.as_millis()),
         updated_at: Set(payment.updated_at.as_millis()),
     })

@@ -120,3 +120,63 @@ fn reversed(order: SortOrder) -> SortOrder {
         SortOrder::Descending => SortOrder::Ascending,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use payments_model::webhook_delivery::DeliveryState;
+    use sea_orm::{DbBackend, QueryTrait, Statement};
+    use testkit::TestDatabase;
+
+    use super::*;
+    use crate::scope::Scope;
+    use crate::webhook_deliveries::DeliveryFilter;
+    use crate::webhook_events::EventFilter;
+    use crate::{MIGRATIONS, incoming_payments, outgoing_payments, webhook_deliveries, webhook_events};
+
+    /// How SQLite reads the first page of a list.
+    async fn plan<E: EntityTrait>(database: &TestDatabase, paging: &Paging<E>, select: Select<E>) -> String {
+        let page = paging.ordered(select, None, SortOrder::Descending).limit(21).build(DbBackend::Sqlite);
+        let sql = format!("EXPLAIN QUERY PLAN {}", page.sql);
+        let explain = match page.values {
+            Some(values) => Statement::from_sql_and_values(DbBackend::Sqlite, sql, values.0),
+            None => Statement::from_string(DbBackend::Sqlite, sql),
+        };
+        let rows = database.reader().query_all_raw(explain).await.unwrap();
+        rows.iter().map(|row| row.try_get::<String>("", "detail").unwrap() + "\n").collect()
+    }
+
+    #[tokio::test]
+    async fn a_page_of_a_list_of_the_operator_is_read_in_the_order_of_an_index() {
+        let database = TestDatabase::sqlite().await;
+        database.migrate(&MIGRATIONS).await.unwrap();
+        let all = Scope::of_every_tenant(database.reader());
+        let open = [DeliveryState::Pending, DeliveryState::Quarantined, DeliveryState::Exhausted];
+        let alarms = EventFilter { types: vec!["ledger.alarm".to_owned()], ..EventFilter::default() };
+        let open = DeliveryFilter { states: open.to_vec(), ..DeliveryFilter::default() };
+
+        let plans = [
+            ("incoming_payments_list", plan(&database, &incoming_payments::PAGING, all.live_incoming_payments()).await),
+            ("outgoing_payments_list", plan(&database, &outgoing_payments::PAGING, all.all_outgoing()).await),
+            ("webhook_events_list", plan(&database, &webhook_events::PAGING, all.event_rows()).await),
+            ("webhook_deliveries_list", plan(&database, &webhook_deliveries::PAGING, all.delivery_rows()).await),
+            (
+                "webhook_events_rare",
+                plan(&database, &webhook_events::PAGING, all.event_rows().filter(alarms.condition())).await,
+            ),
+            (
+                "webhook_deliveries_open",
+                plan(&database, &webhook_deliveries::PAGING, all.delivery_rows().filter(open.condition())).await,
+            ),
+        ];
+        for (index, plan) in plans {
+            assert!(plan.contains(&format!("USING INDEX {index}")), "{index}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{index}: {plan}");
+        }
+
+        // Of several rare types all events are read and sorted; nothing else is.
+        let types = ["ledger.alarm", "peer.liquidity_low"].map(str::to_owned).to_vec();
+        let rare = all.event_rows().filter(EventFilter { types, ..EventFilter::default() }.condition());
+        let plan = plan(&database, &webhook_events::PAGING, rare).await;
+        assert!(plan.contains("USING INDEX webhook_events_rare"), "{plan}");
+    }
+}

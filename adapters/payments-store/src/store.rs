@@ -3,9 +3,10 @@
 
 use clock::Timestamp;
 use database::{Database, Error, Gather, Migrations, Step, Subscription, Watch, WriteTransaction};
-use payments_model::{OutgoingPayment, OutgoingPaymentId, TenantId};
+use payments_model::{Fee, FeeId, OutgoingPayment, OutgoingPaymentId, Quote, TenantId};
 use sea_orm::DatabaseConnection;
 
+use crate::fees;
 use crate::grant_spending::{GrantSpending, of_payments};
 use crate::peers::digest_old_tokens;
 use crate::scope::{DIRECTORY, NEW_WALLET_ADDRESS, Scope, WALLET_ADDRESSES};
@@ -25,6 +26,8 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0009_peer_health", sql: include_str!("0009_peer_health.sql") },
         Step { name: "0010_partial_payments", sql: include_str!("0010_partial_payments.sql") },
         Step { name: "0011_peer_tls", sql: include_str!("0011_peer_tls.sql") },
+        Step { name: "0012_delivery_record", sql: include_str!("0012_delivery_record.sql") },
+        Step { name: "0013_lists", sql: include_str!("0013_lists.sql") },
     ],
 };
 
@@ -33,6 +36,7 @@ pub const MIGRATIONS: Migrations = Migrations {
 pub struct Store {
     database: Database,
     spendings: Gather<OutgoingPaymentId, Option<GrantSpending>>,
+    fees: Gather<FeeId, Option<Fee>>,
 }
 
 impl Store {
@@ -53,14 +57,26 @@ impl Store {
     }
 
     fn of(database: Database) -> Self {
-        let read = database.clone();
-        Self { database, spendings: Gather::new(move |payments| of_payments(read.clone(), payments)) }
+        let (one, other) = (database.clone(), database.clone());
+        Self {
+            database,
+            spendings: Gather::new(move |payments| of_payments(one.clone(), payments)),
+            fees: Gather::new(move |ids| fees::of_ids(other.clone(), ids)),
+        }
     }
 
     /// What a payment reserved under its grant, if the grant is counted. Whoever has the payment may know it. Questions of
     /// the same time, as for a list of payments, are one query.
     pub async fn spending_of(&self, payment: &OutgoingPayment) -> Result<Option<GrantSpending>, Error> {
         self.spendings.ask(payment.id()).await
+    }
+
+    /// The fee that was applied to a quote. Whoever has the quote may know it. Questions of the same time are one query.
+    pub async fn fee_of(&self, quote: &Quote) -> Result<Option<Fee>, Error> {
+        match quote.fee_id {
+            Some(id) => self.fees.ask(id).await,
+            None => Ok(None),
+        }
     }
 
     /// The database, for workers of its jobs.

@@ -10,7 +10,7 @@ use payments_model::page::{Page, PageRequest};
 use payments_model::webhook_delivery::{DeliveryState, Recipient, WebhookAttempt, WebhookDelivery};
 use payments_model::{TenantId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, OnConflict, Query};
+use sea_orm::sea_query::{Condition, Expr, OnConflict, Query};
 use sea_orm::{QueryOrder, QuerySelect, Set, Statement, Value};
 
 use crate::convert::{Place, instant, stored_instant};
@@ -20,7 +20,7 @@ use crate::rows::webhook_delivery::{ActiveModel, Column, Entity, Model};
 use crate::rows::webhook_event as event_row;
 use crate::scope::Scope;
 
-const PAGING: Paging<Entity> =
+pub(crate) const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
 const TABLE: &str = "webhook_deliveries";
@@ -37,6 +37,10 @@ const INSERT: &str = "INSERT INTO webhook_deliveries (id, event_id, recipient, r
         subject_id, attempts, state, created_at, updated_at, position)
     VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $8,
         (SELECT COALESCE(MAX(position), 0) + 1 FROM webhook_deliveries WHERE subject_id = $6))";
+
+/// The condition of the index `webhook_deliveries_open`. SQLite uses the index only if a query has the same condition,
+/// with its value written out.
+const IS_OPEN: &str = "state <> 'DELIVERED'";
 
 /// Selects deliveries. An empty list or `None` selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +64,7 @@ pub struct DeliveryFilter {
 }
 
 impl DeliveryFilter {
-    fn condition(&self) -> Condition {
+    pub(crate) fn condition(&self) -> Condition {
         let mut condition = Condition::all();
 
         if !self.ids.is_empty() {
@@ -71,6 +75,9 @@ impl DeliveryFilter {
         }
         if !self.states.is_empty() {
             condition = condition.add(Column::State.is_in(self.states.iter().map(|state| state.as_str())));
+            if !self.states.contains(&DeliveryState::Delivered) {
+                condition = condition.add(Expr::cust(IS_OPEN));
+            }
         }
 
         if !self.types.is_empty() {
@@ -252,7 +259,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.into_iter().map(attempt).collect()
     }
 
-    fn delivery_rows(&self) -> Select<Entity> {
+    pub(crate) fn delivery_rows(&self) -> Select<Entity> {
         Entity::find().filter(self.within(Column::RecipientTenantId))
     }
 }

@@ -11,6 +11,7 @@ use payments_model::{
     AssetId, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId, WebhookEventId,
 };
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{QueryOrder, Set};
 
 use crate::convert::{Place, stored_amount, stored_json};
@@ -18,8 +19,21 @@ use crate::paging::Paging;
 use crate::rows::webhook_event::{ActiveModel, Column, Entity, Model};
 use crate::scope::Scope;
 
-const PAGING: Paging<Entity> =
+pub(crate) const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
+
+/// The types of payments that go well. The index `webhook_events_rare` has all other types.
+const FREQUENT: [EventType; 5] = [
+    EventType::IncomingPaymentCreated,
+    EventType::IncomingPaymentCompleted,
+    EventType::OutgoingPaymentCreated,
+    EventType::OutgoingPaymentFunded,
+    EventType::OutgoingPaymentCompleted,
+];
+
+/// The condition of that index. SQLite uses the index only if a query has the same condition, with its values written out.
+const IS_RARE: &str = "event_type NOT IN ('incoming_payment.created', 'incoming_payment.completed',
+    'outgoing_payment.created', 'outgoing_payment.funded', 'outgoing_payment.completed')";
 
 /// Selects the events of a list. Empty filters select all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +42,22 @@ pub struct EventFilter {
     pub types: Vec<String>,
     /// None of these types.
     pub not_types: Vec<String>,
+}
+
+impl EventFilter {
+    pub(crate) fn condition(&self) -> Condition {
+        let mut condition = Condition::all();
+        if !self.types.is_empty() {
+            condition = condition.add(Column::EventType.is_in(&self.types));
+            if !FREQUENT.iter().any(|frequent| self.types.iter().any(|wanted| wanted == frequent.as_str())) {
+                condition = condition.add(Expr::cust(IS_RARE));
+            }
+        }
+        if !self.not_types.is_empty() {
+            condition = condition.add(Column::EventType.is_not_in(&self.not_types));
+        }
+        condition
+    }
 }
 
 pub(crate) fn event(row: Model) -> Result<WebhookEvent, Error> {
@@ -74,14 +104,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         filter: &EventFilter,
         request: PageRequest,
     ) -> Result<Page<WebhookEvent>, Error> {
-        let mut select = self.event_rows();
-        if !filter.types.is_empty() {
-            select = select.filter(Column::EventType.is_in(&filter.types));
-        }
-        if !filter.not_types.is_empty() {
-            select = select.filter(Column::EventType.is_not_in(&filter.not_types));
-        }
-        PAGING.page(self.connection, select, request).await?.try_map(event)
+        PAGING.page(self.connection, self.event_rows().filter(filter.condition()), request).await?.try_map(event)
     }
 
     /// The newest event of one of these types about `subject`.
@@ -109,7 +132,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         self.event_rows().filter(about).filter(of_types)
     }
 
-    fn event_rows(&self) -> Select<Entity> {
+    pub(crate) fn event_rows(&self) -> Select<Entity> {
         Entity::find().filter(self.within(Column::TenantId))
     }
 }

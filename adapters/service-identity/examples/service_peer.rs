@@ -82,7 +82,7 @@ async fn token(State(peer): State<Peer>) -> Response {
 async fn rates(State(peer): State<Peer>, headers: HeaderMap) -> Response {
     let judged = async {
         let token = bearer(&headers, None)?.ok_or(Refusal::Missing)?;
-        let principal = peer.judge.judge(token, Service::Rates).await?;
+        let principal = peer.judge.judge(token, Service::Rates, None).await?;
         principal.needs(&[Scope::RatesRead]).map(|()| principal.client)
     };
     match judged.await {

@@ -1,4 +1,5 @@
-//! Who this role is for the provider: a client id, and a secret (RFC 6749 section 2.3.1) or a private key (RFC 7523).
+//! Who this role is for the provider: a client id, and a secret (RFC 6749 section 2.3.1), a private key (RFC 7523), or the
+//! certificate of its connection (RFC 8705).
 //!
 //! It sends nothing. A proof by key is made for one request, and is valid for a minute.
 
@@ -29,6 +30,9 @@ pub enum Credential {
     Secret(String, SecretPlace),
     /// With a signature of its key (`private_key_jwt`).
     Key(Arc<SigningKey>),
+    /// With the certificate of the connection (`tls_client_auth`). Its tokens are bound to this certificate, so they are
+    /// shown over such connections only.
+    Certificate,
 }
 
 /// Where the secret is in a request.
@@ -45,6 +49,7 @@ impl fmt::Debug for Credential {
         f.write_str(match self {
             Self::Secret(..) => "Secret(***)",
             Self::Key(_) => "Key(***)",
+            Self::Certificate => "Certificate",
         })
     }
 }
@@ -58,6 +63,8 @@ impl ClientIdentity {
                 let form = vec![("client_id", self.id.clone()), ("client_secret", secret.clone())];
                 ClientProof { authorization: None, form }
             }
+            // The provider sees the certificate, and needs to be told whose it is (RFC 8705 section 2).
+            Credential::Certificate => ClientProof { authorization: None, form: vec![("client_id", self.id.clone())] },
             Credential::Key(key) => {
                 let form = vec![
                     ("client_id", self.id.clone()),

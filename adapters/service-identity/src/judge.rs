@@ -8,12 +8,16 @@ use std::time::Duration;
 use clock::{Clock, Entropy, Timestamp};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use oauth_provider::PublishedKeys;
+use outbound_http::Request;
 use service_auth::{Jws, Scope, Service};
 use token_introspection::{IntrospectionError, OAuthDemand, OAuthIntrospection, OAuthToken, Refusal};
+use token_keys::Verdict;
 
+use crate::certificate::CallerCertificate;
 use crate::identity::ClientIdentity;
-use crate::keys::{Keys, SignatureFault};
-use crate::provider::Provider;
+use crate::principal::Principal;
+use crate::provider::{Provider, ProviderError};
 use crate::tokens::TokenSettings;
 
 /// After this many failures in a row the provider is not asked for a moment.
@@ -46,33 +50,6 @@ pub struct JudgeSettings {
     pub names: TokenSettings,
 }
 
-/// Who sends a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// The client.
-    pub client: String,
-    /// The tenant that it acts for, if its provider says one.
-    pub tenant: Option<String>,
-    scopes: Vec<Scope>,
-}
-
-impl Principal {
-    /// A client with these rights.
-    pub fn new(client: String, tenant: Option<String>, scopes: Vec<Scope>) -> Self {
-        Self { client, tenant, scopes }
-    }
-
-    /// Whether it has a right.
-    pub fn has(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
-    }
-
-    /// It must have one of these rights.
-    pub fn needs(&self, one_of: &[Scope]) -> Result<(), Refusal> {
-        if one_of.iter().any(|scope| self.has(*scope)) { Ok(()) } else { Err(Refusal::InsufficientScope) }
-    }
-}
-
 /// Judges tokens of one provider. Clones share what was read.
 #[derive(Clone, Debug)]
 pub struct TokenJudge {
@@ -86,7 +63,7 @@ struct Inner {
     settings: JudgeSettings,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    keys: Keys,
+    keys: PublishedKeys,
     breaker: Mutex<Breaker>,
 }
 
@@ -126,20 +103,29 @@ impl TokenJudge {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let keys = Keys::new(provider.clone(), Arc::clone(&clock));
+        let keys = PublishedKeys::new(provider.http().clone(), Arc::clone(&clock));
         let breaker = Mutex::default();
         Self { inner: Arc::new(Inner { provider, identity, settings, clock, entropy, keys, breaker }) }
     }
 
-    /// Who sends a token to `service`.
-    pub async fn judge(&self, token: &str, service: Service) -> Result<Principal, Refusal> {
+    /// Who sends a token to `service`, over a connection with this certificate, if it has one.
+    pub async fn judge(
+        &self,
+        token: &str,
+        service: Service,
+        certificate: Option<&CallerCertificate>,
+    ) -> Result<Principal, Refusal> {
         let validation = self.inner.settings.validation;
         let mut known = None;
         if validation != Validation::Introspect {
-            known = Some(self.signed(token, service).await?);
+            let claims = self.signed(token).await?;
+            self.fits(&claims, service, certificate)?;
+            known = Some(claims);
         }
         if validation != Validation::Jwt {
-            known = Some(self.introspected(token, service).await?);
+            let told = self.introspected(token).await?;
+            self.fits(&told, service, certificate)?;
+            known = Some(told);
         }
         // One of the two was done.
         let token = known.ok_or(Refusal::InvalidToken)?;
@@ -148,34 +134,33 @@ impl TokenJudge {
         let scopes = Scope::ALL.into_iter().filter(|scope| token.scopes.iter().any(|own| own == names.scope(*scope)));
         let scopes = scopes.collect();
         let client = token.client_id.or(token.subject).ok_or(Refusal::InvalidToken)?;
-        Ok(Principal { client, tenant, scopes })
+        Ok(Principal::new(client, tenant, scopes))
     }
 
     /// The claims of a token that the provider has signed as an access token.
-    async fn signed(&self, token: &str, service: Service) -> Result<OAuthToken, Refusal> {
+    async fn signed(&self, token: &str) -> Result<OAuthToken, Refusal> {
         let jws = Jws::read(token).map_err(|_| Refusal::InvalidToken)?;
         // Only access tokens have this type (RFC 9068 section 4), so no other token of the provider is taken for one.
         let kind = jws.header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
         if !matches!(kind.as_str(), "at+jwt" | "application/at+jwt") {
             return Err(Refusal::InvalidToken);
         }
-        match self.inner.keys.verify(&jws).await {
-            Ok(()) => {}
-            Err(SignatureFault::Invalid) => return Err(Refusal::InvalidToken),
-            Err(SignatureFault::Provider(error)) => {
-                tracing::warn!(%error, "a service token could not be checked");
-                return Err(Refusal::Unavailable);
-            }
+        let request = async { self.inner.provider.keys_url().await.map(|url| Request::get(url).configured()) };
+        let keys = self.inner.keys.for_token(&jws, request).await.map_err(|error: ProviderError| {
+            tracing::warn!(%error, "a service token could not be checked");
+            Refusal::Unavailable
+        })?;
+        if keys.judge(&jws) != Verdict::Good {
+            return Err(Refusal::InvalidToken);
         }
         let claims = OAuthToken::of_claims(jws.claims).map_err(|_| Refusal::InvalidToken)?;
         if claims.issuer.is_none() || claims.expires_at.is_none() {
             return Err(Refusal::InvalidToken);
         }
-        self.fits(&claims, service)?;
         Ok(claims)
     }
 
-    async fn introspected(&self, token: &str, service: Service) -> Result<OAuthToken, Refusal> {
+    async fn introspected(&self, token: &str) -> Result<OAuthToken, Refusal> {
         let Inner { provider, identity, clock, entropy, .. } = &*self.inner;
         if self.is_paused() {
             return Err(Refusal::Unavailable);
@@ -197,20 +182,25 @@ impl TokenJudge {
             away => unavailable(&away),
         })?;
         self.count(Answer::Given);
-        let token = found.ok_or(Refusal::InvalidToken)?;
-        self.fits(&token, service)?;
-        Ok(token)
+        found.ok_or(Refusal::InvalidToken)
     }
 
-    /// Issuer, audience and times. An answer of introspection may leave the issuer out: it comes from there.
-    fn fits(&self, token: &OAuthToken, service: Service) -> Result<(), Refusal> {
+    /// Issuer, audience, times, and the certificate that a token is bound to. An answer of introspection may leave the
+    /// issuer out: it comes from there.
+    fn fits(
+        &self,
+        token: &OAuthToken,
+        service: Service,
+        certificate: Option<&CallerCertificate>,
+    ) -> Result<(), Refusal> {
         let own = self.inner.provider.issuer();
         let named = token.issuer.as_deref().map(|issuer| issuer.trim_end_matches('/'));
         if named.is_some_and(|named| own.is_some_and(|own| own != named)) {
             return Err(Refusal::InvalidToken);
         }
         let audience = self.inner.settings.names.audience(service);
-        token.meets(&OAuthDemand { issuer: None, audience, scope: None }, self.inner.clock.wall())
+        let certificate = certificate.map(CallerCertificate::thumbprint);
+        token.meets(&OAuthDemand { issuer: None, audience, scope: None, certificate }, self.inner.clock.wall())
     }
 
     fn is_paused(&self) -> bool {

@@ -14,14 +14,15 @@
 mod certificate;
 mod identity;
 mod judge;
-mod keys;
+mod principal;
 mod proof;
 mod provider;
 mod tokens;
 
-pub use certificate::CallerCertificate;
+pub use certificate::{CallerCertificate, RoleNames};
 pub use identity::{ClientIdentity, Credential, SecretPlace};
-pub use judge::{JudgeSettings, Principal, TokenJudge, Validation, bearer};
+pub use judge::{JudgeSettings, TokenJudge, Validation, bearer};
+pub use principal::Principal;
 pub use proof::{CallerProof, ServiceProofs};
 pub use provider::{Provider, ProviderError, ProviderSettings};
 pub use token_introspection::Refusal;

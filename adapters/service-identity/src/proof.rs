@@ -34,7 +34,9 @@ impl ServiceProofs {
             (None, Some(secret)) => Shown::Secret(secret.into()),
             (None, None) => Shown::Nothing,
         };
-        CallerProof { shown, over: self.certificate.clone().filter(|_| ways.certificates()) }
+        // A token that is bound to the certificate is worth nothing without it.
+        let over_tls = ways.certificates() || tokens.is_some_and(ServiceTokens::are_bound);
+        CallerProof { shown, over: self.certificate.clone().filter(|_| over_tls) }
     }
 
     /// Whether requests to the service are signed: only then, a shared secret is the proof.

@@ -12,7 +12,7 @@ use outbound_http::{Outbound, OutboundError, Request, Response};
 use serde::Deserialize;
 use service_auth::{Scope, Service, Wanted};
 
-use crate::identity::ClientIdentity;
+use crate::identity::{ClientIdentity, Credential};
 use crate::provider::{Provider, ProviderError};
 
 /// The time that the provider has to answer.
@@ -66,7 +66,7 @@ pub enum TokenError {
     Unavailable(String),
     /// The provider refuses this client. Somebody must change a setting.
     #[error(
-        "the provider gives no token ({code}): {told}; check OAUTH_CLIENT_ID, its secret or key, and its scopes there"
+        "the provider gives no token ({code}): {told}; check OAUTH_CLIENT_ID, its secret, key or certificate, and its scopes there"
     )]
     Refused {
         /// `error` of RFC 6749 section 5.2.
@@ -183,6 +183,11 @@ impl ServiceTokens {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self { inner: Arc::new(Inner { provider, identity, settings, clock, entropy, slots: Mutex::default() }) }
+    }
+
+    /// Whether tokens are bound to the certificate of this role (RFC 8705 section 3).
+    pub(crate) fn are_bound(&self) -> bool {
+        matches!(self.inner.identity.credential, Credential::Certificate)
     }
 
     /// A token for a service.

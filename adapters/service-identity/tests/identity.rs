@@ -23,9 +23,12 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 use service_auth::{Jws, Scope, Service, Wanted, signing_input, with_signature};
 use service_identity::{
-    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, Refusal, SecretPlace, ServiceTokens,
-    SigningKey, TokenError, TokenJudge, TokenSettings, Validation, bearer,
+    CallerCertificate, ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, Refusal, RoleNames,
+    SecretPlace, ServiceTokens, SigningKey, TokenError, TokenJudge, TokenSettings, Validation, bearer,
 };
+use testkit::PrivateAuthority;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 const NOW: i64 = 1_767_225_600;
 
@@ -85,6 +88,7 @@ impl Scene {
         let metadata = json!({
             "issuer": base, "token_endpoint": format!("{base}/token"), "jwks_uri": format!("{base}/keys"),
             "introspection_endpoint": format!("{base}/introspect"),
+            "mtls_endpoint_aliases": {"token_endpoint": format!("{base}/mtls/token")},
         });
         let app = Router::new()
             .route("/token", post(issue))
@@ -272,12 +276,16 @@ async fn a_token_is_judged_by_issuer_audience_times_and_scopes() {
     };
     let judge = scene.judge(Validation::Introspect);
     scene.says(200, good.clone());
-    let card = judge.judge("x", Service::BackendAdmin).await.unwrap();
+    let card = judge.judge("x", Service::BackendAdmin, None).await.unwrap();
     assert_eq!((card.client.as_str(), card.tenant.as_deref()), ("card", Some("t")));
     assert!(card.has(Scope::CardsPay) && !card.has(Scope::Admin));
     assert_eq!(card.needs(&[Scope::Admin, Scope::CardsPay]), Ok(()));
     assert_eq!(card.needs(&[Scope::Admin]), Err(Refusal::InsufficientScope));
-    assert_eq!(judge.judge("x", Service::AuthAdmin).await, Err(Refusal::InvalidToken), "a token for another service");
+    assert_eq!(
+        judge.judge("x", Service::AuthAdmin, None).await,
+        Err(Refusal::InvalidToken),
+        "a token for another service"
+    );
 
     for wrong in [
         json!({"active": false}),
@@ -289,8 +297,62 @@ async fn a_token_is_judged_by_issuer_audience_times_and_scopes() {
         with("client_id", Value::Null),
     ] {
         scene.says(200, wrong.clone());
-        assert_eq!(judge.judge("x", Service::BackendAdmin).await, Err(Refusal::InvalidToken), "{wrong}");
+        assert_eq!(judge.judge("x", Service::BackendAdmin, None).await, Err(Refusal::InvalidToken), "{wrong}");
     }
+}
+
+/// The certificate of a caller, as its listener has verified it.
+fn certificate(names: &[&str]) -> CallerCertificate {
+    let made = PrivateAuthority::default().certify_as("a role", names, (3000, 1, 1));
+    let der = CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap();
+    CallerCertificate::of_chain([&*der], &RoleNames::default()).unwrap()
+}
+
+#[tokio::test]
+async fn somebody_elses_bound_token_is_worth_nothing_to_whoever_shows_another_certificate_or_none() {
+    let scene = Scene::start().await;
+    let (own, foreign) =
+        (certificate(&["urn:rafiki:role:card-service"]), certificate(&["urn:rafiki:role:card-service"]));
+    assert_ne!(own.thumbprint(), foreign.thumbprint());
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+    *scene.stub.keys.lock().unwrap() = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]});
+    let claims = |thumbprint: &str| {
+        json!({"active": true, "iss": scene.base, "aud": "backend-admin", "client_id": "card", "scope": "cards:pay",
+            "exp": NOW + 60, "cnf": {"x5t#S256": thumbprint}})
+    };
+    let signed = |claims: &Value| {
+        let text = signing_input(&json!({"alg": "EdDSA", "kid": "k", "typ": "at+jwt"}), claims);
+        with_signature(&text, pair.sign(text.as_bytes()).as_ref())
+    };
+    let bound = claims(own.thumbprint());
+    let token = signed(&bound);
+    for validation in [Validation::Introspect, Validation::Jwt, Validation::JwtAndIntrospect] {
+        let judge = scene.judge(validation);
+        scene.says(200, bound.clone());
+        let judged = async |shown| judge.judge(&token, Service::BackendAdmin, shown).await.map(|caller| caller.client);
+        assert_eq!(judged(Some(&own)).await, Ok("card".to_owned()), "{validation:?}");
+        assert_eq!(judged(Some(&foreign)).await, Err(Refusal::InvalidToken), "{validation:?}");
+        assert_eq!(judged(None).await, Err(Refusal::InvalidToken), "{validation:?}");
+    }
+
+    // With both checks, the token and the answer about it must agree with the certificate.
+    let both = scene.judge(Validation::JwtAndIntrospect);
+    scene.says(200, claims(foreign.thumbprint()));
+    for shown in [&own, &foreign] {
+        assert_eq!(both.judge(&token, Service::BackendAdmin, Some(shown)).await, Err(Refusal::InvalidToken));
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_certificate_names_itself_and_asks_where_certificates_are_seen() {
+    let scene = Scene::start().await;
+    scene.tokens_as(Credential::Certificate, TokenSettings::default()).token(Wanted::RATES).await.unwrap();
+    let form = scene.stub.last_form.lock().unwrap().clone();
+    assert!(form.contains("client_id=me") && !form.contains("secret") && !form.contains("assertion"), "{form}");
+    let provider = scene.provider().for_certificates();
+    assert_eq!(provider.token_url().await.unwrap().path(), "/mtls/token");
+    assert_eq!(provider.introspection_url().await.unwrap().path(), "/introspect", "it has no other place");
 }
 
 #[tokio::test]
@@ -315,7 +377,7 @@ async fn a_standard_claim_may_name_the_tenant_and_scopes_have_the_providers_name
         200,
         json!({"active": true, "aud": "backend-admin", "client_id": "c", "sub": "tenant-7", "scope": scopes}),
     );
-    let principal = judge.judge("x", Service::BackendAdmin).await.unwrap();
+    let principal = judge.judge("x", Service::BackendAdmin, None).await.unwrap();
     assert_eq!(principal.tenant.as_deref(), Some("tenant-7"));
     assert!(principal.has(Scope::CardsPay) && principal.has(Scope::PaymentsRead) && !principal.has(Scope::Operator));
 }
@@ -360,14 +422,14 @@ async fn while_the_provider_is_away_nobody_is_believed_and_it_recovers_by_itself
     let good = json!({"active": true, "aud": "rates", "client_id": "b", "scope": "rates:read", "exp": NOW + 600});
     scene.says(500, good.clone());
     for _ in 0..10 {
-        assert_eq!(judge.judge("x", Service::Rates).await, Err(Refusal::Unavailable));
+        assert_eq!(judge.judge("x", Service::Rates, None).await, Err(Refusal::Unavailable));
     }
     let asked = scene.stub.introspected.load(Ordering::SeqCst);
     assert_eq!(asked, 3, "after three failures in a row it is not asked for a moment");
     scene.says(200, good);
-    assert_eq!(judge.judge("x", Service::Rates).await, Err(Refusal::Unavailable));
+    assert_eq!(judge.judge("x", Service::Rates, None).await, Err(Refusal::Unavailable));
     scene.clock.advance(Duration::from_secs(1));
-    assert!(judge.judge("x", Service::Rates).await.is_ok());
+    assert!(judge.judge("x", Service::Rates, None).await.is_ok());
 
     let nowhere = ProviderSettings { issuer: "http://127.0.0.1:1".parse().ok(), ..ProviderSettings::default() };
     let provider = Provider::new(nowhere, scene.http.clone(), scene.clock());
@@ -375,7 +437,7 @@ async fn while_the_provider_is_away_nobody_is_believed_and_it_recovers_by_itself
         ClientIdentity { id: "me".to_owned(), credential: Credential::Secret("s".to_owned(), SecretPlace::Header) };
     let entropy = Arc::new(SeededEntropy::new(1));
     let judge = TokenJudge::new(provider, identity, JudgeSettings::default(), scene.clock(), entropy);
-    assert_eq!(judge.judge("x", Service::Rates).await, Err(Refusal::Unavailable));
+    assert_eq!(judge.judge("x", Service::Rates, None).await, Err(Refusal::Unavailable));
 }
 
 #[tokio::test]
@@ -397,7 +459,7 @@ async fn a_signed_token_is_believed_only_as_an_access_token_of_a_known_key() {
     };
     let access = |alg: &str, kid: &str| json!({"alg": alg, "kid": kid, "typ": "at+jwt"});
     let judge = scene.judge(Validation::Jwt);
-    let judged = async |token: &str| judge.judge(token, Service::Rates).await.map(|principal| principal.client);
+    let judged = async |token: &str| judge.judge(token, Service::Rates, None).await.map(|principal| principal.client);
 
     assert_eq!(judged(&signed(access("EdDSA", "k"), &claims, &pair)).await, Ok("b".to_owned()));
     let mut changed = claims.clone();
@@ -433,7 +495,7 @@ async fn a_signed_token_is_believed_only_as_an_access_token_of_a_known_key() {
     let both = scene.judge(Validation::JwtAndIntrospect);
     scene.says(200, json!({"active": false}));
     let token = signed(access("EdDSA", "new"), &claims, &other);
-    assert_eq!(both.judge(&token, Service::Rates).await, Err(Refusal::InvalidToken), "it was revoked");
+    assert_eq!(both.judge(&token, Service::Rates, None).await, Err(Refusal::InvalidToken), "it was revoked");
 }
 
 #[test]

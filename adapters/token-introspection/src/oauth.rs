@@ -96,6 +96,9 @@ pub struct OAuthDemand<'a> {
     pub audience: &'a str,
     /// The scope it must have; `None` if the caller judges the scopes itself.
     pub scope: Option<&'a str>,
+    /// The certificate of the connection that it came over, which was verified: its SHA-256 digest in base64url. Without
+    /// one, a token that is bound to a certificate is refused (RFC 8705 section 3).
+    pub certificate: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -203,16 +206,22 @@ impl OAuthToken {
         let is_early = self.not_before.is_some_and(|begin| now + SKEW < begin);
         let is_late = self.expires_at.is_some_and(|end| end + SKEW <= now);
         let is_foreign = demand.issuer.is_some_and(|issuer| self.issuer.as_deref() != Some(issuer));
-        // A token that is bound to a key or a certificate is worth nothing without it (RFC 8705, RFC 9449), and neither is
-        // checked here.
-        let is_bound = self.more.contains_key("cnf");
+        let is_of_another = self.more.get("cnf").is_some_and(|bound| !is_bound_to(bound, demand.certificate));
         let is_for_us = self.audience.iter().any(|name| name == demand.audience);
-        if is_early || is_late || is_foreign || is_bound || !is_for_us {
+        if is_early || is_late || is_foreign || is_of_another || !is_for_us {
             return Err(Refusal::InvalidToken);
         }
         let Some(scope) = demand.scope else { return Ok(()) };
         if self.scopes.iter().any(|granted| granted == scope) { Ok(()) } else { Err(Refusal::InsufficientScope) }
     }
+}
+
+/// Whether the confirmation of a token (RFC 7800 section 3.1) names this certificate and nothing else. The other kinds,
+/// such as the key of RFC 9449, are not checked here, so a token that has one of them is refused.
+fn is_bound_to(confirmation: &Value, certificate: Option<&str>) -> bool {
+    let members = confirmation.as_object().filter(|members| members.len() == 1);
+    let bound = members.and_then(|members| members.get("x5t#S256")).and_then(Value::as_str);
+    bound.is_some() && bound == certificate
 }
 
 #[cfg(test)]
@@ -221,7 +230,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
     const DEMAND: OAuthDemand<'_> =
-        OAuthDemand { issuer: Some("https://op.example"), audience: "auth", scope: Some("a:b") };
+        OAuthDemand { issuer: Some("https://op.example"), audience: "auth", scope: Some("a:b"), certificate: None };
 
     fn token(document: &str) -> OAuthToken {
         serde_json::from_str::<Wire>(document).unwrap().claims.read()
@@ -245,5 +254,32 @@ mod tests {
         }
         let narrow = r#"{"active":true,"iss":"https://op.example","aud":"auth","scope":"a:bc a"}"#;
         assert_eq!(token(narrow).meets(&DEMAND, NOW), Err(Refusal::InsufficientScope));
+    }
+
+    #[test]
+    fn a_bound_token_is_good_over_a_connection_with_its_certificate_only() {
+        let bound = |confirmation: &str| {
+            token(&format!(
+                r#"{{"active":true,"iss":"https://op.example","aud":"auth","scope":"a:b","cnf":{confirmation}}}"#
+            ))
+        };
+        let over = |certificate: &'static str| OAuthDemand { certificate: Some(certificate), ..DEMAND };
+        let own = bound(r#"{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}"#);
+        assert_eq!(own.meets(&over("bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"), NOW), Ok(()));
+        assert_eq!(own.meets(&over("another"), NOW), Err(Refusal::InvalidToken), "somebody else shows it");
+        assert_eq!(own.meets(&DEMAND, NOW), Err(Refusal::InvalidToken), "no certificate is shown");
+        for odd in [
+            "{}",
+            "null",
+            "[]",
+            r#""another""#,
+            r#"{"x5t#S256":null}"#,
+            r#"{"x5t#S256":["another"]}"#,
+            r#"{"x5t":"another"}"#,
+            r#"{"jkt":"another"}"#,
+            r#"{"x5t#S256":"another","jkt":"x"}"#,
+        ] {
+            assert_eq!(bound(odd).meets(&over("another"), NOW), Err(Refusal::InvalidToken), "{odd}");
+        }
     }
 }

@@ -52,4 +52,4 @@ pub use shown::{Shown, is_secret};
 pub use sign_in_provider::{GivenRole, SignInProvider};
 pub use signatures::Signatures;
 pub use spelling::{Scope, similar_name, unknown_names};
-pub use wallet::{CardVerification, FeePolicy, UnsignedWebhooks, Wallet, WalletConsent, WalletPages};
+pub use wallet::{CardVerification, FeePolicy, UnsignedWebhooks, Wallet, WalletConsent, WalletMail, WalletPages};

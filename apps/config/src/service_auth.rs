@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use service_auth::{LinkWays, Scope, Service, Ways};
+use service_auth::{LinkWays, Scope, Service, ServiceRole, Ways};
 use url::Url;
 
 use crate::reader::{ConfigError, Reader};
@@ -21,14 +21,18 @@ pub struct ServiceAuth {
     /// `auth-introspection=mtls, rates=hmac+token`. Set them at the caller and at the service.
     pub links: Vec<(Service, Ways)>,
     /// The content of `SERVICE_TLS_CERTIFICATE_FILE`: the certificate of this role with its chain (PEM). It is shown to
-    /// services and to callers. The first part of a host name in it is the name of the role, and a URI
-    /// `urn:uuid:<tenant id>` names the tenant that wallet, card service and point of sale act for.
+    /// services and to callers. A URI in it names the role: `urn:rafiki:role:card-service`. Another one,
+    /// `urn:uuid:<tenant id>`, names the tenant that wallet, card service and point of sale act for.
     pub certificate_pem: Option<Secret>,
     /// The content of `SERVICE_TLS_KEY_FILE`: the private key of this certificate (PEM).
     pub tls_key_pem: Option<Secret>,
     /// The content of `SERVICE_TLS_AUTHORITIES_FILE`: the authorities that certify the roles of this installation (PEM).
     /// They should certify nothing else. Several are believed while one replaces another.
     pub authorities_pem: Option<Secret>,
+    /// `SERVICE_TLS_NAMES`: host names that stand for roles, for certificates of callers that have no URI of a role:
+    /// `backend=backend.bank.internal, auth=login.bank.internal`. Only the whole name counts. Without this setting a host
+    /// name says nothing about a role.
+    pub role_names: Vec<(ServiceRole, String)>,
     /// `OAUTH_ISSUER`: the provider of tokens. Its endpoints are read from its metadata (RFC 8414).
     pub issuer: Option<Url>,
     /// The same as it is written, for assertions of this client.
@@ -46,8 +50,12 @@ pub struct ServiceAuth {
     /// `OAUTH_CLIENT_SECRET_METHOD`: `basic` (default) sends the secret in the header `Authorization`, `post` in the form.
     pub secret_method: SecretMethod,
     /// The content of `OAUTH_PRIVATE_KEY_FILE` (PEM, PKCS #8; Ed25519 or P-256), with which this client proves itself
-    /// instead of a secret (`private_key_jwt`).
+    /// instead of a secret (`private_key_jwt`). A client with neither proves itself with the certificate of
+    /// `SERVICE_TLS_CERTIFICATE_FILE` (`tls_client_auth`, RFC 8705); its tokens are bound to this certificate.
     pub private_key_pem: Option<Secret>,
+    /// The content of `OAUTH_CA_FILE`: the only authorities that are believed about the provider (PEM). Without it, they are
+    /// those of the machine.
+    pub provider_authorities_pem: Option<Secret>,
     /// `OAUTH_KEY_ID`: the name of this key at the provider.
     pub key_id: Option<String>,
     /// `OAUTH_VALIDATION`: how tokens of callers are checked: `introspect` (default) asks the provider each time, `jwt`
@@ -94,7 +102,11 @@ pub struct ServiceClient {
     /// Its name.
     pub client_id: String,
     /// Hashes of its secrets (Argon2id).
+    #[serde(default)]
     pub secret_hashes: Vec<String>,
+    /// The hosts and URIs that its certificate has, all of them. Then it may prove itself with this certificate.
+    #[serde(default)]
+    pub certificate_names: Vec<String>,
     /// The tenant that it acts for.
     pub tenant: Option<String>,
     /// What it may ask for, by service.
@@ -127,6 +139,7 @@ impl ServiceAuth {
             certificate_pem: r.file("SERVICE_TLS_CERTIFICATE_FILE"),
             tls_key_pem: r.file("SERVICE_TLS_KEY_FILE"),
             authorities_pem: r.file("SERVICE_TLS_AUTHORITIES_FILE"),
+            role_names: read_role_names(r),
             issuer: r.url("OAUTH_ISSUER"),
             issuer_name: r.text("OAUTH_ISSUER"),
             token_url: r.url("OAUTH_TOKEN_URL"),
@@ -136,6 +149,7 @@ impl ServiceAuth {
             client_secret: r.secret("OAUTH_CLIENT_SECRET"),
             secret_method: r.one_of("OAUTH_CLIENT_SECRET_METHOD", SecretMethod::Basic, &methods),
             private_key_pem: r.file("OAUTH_PRIVATE_KEY_FILE"),
+            provider_authorities_pem: r.file("OAUTH_CA_FILE"),
             key_id: r.text("OAUTH_KEY_ID"),
             validation: r.one_of("OAUTH_VALIDATION", TokenValidation::Introspect, &validations),
             tenant_claim: r.text("OAUTH_TENANT_CLAIM").unwrap_or_else(|| "tenant".to_owned()),
@@ -157,15 +171,25 @@ impl ServiceAuth {
         self.link_ways().any(Ways::secrets)
     }
 
+    /// Whether this role has a certificate. It is needed for `mtls`. With `token` alone it may be the proof of the client,
+    /// to which its tokens are bound, and lets listeners see to whom the tokens of callers are bound.
+    pub fn has_certificate(&self) -> bool {
+        self.link_ways().any(Ways::certificates)
+            || [&self.certificate_pem, &self.tls_key_pem, &self.authorities_pem].into_iter().any(Option::is_some)
+    }
+
     fn judge(&self, r: &mut Reader<'_>) {
-        if self.link_ways().any(Ways::certificates) {
+        if self.has_certificate() {
             for (name, given) in [
                 ("SERVICE_TLS_CERTIFICATE_FILE", &self.certificate_pem),
                 ("SERVICE_TLS_KEY_FILE", &self.tls_key_pem),
                 ("SERVICE_TLS_AUTHORITIES_FILE", &self.authorities_pem),
             ] {
                 if given.is_none() {
-                    r.problem(name, "must be set if SERVICE_AUTH or SERVICE_AUTH_LINKS has mtls");
+                    r.problem(
+                        name,
+                        "must be set if SERVICE_AUTH or SERVICE_AUTH_LINKS has mtls, or if another SERVICE_TLS_*_FILE is",
+                    );
                 }
             }
         }
@@ -188,15 +212,29 @@ impl ServiceAuth {
                 "must be set if SERVICE_AUTH has token: the name of this role at the provider",
             );
         }
+        let asked = [&self.issuer, &self.token_url, &self.introspection_url, &self.keys_url];
+        let is_open = asked.into_iter().flatten().any(|url| url.scheme() != "https");
+        if is_open && (self.provider_authorities_pem.is_some() || self.proves_by_certificate()) {
+            r.problem("OAUTH_ISSUER", "must be https, because certificates are set for the provider");
+        }
         match (&self.client_secret, &self.private_key_pem) {
             (Some(_), None) | (None, Some(_)) => {}
+            (None, None) if self.proves_by_certificate() => {}
             (None, None) => {
-                r.problem("OAUTH_CLIENT_SECRET", "must be set if SERVICE_AUTH has token, or OAUTH_PRIVATE_KEY_FILE");
+                r.problem(
+                    "OAUTH_CLIENT_SECRET",
+                    "must be set if SERVICE_AUTH has token, or OAUTH_PRIVATE_KEY_FILE, or SERVICE_TLS_CERTIFICATE_FILE",
+                );
             }
             (Some(_), Some(_)) => {
                 r.problem("OAUTH_PRIVATE_KEY_FILE", "is set beside OAUTH_CLIENT_SECRET; a client has one proof");
             }
         }
+    }
+
+    /// Whether this client proves itself to the provider with its certificate, because it has nothing else.
+    pub fn proves_by_certificate(&self) -> bool {
+        self.client_secret.is_none() && self.private_key_pem.is_none() && self.has_certificate()
     }
 
     /// A secret that callers sign with. It is not needed if this role accepts and shows tokens only.
@@ -223,6 +261,29 @@ fn read_links(r: &mut Reader<'_>) -> Vec<(Service, Ways)> {
         }
     }
     links
+}
+
+/// `<role>=<host name>` between commas.
+fn read_role_names(r: &mut Reader<'_>) -> Vec<(ServiceRole, String)> {
+    const NAME: &str = "SERVICE_TLS_NAMES";
+    let mut names: Vec<(ServiceRole, String)> = Vec::new();
+    let text = r.text("SERVICE_TLS_NAMES");
+    for part in text.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|part| !part.is_empty()) {
+        let Some((role, host)) = part.split_once('=').map(|(role, host)| (role.trim(), host.trim())) else {
+            r.problem(NAME, format!("{part:?} is not <role>=<host name>"));
+            continue;
+        };
+        let is_host = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        match role.parse::<ServiceRole>() {
+            Err(error) => r.problem(NAME, error.to_string()),
+            Ok(_) if !is_host => r.problem(NAME, format!("{host:?} is not the whole name of one host")),
+            Ok(_) if names.iter().any(|(_, other)| other.eq_ignore_ascii_case(host)) => {
+                r.problem(NAME, format!("names the host {host:?} twice"));
+            }
+            Ok(role) => names.push((role, host.to_owned())),
+        }
+    }
+    names
 }
 
 /// Texts by what they are about.
@@ -337,6 +398,45 @@ mod tests {
         for wrong in ["rates=none", "rates", "card=hmac", "rates=hmac, rates=hmac"] {
             assert_eq!(names(&[("SERVICE_AUTH_LINKS", wrong)]), ["SERVICE_AUTH_LINKS"], "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_host_stands_for_a_role_by_its_whole_name() {
+        let section = read(&[("SERVICE_TLS_NAMES", "backend=backend.bank.internal, card-service = cards")]).unwrap();
+        let names = [(ServiceRole::Backend, "backend.bank.internal"), (ServiceRole::CardService, "cards")]
+            .map(|(r, h)| (r, h.to_owned()));
+        assert_eq!(section.role_names, names);
+        for wrong in ["backend", "backend=", "backend=*.bank.internal", "owner=a", "backend=a, auth=A", "backend=a b"] {
+            assert_eq!(
+                read(&[("SERVICE_TLS_NAMES", wrong)]).unwrap_err().problems[0].name,
+                "SERVICE_TLS_NAMES",
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_client_may_prove_itself_with_its_certificate_instead_of_a_secret_but_only_over_tls() {
+        let file = std::env::temp_dir().join(format!("any-certificate-{}.pem", std::process::id()));
+        std::fs::write(&file, "a file").unwrap();
+        let file = file.display().to_string();
+        let with = |issuer| {
+            [
+                ("SERVICE_AUTH", "token"),
+                ("OAUTH_ISSUER", issuer),
+                ("OAUTH_CLIENT_ID", "backend"),
+                ("SERVICE_TLS_CERTIFICATE_FILE", &file),
+                ("SERVICE_TLS_KEY_FILE", &file),
+                ("SERVICE_TLS_AUTHORITIES_FILE", &file),
+            ]
+        };
+        let section = read(&with("https://auth.internal")).unwrap();
+        assert!(section.proves_by_certificate() && section.has_certificate());
+        assert_eq!(read(&with("http://auth.internal")).unwrap_err().problems[0].name, "OAUTH_ISSUER");
+        let mut incomplete = with("https://auth.internal").to_vec();
+        incomplete.truncate(5);
+        assert_eq!(read(&incomplete).unwrap_err().problems[0].name, "SERVICE_TLS_AUTHORITIES_FILE");
+        let _ = std::fs::remove_file(file);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use service_auth::{Service, Ways};
 use url::Url;
 use uuid::Uuid;
 
@@ -61,6 +62,10 @@ pub struct Wallet {
     pub key_pem: Option<Secret>,
     /// `FEE_POLICY`: what a customer pays beyond what was sent: `fee_plus_sent` (default), `full_debit`, `compat`.
     pub fee_policy: FeePolicy,
+    /// `HOLD_CHECK_AFTER_S`: if no event has settled what is held for a payment in so many seconds, the wallet asks the
+    /// instance what became of the payment, and asks again after the same time. It also takes in events that are older
+    /// than this and have not arrived.
+    pub holds_are_old: Duration,
     /// `AUTO_CREATE_ADDRESS`: create the address of an account at the first request for it.
     pub auto_create_address: bool,
     /// `CARD_VERIFICATION`: how payments by card are checked: `chip` (default) checks cryptogram, counter and PIN,
@@ -87,18 +92,40 @@ pub struct WalletPages {
     pub idle: Duration,
     /// `LOGIN_MAX_S`: after so many seconds a customer is signed out in any case.
     pub absolute: Duration,
-    /// The authorization server that asks for consent; `None` without `IDP_SECRET`.
+    /// The authorization server that asks for consent; `None` without `IDP_SECRET`, unless the wallet shows it a token or a
+    /// certificate.
     pub consent: Option<WalletConsent>,
     /// `AUTH_GRAPHQL_URL`: the Admin API of the authorization server, which has the grants. Without it customers see no
     /// agreements.
     pub auth_graphql_url: Option<Url>,
+    /// The mail server that takes letters to customers; `None` without `MAIL_SMTP_URL`. Then letters are lines of the
+    /// log. Outside of development a `wallet` needs one.
+    pub mail: Option<WalletMail>,
+    /// `DB_ENCRYPTION_SECRET`: base64 of 32 octets, the key with which the secrets of second factors are encrypted in the
+    /// database. Without it they are stored as they are.
+    pub encryption_key: Option<[u8; 32]>,
+    /// `DB_ENCRYPTION_FORMER_SECRETS`: earlier keys, separated by commas. They decrypt what they encrypted and encrypt
+    /// nothing.
+    pub former_encryption_keys: Vec<[u8; 32]>,
+}
+
+/// The mail server of a wallet.
+#[derive(Clone, Debug)]
+pub struct WalletMail {
+    /// `MAIL_SMTP_URL`: `smtps://user:password@host` for TLS from the beginning, or
+    /// `smtp://user:password@host?tls=required` for TLS after `STARTTLS`. Without TLS only a server on the same machine
+    /// is accepted.
+    pub url: Secret,
+    /// `MAIL_FROM`: the sender of letters, for example `Bank <letters@bank.example>`.
+    pub from: String,
 }
 
 /// The authorization server that asks the wallet's customers for consent.
 #[derive(Clone, Debug)]
 pub struct WalletConsent {
-    /// `IDP_SECRET`: the secret of the tenant's identity provider, as the authorization server knows it.
-    pub secret: Secret,
+    /// `IDP_SECRET`: the secret of the tenant's identity provider, as the authorization server knows it. It is not needed if
+    /// `SERVICE_AUTH` has `token` or `mtls`.
+    pub secret: Option<Secret>,
     /// `AUTH_SERVER_DOMAIN`: its public address, to which browsers are sent back.
     pub auth_server: Url,
     /// `AUTH_IDP_SERVICE_DOMAIN`: its interaction API, which only the wallet calls.
@@ -182,7 +209,7 @@ impl Wallet {
         ];
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let port = r.port("PORT", 3030);
-        let pages = read_pages(r, mode, port);
+        let pages = read_pages(r, mode, port, service_auth.link_ways().of(Service::AuthIdp));
 
         Some(Self {
             mode,
@@ -194,6 +221,7 @@ impl Wallet {
             seed_file: r.text("SEED_FILE_LOCATION").map(PathBuf::from),
             key_pem: r.private_key("KEY_FILE"),
             fee_policy: r.one_of("FEE_POLICY", FeePolicy::default(), &policies),
+            holds_are_old: Duration::from_secs(r.number("HOLD_CHECK_AFTER_S", 180, 1..=86_400)),
             auto_create_address: r.flag("AUTO_CREATE_ADDRESS", ByDefault::On),
             card_verification,
             liquidity_topup: r.number("LIQUIDITY_TOPUP", 1_000_000, 0..=u64::MAX),
@@ -244,7 +272,7 @@ enum WalletMode {
 }
 
 /// The pages; `None` if there are none, or if a URL of them is not one. The latter is noted as a problem.
-fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<WalletPages> {
+fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Option<WalletPages> {
     let modes =
         [("wallet", WalletMode::Wallet), ("playground", WalletMode::Playground), ("headless", WalletMode::Headless)];
     let default = if mode == Mode::Development { WalletMode::Playground } else { WalletMode::Headless };
@@ -255,13 +283,66 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16) -> Option<WalletPages> 
     let absolute = Duration::from_secs(r.number("LOGIN_MAX_S", 43_200, 60..=2_592_000));
     let auth_server = r.url("AUTH_SERVER_DOMAIN").or_else(|| usual(3006))?;
     let interactions = r.url("AUTH_IDP_SERVICE_DOMAIN").or_else(|| usual(3009))?;
-    let secret = r.secret("IDP_SECRET");
+    let secret = r.secret("IDP_SECRET").filter(|_| to_auth.secrets());
     r.judge_secret("IDP_SECRET");
-    let consent = secret.map(|secret| WalletConsent { secret, auth_server, interactions });
+    let has_proof = secret.is_some() || to_auth.tokens() || to_auth.certificates();
+    let consent = has_proof.then_some(WalletConsent { secret, auth_server, interactions });
     let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
     let playground = chosen == WalletMode::Playground;
-    let pages = WalletPages { playground, public_url, idle, absolute, consent, auth_graphql_url };
+    let mail = read_mail(r, mode, chosen);
+    let (encryption_key, former_encryption_keys) =
+        (r.key32("DB_ENCRYPTION_SECRET"), r.keys32("DB_ENCRYPTION_FORMER_SECRETS"));
+    let pages = WalletPages {
+        playground,
+        public_url,
+        idle,
+        absolute,
+        consent,
+        auth_graphql_url,
+        mail,
+        encryption_key,
+        former_encryption_keys,
+    };
     (chosen != WalletMode::Headless).then_some(pages)
+}
+
+/// The mail server. Links in letters let their reader do things, so only in development they may be lines of the log.
+fn read_mail(r: &mut Reader<'_>, mode: Mode, chosen: WalletMode) -> Option<WalletMail> {
+    let (url, from) = (r.secret("MAIL_SMTP_URL"), r.text("MAIL_FROM"));
+    let Some(url) = url else {
+        match (mode, chosen) {
+            (_, WalletMode::Headless) => {}
+            (Mode::Development, _) | (_, WalletMode::Playground) => {
+                let text = "is not set: letters to customers are lines of the log, with their links; set it to \
+                            smtps://user:password@host";
+                r.notice("MAIL_SMTP_URL", text);
+            }
+            (_, WalletMode::Wallet) => {
+                r.problem("MAIL_SMTP_URL", "must be set: customers confirm their e-mail address with a letter");
+            }
+        }
+        return None;
+    };
+    if !is_safe(url.expose()) {
+        r.problem("MAIL_SMTP_URL", "must be smtps://host or smtp://host?tls=required, unless the host is this machine");
+    }
+    let Some(from) = from else {
+        r.problem("MAIL_FROM", "must be set beside MAIL_SMTP_URL, for example Bank <letters@bank.example>");
+        return None;
+    };
+    Some(WalletMail { url, from })
+}
+
+/// Whether letters reach the server over TLS, or without leaving this machine.
+fn is_safe(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let required = url.query_pairs().any(|(name, value)| name == "tls" && value == "required");
+    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "smtps" => true,
+        "smtp" => required || here,
+        _ => false,
+    }
 }
 
 /// Variables of the original's wallet that have no effect here, with the reason.
@@ -316,12 +397,73 @@ mod tests {
         environment.set("WEBHOOK_SIGNATURE_SECRET", "another long enough secret");
         assert!(pages(&environment).is_none(), "pages are opened by a setting only");
         environment.set("WALLET_MODE", "wallet");
+        environment.set("MAIL_SMTP_URL", "smtps://bank:secret@mail.example");
+        environment.set("MAIL_FROM", "Bank <letters@bank.example>");
         let wallet = pages(&environment).unwrap();
         assert!(!wallet.playground && wallet.consent.is_none());
         environment.set("IDP_SECRET", "a long enough secret of the provider");
         assert_eq!(pages(&environment).unwrap().consent.unwrap().interactions.as_str(), "http://localhost:3009/");
+        environment.set("IDP_SECRET", "");
+        for (name, value) in [
+            ("SERVICE_AUTH_LINKS", "auth-idp=token"),
+            ("OAUTH_ISSUER", "http://auth:3011"),
+            ("OAUTH_CLIENT_ID", "wallet"),
+            ("OAUTH_CLIENT_SECRET", "a long secret of the wallet"),
+        ] {
+            environment.set(name, value);
+        }
+        assert!(pages(&environment).unwrap().consent.unwrap().secret.is_none(), "a token is shown instead");
         environment.set("WALLET_MODE", "headless");
         assert!(pages(&environment).is_none());
+    }
+
+    #[test]
+    fn consent_needs_no_secret_where_a_token_proves_who_the_wallet_is() {
+        let mut environment = Environment::of(REQUIRED);
+        let consent = |environment: &Environment| Wallet::from_environment(environment).unwrap().pages.unwrap().consent;
+        assert!(consent(&environment).is_none());
+        for (name, value) in [
+            ("SERVICE_AUTH", "token"),
+            ("OAUTH_ISSUER", "https://auth.example"),
+            ("OAUTH_CLIENT_ID", "wallet"),
+            ("OAUTH_CLIENT_SECRET", "a long enough secret of the wallet"),
+        ] {
+            environment.set(name, value);
+        }
+        assert!(consent(&environment).unwrap().secret.is_none());
+        environment.set("IDP_SECRET", "a long enough secret of the provider");
+        assert!(consent(&environment).unwrap().secret.is_none(), "it is not shown where only tokens count");
+        environment.set("SERVICE_AUTH", "hmac,token");
+        assert!(consent(&environment).unwrap().secret.is_some());
+    }
+
+    #[test]
+    fn letters_of_a_real_wallet_leave_over_tls_through_a_mail_server() {
+        let mut environment = Environment::of(REQUIRED);
+        let notices = Wallet::from_environment(&environment).unwrap().notices;
+        assert!(notices.iter().any(|notice| notice.name == "MAIL_SMTP_URL"), "{notices:?}");
+        environment.set("NODE_ENV", "production");
+        environment.set("WEBHOOK_SIGNATURE_SECRET", "another long enough secret");
+        environment.set("WALLET_MODE", "wallet");
+        let refused = |environment: &Environment| {
+            let problems = Wallet::from_environment(environment).err().map(|error| error.problems).unwrap_or_default();
+            problems.into_iter().map(|problem| problem.name).collect::<Vec<_>>()
+        };
+        assert!(refused(&environment).contains(&"MAIL_SMTP_URL".to_owned()));
+        environment.set("MAIL_FROM", "Bank <letters@bank.example>");
+        for (url, good) in [
+            ("smtp://mail.example", false),
+            ("smtp://mail.example?tls=opportunistic", false),
+            ("https://mail.example", false),
+            ("smtp://mail.example?tls=required", true),
+            ("smtp://127.0.0.1:25", true),
+            ("smtps://bank:secret@mail.example", true),
+        ] {
+            environment.set("MAIL_SMTP_URL", url);
+            assert_eq!(!refused(&environment).contains(&"MAIL_SMTP_URL".to_owned()), good, "{url}");
+        }
+        environment.set("MAIL_FROM", "");
+        assert!(refused(&environment).contains(&"MAIL_FROM".to_owned()));
     }
 
     #[test]

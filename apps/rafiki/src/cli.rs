@@ -21,7 +21,7 @@ use crate::ledger_place::LedgerPlace;
 use crate::ledger_reading::options::{BalanceOptions, LedgerExportOptions};
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
 use crate::peer::options::PeerOptions;
-use crate::role_name::{RoleFile, RoleName};
+use crate::role_name::{RoleFile, USUAL, role_parser};
 use crate::signatures::options::{SignOptions, VerifyOptions};
 use crate::test_clock::options::ClockOptions;
 use crate::trace::options::TraceOptions;
@@ -328,48 +328,17 @@ pub(crate) struct TapOptions {
 #[derive(Debug, Args)]
 pub(crate) struct ServiceClientOptions {
     /// The role that gets the secret.
-    #[arg(value_enum)]
-    pub(crate) role: RoleWithClient,
+    #[arg(value_parser = role_parser())]
+    pub(crate) role: ServiceRole,
     /// The tenant for which wallet, card service and point of sale act.
     #[arg(long)]
     pub(crate) tenant: Option<Uuid>,
     /// The name of the client; by default that of the role.
     #[arg(long)]
     pub(crate) id: Option<String>,
-}
-
-/// A role that has a client at the provider of tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RoleWithClient {
-    /// `rafiki backend`.
-    Backend,
-    /// `rafiki auth`.
-    Auth,
-    /// `rafiki wallet`.
-    Wallet,
-    /// `rafiki card-service`.
-    CardService,
-    /// `rafiki point-of-sale`.
-    PointOfSale,
-    /// `rafiki rates`.
-    Rates,
-    /// `rafiki console`, and an operator at a terminal.
-    Console,
-}
-
-impl RoleWithClient {
-    /// The role.
-    pub(crate) fn role(self) -> ServiceRole {
-        match self {
-            Self::Backend => ServiceRole::Backend,
-            Self::Auth => ServiceRole::Auth,
-            Self::Wallet => ServiceRole::Wallet,
-            Self::CardService => ServiceRole::CardService,
-            Self::PointOfSale => ServiceRole::PointOfSale,
-            Self::Rates => ServiceRole::Rates,
-            Self::Console => ServiceRole::Console,
-        }
-    }
+    /// The client has no secret: it proves itself with the certificate of the role, which names the role and the tenant.
+    #[arg(long)]
+    pub(crate) certificate: bool,
 }
 
 #[derive(Debug, Args)]
@@ -457,14 +426,14 @@ pub(crate) struct DemoOptions {
 #[derive(Debug, Args)]
 pub(crate) struct RoleOptions {
     /// Which roles; by default backend, auth and wallet.
-    #[arg(value_enum)]
-    pub(crate) roles: Vec<RoleName>,
+    #[arg(value_parser = role_parser())]
+    pub(crate) roles: Vec<ServiceRole>,
 }
 
 impl RoleOptions {
     /// The chosen roles, or those every installation has.
-    pub(crate) fn chosen(&self) -> Vec<RoleName> {
-        if self.roles.is_empty() { RoleName::USUAL.to_vec() } else { self.roles.clone() }
+    pub(crate) fn chosen(&self) -> Vec<ServiceRole> {
+        if self.roles.is_empty() { USUAL.to_vec() } else { self.roles.clone() }
     }
 }
 

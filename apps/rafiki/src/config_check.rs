@@ -9,12 +9,13 @@ use config::{
     Auth, Backend, CardService, ConfigError, Console, Disagreement, Environment, Notice, PointOfSale, Rates, Roles,
     Scope, Wallet, unknown_names,
 };
+use service_auth::ServiceRole;
 
 use crate::cli::CheckOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
-use crate::role_name::{RoleFile, RoleName};
+use crate::role_name::RoleFile;
 use crate::roles;
 
 /// How long a cache may take to answer.
@@ -81,7 +82,7 @@ impl Findings {
 
 pub(crate) async fn run(options: &CheckOptions) -> Result<(), Failure> {
     let CheckOptions { roles: chosen, offline } = options;
-    let all = RoleName::USUAL.map(|role| RoleFile { role, file: None });
+    let all = RoleFile::usual();
     let chosen = if chosen.is_empty() { all.to_vec() } else { chosen.clone() };
 
     let mut together = Roles::default();
@@ -92,8 +93,8 @@ pub(crate) async fn run(options: &CheckOptions) -> Result<(), Failure> {
             None => Environment::load()?,
         };
         let name = match &role.file {
-            Some(file) => format!("{} ({})", role.role.word(), file.display()),
-            None => role.role.word().to_owned(),
+            Some(file) => format!("{} ({})", role.role.as_str(), file.display()),
+            None => role.role.as_str().to_owned(),
         };
 
         let mut findings = check(role.role, &name, &environment, *offline, &mut together).await;
@@ -111,15 +112,21 @@ pub(crate) async fn run(options: &CheckOptions) -> Result<(), Failure> {
 }
 
 /// Parses a role's section, adds it to the others, and checks the places that it names.
-async fn check(role: RoleName, name: &str, environment: &Environment, offline: bool, together: &mut Roles) -> Findings {
+async fn check(
+    role: ServiceRole,
+    name: &str,
+    environment: &Environment,
+    offline: bool,
+    together: &mut Roles,
+) -> Findings {
     let checked = match role {
-        RoleName::Backend => backend(name, environment, offline, together).await,
-        RoleName::Auth => auth(name, environment, offline, together).await,
-        RoleName::Wallet => wallet(name, environment, offline, together).await,
-        RoleName::CardService => card_service(environment, offline).await,
-        RoleName::PointOfSale => point_of_sale(environment, offline).await,
-        RoleName::Console => console(environment),
-        RoleName::Rates => rates(environment).await,
+        ServiceRole::Backend => backend(name, environment, offline, together).await,
+        ServiceRole::Auth => auth(name, environment, offline, together).await,
+        ServiceRole::Wallet => wallet(name, environment, offline, together).await,
+        ServiceRole::CardService => card_service(environment, offline).await,
+        ServiceRole::PointOfSale => point_of_sale(environment, offline).await,
+        ServiceRole::Console => console(environment),
+        ServiceRole::Rates => rates(environment).await,
     };
     checked.unwrap_or_else(|error| {
         let mut findings = Findings::default();

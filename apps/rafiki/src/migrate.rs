@@ -9,12 +9,12 @@ use clock::SystemClock;
 use config::{ConfigError, Environment};
 use database::{Contents, Database, Migrations, Options};
 use ledger_sql::SqlLedger;
+use service_auth::ServiceRole;
 
 use crate::cli::RoleOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::{Holds, Place};
-use crate::role_name::RoleName;
 use crate::roles::waiting::{Patience, for_places};
 
 /// How long a database may take to start. The operator waits for the command.
@@ -33,20 +33,20 @@ pub(crate) const EVERY_STORE: [Migrations; 8] = [
 ];
 
 /// The migrations of a role's database.
-pub(crate) fn migrations_of(role: RoleName) -> &'static [Migrations] {
+pub(crate) fn migrations_of(role: ServiceRole) -> &'static [Migrations] {
     const BACKEND: &[Migrations] = &[payments_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
     const AUTH: &[Migrations] = &[auth_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
     const WALLET: &[Migrations] = &[jobs::MIGRATIONS, wallet::MIGRATIONS];
     const CARD_SERVICE: &[Migrations] = &[jobs::MIGRATIONS, card_service::MIGRATIONS];
     const POINT_OF_SALE: &[Migrations] = &[jobs::MIGRATIONS, point_of_sale::MIGRATIONS];
     match role {
-        RoleName::Backend => BACKEND,
-        RoleName::Auth => AUTH,
-        RoleName::Wallet => WALLET,
-        RoleName::CardService => CARD_SERVICE,
-        RoleName::PointOfSale => POINT_OF_SALE,
+        ServiceRole::Backend => BACKEND,
+        ServiceRole::Auth => AUTH,
+        ServiceRole::Wallet => WALLET,
+        ServiceRole::CardService => CARD_SERVICE,
+        ServiceRole::PointOfSale => POINT_OF_SALE,
         // They have no database.
-        RoleName::Console | RoleName::Rates => &[],
+        ServiceRole::Console | ServiceRole::Rates => &[],
     }
 }
 
@@ -58,16 +58,16 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(role: RoleName, environment: &Environment) -> Result<Self, ConfigError> {
+    fn of(role: ServiceRole, environment: &Environment) -> Result<Self, ConfigError> {
         let places = match role {
-            RoleName::Backend => Place::of_backend(&config::Backend::from_environment(environment)?),
-            RoleName::Auth => Place::of_auth(&config::Auth::from_environment(environment)?),
-            RoleName::Wallet => Place::of_wallet(&config::Wallet::from_environment(environment)?),
-            RoleName::CardService => Place::of_card_service(&config::CardService::from_environment(environment)?),
-            RoleName::PointOfSale => Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?),
-            RoleName::Console | RoleName::Rates => Vec::new(),
+            ServiceRole::Backend => Place::of_backend(&config::Backend::from_environment(environment)?),
+            ServiceRole::Auth => Place::of_auth(&config::Auth::from_environment(environment)?),
+            ServiceRole::Wallet => Place::of_wallet(&config::Wallet::from_environment(environment)?),
+            ServiceRole::CardService => Place::of_card_service(&config::CardService::from_environment(environment)?),
+            ServiceRole::PointOfSale => Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?),
+            ServiceRole::Console | ServiceRole::Rates => Vec::new(),
         };
-        Ok(Self { role: role.word(), places, migrations: migrations_of(role) })
+        Ok(Self { role: role.as_str(), places, migrations: migrations_of(role) })
     }
 }
 
@@ -85,13 +85,13 @@ pub(crate) async fn run(options: &RoleOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn plans(roles: &[RoleName], environment: &Environment) -> Result<Vec<Plan>, Failure> {
+fn plans(roles: &[ServiceRole], environment: &Environment) -> Result<Vec<Plan>, Failure> {
     let mut plans = Vec::new();
     let mut problems = String::new();
     for role in roles {
         match Plan::of(*role, environment) {
             Ok(plan) => plans.push(plan),
-            Err(error) => problems.extend([role.word(), ": ", &error.to_string(), "\n"]),
+            Err(error) => problems.extend([role.as_str(), ": ", &error.to_string(), "\n"]),
         }
     }
     if problems.is_empty() {

@@ -4,31 +4,29 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use service_auth::ServiceRole;
 
-impl RoleName {
-    /// The roles that every installation has.
-    pub(crate) const USUAL: [Self; 3] = [Self::Backend, Self::Auth, Self::Wallet];
+/// The roles that every installation has.
+pub(crate) const USUAL: [ServiceRole; 3] = [ServiceRole::Backend, ServiceRole::Auth, ServiceRole::Wallet];
 
-    /// The word on the command line.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Backend => "backend",
-            Self::Auth => "auth",
-            Self::Wallet => "wallet",
-            Self::CardService => "card-service",
-            Self::PointOfSale => "point-of-sale",
-            Self::Console => "console",
-            Self::Rates => "rates",
-        }
-    }
+/// Reads the name of a role, and lists the names in the help.
+pub(crate) fn role_parser() -> impl TypedValueParser<Value = ServiceRole> {
+    PossibleValuesParser::new(ServiceRole::ALL.map(ServiceRole::as_str)).try_map(|name| name.parse::<ServiceRole>())
 }
 
 /// A role and the file with its variables: `backend`, or `backend=backend.env`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RoleFile {
-    pub(crate) role: RoleName,
+    pub(crate) role: ServiceRole,
     pub(crate) file: Option<PathBuf>,
+}
+
+impl RoleFile {
+    /// The roles that every installation has, with the variables of this process.
+    pub(crate) fn usual() -> [Self; 3] {
+        USUAL.map(|role| Self { role, file: None })
+    }
 }
 
 impl FromStr for RoleFile {
@@ -39,29 +37,10 @@ impl FromStr for RoleFile {
             Some((role, file)) => (role, Some(PathBuf::from(file))),
             None => (text, None),
         };
-        let role = RoleName::from_str(role, true).map_err(|_| {
-            format!(
-                "{role:?} is not a role; write backend, auth, wallet, card-service, point-of-sale, console or rates, and add =FILE if its variables are in a file"
-            )
-        })?;
+        let role = role
+            .to_ascii_lowercase()
+            .parse()
+            .map_err(|error| format!("{error}; add =FILE to the name of a role if its variables are in a file"))?;
         Ok(Self { role, file })
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RoleName {
-    /// The backend.
-    Backend,
-    /// The authorization server.
-    Auth,
-    /// The account-servicing entity.
-    Wallet,
-    /// The card service.
-    CardService,
-    /// The point of sale.
-    PointOfSale,
-    /// The console.
-    Console,
-    /// The service of exchange rates.
-    Rates,
 }

@@ -57,11 +57,11 @@ fn scopes_of(field: &str) -> &'static [Scope] {
         }
         "outgoingPayment" | "receiver" => &[PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
         "incomingPayment" => &[PaymentsRead, PaymentsWrite, PosReceive],
-        "createIncomingPayment" => &[PaymentsWrite, PosReceive],
-        "createReceiver" | "createOutgoingPaymentFromIncomingPayment" => &[PaymentsWrite, CardsPay, PosReceive],
+        "createOutgoingPaymentFromIncomingPayment" => &[PaymentsWrite, CardsPay, PosReceive],
+        // A point of sale pays back, and closes the incoming payment of a tap before it says that the tap has failed.
+        "createIncomingPayment" | "createReceiver" | "completeReceiver" => &[PaymentsWrite, PosReceive],
         "cancelOutgoingPayment" => &[PaymentsWrite, CardsPay],
-        "completeReceiver"
-        | "updateIncomingPayment"
+        "updateIncomingPayment"
         | "createQuote"
         | "createOutgoingPayment"
         | "approveIncomingPayment"

@@ -4,6 +4,7 @@
 pub(crate) mod accounting;
 pub(crate) mod amount;
 pub(crate) mod asset;
+pub(crate) mod delivery;
 pub(crate) mod incoming_payment;
 pub(crate) mod interfaces;
 pub(crate) mod outgoing_payment;

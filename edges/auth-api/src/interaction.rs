@@ -1,7 +1,7 @@
 //! `/grant/{id}/{nonce}` of the interaction listener, for identity providers.
 //! The pages of the owner's browser are in `interact`.
 
-use auth::{InteractionDetails, ProviderProof};
+use auth::{DecideError, DetailsError, InteractionDetails, ProviderProof};
 use auth_model::Choice;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -94,8 +94,10 @@ async fn proof<'h>(
 ) -> Result<ProviderProof<'h>, ApiError> {
     let identities = &api.admin.identities;
     let Some(principal) = identities.principal(headers, None, certificate, Service::AuthIdp).await? else {
-        let secret = headers.get("x-idp-secret").and_then(|value| value.to_str().ok());
-        return Ok(ProviderProof::Secret(secret));
+        // Nobody is told whether there is such an interaction before showing something.
+        let secret = headers.get("x-idp-secret").filter(|_| identities.secrets(Service::AuthIdp));
+        let secret = secret.and_then(|value| value.to_str().ok());
+        return secret.map(ProviderProof::Secret).ok_or_else(|| unshown(needed));
     };
     principal.needs(&[needed])?;
     if principal.has(Scope::Operator) {
@@ -103,4 +105,12 @@ async fn proof<'h>(
     }
     let own = principal.tenant.as_deref().and_then(|tenant| tenant.parse().ok());
     own.map(ProviderProof::Of).ok_or_else(|| Refusal::InsufficientScope.into())
+}
+
+/// The answer to a caller that shows nothing: that to a wrong secret.
+fn unshown(needed: Scope) -> ApiError {
+    match needed {
+        Scope::IdpDecide => DecideError::Secret.into(),
+        _ => DetailsError::Secret.into(),
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Callers prove their client id. The secret of the service listener does not count here.
 
-use auth::{Issuer, IssuerError, ShownClient, TokenQuestion};
+use auth::{Issuer, IssuerError, ShownClient, ShownProof, TokenQuestion};
 use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -11,9 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderMap, StatusCode};
-use http_kit::{Access, ClientAddress, Declared, RetryAfter, read_body, refuse_browsers};
+use http::request::Parts;
+use http_kit::{Access, ClientAddress, Declared, RetryAfter, ShownCertificate, read_body, refuse_browsers};
 use serde_json::{Value, json};
 use std::time::Duration;
 use url::form_urlencoded::parse;
@@ -88,7 +89,7 @@ impl IntoResponse for Refused {
 struct Form(Vec<(String, String)>);
 
 impl Form {
-    async fn read(request: Request) -> Result<(Self, HeaderMap), Refused> {
+    async fn read(request: Request) -> Result<(Self, Parts), Refused> {
         let (head, body) = request.into_parts();
         let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -103,7 +104,7 @@ impl Form {
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(Refused::request("a member of the form is there twice"));
         }
-        Ok((Self(members), head.headers))
+        Ok((Self(members), head))
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -114,15 +115,18 @@ impl Form {
         self.get(name).ok_or_else(|| Refused::request(&format!("{name} is missing")))
     }
 
-    /// The client, from the header or from the form, but not from both (RFC 6749 section 2.3).
-    fn client(&self, headers: &HeaderMap) -> Result<ShownClient, Refused> {
-        match (headers.get(AUTHORIZATION), self.get("client_secret")) {
+    /// The client, from the header or from the form, but not from both (RFC 6749 section 2.3). Without a secret, the
+    /// certificate of the connection is its proof (RFC 8705 section 2).
+    fn client(&self, head: &Parts) -> Result<ShownClient, Refused> {
+        let named = |proof| Ok(ShownClient { id: self.require("client_id")?.to_owned(), proof });
+        match (head.headers.get(AUTHORIZATION), self.get("client_secret")) {
             (Some(_), Some(_)) => Err(Refused::request("prove the client in one way only")),
             (Some(header), None) => basic(header.to_str().ok()).ok_or_else(|| IssuerError::Client.into()),
-            (None, Some(secret)) => {
-                Ok(ShownClient { id: self.require("client_id")?.to_owned(), secret: secret.to_owned() })
-            }
-            (None, None) => Err(IssuerError::Client.into()),
+            (None, Some(secret)) => named(ShownProof::Secret(secret.to_owned())),
+            (None, None) => match ShownCertificate::of(&head.extensions).0 {
+                Some(certificate) => named(ShownProof::Certificate(certificate)),
+                None => Err(IssuerError::Client.into()),
+            },
         }
     }
 }
@@ -136,13 +140,13 @@ fn basic(header: Option<&str>) -> Option<ShownClient> {
     let pair = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = pair.split_once(':')?;
     let decoded = |text: &str| parse(format!("x={text}").as_bytes()).next().map(|(_, value)| value.into_owned());
-    Some(ShownClient { id: decoded(id)?, secret: decoded(secret)? })
+    Some(ShownClient { id: decoded(id)?, proof: ShownProof::Secret(decoded(secret)?) })
 }
 
 /// `GET /.well-known/oauth-authorization-server`
 async fn metadata(State(issuer): State<Issuer>) -> Json<Value> {
     let base = issuer.settings().issuer.trim_end_matches('/').to_owned();
-    let ways = json!(["client_secret_basic", "client_secret_post"]);
+    let ways = json!(["client_secret_basic", "client_secret_post", "tls_client_auth"]);
     let mut told = json!({
         "issuer": issuer.settings().issuer,
         "token_endpoint": format!("{base}/oauth/token"),
@@ -153,6 +157,7 @@ async fn metadata(State(issuer): State<Issuer>) -> Json<Value> {
         "revocation_endpoint_auth_methods_supported": ways,
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
+        "tls_client_certificate_bound_access_tokens": true,
     });
     if !issuer.settings().keys.is_empty() {
         told["jwks_uri"] = json!(format!("{base}/oauth/jwks"));
@@ -167,7 +172,7 @@ async fn keys(State(issuer): State<Issuer>) -> Json<Value> {
 
 /// `POST /oauth/token`
 async fn token(State(issuer): State<Issuer>, from: ClientAddress, request: Request) -> Result<Response, Refused> {
-    let (form, headers) = Form::read(request).await?;
+    let (form, head) = Form::read(request).await?;
     if form.require("grant_type")? != "client_credentials" {
         let told = "the grant type is client_credentials".to_owned();
         let (status, code) = (StatusCode::BAD_REQUEST, "unsupported_grant_type");
@@ -177,7 +182,7 @@ async fn token(State(issuer): State<Issuer>, from: ClientAddress, request: Reque
         audience: form.get("audience").or_else(|| form.get("resource")).map(str::to_owned),
         scope: form.get("scope").map(str::to_owned),
     };
-    let issued = issuer.issue(&form.client(&headers)?, &question, &from.source().to_string()).await?;
+    let issued = issuer.issue(&form.client(&head)?, &question, &from.source().to_string()).await?;
     Ok(unstored(json!({
         "access_token": issued.value, "token_type": "Bearer", "expires_in": issued.lifetime.as_secs(),
         "scope": issued.scope,
@@ -186,9 +191,9 @@ async fn token(State(issuer): State<Issuer>, from: ClientAddress, request: Reque
 
 /// `POST /oauth/introspect`
 async fn introspect(State(issuer): State<Issuer>, from: ClientAddress, request: Request) -> Result<Response, Refused> {
-    let (form, headers) = Form::read(request).await?;
+    let (form, head) = Form::read(request).await?;
     let token = form.require("token")?;
-    let known = issuer.introspect(&form.client(&headers)?, token, &from.source().to_string()).await?;
+    let known = issuer.introspect(&form.client(&head)?, token, &from.source().to_string()).await?;
     let Some(known) = known else { return Ok(unstored(json!({"active": false}))) };
     let seconds = |at: clock::Timestamp| at.as_millis().div_euclid(1000);
     let mut told = json!({
@@ -199,14 +204,17 @@ async fn introspect(State(issuer): State<Issuer>, from: ClientAddress, request: 
     if let Some(tenant) = known.tenant {
         told["tenant"] = json!(tenant);
     }
+    if let Some(certificate) = known.certificate {
+        told["cnf"] = json!({"x5t#S256": certificate});
+    }
     Ok(unstored(told))
 }
 
 /// `POST /oauth/revoke`: 200, whether there was such a token or not (RFC 7009 section 2.2).
 async fn revoke(State(issuer): State<Issuer>, from: ClientAddress, request: Request) -> Result<Response, Refused> {
-    let (form, headers) = Form::read(request).await?;
+    let (form, head) = Form::read(request).await?;
     let token = form.require("token")?;
-    issuer.revoke(&form.client(&headers)?, token, &from.source().to_string()).await?;
+    issuer.revoke(&form.client(&head)?, token, &from.source().to_string()).await?;
     Ok(StatusCode::OK.into_response())
 }
 

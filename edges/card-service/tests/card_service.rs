@@ -30,6 +30,34 @@ const SECRET: &str = "a secret of both";
 const REQUEST: &str = "5b6ad3f2-0e4e-4d6b-9d3b-0f1f5a3f6f4e";
 const PAYMENT: &str = "0c5f2c33-98a4-4cb6-8b7e-53a4d1c1f6a4";
 
+/// The answers of both card services to the same situations, and what both points of sale make of them. Those of the
+/// original are recorded.
+const MIXES: &str = include_str!("mixes.json");
+
+/// The answer of the original's point of sale to its terminal, for the answer of a card service.
+fn their_point_of_sale(status: u16, answer: &Value) -> (u16, Value) {
+    // Its HTTP client takes every other status for an error, and every error becomes the same answer.
+    match answer["result"]["code"].as_str().filter(|_| (200..300).contains(&status)) {
+        // The money arrives then.
+        Some(code @ ("approved" | "invalid_signature")) => (200, json!({"result": {"code": code}})),
+        _ => (400, json!({"error": {"code": "invalid_request"}})),
+    }
+}
+
+/// Whether an answer has the recorded one's form: its members, with these texts, except `text`, which is any text.
+fn has_form(answer: &Value, recorded: &Value, request: &Value) -> bool {
+    match recorded {
+        Value::Object(members) => {
+            let own = answer.as_object().map(|own| own.keys().collect::<Vec<_>>());
+            own == Some(members.keys().collect())
+                && members.iter().all(|(name, value)| has_form(&answer[name], value, request))
+        }
+        Value::String(text) if text == "text" => answer.as_str().is_some_and(|text| !text.is_empty()),
+        Value::String(text) if text == "REQUEST" => answer == request,
+        other => answer == other,
+    }
+}
+
 /// The backend of the card holder, and the key set of the merchant's institution.
 struct Instance {
     calls: Mutex<Vec<(String, Value)>>,
@@ -280,6 +308,49 @@ testkit::on_each_database! {
         assert_eq!((status, &told["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")));
         let words = told["error"]["description"].as_str().unwrap();
         assert!(words.contains("unknown") && words.contains("No money.") && words.contains(PAYMENT), "{words}");
+    }
+
+    async fn the_originals_point_of_sale_tells_its_terminal_the_same_with_our_card_service_as_with_its_own(database) {
+        let mixes: Vec<Value> = serde_json::from_str(MIXES).unwrap();
+        let bench = Bench::new(database, Links::Open).await;
+        for (number, mix) in mixes.iter().enumerate() {
+            let mut body = bench.recorded();
+            body["requestId"] = json!(Uuid::from_u128(number as u128));
+            bench.instance.set("FUNDING", Value::Null);
+            let situation = mix["situation"].as_str().unwrap();
+            let (status, answer) = match situation {
+                "approved" => {
+                    bench.instance.set("SENDING", Value::Null);
+                    bench.paid(&body).await
+                }
+                "wrong chip" => {
+                    bench.instance.set("CANCELLED", json!({"cardPaymentFailureReason": "invalid_signature"}));
+                    bench.paid(&body).await
+                }
+                "cancelled" => {
+                    bench.instance.set("CANCELLED", json!({"cancellationReason": "No money."}));
+                    bench.paid(&body).await
+                }
+                "unknown payer" => {
+                    *bench.instance.knows_address.lock().unwrap() = false;
+                    bench.paid(&body).await
+                }
+                "no decision" => bench.paid_after_the_deadline(&body).await,
+                other => panic!("{other} is not expected"),
+            };
+            let (ours, theirs) = (&mix["ours"], &mix["theirs"]);
+            assert_eq!(ours["status"], status.as_u16(), "{situation}");
+            assert!(has_form(&answer, &ours["body"], &body["requestId"]), "{situation}: {answer}");
+            let told = (mix["theirPointOfSale"]["status"].as_u64().unwrap(), &mix["theirPointOfSale"]["body"]);
+            for (status, answer) in [
+                (u64::from(status.as_u16()), &answer),
+                (theirs["status"].as_u64().unwrap(), &theirs["body"]),
+            ] {
+                let (status, body) = their_point_of_sale(u16::try_from(status).unwrap(), answer);
+                assert_eq!((u64::from(status), &body), told, "{situation}: {answer}");
+            }
+        }
+        assert_eq!(mixes.len(), 5);
     }
 
     async fn a_decision_that_does_not_come_gives_the_payment_up_before_it_is_said(database) {

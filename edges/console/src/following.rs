@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How often the instance is asked.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often the instance is asked. With the time of its answer, a change is told within a second.
+const EVERY: Duration = Duration::from_millis(900);
 
 /// A digest of the content of a page.
 pub(crate) type Mark = [u8; 32];
@@ -26,7 +26,7 @@ impl<K> Default for Following<K> {
 }
 
 impl<K: Clone + Eq + Hash + Send + 'static> Following<K> {
-    /// Follows `key`. If nobody does yet, `ask` is called every second from now on. Where it has no answer, the mark stays.
+    /// Follows `key`. If nobody does yet, `ask` is called about every second from now on. Where it has no answer, the mark stays.
     pub(crate) fn join<F, A>(&self, key: K, ask: A) -> watch::Receiver<Option<Mark>>
     where
         A: Fn() -> F + Send + 'static,

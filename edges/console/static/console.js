@@ -151,6 +151,22 @@
     const first = (root) => $$("tbody tr td:first-child", root).map((cell) => cell.textContent).join("\n");
     let busy = false;
     const settle = (part, fresh) => { part.replaceChildren(...fresh.childNodes); times(part); forms(part); };
+    const held = (part) => part && part.contains(document.activeElement);
+    // A change may bring a part that was not there, or take an action away that is not possible any more.
+    const reshape = (page) => {
+      const columns = $$(".col", page);
+      $$(".col").forEach((column, at) => {
+        const fresh = columns[at];
+        if (!fresh || fresh.children.length === column.children.length) return;
+        if (!held(column)) settle(column, fresh);
+        else for (const part of [...fresh.children]) if (!document.getElementById(part.id)) column.append(part);
+      });
+      const [before, now] = [$(".head .actions"), $(".head .actions", page)];
+      if (before?.innerHTML !== now?.innerHTML && !held(before)) {
+        before?.remove();
+        if (now) $(".head").append(now);
+      }
+    };
     const again = async () => {
       if (busy) return;
       busy = true;
@@ -158,11 +174,12 @@
         const answer = await fetch(location.href, { headers: { "x-again": "1" } });
         if (!answer.ok || answer.redirected) return;
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const part of $$(".part[id], #sum, .head .actions")) {
-          const fresh = part.id ? page.getElementById(part.id) : $(".head .actions", page);
+        reshape(page);
+        for (const part of $$(".part[id], #sum")) {
+          const fresh = page.getElementById(part.id);
           if (!fresh) continue;
           times(fresh);
-          if (fresh.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue;
+          if (fresh.innerHTML === part.innerHTML || held(part)) continue;
           const list = $(".list", part) && document.body.dataset.place !== "home";
           if (list && first(part) !== first(fresh)) {
             $(".fresh", part)?.remove();

@@ -6,6 +6,8 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +19,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use service_identity::CallerCertificate;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::ServiceExt;
@@ -26,6 +27,7 @@ use crate::activity::{Activity, Overdue, UnderWay, Watched};
 use crate::body::TimedBody;
 use crate::client_address::Proxies;
 use crate::deadlines::Deadlines;
+use crate::service_tls::Verified;
 
 /// The largest request head, in octets.
 const HEAD_MAX: u32 = 64 * 1024;
@@ -41,7 +43,7 @@ pub(crate) struct Terms {
     pub(crate) proxies: Proxies,
     pub(crate) deadlines: Deadlines,
     /// The verified certificate of the caller.
-    pub(crate) certificate: Option<CallerCertificate>,
+    pub(crate) certificate: Option<Verified>,
 }
 
 /// Serves one connection until it ends or exceeds a deadline, or until it was asked to stop and has answered the
@@ -55,13 +57,18 @@ pub(crate) async fn serve_connection(
     let Terms { peer, proxies, deadlines, certificate } = terms;
     let activity = Activity::begin();
     let watched = activity.clone();
+    let certificate_ended = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&certificate_ended);
 
     let service = service_fn(move |mut request: Request<Incoming>| {
         let under_way = watched.request(request.version());
         let client = proxies.client(peer, request.headers());
         request.extensions_mut().insert(client);
-        if let Some(certificate) = &certificate {
-            request.extensions_mut().insert(certificate.clone());
+        match certificate.as_ref().map(Verified::still_valid) {
+            Some(Some(valid)) => drop(request.extensions_mut().insert(valid.clone())),
+            // The request proves nothing by it any more, and the connection ends.
+            Some(None) => noted.store(true, Ordering::Relaxed),
+            None => {}
         }
         let request = request.map(|body| Body::new(TimedBody::new(Body::new(body), deadlines.body)));
         let answer = router.clone().oneshot(request);
@@ -83,7 +90,8 @@ pub(crate) async fn serve_connection(
             return Poll::Ready(());
         }
 
-        if leave_by.is_none() && stop.as_mut().poll(cx).is_ready() {
+        let is_over = certificate_ended.load(Ordering::Relaxed);
+        if leave_by.is_none() && (is_over || stop.as_mut().poll(cx).is_ready()) {
             connection.as_mut().graceful_shutdown();
             leave_by = Some(Instant::now() + deadlines.request);
             // Requests under way continue. The connection is polled again so that it closes after them.

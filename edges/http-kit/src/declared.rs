@@ -28,7 +28,7 @@ pub enum Access {
     Operator,
     /// The backend that sends events, by their signature, by a token or by its certificate.
     Events,
-    /// A client of the built-in issuer, by its id and secret.
+    /// A client of the built-in issuer, by its id and its secret or certificate.
     IssuerClient,
     /// A peer, by its token.
     Peer,

@@ -50,7 +50,8 @@ pub struct Need {
 }
 
 impl ServiceIdentities {
-    /// Who shows a token, or else a certificate; `None` if the request has neither, or if they are not looked at here.
+    /// Who shows a token, or else a certificate; `None` if the request has neither, or if they are not looked at here. A
+    /// token may be bound to the certificate, whether this would be accepted alone or not.
     pub async fn principal(
         &self,
         headers: &HeaderMap,
@@ -62,7 +63,7 @@ impl ServiceIdentities {
         if let Some(judge) = self.judge.as_ref().filter(|_| ways.tokens())
             && let Some(token) = bearer(headers, query)?
         {
-            return judge.judge(token, service).await.map(Some);
+            return judge.judge(token, service, certificate.0.as_ref()).await.map(Some);
         }
         match &certificate.0 {
             Some(certificate) if ways.certificates() => certificate.principal(service).map(Some),

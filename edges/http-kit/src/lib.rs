@@ -41,7 +41,7 @@ pub use not_ready::not_ready;
 pub use private::{CallerSecret, ServiceCallers, ServiceDoor, refuse_browsers, require_service};
 pub use retry_after::RetryAfter;
 pub use serve::{Serving, serve};
-pub use service_tls::{ServiceTls, ServiceTlsError};
+pub use service_tls::{ServiceTls, ServiceTlsError, TlsFiles};
 pub use signed::{SignedMessage, Unreadable};
 pub use strangers::{SourceLimit, WrongGuess, limit_guesses, limit_requests};
 pub use welcome::welcome_page;

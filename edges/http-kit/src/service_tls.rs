@@ -7,13 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_identity::CallerCertificate;
+use clock::Clock;
+use service_identity::{CallerCertificate, RoleNames};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
@@ -22,7 +23,36 @@ const HANDSHAKE: u8 = 22;
 
 /// The certificates of a listener. Cheap to clone.
 #[derive(Clone)]
-pub struct ServiceTls(TlsAcceptor);
+pub struct ServiceTls {
+    acceptor: TlsAcceptor,
+    names: RoleNames,
+    clock: Arc<dyn Clock>,
+}
+
+/// The files of a role, all PEM.
+#[derive(Clone, Copy)]
+pub struct TlsFiles<'f> {
+    /// Its certificate with the chain.
+    pub certificate: &'f str,
+    /// The private key.
+    pub key: &'f str,
+    /// The authorities whose certificates are believed.
+    pub authorities: &'f str,
+}
+
+/// The certificate of a connection, as long as it is valid.
+#[derive(Clone, Debug)]
+pub(crate) struct Verified {
+    certificate: CallerCertificate,
+    clock: Arc<dyn Clock>,
+}
+
+impl Verified {
+    /// The certificate, unless it has ended since the connection began.
+    pub(crate) fn still_valid(&self) -> Option<&CallerCertificate> {
+        (!self.certificate.has_ended(self.clock.wall())).then_some(&self.certificate)
+    }
+}
 
 impl fmt::Debug for ServiceTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,8 +72,10 @@ pub enum ServiceTlsError {
 }
 
 impl ServiceTls {
-    /// Shows `certificate` with its chain, and believes certificates of callers that `authorities` made. All are PEM.
-    pub fn new(certificate: &str, key: &str, authorities: &str) -> Result<Self, ServiceTlsError> {
+    /// Shows the certificate, and believes certificates of callers that the authorities made. `names` are the host names
+    /// that stand for roles.
+    pub fn new(files: TlsFiles<'_>, names: RoleNames, clock: Arc<dyn Clock>) -> Result<Self, ServiceTlsError> {
+        let TlsFiles { certificate, key, authorities } = files;
         let own = |error: &dyn fmt::Display| ServiceTlsError::Own(error.to_string());
         let foreign = |error: &dyn fmt::Display| ServiceTlsError::Authorities(error.to_string());
         let provider = Arc::new(default_provider());
@@ -62,7 +94,10 @@ impl ServiceTls {
         let config = config.map_err(|error| own(&error))?.with_client_cert_verifier(verifier);
         let mut config = config.with_single_cert(chain, key).map_err(|error| own(&error))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        // A resumed session would bring back a certificate that nobody verifies again.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), names, clock })
     }
 
     /// Begins a connection: with TLS if the caller does, and otherwise without. `None`: it took too long or broke.
@@ -73,11 +108,10 @@ impl ServiceTls {
         if read == 0 || first[0] != HANDSHAKE {
             return Some(Begun::Plain(stream));
         }
-        match tokio::time::timeout(handshake, self.0.accept(stream)).await {
+        match tokio::time::timeout(handshake, self.acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
-                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                let certificate = shown.and_then(|der| CallerCertificate::of_der(der));
-                Some(Begun::Secured(Box::new(stream), certificate))
+                let verified = stream.get_ref().1.peer_certificates().and_then(|chain| self.verified(chain));
+                Some(Begun::Secured(Box::new(stream), verified))
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "a caller with TLS was refused");
@@ -86,10 +120,15 @@ impl ServiceTls {
             Err(_) => None,
         }
     }
+
+    fn verified(&self, chain: &[CertificateDer<'_>]) -> Option<Verified> {
+        let certificate = CallerCertificate::of_chain(chain.iter().map(AsRef::as_ref), &self.names)?;
+        Some(Verified { certificate, clock: Arc::clone(&self.clock) })
+    }
 }
 
 /// A connection whose first octets were read.
 pub(crate) enum Begun {
     Plain(TcpStream),
-    Secured(Box<TlsStream<TcpStream>>, Option<CallerCertificate>),
+    Secured(Box<TlsStream<TcpStream>>, Option<Verified>),
 }

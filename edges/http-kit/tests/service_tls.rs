@@ -1,27 +1,42 @@
 //! A listener that services call with certificates, over sockets: who is let in, and how far.
 //! How a role is read from a certificate is tested in `service-identity`.
+
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use clock::SystemClock;
+use clock::{Clock, ManualClock, SystemClock};
 use http_kit::{
     Admission, CallerSecret, ConnectionLimits, Deadlines, Need, Proxies, ServiceCallers, ServiceDoor,
-    ServiceIdentities, ServiceTls, Serving, require_service, serve,
+    ServiceIdentities, ServiceTls, Serving, TlsFiles, require_service, serve,
 };
 use outbound_http::{Outbound, OutboundConfig, PartyTls, Request, Scheme};
-use service_auth::{Scope, Service, Wanted, Ways};
-use service_identity::ServiceProofs;
+use service_auth::{Scope, Service, ServiceRole, Wanted, Ways};
+use service_identity::{RoleNames, ServiceProofs};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, SharedCache};
 use testkit::{Certified, PrivateAuthority};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ClientConfig, HandshakeKind, RootCertStore};
 
 const SECRET: &str = "a secret of two roles";
 const FOR_EVER: (i32, u8, u8) = (3000, 1, 1);
+const AUTH: &str = "urn:rafiki:role:auth";
+const WALLET: &str = "urn:rafiki:role:wallet";
 
 /// A listener of the backend that takes reports about grants. The part of its URL after the scheme.
 async fn listener(authority: &PrivateAuthority, ways: Ways) -> String {
+    listener_by(authority, ways, RoleNames::default(), Arc::new(SystemClock)).await
+}
+
+/// The same, which knows these host names of roles, and goes by this clock.
+async fn listener_by(authority: &PrivateAuthority, ways: Ways, names: RoleNames, clock: Arc<dyn Clock>) -> String {
     let cache = SharedCache::InProcess(InProcessCache::new(Arc::new(SystemClock), InProcessLimits::default()));
     let secret = CallerSecret::new([SECRET], "test", Limiter::new(cache, Arc::new(SystemClock)));
     let identities = ServiceIdentities { ways: ways.into(), judge: None };
@@ -30,7 +45,8 @@ async fn listener(authority: &PrivateAuthority, ways: Ways) -> String {
     let router = require_service(Router::new().route("/", get(async || "in")), callers, need);
 
     let own = authority.certify_as("backend", &["backend.internal", "localhost"], FOR_EVER);
-    let tls = ServiceTls::new(&own.certificate, &own.key, &authority.pem()).unwrap();
+    let files = TlsFiles { certificate: &own.certificate, key: &own.key, authorities: &authority.pem() };
+    let tls = ServiceTls::new(files, names, clock).unwrap();
     let admission = Admission::new(ConnectionLimits::default());
     let serving = Serving { deadlines: Deadlines::default(), admission, proxies: Proxies::None, tls: Some(tls) };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -69,13 +85,15 @@ async fn a_certificate_of_the_installation_lets_its_role_do_what_the_role_may_an
         let own = authority.certify_as("a role", names, until);
         status(&showing(&authority, Some(&own)), &url, None).await
     };
-    assert_eq!(with(&["auth.internal"], FOR_EVER).await, Some(200));
-    assert_eq!(with(&["wallet.internal"], FOR_EVER).await, Some(403));
+    assert_eq!(with(&["auth.internal", AUTH], FOR_EVER).await, Some(200));
+    assert_eq!(with(&["wallet.internal", WALLET], FOR_EVER).await, Some(403));
     assert_eq!(with(&["localhost"], FOR_EVER).await, Some(401), "it names no role");
-    assert_eq!(with(&["auth.internal"], (2001, 1, 1)).await, None, "it has ended");
+    assert_eq!(with(&[AUTH, WALLET], FOR_EVER).await, Some(401), "nobody is two roles");
+    assert_eq!(with(&[AUTH, "urn:rafiki:role:owner"], FOR_EVER).await, Some(401), "there is no such role");
+    assert_eq!(with(&[AUTH], (2001, 1, 1)).await, None, "it has ended");
     assert_eq!(status(&showing(&authority, None), &url, None).await, Some(401));
 
-    let strange = PrivateAuthority::default().certify_as("a role", &["auth.internal"], FOR_EVER);
+    let strange = PrivateAuthority::default().certify_as("a role", &[AUTH], FOR_EVER);
     assert_eq!(status(&showing(&authority, Some(&strange)), &url, None).await, None, "nobody here has made it");
 
     for (scheme, http) in [("http", plain()), ("https", showing(&authority, None))] {
@@ -85,11 +103,77 @@ async fn a_certificate_of_the_installation_lets_its_role_do_what_the_role_may_an
 }
 
 #[tokio::test]
+async fn a_host_name_is_a_role_only_where_the_operator_says_so() {
+    let authority = PrivateAuthority::default();
+    let names = RoleNames::new([(ServiceRole::Auth, "auth.bank.internal".to_owned())]);
+    let knows_names = listener_by(&authority, Ways::CERTIFICATE, names, Arc::new(SystemClock)).await;
+    let knows_none = listener(&authority, Ways::CERTIFICATE).await;
+    let with = async |place: &str, host: &str| {
+        let own = authority.certify_as("a role", &[host], FOR_EVER);
+        status(&showing(&authority, Some(&own)), &format!("https://{place}"), None).await
+    };
+    assert_eq!(with(&knows_names, "auth.bank.internal").await, Some(200));
+    for foreign in ["auth.evil.example", "auth.bank.internal.evil.example", "auth", "*.bank.internal"] {
+        assert_eq!(with(&knows_names, foreign).await, Some(401), "{foreign}");
+        assert_eq!(with(&knows_none, foreign).await, Some(401), "{foreign}");
+    }
+    assert_eq!(with(&knows_none, "auth.bank.internal").await, Some(401));
+}
+
+#[tokio::test]
+async fn a_connection_proves_nothing_any_more_when_its_certificate_has_ended() {
+    let authority = PrivateAuthority::default();
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
+    let both = Ways::CERTIFICATE.and(Ways::SHARED_SECRET);
+    let place = listener_by(&authority, both, RoleNames::default(), clock.clone()).await;
+    let own = authority.certify_as("a role", &[AUTH], FOR_EVER);
+    let url = format!("https://{place}");
+    let http = showing(&authority, Some(&own));
+    assert_eq!(status(&http, &url, None).await, Some(200));
+    assert_eq!(status(&http, &url, None).await, Some(200), "over the same connection");
+
+    // The connection is open. Only the time has passed.
+    clock.advance(Duration::from_hours(24 * 366 * 1000));
+    assert_eq!(status(&http, &url, None).await, Some(401));
+    assert_eq!(status(&http, &url, Some(SECRET)).await, Some(200), "another proof still counts");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(status(&http, &url, None).await, Some(401), "a new connection with the old certificate is no better");
+}
+
+#[tokio::test]
+async fn no_session_is_resumed_because_nobody_would_verify_its_certificate_again() {
+    let authority = PrivateAuthority::default();
+    let place = listener(&authority, Ways::CERTIFICATE).await;
+    let own = authority.certify_as("a role", &[AUTH], FOR_EVER);
+    let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(der(&authority.pem())).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let config = config.with_protocol_versions(&[version]).unwrap().with_root_certificates(roots.clone());
+        let config = config.with_client_auth_cert(vec![der(&own.certificate)], key.clone_key()).unwrap();
+        // The client remembers sessions, and offers them.
+        let connector = TlsConnector::from(Arc::new(config));
+        for round in 0..3 {
+            let stream = TcpStream::connect(place.trim_end_matches('/')).await.unwrap();
+            let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            let kind = stream.get_ref().1.handshake_kind();
+            assert_eq!(kind, Some(HandshakeKind::Full), "round {round} of {version:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn while_roles_move_to_certificates_secrets_are_accepted_with_and_without_tls() {
     let authority = PrivateAuthority::default();
     let ways = Ways::SHARED_SECRET.and(Ways::CERTIFICATE);
     let place = listener(&authority, ways).await;
-    let own = authority.certify_as("auth", &["auth"], FOR_EVER);
+    let own = authority.certify_as("auth", &[AUTH], FOR_EVER);
     let secured = showing(&authority, Some(&own));
     for (url, http) in [(format!("http://{place}"), plain()), (format!("https://{place}"), showing(&authority, None))] {
         assert_eq!(status(&http, &url, Some(SECRET)).await, Some(200), "{url}");
@@ -115,12 +199,16 @@ async fn both_authorities_are_believed_while_one_replaces_the_other() {
     let (old, new) = (PrivateAuthority::default(), PrivateAuthority::default());
     let own = old.certify_as("backend", &["localhost"], FOR_EVER);
     let both = format!("{}{}", old.pem(), new.pem());
-    assert!(ServiceTls::new(&own.certificate, &own.key, &both).is_ok());
+    let opened = |certificate: &str, key: &str, authorities: &str| {
+        let files = TlsFiles { certificate, key, authorities };
+        ServiceTls::new(files, RoleNames::default(), Arc::new(SystemClock)).is_ok()
+    };
+    assert!(opened(&own.certificate, &own.key, &both));
     for (certificate, key, authorities) in [
         (own.certificate.as_str(), own.key.as_str(), ""),
         (own.certificate.as_str(), new.certify().key.as_str(), both.as_str()),
         ("", own.key.as_str(), both.as_str()),
     ] {
-        assert!(ServiceTls::new(certificate, key, authorities).is_err());
+        assert!(!opened(certificate, key, authorities));
     }
 }

@@ -6,6 +6,11 @@ use money::Asset;
 
 use crate::Words;
 
+/// The decimal places of a rate.
+const PLACES: u8 = 6;
+/// Below this many millionths, six places say too little of a rate.
+const SMALL: u64 = 1000;
+
 /// `value` of the smallest unit with `scale` decimal places: `1,234.50`.
 pub fn decimal(value: u64, scale: u8, words: Words) -> String {
     let digits = format!("{value:0>width$}", width = usize::from(scale) + 1);
@@ -29,12 +34,31 @@ pub fn count(value: u64, words: Words) -> String {
 /// How much of the second amount there is for one unit of the first, with six decimal places. Each amount is a value
 /// with its scale. `None` if there is none of the first, or if the numbers are too large.
 pub fn rate_rounded_down(one: (u64, u8), other: (u64, u8), words: Words) -> Option<String> {
-    const PLACES: u8 = 6;
+    rate_in_millionths_rounded_down(one, other).map(|rate| decimal(rate, PLACES, words))
+}
+
+/// The same as a count of millionths.
+pub fn rate_in_millionths_rounded_down(one: (u64, u8), other: (u64, u8)) -> Option<u64> {
     let power = |exponent: u8| 10_u128.checked_pow(u32::from(exponent));
     let above = u128::from(other.0).checked_mul(power(one.1.checked_add(PLACES)?)?)?;
     let below = u128::from(one.0).checked_mul(power(other.1)?)?;
-    let rate = u64::try_from(above.checked_div(below)?).ok()?;
-    Some(decimal(rate, PLACES, words))
+    u64::try_from(above.checked_div(below)?).ok()
+}
+
+/// The millionths of a decimal number with a point, rounded down. `None` if it is none, or too large.
+pub fn millionths_rounded_down(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = !whole.is_empty() && [whole, part].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    let part: String = part.chars().chain("000000".chars()).take(usize::from(PLACES)).collect();
+    format!("{whole}{part}").parse().ok().filter(|_| is_number)
+}
+
+/// A rate that came as a decimal number with a point. One that is very small keeps all its places.
+pub fn rate_text(text: &str, words: Words) -> String {
+    match millionths_rounded_down(text) {
+        Some(rate) if rate >= SMALL => decimal(rate, PLACES, words),
+        _ => text.replace('.', &words.separators().0.to_string()),
+    }
 }
 
 /// Hundredths of a percent as a percentage: `1.25 %`.
@@ -100,6 +124,18 @@ mod tests {
         assert_eq!(rate_rounded_down((3, 0), (1, 0), English).as_deref(), Some("0.333333"));
         assert_eq!(rate_rounded_down((0, 2), (1, 2), English), None);
         assert_eq!(rate_rounded_down((1, 255), (1, 0), English), None);
+    }
+
+    #[test]
+    fn a_rate_that_came_as_a_text_is_shown_like_the_others() {
+        assert_eq!(rate_text("0.891", English), "0.891000");
+        assert_eq!(rate_text("0.666666666666", German), "0,666666");
+        assert_eq!(rate_text("1234", English), "1,234.000000");
+        assert_eq!(rate_text("0.0000001234", German), "0,0000001234");
+        assert_eq!(millionths_rounded_down("7"), Some(7_000_000));
+        for text in ["", "x", "1.2.3", "-1"] {
+            assert_eq!(millionths_rounded_down(text), None, "{text}");
+        }
     }
 
     #[test]

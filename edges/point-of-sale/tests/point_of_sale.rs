@@ -30,6 +30,10 @@ const SECRET: &str = "a secret of both";
 const INCOMING: &str = "0c5f2c33-98a4-4cb6-8b7e-53a4d1c1f6a4";
 const MERCHANT: &str = "https://happy-life-bank-backend/accounts/pfry";
 
+/// The answers of both card services to the same situations, and what both points of sale make of them. Those of the
+/// original are recorded.
+const MIXES: &str = include_str!("../../card-service/tests/mixes.json");
+
 /// All other parties.
 struct World {
     base: Mutex<String>,
@@ -319,6 +323,28 @@ testkit::on_each_database! {
         let (status, answer, _) = bench.tapped(&bench.recorded(), STANDING).await;
         assert_eq!((status, answer), (StatusCode::OK, json!({"result": {"code": "invalid_signature"}})));
         assert_eq!(bench.world.calls_of("CompleteReceiver").len(), 1);
+    }
+
+    async fn our_point_of_sale_tells_its_terminal_the_same_with_the_originals_card_service_as_with_ours(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        let mixes: Vec<Value> = serde_json::from_str(MIXES).unwrap();
+        for (number, mix) in mixes.iter().enumerate() {
+            for (place, whose) in ["theirs", "ours"].into_iter().enumerate() {
+                let mut body = bench.recorded();
+                body["requestId"] = json!(Uuid::from_u128(1 + (number * 2 + place) as u128));
+                *bench.world.incoming.lock().unwrap() = ("PENDING", 0);
+                bench.world.card_says(u16::try_from(mix[whose]["status"].as_u64().unwrap()).unwrap(), mix[whose]["body"].clone());
+                let (status, told, _) = bench.tapped(&body, STANDING).await;
+                let (expected, situation) = (&mix["ourPointOfSale"], &mix["situation"]);
+                assert_eq!(expected["status"], status.as_u16(), "{situation} {whose}: {told}");
+                assert_eq!(
+                    (&told["result"]["code"], &told["error"]["code"]),
+                    (&expected["result"], &expected["error"]),
+                    "{situation} {whose}"
+                );
+            }
+        }
+        assert_eq!(mixes.len(), 5);
     }
 
     async fn every_failure_has_its_code_and_the_issuers_reason(database) {

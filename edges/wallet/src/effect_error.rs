@@ -22,21 +22,26 @@ pub(crate) enum EffectError {
     /// The payment still waits for funds, which is impossible after this event.
     #[error("payment {0} still waits for its deposit, although the deposit was refused")]
     StillFunding(Uuid),
+    /// Another process settles the payment at this moment.
+    #[error("another process is about to settle payment {0}")]
+    UnderDecision(Uuid),
     /// The body does not have the shape of its type.
     #[error("the event cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
 
 impl EffectError {
+    /// Whether the instance may answer otherwise later. Clocks and secrets are corrected by people.
+    pub(crate) fn is_temporary_refusal(error: &AdminError) -> bool {
+        matches!(error, AdminError::Unauthorized) || error.is_temporary()
+    }
+
     /// Whether a later attempt may succeed.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
-            // Clocks and secrets are corrected by people. The event waits for that.
-            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::Admin(AdminError::Unauthorized) => {
-                true
-            }
+            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::UnderDecision(_) => true,
             Self::Book(_) | Self::UnknownWalletAddress(_) | Self::Unreadable(_) => false,
-            Self::Admin(error) => error.is_temporary(),
+            Self::Admin(error) => Self::is_temporary_refusal(error),
             Self::Store(error) => error.is_retriable(),
         }
     }

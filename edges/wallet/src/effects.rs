@@ -16,7 +16,9 @@ use crate::cards::{Cards, JudgeError, Refused};
 use crate::effect_error::EffectError;
 use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, OutgoingPaymentData, StreamedTo};
 use crate::fees::{FeePolicy, FeeRule, charged};
+use crate::fees_in_force::Fees;
 use crate::history::{self, Kind, Movement, NOTE_MAX, State};
+use crate::holds::{self, HoldRow, HoldState, Terms};
 use crate::ids::derived_v4;
 use crate::ledger_book::{Book, BookError};
 use crate::store::{AccountRow, Store};
@@ -33,6 +35,7 @@ pub(crate) struct Effects {
     pub(crate) addresses: Addresses,
     pub(crate) cards: Cards,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fees: Fees,
     pub(crate) fee_policy: FeePolicy,
     pub(crate) auto_create_address: bool,
     pub(crate) liquidity_topup: u64,
@@ -43,8 +46,8 @@ impl Effects {
     pub(crate) async fn apply(&self, event_id: Uuid, event: Event) -> Result<(), EffectError> {
         match event {
             Event::OutgoingCreated(payment) => self.fund_or_cancel(event_id, &payment).await,
-            Event::OutgoingCompleted(payment) => self.settle(event_id, &payment, State::Completed).await,
-            Event::OutgoingFailed(payment) => self.settle(event_id, &payment, State::Failed).await,
+            Event::OutgoingCompleted(payment) => self.settle(&event_id.to_string(), &payment, State::Completed).await,
+            Event::OutgoingFailed(payment) => self.settle(&event_id.to_string(), &payment, State::Failed).await,
             Event::OutgoingCancelled(payment) => self.give_back(&payment).await,
             Event::IncomingFinished(payment) => self.collect(event_id, &payment).await,
             Event::IncomingPartial(payment) => self.confirm_partial(&payment).await,
@@ -61,12 +64,6 @@ impl Effects {
             return self.cancel(payment, "No account has this wallet address.").await;
         };
 
-        if self.book.is_settled_without_hold(payment.id).await? {
-            // The event of the payment's end arrived before that of its creation. A hold made now would never be
-            // released.
-            return Ok(());
-        }
-
         if let Some(card) = &payment.card_details {
             match self.cards.judge(payment.id, account.id, card, &payment.receive_amount).await {
                 Ok(()) => {}
@@ -78,16 +75,80 @@ impl Effects {
             }
         }
 
-        match self.book.hold(&account, payment.id, payment.debit_amount.value).await {
-            Ok(()) => {}
-            Err(BookError::NotEnough) => {
-                self.cancel(payment, "Account does not have enough balance.").await?;
-                return self.record(payment, State::Cancelled, Spent::default()).await;
+        match self.reserve(&account, payment).await? {
+            Reserved::Yes => self.fund(payment, &event_id.to_string()).await,
+            // The event of the payment's end arrived before that of its creation.
+            Reserved::Ended => Ok(()),
+            Reserved::No { because } => self.turn_down(payment, because).await,
+        }
+    }
+
+    /// Cancels a payment for which nothing is held.
+    async fn turn_down(&self, payment: &OutgoingPaymentData, because: &str) -> Result<(), EffectError> {
+        self.cancel(payment, because).await?;
+        self.record(payment, State::Cancelled, Spent::default()).await
+    }
+
+    /// Holds the money of a payment, and decides that the payment gets it.
+    async fn reserve(&self, account: &AccountRow, payment: &OutgoingPaymentData) -> Result<Reserved, EffectError> {
+        let hold = self.hold_row(account, payment).await?;
+        let database = self.store.database();
+        if matches!(hold.state, HoldState::Held | HoldState::Funding) {
+            match self.book.hold(account, payment.id, hold.debit).await {
+                Ok(()) => {}
+                Err(BookError::NotEnough) => {
+                    holds::released(database, payment.id).await?;
+                    return Ok(Reserved::No { because: "Account does not have enough balance." });
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
+            if holds::fund(database, payment.id).await? {
+                return Ok(Reserved::Yes);
+            }
         }
 
-        match self.admin.deposit_outgoing_payment_liquidity(payment.id, &event_id.to_string()).await {
+        // Another process, or an event that came earlier, has decided otherwise. A hold made meanwhile goes back.
+        match holds::of(database, payment.id).await?.map(|hold| hold.state) {
+            Some(HoldState::Settled) => {
+                self.book.release(payment.id).await?;
+                Ok(Reserved::Ended)
+            }
+            Some(HoldState::Releasing | HoldState::Released) => {
+                self.book.release(payment.id).await?;
+                holds::released(database, payment.id).await?;
+                Ok(Reserved::No { because: "The payment was given up." })
+            }
+            Some(HoldState::Held | HoldState::Funding | HoldState::Settling) | None => {
+                Err(EffectError::UnderDecision(payment.id))
+            }
+        }
+    }
+
+    /// The stored hold of a payment, with the terms that count until its end.
+    async fn hold_row(&self, account: &AccountRow, payment: &OutgoingPaymentData) -> Result<HoldRow, EffectError> {
+        let database = self.store.database();
+        if let Some(hold) = holds::of(database, payment.id).await? {
+            return Ok(hold);
+        }
+        let terms = match self.fee_policy {
+            FeePolicy::FeePlusSent => {
+                Terms::Rule(self.fees.of_payment(&account.asset, payment, self.clock.now()).await?)
+            }
+            FeePolicy::FullDebit | FeePolicy::Compat => Terms::Unknown,
+        };
+        let new = HoldRow {
+            payment: payment.id,
+            account: account.id,
+            debit: payment.debit_amount.value,
+            terms,
+            state: HoldState::Held,
+        };
+        Ok(holds::open(database, new, self.clock.now()).await?)
+    }
+
+    /// Gives a payment its money, which is held.
+    async fn fund(&self, payment: &OutgoingPaymentData, key: &str) -> Result<(), EffectError> {
+        match self.admin.deposit_outgoing_payment_liquidity(payment.id, key).await {
             Ok(()) => self.record(payment, State::Sending, Spent::default()).await,
             Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::Duplicate) => {
                 self.after_refused_deposit(payment).await
@@ -97,22 +158,44 @@ impl Effects {
         }
     }
 
+    /// Funds a payment whose money is held, like the event of its creation. If that is refused for good, the payment is
+    /// cancelled, so that its money does not stay held.
+    pub(crate) async fn fund_or_give_up(&self, payment: &OutgoingPaymentData, key: &str) -> Result<(), EffectError> {
+        let account = self.require_account(payment.wallet_address_id).await?;
+        match self.reserve(&account, payment).await? {
+            Reserved::Ended => return Ok(()),
+            Reserved::No { because } => return self.turn_down(payment, because).await,
+            Reserved::Yes => {}
+        }
+        match self.fund(payment, key).await {
+            Err(EffectError::Admin(error)) if !EffectError::is_temporary_refusal(&error) => {
+                tracing::warn!(payment.id = %payment.id, %error, "a payment cannot be funded; it is cancelled");
+                // The next look finds it cancelled, and gives the money back.
+                self.cancel(payment, "The payment could not be funded.").await
+            }
+            other => other,
+        }
+    }
+
     /// A refused deposit has two reasons: it was accepted before, or the payment was cancelled meanwhile.
     async fn after_refused_deposit(&self, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
         match self.admin.outgoing_payment(payment.id).await?.state {
             OutgoingPaymentState::Cancelled => self.give_back(payment).await,
             OutgoingPaymentState::Funding => Err(EffectError::StillFunding(payment.id)),
-            // The hold stays until the event of the payment's end settles it.
+            // The hold stays until the payment's end settles it.
             OutgoingPaymentState::Sending | OutgoingPaymentState::Completed | OutgoingPaymentState::Failed => {
                 self.record(payment, State::Sending, Spent::default()).await
             }
         }
     }
 
-    /// Releases the hold of a payment that was not made.
-    async fn give_back(&self, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
+    /// Releases the hold of a payment that the instance has not made, and never will.
+    pub(crate) async fn give_back(&self, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
+        let database = self.store.database();
+        holds::was_not_made(database, payment.id).await?;
         self.book.release(payment.id).await?;
-        self.record(payment, State::Cancelled, Spent::default()).await
+        self.record(payment, State::Cancelled, Spent::default()).await?;
+        Ok(holds::released(database, payment.id).await?)
     }
 
     async fn cancel(&self, payment: &OutgoingPaymentData, reason: &str) -> Result<(), EffectError> {
@@ -127,23 +210,33 @@ impl Effects {
         cancelled_or_ended(self.admin.cancel_card_payment(payment, &refused.reason, refused.failure).await)
     }
 
-    async fn settle(&self, event_id: Uuid, payment: &OutgoingPaymentData, ended: State) -> Result<(), EffectError> {
-        // The payer of a failed payment pays no fee.
-        let policy = if ended == State::Completed { self.fee_policy } else { FeePolicy::Compat };
-        let account = self.require_account(payment.wallet_address_id).await?;
-        let (debit, sent) = (payment.debit_amount.value, payment.sent_amount.value);
-        let fee = match policy {
-            FeePolicy::Compat => 0,
-            FeePolicy::FullDebit | FeePolicy::FeePlusSent => {
-                charged(policy, self.fee_rule(&account.asset).await?, debit, sent)
-            }
+    /// Debits what the payment cost, at the terms of its hold, and withdraws what is left of it at the instance.
+    pub(crate) async fn settle(
+        &self,
+        key: &str,
+        payment: &OutgoingPaymentData,
+        ended: State,
+    ) -> Result<(), EffectError> {
+        let (database, account) = (self.store.database(), self.require_account(payment.wallet_address_id).await?);
+        let hold = self.hold_row(&account, payment).await?;
+        let sent = payment.sent_amount.value;
+        let fee = match ended {
+            State::Completed => self.fee_of(&account, &hold, payment).await?,
+            // The payer of a failed payment pays no fee.
+            _ => 0,
         };
+        holds::settle(database, payment.id).await?;
         self.book.settle(&account, payment.id, sent, fee).await?;
         self.record(payment, ended, Spent { sent, fee }).await?;
-        if payment.balance == 0 || self.fee_policy == FeePolicy::Compat {
-            return Ok(());
+        if payment.balance > 0 && self.fee_policy != FeePolicy::Compat {
+            self.withdraw_rest(payment.id, key).await?;
         }
-        match self.admin.create_outgoing_payment_withdrawal(payment.id, &event_id.to_string()).await {
+        // The last step. If the process ends before, the hold is looked at again.
+        Ok(holds::settled(database, payment.id).await?)
+    }
+
+    async fn withdraw_rest(&self, payment: Uuid, key: &str) -> Result<(), EffectError> {
+        match self.admin.create_outgoing_payment_withdrawal(payment, key).await {
             Ok(()) => Ok(()),
             // Nothing is left, or this withdrawal was made before.
             Err(error) if error.is(&ErrorCode::Duplicate) || error.is(&ErrorCode::Forbidden) => Ok(()),
@@ -151,14 +244,23 @@ impl Effects {
         }
     }
 
-    /// The fee that customers pay for sending.
-    pub(crate) async fn fee_rule(&self, asset: &Asset) -> Result<FeeRule, EffectError> {
-        let record = self.admin.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await?;
-        let fee = record.and_then(|record| record.sending_fee);
-        Ok(fee.map_or(FeeRule { fixed: 0, basis_points: 0 }, |fee| FeeRule {
-            fixed: fee.fixed,
-            basis_points: fee.basis_points,
-        }))
+    /// The fee of a completed payment: the one that the customer agreed to, at most what was not sent.
+    async fn fee_of(
+        &self,
+        account: &AccountRow,
+        hold: &HoldRow,
+        payment: &OutgoingPaymentData,
+    ) -> Result<u64, EffectError> {
+        let sent = payment.sent_amount.value;
+        let rule = match (self.fee_policy, hold.terms) {
+            (FeePolicy::FeePlusSent, Terms::Confirmed(fee)) => return Ok(fee.min(hold.debit.saturating_sub(sent))),
+            (FeePolicy::FeePlusSent, Terms::Rule(rule)) => rule,
+            (FeePolicy::FeePlusSent, Terms::Unknown) => {
+                self.fees.of_payment(&account.asset, payment, self.clock.now()).await?
+            }
+            (FeePolicy::FullDebit | FeePolicy::Compat, _) => FeeRule::NONE,
+        };
+        Ok(charged(self.fee_policy, rule, hold.debit, sent))
     }
 
     /// Withdraws first and credits afterwards. So a repetition is refused before the customer is credited twice.
@@ -318,6 +420,16 @@ fn sender(metadata: &Value) -> Option<String> {
     let named = metadata["senderWalletAddress"].as_str()?;
     let address: web_url::WalletAddressUrl = named.parse().ok()?;
     Some(address.as_str().to_owned())
+}
+
+/// Whether the money of a payment is held for it.
+enum Reserved {
+    Yes,
+    No {
+        because: &'static str,
+    },
+    /// The payment has ended and is settled.
+    Ended,
 }
 
 #[derive(Clone, Copy)]

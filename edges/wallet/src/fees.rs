@@ -26,6 +26,9 @@ pub enum FeePolicy {
 }
 
 impl FeeRule {
+    /// Sending costs nothing.
+    pub const NONE: Self = Self { fixed: 0, basis_points: 0 };
+
     /// The fee on a payment whose debit was fixed: `min(D, ceil(D × bp) + fixed)`.
     pub fn of_fixed_debit(&self, debit: u64) -> u64 {
         self.on(debit).min(debit)
@@ -90,8 +93,7 @@ mod tests {
 
     #[test]
     fn without_a_fee_everything_not_sent_goes_back() {
-        let none = FeeRule { fixed: 0, basis_points: 0 };
-        assert_eq!(charged(FeePolicy::FeePlusSent, none, 617, 500), 0);
+        assert_eq!(charged(FeePolicy::FeePlusSent, FeeRule::NONE, 617, 500), 0);
     }
 
     #[test]

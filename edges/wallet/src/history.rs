@@ -38,7 +38,7 @@ pub(crate) enum State {
 impl Kind {
     const ALL: [Self; 4] = [Self::Sent, Self::Received, Self::Streamed, Self::TopUp];
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Received => "received",
@@ -51,7 +51,7 @@ impl Kind {
 impl State {
     const ALL: [Self; 5] = [Self::Starting, Self::Sending, Self::Cancelled, Self::Failed, Self::Completed];
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
             Self::Sending => "sending",
@@ -124,7 +124,8 @@ impl Movement {
     }
 }
 
-/// A movement with the asset of its account, and the payee's name if the customer sent it here.
+/// A movement with the asset of its account, and the payee's name if the customer sent it here: that of a contact, or
+/// else the one that the payee publishes.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) movement: Movement,
@@ -136,7 +137,8 @@ const RECORD: &str = "INSERT INTO wallet_movements (id, account_id, kind, state,
         receives_code, receives_scale, party, note, grant_id, made_at, ended_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, rank = excluded.rank, amount = excluded.amount,
-        fee = excluded.fee, ended_at = excluded.ended_at, grant_id = excluded.grant_id
+        fee = excluded.fee, ended_at = excluded.ended_at,
+        grant_id = COALESCE(excluded.grant_id, wallet_movements.grant_id)
     WHERE wallet_movements.rank < excluded.rank";
 
 /// Writes a movement.
@@ -163,18 +165,61 @@ pub(crate) async fn record(database: &Database, movement: &Movement) -> Result<(
     database.execute(RECORD, values).await.map(drop)
 }
 
+/// Notes that a payment was not made, if nothing later is known.
+pub(crate) async fn was_cancelled(database: &Database, payment: Uuid, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE wallet_movements SET state = $2, rank = $3, ended_at = $4 WHERE id = $1 AND rank < $3";
+    let state = State::Cancelled;
+    let values = [payment.into(), state.as_str().into(), state.rank().into(), now.as_millis().into()];
+    database.execute(sql, values).await.map(drop)
+}
+
 const LISTED: &str = "SELECT m.id, m.account_id, m.kind, m.state, m.amount, m.fee, m.most, m.receives,
         m.receives_code, m.receives_scale, m.party, m.note, m.grant_id, m.made_at, m.ended_at, a.asset_code,
-        a.asset_scale, s.payee_name
+        a.asset_scale, CASE WHEN m.kind = 'sent' THEN COALESCE(c.name, s.payee_name) END
     FROM wallet_movements m JOIN wallet_accounts a ON a.id = m.account_id
     LEFT JOIN wallet_sends s ON s.quote_id = m.id AND s.user_id = a.user_id
+    LEFT JOIN wallet_contacts c ON c.user_id = a.user_id AND c.url = m.party
     WHERE a.user_id = $1";
+
+/// Which way money moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    In,
+    Out,
+}
+
+/// How movements stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    UnderWay,
+    Done,
+    /// Nothing, or not everything, was sent.
+    Failed,
+}
+
+impl Standing {
+    fn states(self) -> &'static str {
+        match self {
+            Self::UnderWay => "'starting', 'sending'",
+            Self::Done => "'completed'",
+            Self::Failed => "'cancelled', 'failed'",
+        }
+    }
+}
 
 /// Which movements of a user are wanted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) account: Option<Uuid>,
     pub(crate) grant: Option<String>,
+    pub(crate) way: Option<Way>,
+    pub(crate) standing: Option<Standing>,
+    /// From this instant on.
+    pub(crate) since: Option<Timestamp>,
+    /// Before this instant.
+    pub(crate) until: Option<Timestamp>,
+    /// A part of the other side's address or name, or of the note.
+    pub(crate) text: Option<String>,
     /// Only those before this one, by time and id.
     pub(crate) before: Option<(Timestamp, Uuid)>,
 }
@@ -182,20 +227,48 @@ pub(crate) struct Wanted {
 /// The movements of a user, the newest first, at most `limit`.
 pub(crate) async fn list(database: &Database, user: Uuid, wanted: &Wanted, limit: u32) -> Result<Vec<Listed>, Error> {
     let (at, id) = wanted.before.unwrap_or((Timestamp::from_millis(i64::MAX), Uuid::max()));
+    // What is not a parameter is one of a few texts of this file.
+    let way = match wanted.way {
+        None => "",
+        Some(Way::In) => "AND m.kind <> 'sent'",
+        Some(Way::Out) => "AND m.kind = 'sent'",
+    };
+    let standing = wanted.standing.map(|standing| format!("AND m.state IN ({})", standing.states()));
     // Without the casts Postgres does not know the type of a parameter that is null.
     let sql = format!(
         "{LISTED} AND (CAST($2 AS uuid) IS NULL OR m.account_id = $2)
             AND (CAST($3 AS text) IS NULL OR m.grant_id = $3)
             AND (m.made_at < $4 OR (m.made_at = $4 AND m.id < $5))
-        ORDER BY m.made_at DESC, m.id DESC LIMIT {limit}"
+            AND m.made_at >= $6 AND m.made_at < $7
+            AND (CAST($8 AS text) IS NULL OR LOWER(COALESCE(m.party, '')) LIKE $8 ESCAPE '!'
+                OR LOWER(COALESCE(m.note, '')) LIKE $8 ESCAPE '!' OR LOWER(COALESCE(s.payee_name, '')) LIKE $8 ESCAPE '!'
+                OR LOWER(COALESCE(c.name, '')) LIKE $8 ESCAPE '!')
+            {way} {}
+        ORDER BY m.made_at DESC, m.id DESC LIMIT {limit}",
+        standing.unwrap_or_default()
     );
     let sql = match database.dialect() {
         // SQLite would change a uuid into a number.
         database::Dialect::Sqlite => sql.replace("CAST($2 AS uuid)", "$2"),
         database::Dialect::Postgres => sql,
     };
-    let values = [user.into(), wanted.account.into(), wanted.grant.clone().into(), at.as_millis().into(), id.into()];
+    let values = [
+        user.into(),
+        wanted.account.into(),
+        wanted.grant.clone().into(),
+        at.as_millis().into(),
+        id.into(),
+        wanted.since.map_or(i64::MIN, Timestamp::as_millis).into(),
+        wanted.until.map_or(i64::MAX, Timestamp::as_millis).into(),
+        wanted.text.as_deref().map(pattern).into(),
+    ];
     read(database, &sql, values).await?.iter().map(listed).collect()
+}
+
+/// A pattern that finds this text anywhere.
+fn pattern(text: &str) -> String {
+    let plain = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{plain}%")
 }
 
 /// One movement of a user.

@@ -39,6 +39,14 @@ impl Inbox {
         Self { effects, entropy }
     }
 
+    pub(crate) fn effects(&self) -> &Effects {
+        &self.effects
+    }
+
+    pub(crate) fn entropy(&self) -> &Arc<dyn Entropy> {
+        &self.entropy
+    }
+
     /// Stores the event and wakes the worker. A repetition changes nothing.
     pub(crate) async fn receive(&self, event: ReceivedEvent) -> Result<(), Error> {
         let now = self.effects.clock.now();

@@ -115,23 +115,26 @@ impl Book {
         if released.iter().any(Option::is_some) { Err(BookError::NotEnough) } else { Ok(()) }
     }
 
-    /// Releases the hold of a payment that will not be made. Without a hold nothing happens.
+    /// Releases what is still held for a payment. Without a hold, or after its end, nothing happens.
     pub(crate) async fn release(&self, payment: Uuid) -> Result<(), BookError> {
-        if self.hold_of(payment).await? == Hold::Missing {
+        let found = self.ledger.transfers(vec![hold_id(payment)]).await?;
+        if found.iter().all(Option::is_none) {
             return Ok(());
         }
         let void = NewTransfer::void(release_id(payment), hold_id(payment));
         let results = self.submit(vec![void]).await?;
         match results.as_slice() {
             [only] if only.is_ok() => Ok(()),
-            [CreateTransferResult::PendingTransferAlreadyVoided] => Ok(()),
+            [
+                CreateTransferResult::PendingTransferAlreadyVoided | CreateTransferResult::PendingTransferAlreadyPosted,
+            ] => Ok(()),
             other => Err(refused("the release", payment, other)),
         }
     }
 
     /// Debits the amount sent and the fee, and releases the rest of the hold, all or nothing.
     ///
-    /// If this wallet never made a hold for the payment, the balance is debited.
+    /// If this wallet holds nothing for the payment, the balance is debited.
     pub(crate) async fn settle(
         &self,
         customer: &AccountRow,
@@ -141,18 +144,23 @@ impl Book {
     ) -> Result<(), BookError> {
         let hold = self.hold_of(payment).await?;
         let results = self.submit(settlement(customer, payment, sent, fee, hold)).await?;
-        if stand(&results) { Ok(()) } else { Err(refused("the settlement", payment, &results)) }
+        if !stand(&results) {
+            return Err(refused("the settlement", payment, &results));
+        }
+        // An event that came late may have held money for a payment that was settled without.
+        if hold == Hold::Missing { self.release(payment).await } else { Ok(()) }
     }
 
-    /// Whether the payment was settled without a hold.
-    pub(crate) async fn is_settled_without_hold(&self, payment: Uuid) -> Result<bool, BookError> {
-        let ids = [SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD].map(|step| TransferId::derived_once(payment, step));
-        Ok(self.ledger.transfers(ids.to_vec()).await?.iter().any(Option::is_some))
-    }
-
+    /// Whether the payment is settled with a hold. A repetition finds what was done before.
     async fn hold_of(&self, payment: Uuid) -> Result<Hold, BookError> {
-        let found = self.ledger.transfers(vec![hold_id(payment)]).await?;
-        Ok(if found.iter().any(Option::is_some) { Hold::Made } else { Hold::Missing })
+        let once = |step| TransferId::derived_once(payment, step);
+        let ids =
+            [once(SETTLE_WITHOUT_HOLD), once(FEE_WITHOUT_HOLD), once("settle"), release_id(payment), hold_id(payment)];
+        let found = self.ledger.transfers(ids.to_vec()).await?;
+        let is_there = |index: usize| found.get(index).is_some_and(Option::is_some);
+        let settled_without = is_there(0) || is_there(1);
+        let (settled_with, released, held) = (is_there(2), is_there(3), is_there(4));
+        Ok(if !settled_without && (settled_with || (held && !released)) { Hold::Made } else { Hold::Missing })
     }
 
     /// Credits a customer. `cause` is the incoming payment, or the event of streamed money.
@@ -198,7 +206,7 @@ impl Book {
     }
 }
 
-/// Whether this wallet made a payment's hold.
+/// Whether this wallet holds money for a payment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hold {
     Made,
@@ -359,6 +367,38 @@ mod tests {
             book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
             assert_eq!(balance_of(&book, &customer).await, (389, 0));
         }
+    }
+
+    #[tokio::test]
+    async fn a_hold_made_after_the_settlement_is_released_and_costs_nothing() {
+        let (book, customer) = book_with(1_000).await;
+        book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
+        book.hold(&customer, PAYMENT_ID, 300).await.unwrap();
+        for _ in 0..2 {
+            book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
+            book.release(PAYMENT_ID).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (389, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_instance_sent_is_debited_although_the_hold_was_released() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        book.release(PAYMENT_ID).await.unwrap();
+        for _ in 0..2 {
+            book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (389, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn releasing_a_settled_payment_changes_nothing() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
+        book.release(PAYMENT_ID).await.unwrap();
+        assert_eq!(balance_of(&book, &customer).await, (389, 0));
     }
 
     #[tokio::test]

@@ -17,6 +17,11 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0001_wallet", sql: include_str!("migrations/0001_wallet.sql") },
         Step { name: "0002_cards", sql: include_str!("migrations/0002_cards.sql") },
         Step { name: "0003_users", sql: include_str!("migrations/0003_users.sql") },
+        Step { name: "0004_holds", sql: include_str!("migrations/0004_holds.sql") },
+        Step { name: "0010_letters", sql: include_str!("migrations/0010_letters.sql") },
+        Step { name: "0011_second_factors", sql: include_str!("migrations/0011_second_factors.sql") },
+        Step { name: "0012_requests", sql: include_str!("migrations/0012_requests.sql") },
+        Step { name: "0013_contacts", sql: include_str!("migrations/0013_contacts.sql") },
     ],
 };
 
@@ -153,6 +158,12 @@ impl Store {
             })
         })
         .transpose()
+    }
+
+    /// Whether an event was received.
+    pub(crate) async fn has_event(&self, id: Uuid) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM wallet_inbox WHERE id = $1";
+        Ok(read_one(&self.database, sql, [id.into()]).await?.is_some())
     }
 
     /// How many events were given up.

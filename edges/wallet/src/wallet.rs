@@ -23,14 +23,18 @@ use crate::consent::Consents;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::fees::FeePolicy;
+use crate::fees_in_force::Fees;
 use crate::inbox::Inbox;
 use crate::ledger_book::{Balance, Book};
+use crate::letters::Letters;
+use crate::missed::Missed;
 use crate::pages::{self, PageCore, PageSettings};
+use crate::reconciling::Reconciling;
 use crate::seed::Seed;
 use crate::seeding;
 use crate::sending::{PlainHttp, Sending};
 use crate::store::{AccountRow, MIGRATIONS, Store};
-use crate::users::Users;
+use crate::users::{Resets, Users};
 
 /// A wallet of somebody else has this time to answer while a customer waits.
 const PAYEE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -50,6 +54,9 @@ pub struct WalletSettings {
     pub auto_create_address: bool,
     /// The deposit when liquidity is low; 0 means none.
     pub liquidity_topup: u64,
+    /// After this time a hold that no event has settled is looked at, and again after this time. Events that did not
+    /// arrive are looked for after it, too.
+    pub holds_are_old: Duration,
     /// Whether card data are checked.
     pub cards: CardVerification,
     /// Public key (Ed25519, base64url) published on created addresses.
@@ -96,6 +103,8 @@ pub struct Wallet {
 struct Shared {
     effects: Effects,
     inbox: Inbox,
+    reconciling: Reconciling,
+    missed: Missed,
     pages: Option<Arc<PageCore>>,
     rates: RatesService,
     seed: Seed,
@@ -117,6 +126,7 @@ impl Wallet {
             cards: Cards::new(ports.database.clone(), Arc::clone(&ports.clock), settings.cards),
             store: Store::new(ports.database),
             book: Book::new(ports.ledger),
+            fees: Fees::new(ports.admin.clone()),
             admin: ports.admin,
             addresses: Addresses::below(&settings.open_payments_url, settings.key_x),
             clock: ports.clock,
@@ -126,12 +136,16 @@ impl Wallet {
         };
         let pages =
             settings.pages.map(|pages| Arc::new(page_core(pages, &settings.display_name, &effects, &ports.entropy)));
+        let reconciling = Reconciling::new(effects.clone(), Arc::clone(&ports.entropy), settings.holds_are_old);
         let inbox = Inbox::new(effects.clone(), ports.entropy);
+        let missed = Missed::new(inbox.clone(), settings.holds_are_old);
         let rates = RatesService::of(seed.rates.clone());
         Self {
             inner: Arc::new(Shared {
                 effects,
                 inbox,
+                reconciling,
+                missed,
                 pages,
                 rates,
                 seed,
@@ -157,32 +171,46 @@ impl Wallet {
         self.inner.pages.as_ref().map(|pages| &pages.users)
     }
 
-    /// Handles events and makes payments of customers until `shutdown` resolves, then waits for those under way.
+    /// Handles events, makes payments of customers, sends letters, and looks for what events have not told, until
+    /// `shutdown` resolves, then waits for those under way.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = watch::channel(());
         let told = |mut stopped: watch::Receiver<()>| async move {
             // The error says that the sender is gone, which is the sign.
             let _ = stopped.changed().await;
         };
-        let sending = async {
+        let of_customers = async {
             if let Some(pages) = &self.inner.pages {
-                pages.sending.work(told(stopped.clone())).await;
+                tokio::join!(
+                    pages.sending.work(told(stopped.clone())),
+                    pages.resets.worker().run(told(stopped.clone())),
+                    pages.letters.worker().run(told(stopped.clone())),
+                );
             }
         };
         let stopping = async move {
             shutdown.await;
             drop(stop);
         };
-        tokio::join!(self.inner.inbox.work(told(stopped.clone())), sending, stopping);
+        let reconciling = self.inner.reconciling.work(told(stopped.clone()));
+        let missed = self.inner.missed.work(told(stopped.clone()));
+        tokio::join!(self.inner.inbox.work(told(stopped.clone())), of_customers, reconciling, missed, stopping);
     }
 
-    /// Handles everything that is due, for tests with a manual clock. Returns how many events and payments ran.
+    /// Handles everything that is due, for tests with a manual clock. Returns how many jobs ran.
     pub async fn work_due(&self) -> Result<usize, WalletError> {
-        let sent = match &self.inner.pages {
-            Some(pages) => pages.sending.worker().run_due().await?,
-            None => 0,
-        };
-        Ok(sent + self.inner.inbox.worker().run_due().await?)
+        let mut ran = 0;
+        if let Some(pages) = &self.inner.pages {
+            // Letters last, because the others write some.
+            for worker in [pages.sending.worker(), pages.resets.worker(), pages.letters.worker()] {
+                ran += worker.run_due().await?;
+            }
+        }
+        self.inner.reconciling.begin().await?;
+        self.inner.reconciling.worker().run_due().await?;
+        self.inner.missed.begin().await?;
+        self.inner.missed.worker().run_due().await?;
+        Ok(ran + self.inner.inbox.worker().run_due().await?)
     }
 
     /// How many events were given up and need a person.
@@ -234,14 +262,21 @@ fn page_core(settings: PageSettings, institution: &str, effects: &Effects, entro
         Consents::new(consent, settings.http.clone(), database.clone(), clock, entropy)
     });
     let suffix = hex::encode(&Sha256::digest(settings.public_url.as_str())[..4]);
+    let letters = Letters::new(database.clone(), Arc::clone(&clock), Arc::clone(&entropy), settings.post.clone());
+    let users = Users::new(
+        database,
+        Arc::clone(&clock),
+        Arc::clone(&entropy),
+        settings.lifetimes,
+        settings.verification,
+        letters.clone(),
+        settings.sealer.clone(),
+    );
+    let base = settings.public_url.as_str().trim_end_matches('/').to_owned();
     PageCore {
-        users: Users::new(
-            database,
-            Arc::clone(&clock),
-            Arc::clone(&entropy),
-            settings.lifetimes,
-            settings.verification,
-        ),
+        resets: Resets { users: users.clone(), institution: institution.to_owned(), base },
+        users,
+        letters,
         sending: Sending::new(effects.clone(), public, Arc::clone(&entropy), plain_http),
         consents,
         institution: institution.to_owned(),

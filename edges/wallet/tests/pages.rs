@@ -17,16 +17,31 @@ use clock::{Clock, ManualClock};
 use http_kit::{EventVerification, ServiceCallers, ServiceIdentities, Unsigned};
 use ledger::MemoryLedger;
 use outbound_http::{Outbound, OutboundConfig};
+use sealed_text::Sealer;
 use serde_json::{Value, json};
-use service_auth::Service;
+use service_auth::{Service, Wanted};
+use service_identity::ServiceProofs;
 use testkit::{TestDatabase, on_each_database};
 use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, CardVerification, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports, Verification,
+    Accent, CardVerification, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports, Post, Verification,
     Wallet, WalletSettings,
 };
+
+#[path = "pages/contacts.rs"]
+mod contacts;
+#[path = "pages/leaving.rs"]
+mod leaving;
+#[path = "pages/letters.rs"]
+mod letters;
+#[path = "pages/opening.rs"]
+mod opening;
+#[path = "pages/requests.rs"]
+mod requests;
+#[path = "pages/second_factor.rs"]
+mod second_factor;
 
 const PASSWORD: &str = "a rainy day in march";
 const IDP_SECRET: &str = "only the wallet knows this";
@@ -39,6 +54,8 @@ struct Instance {
     /// Whether outgoing payments are refused.
     refuses: Mutex<bool>,
     decisions: Mutex<Vec<String>>,
+    /// Those that wallet addresses were given, in their order.
+    statuses: Mutex<Vec<String>>,
     asked: Mutex<Value>,
 }
 
@@ -75,10 +92,33 @@ impl Instance {
                 "completed": false, "incomingAmount": input["incomingAmount"], "receivedAmount": usd(0), "expiresAt": null}}}),
             "CreateQuote" => json!({"createQuote": {"quote": {"id": Uuid::from_u128((1 << 90) + number),
                 "receiver": input["receiver"], "debitAmount": usd(1_300), "receiveAmount": usd(1_250),
-                "expiresAt": "2026-01-01T00:05:00.000Z"}}}),
+                "expiresAt": "2026-01-01T00:55:00.000Z"}}}),
             "CreateOutgoingPayment" if *self.refuses.lock().unwrap() => {
                 return json!({"errors": [{"message": "quote expired", "extensions": {"code": "BAD_USER_INPUT"}}]});
             }
+            "CreateIncomingPayment" => {
+                let id = id_of(&format!("{}", input["idempotencyKey"]));
+                json!({"createIncomingPayment": {"payment": {"id": id, "url": format!("https://localhost:3000/incoming-payments/{id}")}}})
+            }
+            "IncomingPayment" => {
+                json!({"incomingPayment": {"id": variables["id"], "walletAddressId": Uuid::from_u128(9),
+                "state": "PROCESSING", "liquidity": "0", "incomingAmount": usd(2_000), "receivedAmount": usd(500)}})
+            }
+            "ConsoleWalletAddress" => {
+                json!({"walletAddress": {"id": variables["id"], "address": "https://localhost:3000/accounts/nora",
+                "publicName": null, "status": "INACTIVE", "createdAt": "2026-01-01T00:00:00.000Z", "tenant": null,
+                "asset": {"id": Uuid::from_u128(1), "code": "USD", "scale": 2}, "walletAddressKeys": {"edges": [
+                {"node": {"id": Uuid::from_u128(6), "revoked": false, "createdAt": "2026-01-01T00:00:00.000Z",
+                "jwk": {"kid": "k", "x": "x"}}}]}}})
+            }
+            "UpdateWalletAddress" => {
+                self.statuses.lock().unwrap().push(input["status"].as_str().unwrap().to_owned());
+                json!({"updateWalletAddress": {"walletAddress": {"id": input["id"]}}})
+            }
+            "RevokeWalletAddressKey" => json!({"revokeWalletAddressKey": {"walletAddressKey": {"id": input["id"]}}}),
+            "CompleteReceiver" => json!({"completeReceiver": {"receiver": {
+                "id": input["incomingPaymentUrl"], "walletAddressUrl": "https://localhost:3000/accounts/nora", "completed": true,
+                "incomingAmount": usd(2_000), "receivedAmount": usd(0), "expiresAt": null}}}),
             "OutgoingPayment" => return json!({"errors": [{"message": "none", "extensions": {"code": "NOT_FOUND"}}]}),
             "CreateOutgoingPayment" => json!({"createOutgoingPayment": {"payment": {"id": input["quoteId"],
                 "walletAddressId": input["walletAddressId"], "state": "FUNDING", "error": null, "stateAttempts": 0,
@@ -128,6 +168,10 @@ struct Bench {
 
 impl Bench {
     async fn on(database: TestDatabase, verification: Verification) -> Self {
+        Self::with_post(database, verification, Post::Log).await
+    }
+
+    async fn with_post(database: TestDatabase, verification: Verification, leaving: Post) -> Self {
         let instance = Arc::new(Instance::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let here = listener.local_addr().unwrap();
@@ -151,6 +195,8 @@ impl Bench {
             public_url: "http://localhost:3030".parse().unwrap(),
             lifetimes: Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) },
             verification,
+            post: leaving,
+            sealer: Sealer::new(Some(&[7; 32]), &[]),
             cookies: Cookies::Plain,
             accent: Accent::Teal,
             playground: verification == Verification::None,
@@ -158,7 +204,8 @@ impl Bench {
             consent: Some(ConsentSettings {
                 auth_server: "http://auth.example".parse().unwrap(),
                 interactions: base(""),
-                secret: IDP_SECRET.to_owned(),
+                secret: Some(IDP_SECRET.to_owned()),
+                proof: ServiceProofs::default().of(Wanted::WALLET_CONSENT, None),
             }),
             grants: None,
             http: http.clone(),
@@ -175,6 +222,7 @@ impl Bench {
                 unsigned: Unsigned::Refused,
             },
             fee_policy: FeePolicy::FeePlusSent,
+            holds_are_old: Duration::from_mins(3),
             auto_create_address: true,
             liquidity_topup: 0,
             cards: CardVerification::Required,
@@ -504,13 +552,25 @@ fn every_text_of_the_pages_has_a_german_one() {
         lines.filter_map(|line| Some(line.split_once(" => ").or_else(|| line.split_once(" = "))?.0)).collect();
 
     let mut texts = BTreeSet::new();
-    for source in read("templates", ".html").into_iter().chain(read("src/pages", ".rs")) {
+    for source in
+        read("templates", ".html").into_iter().chain(read("src/pages", ".rs")).chain(read("src/letters", ".rs"))
+    {
         for begin in ["f.t(\"", "f.with(\"", "words.t(\"", "words.with(\"", "w.t(\"", "title: \""] {
             texts.extend(source.split(begin).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
         }
     }
-    for source in
-        read("src/users", ".rs").into_iter().chain(read("src/sending", ".rs")).chain(read("src", "customers.rs"))
+    texts.extend(
+        read("src/letters", "texts.rs")
+            .remove(0)
+            .split("self.letter(\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().to_owned()),
+    );
+    for source in read("src/users", ".rs")
+        .into_iter()
+        .chain(read("src/sending", ".rs"))
+        .chain(read("src", "customers.rs"))
+        .chain(read("src", "requests.rs"))
     {
         texts.extend(source.split("#[error(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
     }

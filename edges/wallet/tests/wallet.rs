@@ -78,6 +78,19 @@ impl Instance {
                 }
                 json!({"setFee": {"fee": {"id": id()}}})
             }
+            "ConsoleFees" => {
+                let assets = self.assets.lock().unwrap();
+                let asset = assets.values().find(|asset| asset["id"] == variables["id"]).unwrap();
+                let fees: Vec<Value> = Some(&asset["sendingFee"])
+                    .into_iter()
+                    .filter(|fee| !fee.is_null())
+                    .map(|fee| {
+                        json!({"node": {"id": Uuid::from_u128(3), "type": "SENDING", "fixed": fee["fixed"],
+                        "basisPoints": fee["basisPoints"], "createdAt": "2026-01-01T00:00:00.000Z"}})
+                    })
+                    .collect();
+                json!({"asset": {"fees": {"edges": fees, "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}}})
+            }
             "DepositAsset" | "DepositPeer" => {
                 let transfer = input["id"].as_str().unwrap().to_owned();
                 if self.deposits.lock().unwrap().insert(transfer, input.clone()).is_some() {
@@ -170,6 +183,7 @@ impl Bench {
                 unsigned,
             },
             fee_policy: FeePolicy::FeePlusSent,
+            holds_are_old: Duration::from_mins(3),
             auto_create_address: true,
             liquidity_topup: 1_000_000,
             cards: CardVerification::Required,

@@ -35,6 +35,10 @@ pub enum Finding {
     NotDealtWith { event: Uuid, kind: String, state: String },
     /// The wallet credited another amount to its customers than was withdrawn for them.
     CreditedIsNotWithdrawn { credited: u128, withdrawn: u128 },
+    /// The wallet debited another amount to its customers than the instance sent for them.
+    DebitedIsNotSent { debited: u128, sent: u128 },
+    /// The wallet has not finished with what it held for a payment.
+    HoldOpen { payment: Uuid, state: String },
     /// The wallet still reserves a customer's money although nothing is under way.
     CustomerHeld { account: Uuid, amount: u128 },
 }
@@ -75,6 +79,10 @@ impl fmt::Display for Finding {
             Self::CreditedIsNotWithdrawn { credited, withdrawn } => {
                 write!(f, "the wallet credited {credited} to its customers, withdrawn for them were {withdrawn}")
             }
+            Self::DebitedIsNotSent { debited, sent } => {
+                write!(f, "the wallet debited {debited} to its customers without fees, sent for them were {sent}")
+            }
+            Self::HoldOpen { payment, state } => write!(f, "the wallet's hold for payment {payment} is {state}"),
             Self::CustomerHeld { account, amount } => {
                 write!(f, "the wallet still reserves {amount} of account {account}")
             }

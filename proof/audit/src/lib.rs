@@ -88,7 +88,7 @@ pub async fn audit(books: &Books) -> Result<Audit, AuditError> {
     audit.findings.extend(leftovers::check(&database, &incoming, &outgoing).await?);
 
     if let Some(wallet) = &books.wallet {
-        audit.findings.extend(wallet::check(wallet, &events).await?);
+        audit.findings.extend(wallet::check(wallet, &*books.ledger, &outgoing, &events).await?);
     }
     database.close().await;
     Ok(audit)

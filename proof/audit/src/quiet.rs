@@ -14,6 +14,13 @@ const UNDER_WAY: [&str; 3] = [
     "SELECT id FROM webhook_deliveries WHERE state = 'PENDING' LIMIT 1",
 ];
 
+/// Rows that show unfinished work of the wallet.
+const WALLET_AT_WORK: [&str; 3] = [
+    "SELECT id FROM wallet_inbox WHERE state = 'new' LIMIT 1",
+    "SELECT id FROM wallet_sends WHERE state = 'confirmed' LIMIT 1",
+    "SELECT payment_id FROM wallet_holds WHERE state NOT IN ('settled', 'released') LIMIT 1",
+];
+
 /// Whether nothing is under way in the backend's database at `backend` and in the wallet's at `wallet`.
 pub async fn quiet(backend: &str, wallet: &str) -> Result<bool, AuditError> {
     for sql in UNDER_WAY {
@@ -21,7 +28,12 @@ pub async fn quiet(backend: &str, wallet: &str) -> Result<bool, AuditError> {
             return Ok(false);
         }
     }
-    empty(wallet, "SELECT id FROM wallet_inbox WHERE state = 'new' LIMIT 1").await
+    for sql in WALLET_AT_WORK {
+        if !empty(wallet, sql).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn empty(url: &str, sql: &str) -> Result<bool, AuditError> {

@@ -29,6 +29,7 @@ impl Incoming {
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) id: Uuid,
+    pub(crate) wallet_address: Uuid,
     pub(crate) state: String,
 }
 
@@ -61,9 +62,13 @@ pub(crate) async fn incoming_payments(database: &Database) -> Result<Vec<Incomin
 
 pub(crate) async fn outgoing_payments(database: &Database) -> Result<Vec<Outgoing>, AuditError> {
     let read = |row: &QueryResult| -> Result<Outgoing, AuditError> {
-        Ok(Outgoing { id: row.try_get_by_index(0)?, state: row.try_get_by_index(1)? })
+        Ok(Outgoing {
+            id: row.try_get_by_index(0)?,
+            state: row.try_get_by_index(1)?,
+            wallet_address: row.try_get_by_index(2)?,
+        })
     };
-    all(database, "SELECT id, state FROM outgoing_payments").await?.iter().map(read).collect()
+    all(database, "SELECT id, state, wallet_address_id FROM outgoing_payments").await?.iter().map(read).collect()
 }
 
 pub(crate) async fn events(database: &Database) -> Result<Vec<Event>, AuditError> {

@@ -4,12 +4,14 @@
 
 use crate::Outcome;
 use crate::browser::{Browser, between};
+use crate::playground::OPERATOR;
 use crate::seed::Seeded;
 
-const FIXED: [&str; 29] = [
+const FIXED: [&str; 33] = [
     "/",
     "/payments",
     "/payments?type=INCOMING",
+    "/payments?type=OUTGOING",
     "/payments?first=100",
     "/payments/create",
     "/payments/incoming/create",
@@ -24,6 +26,8 @@ const FIXED: [&str; 29] = [
     "/wallet-addresses/trigger-events",
     "/liquidity",
     "/ledger",
+    "/ledger/check",
+    "/rates",
     "/grants",
     "/webhook-events",
     "/webhooks/deliveries",
@@ -35,14 +39,27 @@ const FIXED: [&str; 29] = [
     "/tenants/create",
     "/audit",
     "/preferences",
+    "/views?list=/payments&filters=type%3DINCOMING",
     "/search?q=invoice",
 ];
 
 /// The lists whose first object is measured, too, and what its page has below it.
 const OBJECTS: [(&str, &[&str]); 5] = [
-    ("/assets", &["", "/fee", "/fee-history", "/deposit-liquidity", "/withdraw-liquidity"]),
-    ("/peers", &["", "/deposit-liquidity", "/withdraw-liquidity"]),
-    ("/wallet-addresses", &["", "/keys/create"]),
+    ("/assets", &["", "/fee", "/fee?amount=100", "/fee-history", "/deposit-liquidity", "/withdraw-liquidity"]),
+    (
+        "/peers",
+        &[
+            "",
+            "/start",
+            "/limits",
+            "/certificates",
+            "/tokens/add",
+            "/tokens/replace",
+            "/deposit-liquidity",
+            "/withdraw-liquidity",
+        ],
+    ),
+    ("/wallet-addresses", &["", "/keys/create", "/withdraw-liquidity"]),
     ("/tenants", &["", "/start"]),
     ("/webhooks/deliveries", &[""]),
 ];
@@ -54,13 +71,21 @@ pub(crate) async fn all(browser: &mut Browser, seeded: &Seeded) -> Outcome<Vec<S
         if let Some(id) = first_id(&shown, list) {
             pages.extend(below.iter().map(|end| format!("{list}/{id}{end}")));
             if list == "/assets" {
-                pages.push(format!("/ledger/{id}"));
+                pages.extend([format!("/ledger/{id}"), format!("/liquidity/pending/{id}")]);
+            }
+            if list == "/webhooks/deliveries" {
+                let delivery = browser.get(&format!("{list}/{id}")).await?.body;
+                let event = between(&delivery, "/webhook-events/data?id=", "\"");
+                pages.extend(event.map(|event| format!("/webhook-events/data?id={event}")));
             }
         }
     }
-    let payment = seeded.payment;
-    pages.extend(["", "/metadata", "/approve", "/cancel"].map(|end| format!("/payments/incoming/{payment}{end}")));
-    pages.push(format!("/ledger/{payment}"));
+    let (incoming, outgoing) = (seeded.incoming, seeded.outgoing);
+    pages.extend(["", "/metadata", "/approve", "/cancel"].map(|end| format!("/payments/incoming/{incoming}{end}")));
+    pages.extend(["", "/withdraw-liquidity"].map(|end| format!("/payments/outgoing/{outgoing}{end}")));
+    pages.extend([incoming, outgoing].map(|account| format!("/ledger/{account}")));
+    let endpoint = format!("/webhooks/endpoints/{OPERATOR}/{}", seeded.endpoint);
+    pages.extend(["", "/test", "/secret", "/delete"].map(|end| format!("{endpoint}{end}")));
     Ok(pages)
 }
 

@@ -34,10 +34,14 @@ impl TestDatabase {
 
     /// A new Postgres database; `None`, with a notice, if `TEST_WITHOUT_POSTGRES` is set.
     pub async fn postgres() -> Option<Self> {
-        let server = cluster::server_url()?;
-        let fresh = PostgresDatabase::create(&server).await;
-        let url = cluster::with_database(&server, &fresh.name);
-        Some(Self::open(url, Remains::Postgres { _database: fresh }).await)
+        Some(Self::on_server(&cluster::server_url()?).await)
+    }
+
+    /// A new database on the Postgres server at this URL.
+    pub async fn on_server(server: &str) -> Self {
+        let fresh = PostgresDatabase::create(server).await;
+        let url = cluster::with_database(server, &fresh.name);
+        Self::open(url, Remains::Postgres { _database: fresh }).await
     }
 
     /// A new database of this dialect, under the conditions of [`TestDatabase::postgres`].

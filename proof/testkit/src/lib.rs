@@ -6,6 +6,7 @@
 mod cluster;
 mod database;
 mod hostile;
+mod mail_server;
 mod ports;
 mod postgres_server;
 mod private_tls;
@@ -14,6 +15,7 @@ mod waiting;
 
 pub use database::{TestDatabase, block_on};
 pub use hostile::hostile_segments;
+pub use mail_server::{MailServer, Mood};
 pub use ports::free_ports;
 pub use postgres_server::PostgresServer;
 pub use private_tls::{Certified, PrivateAuthority};

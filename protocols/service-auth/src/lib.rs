@@ -12,7 +12,7 @@ mod service;
 mod ways;
 
 pub use jws::{Jws, JwsHeader, UnreadableJws, signing_input, with_signature};
-pub use role::ServiceRole;
+pub use role::{ServiceRole, UnknownRole};
 pub use scope::{Scope, UnknownScope};
 pub use service::{Service, UnknownService, Wanted};
 pub use ways::{LinkWays, UnknownWay, Ways};

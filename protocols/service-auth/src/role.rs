@@ -1,7 +1,17 @@
 //! The roles of this program as clients of a provider: what each may ask for, and which tokens it checks.
 //! A provider may of course give them less (RFC 6749 section 3.3).
 
+use std::str::FromStr;
+
 use crate::{Scope, Service};
+
+/// How a certificate names a role (RFC 5280 section 4.2.1.6), before the name of the role.
+const URN: &str = "urn:rafiki:role:";
+
+/// The name is none of a role.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is the name of no role; the names are {names}", names = ServiceRole::ALL.map(ServiceRole::as_str).join(", "))]
+pub struct UnknownRole(pub String);
 
 /// A role that has a client at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,11 +50,18 @@ impl ServiceRole {
         }
     }
 
-    /// The role that a host name of a certificate is of: its first part is the name of the role, as in
-    /// `card-service.bank.internal`.
-    pub fn of_host(name: &str) -> Option<Self> {
-        let first = name.split('.').next()?;
-        Self::ALL.into_iter().find(|role| role.as_str().eq_ignore_ascii_case(first))
+    /// The URI of the role in its certificate, such as `urn:rafiki:role:card-service`.
+    pub fn urn(self) -> String {
+        format!("{URN}{}", self.as_str())
+    }
+
+    /// The role that a URI of a certificate names; `None` if the URI is about something else. A URI that is about a role
+    /// but names none of ours is an error, so that it is not taken for silence.
+    ///
+    /// The case of `urn:rafiki:` does not count (RFC 8141 section 3.1).
+    pub fn of_urn(uri: &str) -> Option<Result<Self, UnknownRole>> {
+        let (start, name) = uri.split_at_checked(URN.len())?;
+        start.eq_ignore_ascii_case(URN).then(|| name.parse())
     }
 
     /// The services that it calls, and what it does there.
@@ -96,6 +113,14 @@ impl ServiceRole {
     }
 }
 
+impl FromStr for ServiceRole {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| UnknownRole(text.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +137,7 @@ mod tests {
             (ServiceRole::Backend, Wanted::RATES),
             (ServiceRole::Auth, Wanted::GRANT_EVENTS),
             (ServiceRole::Wallet, Wanted::WALLET),
+            (ServiceRole::Wallet, Wanted::WALLET_CONSENT),
             (ServiceRole::CardService, Wanted::CARD_PAYMENTS),
             (ServiceRole::PointOfSale, Wanted::POS_PAYMENTS),
             (ServiceRole::Console, Wanted::CONSOLE),
@@ -124,17 +150,17 @@ mod tests {
     }
 
     #[test]
-    fn the_host_name_of_a_certificate_tells_the_role() {
-        for (name, role) in [
-            ("backend", Some(ServiceRole::Backend)),
-            ("Card-Service.bank.internal", Some(ServiceRole::CardService)),
-            ("auth.", Some(ServiceRole::Auth)),
-            ("bank.auth", None),
-            ("authority", None),
-            ("*.backend", None),
-            ("", None),
-        ] {
-            assert_eq!(ServiceRole::of_host(name), role, "{name}");
+    fn a_uri_tells_the_role_and_no_other_text_does() {
+        for role in ServiceRole::ALL {
+            assert_eq!(ServiceRole::of_urn(&role.urn()), Some(Ok(role)));
+        }
+        assert_eq!(ServiceRole::of_urn("URN:Rafiki:role:auth"), Some(Ok(ServiceRole::Auth)));
+        for other in ["", "urn:rafiki:role", "urn:uuid:1", "backend", "https://urn:rafiki:role:backend/"] {
+            assert_eq!(ServiceRole::of_urn(other), None, "{other}");
+        }
+        for unknown in ["", "Backend", "backend.evil.example", "backend ", "*", "backend:auth"] {
+            let uri = format!("urn:rafiki:role:{unknown}");
+            assert_eq!(ServiceRole::of_urn(&uri), Some(Err(UnknownRole(unknown.to_owned()))), "{uri}");
         }
     }
 

@@ -113,6 +113,8 @@ impl Wanted {
     /// The wallet shows and revokes the grants of its customers.
     pub const WALLET_GRANTS: Self =
         Self { service: Service::AuthAdmin, scopes: &[Scope::GrantsRead, Scope::GrantsRevoke] };
+    /// The wallet reads what its customers are asked, and tells what they have decided.
+    pub const WALLET_CONSENT: Self = Self { service: Service::AuthIdp, scopes: &[Scope::IdpRead, Scope::IdpDecide] };
     /// The backend sends events to the card service.
     pub const CARD_EVENTS: Self = Self { service: Service::CardHooks, scopes: &[Scope::HooksSend] };
     /// The backend sends events to the point of sale.

@@ -4,6 +4,7 @@
 
 pub mod accounting;
 pub mod asset;
+pub mod delivery_record;
 pub mod expectation;
 pub mod fee;
 pub mod grant_limits;
@@ -21,6 +22,7 @@ pub mod peer_health;
 pub mod peer_terms;
 pub mod peer_tls;
 pub mod peer_token;
+mod progress;
 pub mod quote;
 pub mod receiver;
 pub mod repeating_interval;
@@ -34,6 +36,7 @@ pub mod webhook_event;
 pub mod webhook_ladder;
 
 pub use asset::TenantAsset;
+pub use delivery_record::DeliveryRecord;
 pub use expectation::Expectation;
 pub use fee::{Fee, FeeKind};
 pub use ids::{

@@ -6,7 +6,9 @@
 use clock::Timestamp;
 use serde_json::Value;
 
+use crate::delivery_record::DeliveryRecord;
 use crate::incoming_payment::Metadata;
+pub use crate::progress::Progress;
 use crate::quote::Quote;
 use crate::{InitiatedBy, OutgoingPaymentId, retry};
 
@@ -30,6 +32,8 @@ pub struct OutgoingPayment {
     pub card: Option<CardDetails>,
     /// Its state.
     pub state: OutgoingState,
+    /// What became of its packets, as the end of each attempt noted it. `None` before, and if nothing noted it.
+    pub record: Option<DeliveryRecord>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -100,18 +104,6 @@ pub struct Sending {
     pub data_to_transmit: Option<String>,
     /// Its progress.
     pub progress: Progress,
-}
-
-/// The progress of a payment: the packets that were fulfilled, and the amount that their receiver reported as
-/// delivered.
-///
-/// Packets whose outcome is not known yet are not in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The amount that was debited for them.
-    pub debited: u64,
-    /// The amount that arrived, in the receiver's asset.
-    pub delivered: u64,
 }
 
 impl OutgoingState {
@@ -290,6 +282,13 @@ impl OutgoingPayment {
         Ok(self)
     }
 
+    /// Adds the record of an attempt, after which `delivered` has arrived in all.
+    #[must_use]
+    pub fn with_record(mut self, attempt: &DeliveryRecord, delivered: u64) -> Self {
+        self.record = Some(self.record.unwrap_or_default().with(attempt).delivered(delivered));
+        self
+    }
+
     /// Fails it, because it was not funded before its quote expired.
     pub fn expire_unfunded(mut self, now: Timestamp) -> Result<Self, OutgoingRefused> {
         if self.state != OutgoingState::Funding || !self.quote.is_expired(now) {
@@ -380,6 +379,7 @@ pub(crate) mod tests {
             initiated_by: InitiatedBy::Admin,
             card: None,
             state,
+            record: None,
             created_at: NOW,
             updated_at: NOW,
         }

@@ -238,6 +238,39 @@ impl Quote {
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at
     }
+
+    /// The fee in the debit amount.
+    pub fn fee_amount(&self) -> u64 {
+        self.debit_amount.saturating_sub(self.debit_amount_minus_fees)
+    }
+
+    /// The part of the debit amount that is kept in case the rate gets worse: what the receive amount would not cost at
+    /// the rate that was found. Within this instance the rate is exact, and nothing is kept.
+    pub fn slippage_margin(&self) -> u64 {
+        match &self.method {
+            QuoteMethod::Local => 0,
+            QuoteMethod::Ilp(details) => {
+                let cost = details.low_rate.checked_div_ceil(self.receive_amount.value).unwrap_or(u64::MAX);
+                self.debit_amount_minus_fees.saturating_sub(cost)
+            }
+        }
+    }
+
+    /// The rate that was found when it was made. The real rate was not below it.
+    pub fn found_rate(&self) -> Ratio {
+        match &self.method {
+            QuoteMethod::Local => self.estimated_rate,
+            QuoteMethod::Ilp(details) => details.low_rate,
+        }
+    }
+
+    /// The least rate at which anything is sent.
+    pub fn least_rate(&self) -> Ratio {
+        match &self.method {
+            QuoteMethod::Local => self.estimated_rate,
+            QuoteMethod::Ilp(details) => details.min_rate,
+        }
+    }
 }
 
 fn is_payable(amount: u64) -> bool {
@@ -316,6 +349,30 @@ mod tests {
         for (request, receiver) in refused {
             assert_eq!(plan(request.clone(), &receiver, NO_FEE), Err(QuoteRefused::InvalidAmount), "{request:?}");
         }
+    }
+
+    #[test]
+    fn the_margin_is_what_the_delivery_does_not_cost_at_the_rate_that_was_found() {
+        let ratio = |numerator| Ratio::new(numerator, 1000).unwrap();
+        let ilp = QuoteMethod::Ilp(IlpQuoteDetails {
+            max_packet_amount: 1000,
+            min_rate: ratio(891),
+            low_rate: ratio(900),
+            high_rate: ratio(901),
+        });
+        let local = crate::outgoing_payment::tests::payment(crate::outgoing_payment::OutgoingState::Funding).quote;
+        let quote = Quote {
+            debit_amount: 10_300,
+            debit_amount_minus_fees: 10_000,
+            receive_amount: eur(8910),
+            method: ilp,
+            ..local.clone()
+        };
+        assert_eq!((quote.fee_amount(), quote.slippage_margin()), (300, 100));
+        assert_eq!((quote.found_rate(), quote.least_rate()), (ratio(900), ratio(891)));
+        assert_eq!((local.fee_amount(), local.slippage_margin(), local.least_rate()), (3, 0, local.estimated_rate));
+        // A quote whose rate shows that more is needed than it has, keeps nothing.
+        assert_eq!(Quote { receive_amount: eur(9500), ..quote }.slippage_margin(), 0);
     }
 
     #[test]

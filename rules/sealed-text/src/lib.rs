@@ -31,6 +31,8 @@ pub enum Place {
     DataFromSender(Uuid),
     /// The private key that is used with the peer with this id.
     PrivateKey(Uuid),
+    /// The secret of the second factor of the wallet's user with this id.
+    SecondFactor(Uuid),
 }
 
 /// Seals and opens. Clones have the same keys.
@@ -75,6 +77,7 @@ impl Place {
             Self::DataToTransmit(row) => ("data to transmit:", row),
             Self::DataFromSender(row) => ("data from sender:", row),
             Self::PrivateKey(peer) => ("private key:", peer),
+            Self::SecondFactor(user) => ("second factor:", user),
         };
         [SEALED.as_bytes(), column.as_bytes(), row.as_bytes()].concat()
     }

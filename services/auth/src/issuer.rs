@@ -15,6 +15,7 @@ use auth_store::{AuthStore, ServiceToken};
 use clock::{Clock, Entropy, Timestamp};
 use serde_json::{Value, json};
 use service_auth::{Scope, Service};
+use service_identity::CallerCertificate;
 use shared_cache::{Limiter, Lockout, TooMany};
 use token_keys::SigningKey;
 use tokio::sync::Semaphore;
@@ -31,8 +32,10 @@ const COMPARISONS: usize = 2;
 pub struct IssuerClient {
     /// `client_id`.
     pub id: String,
-    /// Hashes of its secrets (Argon2id, PHC text). Two while one replaces the other.
+    /// Hashes of its secrets (Argon2id, PHC text). Two while one replaces the other; none if it has a certificate.
     pub secrets: Vec<String>,
+    /// The hosts and URIs that its certificate has, all of them. Without any it cannot prove itself with a certificate.
+    pub certificate_names: Vec<String>,
     /// The tenant that it acts for.
     pub tenant: Option<String>,
     /// What it may ask for, by service.
@@ -72,13 +75,23 @@ struct Inner {
     shown: Mutex<HashMap<String, Vec<SecretHash>>>,
 }
 
-/// The id and the secret that a caller shows.
+/// The id that a caller shows, and its proof.
 #[derive(Clone)]
 pub struct ShownClient {
     /// `client_id`.
     pub id: String,
-    /// The secret.
-    pub secret: String,
+    /// The proof.
+    pub proof: ShownProof,
+}
+
+/// How a caller proves its id.
+#[derive(Clone)]
+pub enum ShownProof {
+    /// With a secret.
+    Secret(String),
+    /// With the certificate of its connection, which the listener has verified (RFC 8705 section 2.1). Its tokens are bound
+    /// to this certificate.
+    Certificate(CallerCertificate),
 }
 
 /// What a client asks for.
@@ -116,13 +129,15 @@ pub struct KnownServiceToken {
     pub issued_at: Timestamp,
     /// Until when it is valid.
     pub expires_at: Timestamp,
+    /// The digest of the certificate that it is bound to.
+    pub certificate: Option<String>,
 }
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
-    /// The client is unknown, or its secret is wrong.
-    #[error("the client is unknown, or its secret is wrong")]
+    /// The client is unknown, or its proof is wrong.
+    #[error("the client is unknown, or its secret or certificate is wrong")]
     Client,
     /// Wrong secrets were shown too often.
     #[error(transparent)]
@@ -141,15 +156,18 @@ pub enum IssuerError {
 /// Why the issuer does not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the secrets of the client {0:?} must be one or two Argon2id hashes; `rafiki service-client` makes a secret and its hash"
+    "the secrets of the client {0:?} must be one or two Argon2id hashes, or it must have names of a certificate; `rafiki \
+     service-client` makes a secret and its hash, or an entry for a certificate"
 )]
 pub struct InvalidClient(String);
 
 impl IssuerClient {
-    /// Whether its secrets can be compared.
+    /// Whether it can prove itself.
     pub fn check(&self) -> Result<(), InvalidClient> {
         let readable = |hash: &String| hash.starts_with("$argon2id$") && PasswordHash::new(hash).is_ok();
-        let good = (1..=2).contains(&self.secrets.len()) && self.secrets.iter().all(readable);
+        let proves =
+            (1..=2).contains(&self.secrets.len()) || (self.secrets.is_empty() && !self.certificate_names.is_empty());
+        let good = proves && self.secrets.iter().all(readable);
         if good { Ok(()) } else { Err(InvalidClient(self.id.clone())) }
     }
 }
@@ -199,8 +217,12 @@ impl Issuer {
         let Inner { settings, store, clock, entropy, .. } = &*self.inner;
         let now = clock.wall();
         let scope = granted.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+        let certificate = match &shown.proof {
+            ShownProof::Certificate(certificate) => Some(certificate.thumbprint().to_owned()),
+            ShownProof::Secret(_) => None,
+        };
         let value = match settings.keys.first() {
-            Some(key) => key.sign("at+jwt", &self.claims(client, service, &scope, now)),
+            Some(key) => key.sign("at+jwt", &self.claims(client, service, &scope, certificate.as_deref(), now)),
             None => random_text(&**entropy),
         };
         let token = ServiceToken {
@@ -210,13 +232,21 @@ impl Issuer {
             scope: scope.clone(),
             issued_at: now,
             expires_at: now + settings.lifetime,
+            certificate,
         };
         store.insert_service_token(&token).await?;
         Ok(IssuedServiceToken { value, lifetime: settings.lifetime, scope })
     }
 
     /// The claims of a signed token (RFC 9068 section 2.2).
-    fn claims(&self, client: &IssuerClient, service: Service, scope: &str, now: Timestamp) -> Value {
+    fn claims(
+        &self,
+        client: &IssuerClient,
+        service: Service,
+        scope: &str,
+        certificate: Option<&str>,
+        now: Timestamp,
+    ) -> Value {
         let Inner { settings, entropy, .. } = &*self.inner;
         let seconds = |at: Timestamp| at.as_millis().div_euclid(1000);
         let mut claims = json!({
@@ -225,6 +255,9 @@ impl Issuer {
         });
         if let Some(tenant) = &client.tenant {
             claims["tenant"] = json!(tenant);
+        }
+        if let Some(certificate) = certificate {
+            claims["cnf"] = json!({"x5t#S256": certificate});
         }
         claims
     }
@@ -257,6 +290,7 @@ impl Issuer {
             scope: token.scope,
             issued_at: token.issued_at,
             expires_at: token.expires_at,
+            certificate: token.certificate,
         }))
     }
 
@@ -270,7 +304,7 @@ impl Issuer {
         self.inner.settings.clients.iter().find(|client| client.id == id)
     }
 
-    /// The client whose secret is shown.
+    /// The client whose secret or certificate is shown.
     async fn client(&self, shown: &ShownClient, source: &str) -> Result<&IssuerClient, IssuerError> {
         // Ids of strangers do not make keys of any length.
         let subject = match self.find(&shown.id) {
@@ -279,14 +313,21 @@ impl Issuer {
         };
         self.inner.limiter.may_try(&WRONG_SECRETS, &subject).await.map_err(IssuerError::TooMany)?;
         if let Some(client) = self.find(&shown.id)
-            && self.is_right(client, &shown.secret).await
+            && self.is_proven(client, &shown.proof).await
         {
             self.inner.limiter.succeeded(&WRONG_SECRETS, &subject).await;
             return Ok(client);
         }
         self.inner.limiter.failed(&WRONG_SECRETS, &subject).await;
-        tracing::warn!(source, "audit: a client of the built-in issuer showed a wrong id or secret");
+        tracing::warn!(source, "audit: a client of the built-in issuer showed a wrong id, secret or certificate");
         Err(IssuerError::Client)
+    }
+
+    async fn is_proven(&self, client: &IssuerClient, proof: &ShownProof) -> bool {
+        match proof {
+            ShownProof::Secret(secret) => self.is_right(client, secret).await,
+            ShownProof::Certificate(certificate) => certificate.is_for(&client.certificate_names),
+        }
     }
 
     async fn is_right(&self, client: &IssuerClient, secret: &str) -> bool {

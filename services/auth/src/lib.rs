@@ -35,7 +35,7 @@ pub use interactions::{DecideError, DetailsError, FinishError, Finished, Interac
 pub use introspection::IntrospectError;
 pub use issuer::{
     InvalidClient, IssuedServiceToken, Issuer, IssuerClient, IssuerError, IssuerSettings, KnownServiceToken,
-    ShownClient, TokenQuestion, new_client_secret,
+    ShownClient, ShownProof, TokenQuestion, new_client_secret,
 };
 pub use provider_secret::ProviderProof;
 pub use request_grant::RequestGrantError;

@@ -25,8 +25,8 @@ const RENEWED_AFTER: Duration = Duration::from_hours(24);
 /// How the caller proves that it is a tenant's identity provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderProof<'p> {
-    /// The secret that it shows, if it shows one.
-    Secret(Option<&'p str>),
+    /// The secret that it shows.
+    Secret(&'p str),
     /// A token that was accepted, of a service that acts for one tenant.
     Of(TenantId),
     /// A token that was accepted, of a service that acts for every tenant.
@@ -36,7 +36,7 @@ pub enum ProviderProof<'p> {
 /// Why the secret is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotShown {
-    /// It is missing or wrong.
+    /// It is wrong.
     Wrong,
     /// It was not compared.
     TooMany(TooMany),
@@ -75,7 +75,7 @@ impl Auth {
         }
 
         let now = self.inner.clock.now();
-        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, now)) {
+        if !provider.secret.is_shown_by(secret, now) {
             tracing::warn!(tenant.id = %tenant, source, "audit: a wrong secret of the identity provider was shown");
             limiter.failed(&OF_SOURCE, source).await;
             return Err(NotShown::Wrong);

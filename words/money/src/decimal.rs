@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ethnum::U256;
+
 use crate::{Asset, Ratio};
 
 /// Units of one asset per unit of another, in major units: an exact decimal number above zero.
@@ -50,6 +52,36 @@ impl Rate {
         } else {
             Ratio::new(u128::from(self.mantissa), power).ok()
         }
+    }
+}
+
+/// The most significant digits of a rate that is computed.
+const DIGITS_MAX: u32 = 12;
+/// The most places after the point.
+const PLACES_MAX: u8 = 30;
+
+impl Rate {
+    /// The rate of a `ratio` of smallest units, with as many digits as people read, rounded down.
+    ///
+    /// `None` if it is zero, or more than twelve digits before the point.
+    pub fn of_ratio_floor(ratio: Ratio, source_scale: u8, destination_scale: u8) -> Option<Self> {
+        let most = U256::from(10u128.pow(DIGITS_MAX));
+        let with_places = |places: u8| {
+            let shift = i32::from(places) + i32::from(source_scale) - i32::from(destination_scale);
+            let power = U256::from(10u8).checked_pow(shift.unsigned_abs())?;
+            let (above, below) = (U256::from(ratio.numerator()), U256::from(ratio.denominator()));
+            let digits =
+                if shift >= 0 { above.checked_mul(power)? / below } else { above / below.checked_mul(power)? };
+            if digits >= most {
+                return None;
+            }
+            u64::try_from(digits).ok().filter(|digits| *digits > 0).map(|digits| (digits, places))
+        };
+        let (mut mantissa, mut places) = (0..=PLACES_MAX).rev().find_map(with_places)?;
+        while places > 0 && mantissa % 10 == 0 {
+            (mantissa, places) = (mantissa / 10, places - 1);
+        }
+        Some(Self { mantissa, exponent: -i32::from(places) })
     }
 }
 
@@ -124,6 +156,22 @@ mod tests {
         let to_yen = rate.between_scales(2, 0).unwrap();
         assert_eq!(to_yen.checked_mul_floor(100), Some(147));
         assert_eq!(rate.between_scales(0, 2).unwrap().checked_mul_floor(1), Some(14_771));
+    }
+
+    #[test]
+    fn a_ratio_of_smallest_units_is_shown_for_whole_units_and_never_too_good() {
+        let shown = |numerator, denominator, scales: (u8, u8)| {
+            let ratio = Ratio::new(numerator, denominator).unwrap();
+            Rate::of_ratio_floor(ratio, scales.0, scales.1).map(|rate| rate.to_string())
+        };
+        assert_eq!(shown(891, 1000, (2, 2)).as_deref(), Some("0.891"));
+        assert_eq!(shown(1, 1, (2, 2)).as_deref(), Some("1"));
+        assert_eq!(shown(2, 3, (2, 2)).as_deref(), Some("0.666666666666"));
+        assert_eq!(shown(14_771, 10_000, (2, 0)).as_deref(), Some("147.71"));
+        assert_eq!(shown(1_500_000, 1, (2, 8)).as_deref(), Some("1.5"));
+        assert_eq!(shown(u128::MAX, u128::MAX - 1, (255, 255)).as_deref(), Some("1"));
+        assert_eq!(shown(0, 1, (2, 2)), None);
+        assert_eq!(shown(u128::MAX, 1, (0, 0)), None, "more digits than it holds");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(crate) struct Model {
     pub scope: String,
     pub issued_at: i64,
     pub expires_at: i64,
+    pub certificate: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

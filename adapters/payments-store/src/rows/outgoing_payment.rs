@@ -20,6 +20,7 @@ pub struct Model {
     pub data_to_transmit: Option<String>,
     pub progress_debited: i64,
     pub progress_delivered: i64,
+    pub delivery_record: Option<String>,
     pub created_at: i64,
     pub updated_at: i64,
 }

@@ -117,6 +117,7 @@ fn outgoing(asset: &TenantAsset) -> OutgoingPayment {
         initiated_by: InitiatedBy::Admin,
         card: None,
         state: OutgoingState::Funding,
+        record: None,
         created_at: now(),
         updated_at: now(),
     }

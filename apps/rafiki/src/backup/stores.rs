@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use config::{Accounting, DatabaseUrl, Environment};
+use service_auth::ServiceRole;
 
 use crate::failure::Failure;
 use crate::places::{Holds, Place};
-use crate::role_name::{RoleFile, RoleName};
+use crate::role_name::RoleFile;
 
 /// A database of a role.
 pub(crate) struct RoleStore {
@@ -33,7 +34,7 @@ const SECRETS: &str = "the variables of the roles, and the keys and files that t
 impl Stores {
     /// Reads the configuration of the roles.
     pub(crate) fn of(chosen: &[RoleFile]) -> Result<Self, Failure> {
-        let usual = RoleName::USUAL.map(|role| RoleFile { role, file: None });
+        let usual = RoleFile::usual();
         let mut stores = Self::default();
         let mut problems = String::new();
         for role in if chosen.is_empty() { &usual[..] } else { chosen } {
@@ -42,7 +43,7 @@ impl Stores {
                 None => Environment::load()?,
             };
             if let Err(error) = stores.add(role.role, &environment) {
-                problems.extend([role.role.word(), ": ", &error.to_string(), "\n"]);
+                problems.extend([role.role.as_str(), ": ", &error.to_string(), "\n"]);
             }
         }
         if !problems.is_empty() {
@@ -54,9 +55,9 @@ impl Stores {
         Ok(stores)
     }
 
-    fn add(&mut self, role: RoleName, environment: &Environment) -> Result<(), config::ConfigError> {
+    fn add(&mut self, role: ServiceRole, environment: &Environment) -> Result<(), config::ConfigError> {
         match role {
-            RoleName::Backend => {
+            ServiceRole::Backend => {
                 let config = config::Backend::from_environment(environment)?;
                 self.places(role, Place::of_backend(&config));
                 self.shared(role, &config.database, config.redis.is_some());
@@ -68,21 +69,21 @@ impl Stores {
                 }
                 self.installation = Some(config.instance_name);
             }
-            RoleName::Auth => {
+            ServiceRole::Auth => {
                 let config = config::Auth::from_environment(environment)?;
                 self.places(role, Place::of_auth(&config));
                 self.shared(role, &config.database, config.redis.is_some());
             }
-            RoleName::Wallet => {
+            ServiceRole::Wallet => {
                 self.places(role, Place::of_wallet(&config::Wallet::from_environment(environment)?));
             }
-            RoleName::CardService => {
+            ServiceRole::CardService => {
                 self.places(role, Place::of_card_service(&config::CardService::from_environment(environment)?));
             }
-            RoleName::PointOfSale => {
+            ServiceRole::PointOfSale => {
                 self.places(role, Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?));
             }
-            RoleName::Console => {
+            ServiceRole::Console => {
                 let config = config::Console::from_environment(environment)?;
                 self.elsewhere.push(format!(
                     "the files of the console: {} and {}",
@@ -90,7 +91,7 @@ impl Stores {
                     config.approvals_file.display()
                 ));
             }
-            RoleName::Rates => {
+            ServiceRole::Rates => {
                 let config = config::Rates::from_environment(environment)?;
                 self.elsewhere.push(format!("the file of rates: {}", config.file.display()));
             }
@@ -98,18 +99,18 @@ impl Stores {
         Ok(())
     }
 
-    fn places(&mut self, role: RoleName, places: Vec<Place>) {
+    fn places(&mut self, role: ServiceRole, places: Vec<Place>) {
         for place in places {
             let name = match place.holds {
-                Holds::Ledger => format!("{}-ledger", role.word()),
-                Holds::Stores(_) | Holds::Anything => role.word().to_owned(),
+                Holds::Ledger => format!("{}-ledger", role.as_str()),
+                Holds::Stores(_) | Holds::Anything => role.as_str().to_owned(),
             };
             self.all.push(RoleStore { name, place });
         }
     }
 
     /// Beside an SQLite file, what processes share for a time is in a file of its own. On a server it is a table.
-    fn shared(&mut self, role: RoleName, database: &DatabaseUrl, redis: bool) {
+    fn shared(&mut self, role: ServiceRole, database: &DatabaseUrl, redis: bool) {
         if redis {
             let text = "Redis: idempotency keys and used signatures of the last day";
             if !self.elsewhere.iter().any(|said| said == text) {
@@ -148,6 +149,6 @@ impl RoleStore {
     }
 }
 
-fn shared_name(role: RoleName) -> String {
-    format!("{}-shared", role.word())
+fn shared_name(role: ServiceRole) -> String {
+    format!("{}-shared", role.as_str())
 }

@@ -6,15 +6,16 @@ mod settings_page;
 
 use config::{Environment, Origin, Shown};
 use serde_json::{Value, json};
+use service_auth::ServiceRole;
 
 use crate::failure::Failure;
 use crate::output::{Table, say};
-use crate::role_name::{RoleFile, RoleName};
+use crate::role_name::RoleFile;
 use options::{ExplainOptions, ShowOptions};
 use settings_page::{Default, Setting, settings};
 
 pub(crate) fn show(options: &ShowOptions) -> Result<(), Failure> {
-    let usual = RoleName::USUAL.map(|role| RoleFile { role, file: None });
+    let usual = RoleFile::usual();
     let chosen = if options.roles.is_empty() { &usual[..] } else { &options.roles };
     let mut document = Vec::new();
     for role in chosen {
@@ -25,13 +26,13 @@ pub(crate) fn show(options: &ShowOptions) -> Result<(), Failure> {
         let rows = rows(role.role, &environment, options);
         if options.json {
             let variables: Vec<Value> = rows.iter().map(Row::document).collect();
-            document.push(json!({"role": role.role.word(), "variables": variables}));
+            document.push(json!({"role": role.role.as_str(), "variables": variables}));
         } else {
             let mut table = Table::new();
             for row in &rows {
                 table.row([row.setting.name.to_owned(), row.value(), row.source()]);
             }
-            say(&format!("rafiki {}\n{}", role.role.word(), table.render_indented()));
+            say(&format!("rafiki {}\n{}", role.role.as_str(), table.render_indented()));
         }
     }
     if options.json {
@@ -40,8 +41,8 @@ pub(crate) fn show(options: &ShowOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn rows(role: RoleName, environment: &Environment, options: &ShowOptions) -> Vec<Row> {
-    let of_role = settings().filter(|setting| setting.role == role.word());
+fn rows(role: ServiceRole, environment: &Environment, options: &ShowOptions) -> Vec<Row> {
+    let of_role = settings().filter(|setting| setting.role == role.as_str());
     let rows = of_role.map(|setting| Row {
         setting,
         shown: environment.shown(setting.name),

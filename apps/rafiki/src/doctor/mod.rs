@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use config::{Disagreement, Environment, Listeners, Mode, Notice, Roles};
 use database::Database;
+use service_auth::ServiceRole;
 use url::Url;
 
 use crate::failure::Failure;
@@ -20,7 +21,7 @@ use crate::ledger_place::LedgerPlace;
 use crate::migrate::migrations_of;
 use crate::output::say;
 use crate::places::Place;
-use crate::role_name::{RoleFile, RoleName};
+use crate::role_name::RoleFile;
 use crate::roles::shared_deps::SharedDeps;
 use finding::{Finding, Findings, Verdict};
 use network::{Is, Listener, Server};
@@ -28,7 +29,7 @@ use options::DoctorOptions;
 
 pub(crate) async fn run(options: &DoctorOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
-    let usual = RoleName::USUAL.map(|role| RoleFile { role, file: None });
+    let usual = RoleFile::usual();
     let chosen = if options.roles.is_empty() { &usual[..] } else { &options.roles };
 
     let mut findings = Findings::new(Duration::from_secs(options.limit));
@@ -45,7 +46,7 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), Failure> {
             }
             Err(error) => {
                 findings.add(
-                    format!("{}.configuration", role.role.word()),
+                    format!("{}.configuration", role.role.as_str()),
                     Finding::failed(error.to_string(), "name a file"),
                 );
             }
@@ -83,7 +84,7 @@ struct Examined<'a> {
 impl Examined<'_> {
     async fn run(&mut self, together: &mut Roles) -> Result<(), Failure> {
         let (role, environment) = (self.role.role, self.environment);
-        let name = role.word();
+        let name = role.as_str();
         secrets::check(self.findings, name, environment, self.role.file.as_deref());
         let section = match self.section(together).await {
             Ok(section) => section,
@@ -111,11 +112,11 @@ impl Examined<'_> {
     async fn section(&mut self, together: &mut Roles) -> Result<Section, config::ConfigError> {
         let environment = self.environment;
         let own_name = match &self.role.file {
-            Some(file) => format!("{} ({})", self.role.role.word(), file.display()),
-            None => self.role.role.word().to_owned(),
+            Some(file) => format!("{} ({})", self.role.role.as_str(), file.display()),
+            None => self.role.role.as_str().to_owned(),
         };
         match self.role.role {
-            RoleName::Backend => {
+            ServiceRole::Backend => {
                 let config = config::Backend::from_environment(environment)?;
                 databases::redis(self.findings, "backend", config.redis.as_ref()).await;
                 databases::cluster(self.findings, &LedgerPlace::of(&config)).await;
@@ -133,23 +134,23 @@ impl Examined<'_> {
                 together.backends.push((own_name, config));
                 Ok(section)
             }
-            RoleName::Auth => {
+            ServiceRole::Auth => {
                 let config = config::Auth::from_environment(environment)?;
                 databases::redis(self.findings, "auth", config.redis.as_ref()).await;
                 let section = of_auth(&config);
                 together.auths.push((own_name, config));
                 Ok(section)
             }
-            RoleName::Wallet => {
+            ServiceRole::Wallet => {
                 let config = config::Wallet::from_environment(environment)?;
                 let section = of_wallet(&config);
                 together.wallets.push((own_name, config));
                 Ok(section)
             }
-            RoleName::CardService => Ok(of_card_service(&config::CardService::from_environment(environment)?)),
-            RoleName::PointOfSale => Ok(of_point_of_sale(&config::PointOfSale::from_environment(environment)?)),
-            RoleName::Console => Ok(of_console(&config::Console::from_environment(environment)?)),
-            RoleName::Rates => Ok(of_rates(&config::Rates::from_environment(environment)?)),
+            ServiceRole::CardService => Ok(of_card_service(&config::CardService::from_environment(environment)?)),
+            ServiceRole::PointOfSale => Ok(of_point_of_sale(&config::PointOfSale::from_environment(environment)?)),
+            ServiceRole::Console => Ok(of_console(&config::Console::from_environment(environment)?)),
+            ServiceRole::Rates => Ok(of_rates(&config::Rates::from_environment(environment)?)),
         }
     }
 

@@ -8,12 +8,12 @@ use auth::{Issuer, IssuerClient, IssuerSettings};
 use auth_store::AuthStore;
 use clock::Clock;
 use config::{SecretMethod, ServiceAuth, TokenValidation};
-use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities, ServiceTls};
+use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities, ServiceTls, TlsFiles};
 use outbound_http::{Outbound, PartyTls};
 use service_auth::{LinkWays, Service, Wanted, Ways};
 use service_identity::{
-    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, SecretPlace, ServiceProofs, ServiceTokens,
-    SigningKey, TokenJudge, TokenSettings, Validation,
+    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, RoleNames, SecretPlace, ServiceProofs,
+    ServiceTokens, SigningKey, TokenJudge, TokenSettings, Validation,
 };
 use shared_cache::Limiter;
 
@@ -63,7 +63,7 @@ pub(crate) fn identities(service_auth: &ServiceAuth, deps: &SharedDeps) -> Resul
     } else {
         (None, None)
     };
-    let (certificate, tls) = if ways.any(Ways::certificates) {
+    let (certificate, tls) = if service_auth.has_certificate() {
         let (client, tls) = of_certificates(service_auth, deps)?;
         (Some(client), Some(tls))
     } else {
@@ -86,7 +86,8 @@ fn of_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Service
         introspection: service_auth.introspection_url.clone(),
         keys: service_auth.keys_url.clone(),
     };
-    let provider = Provider::new(provider, deps.http.clone(), Arc::clone(&deps.clock));
+    let provider = Provider::new(provider, to_provider(service_auth, deps)?, Arc::clone(&deps.clock));
+    let provider = if service_auth.proves_by_certificate() { provider.for_certificates() } else { provider };
     let names = TokenSettings {
         audiences: service_auth.audiences.iter().cloned().collect(),
         scopes: service_auth.scopes.iter().cloned().collect(),
@@ -107,6 +108,21 @@ fn of_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Service
     Ok((ServiceTokens::new(provider, identity, names, clock, entropy), judge))
 }
 
+/// The client that asks the provider: with the authorities that are believed about it, and with the certificate of this
+/// role if that is its proof.
+fn to_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<Outbound, Failure> {
+    let authorities = service_auth.provider_authorities_pem.as_ref().map(config::Secret::expose);
+    let own = service_auth.certificate_pem.as_ref().zip(service_auth.tls_key_pem.as_ref());
+    let own = own.filter(|_| service_auth.proves_by_certificate());
+    let identity = own.map(|(certificate, key)| (certificate.expose(), key.expose()));
+    if identity.is_none() && authorities.is_none() {
+        return Ok(deps.http.clone());
+    }
+    let failed = |error: &dyn std::fmt::Display| Failure::start("OAUTH_CA_FILE and SERVICE_TLS_*_FILE", error);
+    let party = PartyTls { identity, authorities }.read().map_err(|error| failed(&error))?;
+    deps.http.with_tls(&party).map_err(|error| failed(&error))
+}
+
 /// Shows and checks certificates of the installation's roles.
 fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Outbound, ServiceTls), Failure> {
     let text = |pem: &Option<config::Secret>| pem.as_ref().map(|pem| pem.expose().to_owned()).unwrap_or_default();
@@ -116,7 +132,15 @@ fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Out
 
     let party = PartyTls { identity: Some((&certificate, &key)), authorities: Some(&authorities) };
     let client = deps.http.with_tls(&party.read().map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
-    let tls = ServiceTls::new(&certificate, &key, &authorities).map_err(|error| failed(&error))?;
+    let names = RoleNames::new(service_auth.role_names.iter().cloned());
+    if names.role_of_pem(&certificate).is_none() {
+        tracing::warn!(
+            "the certificate in SERVICE_TLS_CERTIFICATE_FILE names no role, so services refuse it; give it the URI \
+             urn:rafiki:role:<role>, or name its host in SERVICE_TLS_NAMES of every role"
+        );
+    }
+    let files = TlsFiles { certificate: &certificate, key: &key, authorities: &authorities };
+    let tls = ServiceTls::new(files, names, Arc::clone(&deps.wall)).map_err(|error| failed(&error))?;
     Ok((client, tls))
 }
 
@@ -125,6 +149,9 @@ fn credential(service_auth: &ServiceAuth) -> Result<Credential, Failure> {
         let key = SigningKey::from_pem(pem.expose(), service_auth.key_id.clone());
         let key = key.map_err(|error| Failure::start("OAUTH_PRIVATE_KEY_FILE", error))?;
         return Ok(Credential::Key(Arc::new(key)));
+    }
+    if service_auth.proves_by_certificate() {
+        return Ok(Credential::Certificate);
     }
     let secret = service_auth.client_secret.as_ref().map(|secret| secret.expose().to_owned());
     let place = match service_auth.secret_method {
@@ -145,6 +172,7 @@ pub(crate) fn issuer(
     let clients = clients.iter().map(|client| IssuerClient {
         id: client.client_id.clone(),
         secrets: client.secret_hashes.clone(),
+        certificate_names: client.certificate_names.clone(),
         tenant: client.tenant.clone(),
         // Unknown names were reported when the file was read.
         access: client

@@ -8,11 +8,13 @@ use config::{FeePolicy, Mode};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ledger_sql::SqlLedger;
+use mail::MailServer;
+use sealed_text::Sealer;
 use service_auth::{Service, Wanted};
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, ConsentSettings, Cookies, EventVerification, Lifetimes, OneClick, PageSettings, Ports, Verification,
+    Accent, ConsentSettings, Cookies, EventVerification, Lifetimes, OneClick, PageSettings, Ports, Post, Verification,
     Wallet, WalletSettings,
 };
 
@@ -97,7 +99,8 @@ pub(crate) async fn start(
         clock,
         entropy: Arc::clone(&deps.entropy),
     };
-    let pages = config.pages.as_ref().map(|pages| page_settings(config, pages, deps, &identities, playground));
+    let pages = config.pages.as_ref();
+    let pages = pages.map(|pages| page_settings(config, pages, deps, &identities, playground)).transpose()?;
     let rates = identities.readers_of_rates(&deps.clock);
     let wallet = Wallet::new(WalletSettings { pages, ..settings(config, &identities)? }, seed, ports);
 
@@ -132,6 +135,7 @@ fn settings(config: &config::Wallet, identities: &Identities) -> Result<WalletSe
             FeePolicy::FullDebit => wallet::FeePolicy::FullDebit,
             FeePolicy::Compat => wallet::FeePolicy::Compat,
         },
+        holds_are_old: config.holds_are_old,
         auto_create_address: config.auto_create_address,
         cards: match config.card_verification {
             config::CardVerification::Chip => wallet::CardVerification::Required,
@@ -149,7 +153,14 @@ fn page_settings(
     deps: &SharedDeps,
     identities: &Identities,
     playground: Playground,
-) -> PageSettings {
+) -> Result<PageSettings, Failure> {
+    let post = match &pages.mail {
+        None => Post::Log,
+        Some(mail) => {
+            let server = MailServer::new(mail.url.expose(), &mail.from);
+            Post::Server(Box::new(server.map_err(|error| Failure::start("letters", error))?))
+        }
+    };
     let grants = pages.auth_graphql_url.as_ref().map(|url| {
         let credentials = Credentials {
             tenant_id: config.tenant_id,
@@ -159,10 +170,12 @@ fn page_settings(
         let client = AdminClient::of_auth(url.clone(), credentials, deps.http.clone(), Arc::clone(&deps.clock));
         identities.admin(client, Wanted::WALLET_GRANTS)
     });
-    PageSettings {
+    Ok(PageSettings {
         public_url: pages.public_url.clone(),
         lifetimes: Lifetimes { idle: pages.idle, absolute: pages.absolute },
         verification: if pages.playground { Verification::None } else { Verification::ByLetter },
+        post,
+        sealer: Sealer::new(pages.encryption_key.as_ref(), &pages.former_encryption_keys),
         cookies: if config.mode == Mode::Development { Cookies::Plain } else { Cookies::Secure },
         accent: playground.accent,
         playground: pages.playground,
@@ -170,11 +183,17 @@ fn page_settings(
         consent: pages.consent.as_ref().map(|consent| ConsentSettings {
             auth_server: consent.auth_server.clone(),
             interactions: consent.interactions.clone(),
-            secret: consent.secret.expose().to_owned(),
+            // Where secrets are not accepted, none is shown.
+            secret: consent
+                .secret
+                .as_ref()
+                .filter(|_| identities.accepted.secrets(Service::AuthIdp))
+                .map(|secret| secret.expose().to_owned()),
+            proof: identities.proofs.of(Wanted::WALLET_CONSENT, None),
         }),
         grants,
         http: deps.http.clone(),
-    }
+    })
 }
 
 /// The public half of an Ed25519 key, base64url without padding.

@@ -87,7 +87,8 @@ fn wallet_ledger(database: &str) -> String {
     }
 }
 
-async fn ledger(place: &str) -> Arc<dyn Ledger> {
+/// Opens a ledger.
+pub(crate) async fn ledger(place: &str) -> Arc<dyn Ledger> {
     match place.strip_prefix("tigerbeetle://") {
         Some(cluster) => {
             let (addresses, id) = cluster.split_once('/').unwrap_or((cluster, "0"));

@@ -39,13 +39,7 @@ fn a_card_pays_and_what_its_chip_did_not_sign_is_not_paid() {
         (&euros, &merchant, "2.00"),
     ] {
         let tapped = tap(&two, from, at, amount, &[]);
-        assert_eq!(
-            (tapped.code, &tapped.json["result"]),
-            (Some(0), &json!("approved")),
-            "{} {}",
-            tapped.stdout,
-            tapped.stderr
-        );
+        tapped.assert_approved();
         let incoming = tapped.json["incomingPaymentId"].as_str().unwrap().parse().unwrap();
         let runtime = runtime();
         let institution = client(&two.facts(Side::HappyLife));
@@ -230,13 +224,13 @@ fn finished(child: Child) -> Run {
 }
 
 /// The terminals of an institution, as programs that sign.
-struct Terminals {
+pub(crate) struct Terminals {
     service: Url,
     signers: Vec<(String, Arc<Signer>)>,
 }
 
 impl Terminals {
-    fn of(facts: &Value) -> Self {
+    pub(crate) fn of(facts: &Value) -> Self {
         let cards: Value =
             serde_json::from_str(&std::fs::read_to_string(facts["cardsFile"].as_str().unwrap()).unwrap()).unwrap();
         let signers = cards["terminals"].as_array().unwrap().iter().map(|terminal| {
@@ -250,7 +244,7 @@ impl Terminals {
         Self { service: facts["pointOfSaleUrl"].as_str().unwrap().parse().unwrap(), signers: signers.collect() }
     }
 
-    async fn send(&self, merchant: Option<&str>, method: &str, path: &str) -> Response {
+    pub(crate) async fn send(&self, merchant: Option<&str>, method: &str, path: &str) -> Response {
         let url = self.service.join(path).unwrap();
         let request = if method == "POST" { Request::post(url) } else { Request::get(url) }.configured();
         let signer = merchant.map(|merchant| self.signers.iter().find(|(own, _)| own == merchant).unwrap().1.clone());

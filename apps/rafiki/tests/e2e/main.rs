@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+mod adoption;
 mod alarms;
 mod asking;
 mod auto_peering;
@@ -14,6 +15,7 @@ mod collectors;
 mod conformance;
 mod crashes;
 mod events;
+mod gateway;
 mod institutions;
 mod inventory;
 mod moved;
@@ -25,7 +27,9 @@ mod payments;
 mod peer_probe;
 mod recipes;
 mod replicas;
+mod role_process;
 mod roles;
+mod separate;
 mod services;
 mod shadow;
 mod signatures;

@@ -13,6 +13,7 @@ use crate::api::Call;
 use crate::errors::{Refusal, nullable};
 use crate::scalars::{JsonObject, UInt64};
 use crate::types::amount::Amount;
+use crate::types::delivery::OutgoingPaymentDelivery;
 use crate::types::page::{FilterString, connection};
 use crate::types::quote::QuoteNode;
 use crate::types::tenant::{TenantNode, owner};
@@ -186,6 +187,12 @@ impl OutgoingPaymentNode {
     async fn spent_receive_amount(&self, context: &Context<'_>) -> Option<Result<Amount>> {
         let asset = &self.0.quote.receive_amount.asset;
         nullable(async { Ok(self.spent(context).await?.map(|spent| Amount::new(spent.receive, asset))) }).await
+    }
+
+    async fn delivery(&self) -> Option<OutgoingPaymentDelivery> {
+        let record = self.0.record.as_ref()?;
+        let asset = &self.0.quote.receive_amount.asset;
+        Some(OutgoingPaymentDelivery::of(record, asset))
     }
 
     async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {

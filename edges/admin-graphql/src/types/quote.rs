@@ -1,10 +1,14 @@
 //! Quotes.
 //! Making one is in `mutations`.
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object, Result};
+use money::{Rate, Ratio};
 use payments_model::Quote;
 
+use crate::api::Call;
+use crate::errors::{Refusal, nullable};
 use crate::types::amount::Amount;
+use crate::types::asset::FeeNode;
 use crate::types::page::connection;
 
 #[derive(Clone)]
@@ -19,6 +23,12 @@ impl From<Quote> for QuoteNode {
 impl QuoteNode {
     fn cursor(&self) -> String {
         self.0.id.to_string()
+    }
+
+    /// A rate of its smallest units, for whole units.
+    fn shown(&self, ratio: Ratio) -> Option<String> {
+        let scales = (self.0.asset.asset.scale, self.0.receive_amount.asset.scale);
+        Rate::of_ratio_floor(ratio, scales.0, scales.1).map(|rate| rate.to_string())
     }
 }
 
@@ -56,6 +66,30 @@ impl QuoteNode {
 
     async fn expires_at(&self) -> String {
         self.0.expires_at.to_string()
+    }
+
+    async fn fee_amount(&self) -> Amount {
+        Amount::new(self.0.fee_amount(), &self.0.asset.asset)
+    }
+
+    async fn fee(&self, context: &Context<'_>) -> Option<Result<FeeNode>> {
+        nullable(async {
+            let fee = Call::of(context)?.store().fee_of(&self.0).await.map_err(Refusal::from)?;
+            Ok(fee.map(FeeNode::from))
+        })
+        .await
+    }
+
+    async fn slippage_margin(&self) -> Amount {
+        Amount::new(self.0.slippage_margin(), &self.0.asset.asset)
+    }
+
+    async fn found_rate(&self) -> Option<String> {
+        self.shown(self.0.found_rate())
+    }
+
+    async fn least_rate(&self) -> Option<String> {
+        self.shown(self.0.least_rate())
     }
 
     /// For people: payments are computed with the exact ratio.

@@ -13,5 +13,6 @@ mod interrupted;
 mod matrix;
 mod payments;
 mod schema;
+mod statements;
 mod tenants;
 mod webhooks;

@@ -22,6 +22,7 @@ use http_kit::graphql::Introspection;
 use http_kit::{CallerSecret, ClientAddress, ServiceCallers, ServiceDoor, ServiceIdentities};
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
+use service_identity::CallerCertificate;
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use testkit::TestDatabase;
 use tower::ServiceExt;
@@ -431,13 +432,27 @@ pub(crate) async fn call_from(
     router: &Router,
     method: &str,
     path: &str,
-    mut headers: HeaderMap,
+    headers: HeaderMap,
     body: String,
 ) -> Answer {
-    headers.insert("host", HeaderValue::from_static("auth.example"));
     let mut request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
     *request.headers_mut() = headers;
     request.extensions_mut().insert(ClientAddress(from.into()));
+    answered(router, request).await
+}
+
+/// A form that is sent over a connection whose listener has verified this certificate.
+pub(crate) async fn post_over(router: &Router, certificate: &CallerCertificate, path: &str, form: &str) -> Answer {
+    let mut request = Request::post(path).body(Body::from(form.to_owned())).unwrap();
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert("content-type", kind);
+    request.extensions_mut().insert(ClientAddress(Ipv4Addr::UNSPECIFIED.into()));
+    request.extensions_mut().insert(certificate.clone());
+    answered(router, request).await
+}
+
+async fn answered(router: &Router, mut request: Request<Body>) -> Answer {
+    request.headers_mut().insert("host", HeaderValue::from_static("auth.example"));
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();

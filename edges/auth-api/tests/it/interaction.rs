@@ -190,9 +190,18 @@ on_each_database! {
         }
         server.wait(1);
         let interaction = Interaction::of(&grant);
-        let path = format!("/grant/{}/{}", interaction.id, interaction.nonce);
-        let bare = call(&server.routers.interaction, "GET", &path, http::HeaderMap::new(), String::new()).await;
-        assert_eq!(bare.status, 401);
+        let known = format!("/grant/{}/{}", interaction.id, interaction.nonce);
+        // Whoever shows nothing is not told which interactions there are.
+        for path in [known.as_str(), "/grant/4ba23a9f-94c6-4f8d-9388-8b03b19e3155/x", "/grant/x/x"] {
+            let ask = async |method, path: &str| {
+                call(&server.routers.interaction, method, path, http::HeaderMap::new(), String::new()).await
+            };
+            let details = ask("GET", path).await.refusal();
+            assert_eq!(details, refused(401, "invalid_request", "invalid x-idp-secret"), "{path}");
+            let choice = ask("POST", &format!("{path}/accept")).await.refusal();
+            assert_eq!(choice, refused(401, "invalid_interaction", "invalid x-idp-secret"), "{path}");
+        }
+        assert_eq!(server.idp(&grant, "details", IDP_SECRET).await.json()["state"], "PENDING");
     }
 
     async fn a_choice_is_made_once(database) {

@@ -13,10 +13,11 @@ use clock::{ManualClock, SeededEntropy};
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use service_auth::{Jws, Scope, Service};
-use testkit::{TestDatabase, on_each_database};
+use service_identity::{CallerCertificate, RoleNames};
+use testkit::{PrivateAuthority, TestDatabase, on_each_database};
 use token_keys::{KeySet, SigningKey, Verdict};
 
-use crate::harness::{Answer, Server, call, with_secret};
+use crate::harness::{Answer, Server, call, post_over, with_secret};
 
 const ISSUER: &str = "http://auth.internal:3011";
 
@@ -46,6 +47,7 @@ fn clients() -> Vec<IssuerClient> {
     let card = IssuerClient {
         id: "card".to_owned(),
         secrets: vec![new.clone(), old.clone()],
+        certificate_names: Vec::new(),
         tenant: Some("tenant-1".to_owned()),
         access: BTreeMap::from([(Service::BackendAdmin, vec![Scope::CardsPay, Scope::PaymentsRead])]),
         serves: vec![Service::CardHooks],
@@ -53,11 +55,26 @@ fn clients() -> Vec<IssuerClient> {
     let backend = IssuerClient {
         id: "back end".to_owned(),
         secrets: vec![old.clone()],
+        certificate_names: Vec::new(),
         tenant: None,
         access: BTreeMap::from([(Service::CardHooks, vec![Scope::HooksSend])]),
         serves: vec![Service::BackendAdmin],
     };
-    vec![card, backend]
+    let till = IssuerClient {
+        id: "till".to_owned(),
+        secrets: Vec::new(),
+        certificate_names: vec!["urn:rafiki:role:card-service".to_owned(), "urn:uuid:tenant-1".to_owned()],
+        ..card.clone()
+    };
+    vec![card, backend, till]
+}
+
+/// The certificate of a caller, as its listener has verified it.
+fn certificate(names: &[&str]) -> CallerCertificate {
+    let made = PrivateAuthority::default().certify_as("a role", names, (3000, 1, 1));
+    let body: String = made.certificate.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+    CallerCertificate::of_chain([&*der], &RoleNames::default()).unwrap()
 }
 
 async fn server(database: TestDatabase) -> Server {
@@ -168,6 +185,54 @@ on_each_database! {
         assert_eq!(active().await, false);
     }
 
+    async fn a_client_proves_itself_with_its_certificate_and_its_tokens_are_bound_to_it(database) {
+        let server = server_with(database, Vec::new()).await;
+        let api = &server.routers.service;
+        let [(old, _), _] = secrets();
+        let ask = format!("{ASK}&client_id=till");
+        let own = certificate(&["urn:rafiki:role:card-service", "urn:uuid:tenant-1", "cards.internal"]);
+        let issued = post_over(api, &own, "/oauth/token", &ask).await;
+        assert_eq!((issued.status.as_u16(), issued.json()["token_type"].as_str()), (200, Some("Bearer")), "{}", issued.text);
+        let asked = format!("token={}", issued.json()["access_token"].as_str().unwrap());
+        let known = post(api, "/oauth/introspect", Some(basic("back+end", old)), &asked).await.json();
+        assert_eq!(known["cnf"], json!({"x5t#S256": own.thumbprint()}), "{known}");
+        assert_eq!((&known["client_id"], &known["tenant"]), (&json!("till"), &json!("tenant-1")));
+
+        // Another certificate with the same names is the same client: certificates are renewed.
+        let renewed = certificate(&["urn:rafiki:role:card-service", "urn:uuid:tenant-1"]);
+        assert_eq!(post_over(api, &renewed, "/oauth/token", &ask).await.status, 200);
+        for (foreign, form) in [
+            (certificate(&["urn:rafiki:role:card-service", "urn:uuid:tenant-2"]), ask.clone()),
+            (certificate(&["urn:rafiki:role:card-service"]), ask.clone()),
+            (certificate(&["urn:rafiki:role:backend", "urn:uuid:tenant-1"]), ask.clone()),
+            (certificate(&["card-service.evil.example"]), ask.clone()),
+            // This client has a secret, and no certificate is known of it.
+            (own.clone(), format!("{ASK}&client_id=card")),
+            (own.clone(), format!("{ASK}&client_id=nobody")),
+            (own.clone(), format!("{ASK}&client_id=till&client_secret=guess")),
+        ] {
+            let refused = post_over(api, &foreign, "/oauth/token", &form).await;
+            assert_eq!((refused.status.as_u16(), refused.json()["error"].as_str()), (401, Some("invalid_client")), "{form}");
+            server.wait(60);
+        }
+        assert_eq!(post(api, "/oauth/token", None, &ask).await.status, 401, "nothing is shown");
+        let nameless = post_over(api, &own, "/oauth/token", ASK).await;
+        assert_eq!((nameless.status.as_u16(), nameless.json()["error"].as_str()), (400, Some("invalid_request")));
+    }
+
+    async fn a_signed_token_says_which_certificate_it_is_bound_to(database) {
+        let key = Arc::new(SigningKey::from_pem(TEST_KEY, None).unwrap().named_by_thumbprint());
+        let server = server_with(database, vec![key]).await;
+        let api = &server.routers.service;
+        let [(old, _), _] = secrets();
+        let claims = |answer: &Answer| Jws::read(answer.json()["access_token"].as_str().unwrap()).unwrap().claims.clone();
+        let own = certificate(&["urn:rafiki:role:card-service", "urn:uuid:tenant-1"]);
+        let bound = post_over(api, &own, "/oauth/token", &format!("{ASK}&client_id=till")).await;
+        assert_eq!(claims(&bound)["cnf"], json!({"x5t#S256": own.thumbprint()}));
+        let by_secret = post(api, "/oauth/token", Some(basic("card", old)), ASK).await;
+        assert!(!claims(&by_secret).contains_key("cnf"), "a client with a secret may call without TLS");
+    }
+
     async fn what_a_client_may_not_have_is_refused_with_the_standards_words(database) {
         let server = server(database).await;
         let api = &server.routers.service;
@@ -231,6 +296,7 @@ async fn its_metadata_says_where_everything_is() {
     assert_eq!(told["token_endpoint"], format!("{ISSUER}/oauth/token"));
     assert_eq!(told["introspection_endpoint"], format!("{ISSUER}/oauth/introspect"));
     assert_eq!(told["grant_types_supported"], json!(["client_credentials"]));
+    assert_eq!(told["tls_client_certificate_bound_access_tokens"], true);
 }
 
 #[test]

@@ -47,6 +47,35 @@ pub(crate) fn columns(counts: &[(u64, u64)]) -> String {
     svg + "</svg>"
 }
 
+/// A line of rates over time, where there is one, with the promised rate above and the least rate below.
+pub(crate) fn rates(rates: &[Option<u64>], [promised, least]: [Option<u64>; 2]) -> String {
+    let height = 72;
+    let all = || rates.iter().copied().chain([promised, least]).flatten();
+    let (Some(low), Some(high)) = (all().min(), all().max()) else { return String::new() };
+    // Equal rates are a line in the middle. Others keep a distance from both edges.
+    let span = u128::from(high - low).max(1);
+    let y = |rate: u64| {
+        if high == low { height / 2 } else { height - 8 - u128::from(rate - low) * (height - 16) / span }
+    };
+
+    let mut svg = open(WIDTH, height, "rates");
+    for (limit, class) in [(promised, "promised"), (least, "least")] {
+        if let Some(limit) = limit {
+            line(&mut svg, &[(0, y(limit)), (WIDTH, y(limit))], class);
+        }
+    }
+    let step = WIDTH / (rates.len() as u128).max(1);
+    let mut points = Vec::new();
+    for (at, rate) in rates.iter().enumerate() {
+        if let Some(rate) = rate {
+            let x = at as u128 * step;
+            points.extend([(x, y(*rate)), (x + step.saturating_sub(4), y(*rate))]);
+        }
+    }
+    line(&mut svg, &points, "course");
+    svg + "</svg>"
+}
+
 /// A bar up to `value` with a line at `threshold`.
 pub(crate) fn gauge(value: u64, threshold: u64, tone: Tone) -> String {
     let most = u128::from(value).max(u128::from(threshold) * 2).max(1);
@@ -65,6 +94,14 @@ fn open(width: u128, height: u128, class: &str) -> String {
     )
 }
 
+fn line(svg: &mut String, points: &[(u128, u128)], class: &str) {
+    let _ = write!(svg, r#"<polyline class="{class}" vector-effect="non-scaling-stroke" points=""#);
+    for (x, y) in points {
+        let _ = write!(svg, "{x},{y} ");
+    }
+    let _ = write!(svg, r#""/>"#);
+}
+
 fn rectangle(svg: &mut String, [x, y, width, height]: [u128; 4], class: &str) {
     // Writing to a string does not fail.
     let _ = write!(svg, r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" class="{class}"/>"#);
@@ -80,6 +117,11 @@ mod tests {
         assert!(bar(&[part(0), part(0)]).ends_with("</svg>"));
         assert!(bar(&[part(u64::MAX), part(u64::MAX)]).contains("width=\"498\""));
         assert!(columns(&[]).contains("</svg>") && columns(&[(0, 0), (3, 1)]).contains("failed"));
+        assert_eq!(rates(&[], [None; 2]), "");
+        let steady = rates(&[Some(900_000), None, Some(900_000)], [Some(900_000); 2]);
+        assert!(steady.contains("0,36") && !steady.contains("NaN"), "{steady}");
+        let falling = rates(&[Some(0), Some(u64::MAX)], [Some(u64::MAX), Some(0)]);
+        assert!(falling.contains(r#"points="0,64 496,64 500,8 996,8 ""#), "{falling}");
         assert!(gauge(0, 0, Tone::Failed).contains("gauge") && gauge(u64::MAX, u64::MAX, Tone::Done).contains("line"));
     }
 }

@@ -3,11 +3,12 @@
 //! `new_payment` creates it.
 
 use admin_client::{Mutation, OutgoingPaymentState, OutgoingPaymentView, WebhookEventView};
-use page_kit::{Words, numbers};
 use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
+use crate::pages::cost;
+use crate::pages::delivery;
 use crate::pages::payment_parts::{Around, Course, Kind, Question, Sight, step_of};
 use crate::pages::picture;
 use crate::posted::Posted;
@@ -44,18 +45,18 @@ fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let payment = load(&ctx).await?;
     let admin = ctx.admin();
-    let (around, (receiver, arrived)) =
-        futures::join!(Around::read(&admin, payment.id, payment.wallet_address_id, &KINDS), receiver(&ctx, &payment),);
-    let around = around?;
+    let (around, course, (receiver, arrived)) = futures::join!(
+        Around::read(&admin, payment.id, payment.wallet_address_id, &KINDS),
+        admin.payment_course(payment.id),
+        receiver(&ctx, &payment),
+    );
+    let (around, course) = (around?, course?);
 
     let debit = Money::from(&payment.debit_amount);
-    let cost = Block::Facts {
-        title: "Fee and rate",
-        facts: cost(&payment, arrived.as_ref(), ctx.words()),
-        actions: Vec::new(),
-    };
-    let mut main = vec![picture::block(&payment), cost];
+    let (terms, words) = (course.quote.as_ref(), ctx.words());
+    let mut main = vec![picture::block(&payment, terms), cost::block(&payment, &course, arrived.as_ref(), words)];
     main.extend(picture::packets(&payment, around.debits()));
+    main.extend(delivery::blocks(&payment, terms, course.delivery.as_ref(), words));
     main.push(Block::Story(story(&payment, around.events())));
     main.extend(around.blocks(&debit.code, debit.scale, payment.metadata.as_ref()));
 
@@ -130,33 +131,6 @@ async fn receiver(ctx: &Ctx, payment: &OutgoingPaymentView) -> (Cell, Option<Mon
         }
         Err(_) => (Cell::Absent("It does not exist, or its institution does not answer."), None),
     }
-}
-
-/// What the payment costs its payer, and the rate. All of it is exact but the rate, which is rounded down.
-fn cost(payment: &OutgoingPaymentView, arrived: Option<&Money>, words: Words) -> Vec<Fact> {
-    let (debit, sent, receive) = (&payment.debit_amount, &payment.sent_amount, &payment.receive_amount);
-    let of_payer = |value| Cell::money(value, &debit.asset_code, debit.asset_scale);
-    let mut about =
-        facts([("Payer is debited", of_payer(debit.value)), ("At least arrives", Cell::Money(Money::from(receive)))]);
-
-    let ended = matches!(payment.state, OutgoingPaymentState::Completed | OutgoingPaymentState::Failed);
-    if ended {
-        about.push(Fact { label: "Sent into the network", value: of_payer(sent.value) });
-        about.push(Fact { label: "Fee, or left over", value: of_payer(debit.value.saturating_sub(sent.value)) });
-    }
-    let (one, other) = ((debit.value, debit.asset_scale), (receive.value, receive.asset_scale));
-    if let Some(rate) = numbers::rate_rounded_down(one, other, words) {
-        let text = format!("1 {} = {rate} {}", debit.asset_code, receive.asset_code);
-        about.push(Fact { label: "Rate with all fees", value: Cell::text(text) });
-    }
-    if let Some(arrived) = arrived.filter(|_| ended) {
-        about.push(Fact { label: "Arrived", value: Cell::Money(arrived.clone()) });
-        let same = arrived.code == debit.asset_code && arrived.scale == debit.asset_scale;
-        if same && arrived.value <= sent.value {
-            about.push(Fact { label: "Taken on the way", value: of_payer(sent.value - arrived.value) });
-        }
-    }
-    about
 }
 
 /// The history of the payment, from its events and its state.

@@ -2,30 +2,17 @@
 //!
 //! The bar uses whole numbers. The table beside it has the exact amounts.
 
-use admin_client::{OutgoingPaymentState, OutgoingPaymentView, TransferView};
+use admin_client::{OutgoingPaymentState, OutgoingPaymentView, QuoteTermsView, TransferView};
 
 use crate::pages::charts::{self, Part};
 use crate::view::{Block, Cell, Empty, Table, Tone};
 
-/// The bar.
-pub(crate) fn block(payment: &OutgoingPaymentView) -> Block {
-    let debit = payment.debit_amount.value;
-    let sent = payment.sent_amount.value.min(debit);
-    let held = payment.liquidity.unwrap_or(0).min(debit - sent);
-    let rest = debit - sent - held;
-
-    let (waits, gone) = match payment.state {
-        OutgoingPaymentState::Funding => ("Not deposited yet", "Not deposited yet"),
-        OutgoingPaymentState::Sending => ("Still to be sent", "Fee"),
-        OutgoingPaymentState::Completed => ("Left over", "Fee, or withdrawn"),
-        OutgoingPaymentState::Failed | OutgoingPaymentState::Cancelled => ("Left over", "Not taken, or given back"),
+/// The bar. The fee is a part of its own if the instance tells it.
+pub(crate) fn block(payment: &OutgoingPaymentView, terms: Option<&QuoteTermsView>) -> Block {
+    let parts = match terms {
+        Some(terms) => parts_with_fee(payment, terms.fee_amount.value),
+        None => parts_without_fee(payment),
     };
-
-    let parts = [
-        Part { label: "Sent", value: sent, tone: Tone::Done },
-        Part { label: waits, value: held, tone: Tone::Waiting },
-        Part { label: gone, value: rest, tone: Tone::Quiet },
-    ];
 
     let (code, scale) = (&payment.debit_amount.asset_code, payment.debit_amount.asset_scale);
     let empty = Empty { title: "Nothing yet.", text: "", action: None };
@@ -38,14 +25,55 @@ pub(crate) fn block(payment: &OutgoingPaymentView) -> Block {
 
     Block::Chart {
         title: "Where the debit amount is",
-        note: "From left to right: sent, held, the rest.",
+        note: "From left to right, as the table says.",
         svg: charts::bar(&parts),
         table,
     }
 }
 
-/// The packets of the payment as one bar: delivered, under way, rejected. The ledger has a movement for each packet; the code
-/// with which one was rejected is not stored.
+fn parts_with_fee(payment: &OutgoingPaymentView, fee: u64) -> Vec<Part> {
+    let debit = payment.debit_amount.value;
+    let sent = payment.sent_amount.value.min(debit);
+    let fee = fee.min(debit - sent);
+    let rest = debit - sent - fee;
+    let part = |label, value, tone| Part { label, value, tone };
+    match payment.state {
+        OutgoingPaymentState::Funding => vec![part("Not deposited yet", debit, Tone::Quiet)],
+        OutgoingPaymentState::Cancelled => vec![part("Not taken", debit, Tone::Quiet)],
+        // A payment that failed owes no fee for what was not sent, so only the entity knows it.
+        OutgoingPaymentState::Failed => {
+            vec![part("Sent", sent, Tone::Done), part("Fee, or left over", debit - sent, Tone::Quiet)]
+        }
+        OutgoingPaymentState::Sending => vec![
+            part("Sent", sent, Tone::Done),
+            part("Still to be sent", rest, Tone::Waiting),
+            part("Fee", fee, Tone::Info),
+        ],
+        OutgoingPaymentState::Completed => {
+            vec![part("Sent", sent, Tone::Done), part("Fee", fee, Tone::Info), part("Left over", rest, Tone::Quiet)]
+        }
+    }
+}
+
+fn parts_without_fee(payment: &OutgoingPaymentView) -> Vec<Part> {
+    let debit = payment.debit_amount.value;
+    let sent = payment.sent_amount.value.min(debit);
+    let held = payment.liquidity.unwrap_or(0).min(debit - sent);
+    let (waits, gone) = match payment.state {
+        OutgoingPaymentState::Funding => ("Not deposited yet", "Not deposited yet"),
+        OutgoingPaymentState::Sending => ("Still to be sent", "Fee"),
+        OutgoingPaymentState::Completed => ("Left over", "Fee, or withdrawn"),
+        OutgoingPaymentState::Failed | OutgoingPaymentState::Cancelled => ("Left over", "Not taken, or given back"),
+    };
+    vec![
+        Part { label: "Sent", value: sent, tone: Tone::Done },
+        Part { label: waits, value: held, tone: Tone::Waiting },
+        Part { label: gone, value: debit - sent - held, tone: Tone::Quiet },
+    ]
+}
+
+/// The packets of the payment as one bar: delivered, under way, rejected. The ledger has a movement for each packet. The
+/// codes are in `delivery`.
 pub(crate) fn packets(payment: &OutgoingPaymentView, debits: &[TransferView]) -> Option<Block> {
     let packets: Vec<&TransferView> = debits.iter().filter(|debit| debit.transfer_type == "TRANSFER").collect();
     let sum = |state: &str| packets.iter().filter(|packet| packet.state == state).map(|packet| packet.amount).sum();

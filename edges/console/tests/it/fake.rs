@@ -53,6 +53,8 @@ pub(crate) struct Fake {
     /// The authorization server refuses the signature of documents that begin so.
     pub(crate) auth_refuses: Mutex<Option<&'static str>>,
     calls: Mutex<Vec<(String, Value)>>,
+    /// The states of outgoing payments that mutations have changed.
+    states: Mutex<BTreeMap<Uuid, &'static str>>,
     /// Mutations that took effect, by key.
     done: Mutex<BTreeMap<String, String>>,
     secrets: Mutex<BTreeMap<String, String>>,
@@ -68,6 +70,7 @@ impl Fake {
             ledger_alarm: Mutex::new(false),
             auth_refuses: Mutex::default(),
             calls: Mutex::default(),
+            states: Mutex::default(),
             done: Mutex::default(),
             secrets: Mutex::new(secrets.into_iter().map(|(id, secret)| (id, secret.to_owned())).collect()),
         })
@@ -169,6 +172,8 @@ impl Fake {
         let place = usize::try_from(n).unwrap();
         let outgoing = n.is_multiple_of(2);
         let state = if outgoing { STATES_OUT[place / 2 % 6] } else { STATES_IN[place / 2 % 4] };
+        let changed = self.states.lock().unwrap().get(&Uuid::from_u128(OUTGOING.as_u128() + n)).copied();
+        let state = changed.unwrap_or(state);
         json!({"id": Uuid::from_u128(OUTGOING.as_u128() + n), "type": if outgoing { "OUTGOING" } else { "INCOMING" }, "state": state,
                "walletAddressId": Uuid::from_u128(ADDRESS.as_u128() + n % 3), "liquidity": "0",
                "metadata": {"description": format!("Invoice {}", 1000 + n)}, "createdAt": self.at(u64::try_from(n).unwrap() * 21),
@@ -196,6 +201,29 @@ impl Fake {
                 "expiresAt": self.at(0), "debitAmount": usd(106_567), "receiveAmount": usd(104_000)}});
         payment.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         payment
+    }
+
+    /// How a payment went: the rate falls a little, and some packets are refused.
+    fn course(&self, n: u128) -> Value {
+        let usd = |value: u64| json!({"value": value.to_string(), "assetCode": "USD", "assetScale": 2});
+        let payment = self.outgoing(n);
+        let sent: u64 = payment["sentAmount"]["value"].as_str().unwrap().parse().unwrap();
+        let stretches = (0..12_u64).map(|at| {
+            let (debited, refused) = (sent / 12, if at % 5 == 2 { 3 } else { 0 });
+            json!({"from": (self.now - std::time::Duration::from_millis(9_000 - at * 700)).to_string(), "fulfilled": "8", "rejected": refused.to_string(),
+                   "debited": debited.to_string(), "delivered": (debited * (9_990 - at * 4) / 10_000).to_string()})
+        });
+        let delivered = sent - sent / 12 * 12 * 32 / 10_000;
+        let rejected = json!([{"code": "T04", "count": "4"}, {"code": "F08", "count": "2"}]);
+        let went = match payment["state"].as_str().unwrap() {
+            "FUNDING" => Value::Null,
+            _ => {
+                json!({"deliveredAmount": usd(delivered), "rejected": rejected, "stretches": stretches.collect::<Vec<_>>()})
+            }
+        };
+        let fee = json!({"fixed": "25", "basisPoints": 150});
+        let quote = json!({"feeAmount": usd(1_624), "fee": fee, "slippageMargin": usd(943), "foundRate": "0.999", "leastRate": "0.98901"});
+        json!({"quote": quote, "delivery": went})
     }
 
     fn incoming(&self, n: u128) -> Value {
@@ -329,7 +357,9 @@ impl Fake {
                 json!({"exchangeRates": {"source": "https://rates.example/", "tables": [table]}})
             }
             "ConsoleConvertedAmount" => {
-                json!({"convertedAmount": {"value": "8134", "assetCode": "EUR", "assetScale": 2}})
+                // There is no rate of the third asset.
+                let known = variables["destination"] != json!(Uuid::from_u128(ASSET.as_u128() + 2));
+                json!({"convertedAmount": known.then(|| json!({"value": "8134", "assetCode": "EUR", "assetScale": 2}))})
             }
             "ConsolePeersHealth" => {
                 let peer = |n| json!({"id": Uuid::from_u128(PEER.as_u128() + n), "health": self.terms(n)["health"]});
@@ -350,6 +380,9 @@ impl Fake {
             }
             "ConsoleOutgoingPayment" => {
                 json!({"outgoingPayment": Self::one(variables, OUTGOING, PAYMENTS, |n| if n.is_multiple_of(2) { self.outgoing(n) } else { Value::Null })})
+            }
+            "ConsolePaymentCourse" => {
+                json!({"outgoingPayment": Self::one(variables, OUTGOING, PAYMENTS, |n| if n.is_multiple_of(2) { self.course(n) } else { Value::Null })})
             }
             "ConsoleIncomingPayment" => {
                 json!({"incomingPayment": Self::one(variables, OUTGOING, PAYMENTS, |n| if n % 2 == 1 { self.incoming(n) } else { Value::Null })})
@@ -450,6 +483,15 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
     if let Mood::Refuse(code, message) = mood {
         return Json(json!({"data": null, "errors": [{"message": message, "extensions": {"code": code}}]}))
             .into_response();
+    }
+    let becomes = [
+        ("DepositOutgoingPaymentLiquidity", "outgoingPaymentId", "SENDING"),
+        ("CancelOutgoingPayment", "id", "CANCELLED"),
+    ];
+    for (mutation, id, state) in becomes {
+        if name == mutation {
+            fake.states.lock().unwrap().insert(input[id].as_str().unwrap().parse().unwrap(), state);
+        }
     }
     let key = input["idempotencyKey"].as_str().map_or_else(|| format!("{name} {input}"), str::to_owned);
     fake.done.lock().unwrap().insert(key, name.clone());

@@ -286,3 +286,39 @@ async fn the_bar_of_a_grant_counts_the_payments_of_this_interval() {
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(world.fake.calls_of("RevokeGrant").is_empty());
 }
+
+#[tokio::test]
+async fn an_amount_is_converted_at_the_present_rates_and_nothing_moves() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    let b = &mut operator;
+    let [dollars, euros, coins] = [0, 1, 2].map(|n| uuid::Uuid::from_u128(ASSET.as_u128() + n).to_string());
+    let from_to = |to: &str, amount: &str| {
+        [("from", dollars.clone()), ("to", to.to_owned()), ("amount", amount.to_owned())]
+            .map(|(name, value)| (name, value))
+    };
+    let ask = async |b: &mut Browser<'_>, to: &str, amount: &str| {
+        let fields = from_to(to, amount);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        b.fill("/rates", "/rates", &fields).await
+    };
+
+    let shown = ask(b, &euros, "100.5").await;
+    assert_eq!(shown.status, StatusCode::OK);
+    assert!(shown.html.contains("100.50") && shown.html.contains("81.34"), "{}", shown.html);
+    let asked = world.fake.calls_of("ConsoleConvertedAmount").pop().unwrap();
+    assert_eq!(asked, json!({"source": dollars, "destination": euros, "amount": "10050"}), "in the smallest unit");
+
+    let shown = ask(b, &coins, "1").await;
+    assert!(shown.html.contains("There is no rate"), "{}", shown.html);
+
+    let before = world.fake.calls_of("ConsoleConvertedAmount").len();
+    for amount in ["", "1.005", "1,000", "-1", "x"] {
+        let shown = ask(b, &euros, amount).await;
+        assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "{amount}");
+        assert!(shown.html.contains("aria-invalid"), "{amount}: {}", shown.html);
+    }
+    assert_eq!(ask(b, "no asset", "1").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(world.fake.calls_of("ConsoleConvertedAmount").len(), before, "what is not understood is not asked");
+    assert_eq!(world.fake.effects(), 0);
+}

@@ -1,25 +1,28 @@
 //! The interaction API of the authorization server: what an application asks for, and the answer of the customer.
 //!
-//! The secret stays in this process. A browser never gets it.
+//! The wallet proves itself by the secret that both know, or as a service does. A browser gets neither.
 
 use gnap::{AccessItem, Subject};
 use http::{HeaderName, HeaderValue};
 use outbound_http::{Outbound, Request};
 use serde::Deserialize;
+use service_identity::CallerProof;
 use url::Url;
 
 const SECRET: HeaderName = HeaderName::from_static("x-idp-secret");
 const PART_MAX: usize = 128;
 
-/// Where the authorization server is, and the secret that it knows this wallet by.
+/// Where the authorization server is, and how it knows this wallet.
 #[derive(Clone)]
 pub struct ConsentSettings {
     /// The public address, to which browsers are sent back.
     pub auth_server: Url,
     /// The interaction API, which is called by this process only.
     pub interactions: Url,
-    /// The value of `x-idp-secret`.
-    pub secret: String,
+    /// The value of `x-idp-secret`, if it is a secret that proves who the wallet is.
+    pub secret: Option<String>,
+    /// What else proves it: a token, or the certificate of the connection.
+    pub proof: CallerProof,
 }
 
 /// An interaction, by what its address names.
@@ -75,9 +78,9 @@ pub(crate) enum InteractionError {
     /// It has expired, or was decided before.
     #[error("the request is over")]
     Over,
-    /// The operator has to correct the secret.
-    #[error("the authorization server refuses the secret")]
-    Secret,
+    /// The operator has to correct the secret, or the rights of this client.
+    #[error("the authorization server refuses the proof of this wallet")]
+    Proof,
     #[error("the authorization server does not answer: {0}")]
     Unreachable(String),
 }
@@ -130,18 +133,23 @@ impl Interactions {
     }
 
     async fn call(&self, request: Request) -> Result<outbound_http::Response, InteractionError> {
-        let secret = HeaderValue::from_str(&self.settings.secret).map_err(|_| InteractionError::Secret)?;
         let accept = HeaderValue::from_static("application/json, text/plain");
-        let request = request.configured().header(SECRET, secret).header(http::header::ACCEPT, accept);
-        let response = self.http.send(request).await.map_err(|e| InteractionError::Unreachable(e.to_string()))?;
+        let mut request = request.configured().header(http::header::ACCEPT, accept);
+        if let Some(secret) = &self.settings.secret {
+            let secret = HeaderValue::from_str(secret).map_err(|_| InteractionError::Proof)?;
+            request = request.header(SECRET, secret);
+        }
+        let sent = self.settings.proof.send(&self.http, request).await;
+        let response = sent.map_err(|error| InteractionError::Unreachable(error.to_string()))?;
         match response.status.as_u16() {
             200..=299 => Ok(response),
             400 => Err(InteractionError::Over),
             401 => {
                 let text = response.excerpt();
                 // The same status tells that the request was refused or taken back before.
-                if text.contains("user_denied") { Err(InteractionError::Over) } else { Err(InteractionError::Secret) }
+                if text.contains("user_denied") { Err(InteractionError::Over) } else { Err(InteractionError::Proof) }
             }
+            403 => Err(InteractionError::Proof),
             404 => Err(InteractionError::Unknown),
             status => Err(InteractionError::Unreachable(format!("status {status}"))),
         }

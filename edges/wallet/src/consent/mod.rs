@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clock::{Clock, Entropy};
 use database::{Database, Error};
-use gnap::{AccessItem, Subject};
+use gnap::{AccessItem, AccessType, Subject};
 pub use interactions::ConsentSettings;
 pub(crate) use interactions::{Asked, Decision, Interaction, InteractionError};
 use outbound_http::Outbound;
@@ -190,14 +190,26 @@ impl Consents {
     }
 }
 
-/// The question, if every address that it names is the customer's, and it names one.
+/// The account that a right is about, if it names one.
+pub(crate) fn account_of<'a>(accounts: &'a [Held], item: &AccessItem) -> Option<&'a Held> {
+    let named = item.identifier()?;
+    accounts
+        .iter()
+        .find(|held| held.account.wallet_address_url.as_deref().map(normal).as_deref() == Some(named.as_str()))
+}
+
+/// The question, if every address that it names is the customer's, and it names one. Nobody gives rights about
+/// the accounts of all customers.
 fn question(asked: Asked, opened: &Opened, accounts: Vec<Held>) -> Option<Question> {
     let subjects: Vec<String> = asked.subject.as_ref().map(named).unwrap_or_default();
     let identifiers = asked.access.iter().filter_map(AccessItem::identifier).map(|url| url.as_str().to_owned());
     let named: Vec<String> = identifiers.chain(subjects.iter().cloned()).collect();
     let address = |held: &Held| held.account.wallet_address_url.as_deref().map(normal);
     let is_own = |url: &String| accounts.iter().any(|held| address(held).as_ref() == Some(url));
-    if named.is_empty() || !named.iter().all(is_own) {
+    // Without an identifier it would be about the accounts of all customers.
+    let about_everybody =
+        asked.access.iter().any(|item| item.kind() == AccessType::IncomingPayment && item.identifier().is_none());
+    if named.is_empty() || !named.iter().all(is_own) || about_everybody {
         return None;
     }
     let accounts = accounts.into_iter().filter(|held| address(held).is_some_and(|url| named.contains(&url))).collect();

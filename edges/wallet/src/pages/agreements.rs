@@ -2,7 +2,7 @@
 //!
 //! The authorization server has the grants. Who asked for which address is checked here each time.
 
-use admin_client::{AccessView, AdminClient, Amount, GrantSelection, GrantView, Mutation, PageRequest};
+use admin_client::{AccessView, AdminClient, AdminError, Amount, GrantSelection, GrantView, Mutation, PageRequest};
 use askama::Template;
 use axum::response::Response;
 use clock::Timestamp;
@@ -15,12 +15,16 @@ use super::consent::{Right, right};
 use super::context::{Ctx, Posted, Problem, go};
 use super::frame::{Frame, html};
 use super::history::{Day, days, short};
+use crate::consent::account_of;
+use crate::customers::Held;
 use crate::history::{Listed, State, Wanted};
 
 /// The states of agreements. Requests that nobody allowed yet are none.
 const STATES: [&str; 2] = ["APPROVED", "FINALIZED"];
-/// The most grants that are looked at for each address and state.
-const GRANTS_MAX: u32 = 50;
+/// How many grants the authorization server is asked for at once.
+const GRANTS_AT_ONCE: u32 = 100;
+/// How many ended agreements are on a page.
+const ENDED_ON_A_PAGE: usize = 50;
 /// The most payments under a grant that are looked at.
 const PAYMENTS_MAX: u32 = 500;
 
@@ -33,7 +37,8 @@ pub(crate) struct Agreement {
     pub(crate) live: bool,
     pub(crate) state: (&'static str, &'static str),
     pub(crate) since: Timestamp,
-    pub(crate) usage: Option<Usage>,
+    /// For each right with a limit.
+    pub(crate) usage: Vec<Usage>,
 }
 
 /// How much of a limit is used.
@@ -51,6 +56,8 @@ struct Agreements<'a> {
     f: &'a Frame,
     live: &'a [Agreement],
     ended: &'a [Agreement],
+    /// The page after this one.
+    next: Option<usize>,
 }
 
 #[derive(Template)]
@@ -67,9 +74,8 @@ fn grants(ctx: &Ctx) -> Result<&AdminClient, Problem> {
 }
 
 /// The addresses of the customer.
-async fn addresses(ctx: &Ctx) -> Result<Vec<String>, Problem> {
-    let accounts = ctx.customer.accounts().await?;
-    Ok(accounts.into_iter().filter_map(|held| held.account.wallet_address_url).collect())
+fn addresses(accounts: &[Held]) -> Vec<String> {
+    accounts.iter().filter_map(|held| held.account.wallet_address_url.clone()).collect()
 }
 
 /// Whether a grant is about these addresses and no others.
@@ -79,30 +85,53 @@ fn is_own(grant: &GrantView, addresses: &[String]) -> bool {
     named.peek().is_some() && named.all(|url| addresses.contains(url))
 }
 
-/// `GET /agreements`
+/// `GET /agreements?page=`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let admin = grants(&ctx)?;
-    let addresses = addresses(&ctx).await?;
+    let accounts = ctx.customer.accounts().await?;
+    let addresses = addresses(&accounts);
     let mut found: Vec<GrantView> = Vec::new();
-    // Strangers may make any number of requests about an address. So these are not among the grants that are counted.
+    // Strangers may make any number of requests about an address. So these are not among the grants that are asked for.
     for (address, state) in addresses.iter().flat_map(|address| STATES.map(|state| (address, state))) {
         let selection =
             GrantSelection { identifier: Some(address.clone()), state: Some(state.to_owned()), reason: None };
-        let page = PageRequest { first: Some(GRANTS_MAX), ..PageRequest::default() };
-        let listed = admin.grants_page(&page, &selection, None).await?;
-        found.extend(listed.nodes.into_iter().filter(|grant| is_own(grant, &addresses)));
+        let all = all_grants(admin, &selection).await?;
+        found.extend(all.into_iter().filter(|grant| is_own(grant, &addresses)));
     }
-    found.sort_by_key(|grant| std::cmp::Reverse(grant.created_at));
+    found.sort_by_key(|grant| (std::cmp::Reverse(grant.created_at), grant.id));
     found.dedup_by_key(|grant| grant.id);
 
     let f = ctx.frame("agreements");
-    let (mut live, mut ended) = (Vec::new(), Vec::new());
-    for grant in &found {
-        let payments = payments(&ctx, grant.id).await?;
-        let agreement = agreement(&f, grant, &payments);
-        if agreement.live { live.push(agreement) } else { ended.push(agreement) }
+    let number: usize = ctx.reader.query.get("page").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let (live, ended): (Vec<GrantView>, Vec<GrantView>) = found.into_iter().partition(is_live);
+    let mut shown = Vec::new();
+    for grant in live.iter().filter(|_| number == 0) {
+        shown.push(agreement(&f, grant, &accounts, &payments(&ctx, grant.id).await?));
     }
-    Ok(html(StatusCode::OK, &Agreements { f: &f, live: &live, ended: &ended }))
+    let rest = ended.iter().skip(number.saturating_mul(ENDED_ON_A_PAGE));
+    let next = (rest.len() > ENDED_ON_A_PAGE).then(|| number + 1);
+    let ended: Vec<Agreement> = rest.take(ENDED_ON_A_PAGE).map(|grant| agreement(&f, grant, &accounts, &[])).collect();
+    Ok(html(StatusCode::OK, &Agreements { f: &f, live: &shown, ended: &ended, next }))
+}
+
+/// All grants of a selection.
+async fn all_grants(admin: &AdminClient, selection: &GrantSelection) -> Result<Vec<GrantView>, AdminError> {
+    let mut page = PageRequest { first: Some(GRANTS_AT_ONCE), ..PageRequest::default() };
+    let mut found = Vec::new();
+    loop {
+        let listed = admin.grants_page(&page, selection, None).await?;
+        let has_more = listed.page_info.has_next_page && !listed.nodes.is_empty();
+        found.extend(listed.nodes);
+        if !has_more || listed.page_info.end_cursor.is_none() {
+            return Ok(found);
+        }
+        page.after = listed.page_info.end_cursor;
+    }
+}
+
+/// Whether an application has rights by it, or gets them when it asks again.
+fn is_live(grant: &GrantView) -> bool {
+    matches!(grant.finalization_reason.as_deref(), Some("ISSUED") | None)
 }
 
 async fn payments(ctx: &Ctx, grant: Uuid) -> Result<Vec<Listed>, Problem> {
@@ -111,48 +140,50 @@ async fn payments(ctx: &Ctx, grant: Uuid) -> Result<Vec<Listed>, Problem> {
 }
 
 /// A grant about own addresses.
-async fn own(ctx: &Ctx) -> Result<GrantView, Problem> {
-    let addresses = addresses(ctx).await?;
+async fn own(ctx: &Ctx) -> Result<(GrantView, Vec<Held>), Problem> {
+    let accounts = ctx.customer.accounts().await?;
+    let addresses = addresses(&accounts);
     let grant = grants(ctx)?.grant_view(ctx.id()?).await?;
-    grant.filter(|grant| is_own(grant, &addresses)).ok_or(Problem::NotFound)
+    let grant = grant.filter(|grant| is_own(grant, &addresses)).ok_or(Problem::NotFound)?;
+    Ok((grant, accounts))
 }
 
 /// `GET /agreements/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
-    let grant = own(&ctx).await?;
+    let (grant, accounts) = own(&ctx).await?;
     let movements = payments(&ctx, grant.id).await?;
     let f = ctx.frame("agreements");
-    let a = agreement(&f, &grant, &movements);
+    let a = agreement(&f, &grant, &accounts, &movements);
     let once = ctx.once(&format!("/agreements/{}", grant.id));
     Ok(html(StatusCode::OK, &Shown { days: &days(&f, &movements), a: &a, once, f: &f }))
 }
 
 /// `POST /agreements/{id}`: ends it.
 pub(crate) async fn revoke(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Problem> {
-    let grant = own(&ctx).await?;
+    let (grant, _) = own(&ctx).await?;
     if grant.finalization_reason.as_deref() != Some("REVOKED") {
         grants(&ctx)?.change(Mutation::RevokeGrant, json!({"grantId": grant.id})).await?;
     }
     Ok(go(&format!("/agreements/{}?said=revoked", grant.id)))
 }
 
-fn agreement(f: &Frame, grant: &GrantView, payments: &[Listed]) -> Agreement {
-    let (live, state) = match grant.finalization_reason.as_deref() {
-        Some("ISSUED") => (true, ("Active", "done")),
-        Some("REVOKED") => (false, ("Ended", "quiet")),
-        Some(_) => (false, ("Not allowed", "quiet")),
-        None => (true, ("Waiting for the application", "waiting")),
+fn agreement(f: &Frame, grant: &GrantView, accounts: &[Held], payments: &[Listed]) -> Agreement {
+    let state = match grant.finalization_reason.as_deref() {
+        Some("ISSUED") => ("Active", "done"),
+        Some("REVOKED") => ("Ended", "quiet"),
+        Some(_) => ("Not allowed", "quiet"),
+        None => ("Waiting for the application", "waiting"),
     };
     let items: Vec<AccessItem> = grant.access.iter().filter_map(item).collect();
     Agreement {
         id: grant.id,
         client: grant.client.as_deref().map_or_else(|| f.t("An application").to_owned(), short),
         client_url: grant.client.clone().unwrap_or_default(),
-        rights: items.iter().map(|item| right(f, item)).collect(),
-        live,
+        rights: items.iter().map(|item| right(f, item, accounts)).collect(),
+        live: is_live(grant),
         state,
         since: grant.created_at,
-        usage: items.iter().find_map(|item| usage(f, item, payments)),
+        usage: items.iter().filter_map(|item| usage(f, item, accounts, payments)).collect(),
     }
 }
 
@@ -179,15 +210,17 @@ fn item(access: &AccessView) -> Option<AccessItem> {
 }
 
 /// What payments have used of a limit, in the period of now. The instance counts in the same way.
-fn usage(f: &Frame, item: &AccessItem, payments: &[Listed]) -> Option<Usage> {
-    let limits = item.limits()?;
+fn usage(f: &Frame, item: &AccessItem, accounts: &[Held], payments: &[Listed]) -> Option<Usage> {
+    let (limits, account) = (item.limits()?, account_of(accounts, item).map(|held| held.account.id));
     let (limit, by_debit) = match limits.amount.as_ref()? {
         LimitAmount::Debit(limit) => (limit, true),
         LimitAmount::Receive(limit) => (limit, false),
     };
     let period = limits.interval.as_ref().and_then(|interval| interval.window_at(f.now));
-    let counted =
-        payments.iter().filter(|listed| period.as_ref().is_none_or(|period| period.contains(listed.movement.made_at)));
+    let counted = payments
+        .iter()
+        .filter(|listed| account.is_none_or(|account| listed.movement.account == account))
+        .filter(|listed| period.as_ref().is_none_or(|period| period.contains(listed.movement.made_at)));
     let used = counted.map(|listed| counts(listed, by_debit)).fold(0_u64, u64::saturating_add);
     let hundredths = u128::from(used) * 100 / u128::from(limit.value.max(1));
     Some(Usage {

@@ -12,7 +12,9 @@ use super::context::{Ctx, Message, Posted, Problem, go};
 use super::frame::{Frame, html};
 use super::history::short;
 use crate::consent::interval::{Each, HowOften};
-use crate::consent::{ConsentError, Consents, Decision, Interaction, InteractionError, Opened, Question, Shown};
+use crate::consent::{
+    ConsentError, Consents, Decision, Interaction, InteractionError, Opened, Question, Shown, account_of,
+};
 use crate::customers::Held;
 
 /// One right in words.
@@ -23,10 +25,18 @@ pub(crate) struct Right {
     pub(crate) unlimited: bool,
 }
 
-/// A right in words.
-pub(crate) fn right(f: &Frame, item: &AccessItem) -> Right {
+/// A right in words, and for which account it is.
+pub(crate) fn right(f: &Frame, item: &AccessItem, accounts: &[Held]) -> Right {
     let has = |action: Action| item.actions().as_slice().contains(&action);
     let mut details = Vec::new();
+    match account_of(accounts, item) {
+        Some(Held { account, .. }) => {
+            let address = account.wallet_address_url.as_deref().map(short).unwrap_or_default();
+            details.push(f.with("For your account {}.", format!("{} ({address})", account.name)));
+        }
+        None if item.kind() == AccessType::Quote => {}
+        None => details.push(f.t("For no account in particular.").to_owned()),
+    }
     if has(Action::ReadAll) || has(Action::ListAll) {
         details.push(f.t("This includes what other applications have made.").to_owned());
     }
@@ -172,7 +182,7 @@ fn draw(ctx: &Ctx, status: StatusCode, opened: &Opened, q: &Question, error: Opt
     // What can move money comes first.
     let mut items: Vec<&AccessItem> = q.access.iter().collect();
     items.sort_by_key(|item| item.kind() != AccessType::OutgoingPayment);
-    let rights: Vec<Right> = items.into_iter().map(|item| right(&f, item)).collect();
+    let rights: Vec<Right> = items.into_iter().map(|item| right(&f, item, &q.accounts)).collect();
     let page = Asking {
         id: opened.id,
         client: short(&q.client_uri),
@@ -205,7 +215,7 @@ pub(crate) async fn decide(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response
             Err(other) => return Ok(other),
         };
         let f = ctx.frame("");
-        let unlimited = question.access.iter().any(|item| right(&f, item).unlimited);
+        let unlimited = question.access.iter().any(|item| right(&f, item, &question.accounts).unlimited);
         if unlimited && posted.text("unlimited") != "yes" {
             let error = Some("Confirm that there is no limit, or do not allow it.");
             return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &opened, &question, error));

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin_client::{AdminClient, AdminError};
 use askama::Template;
@@ -15,6 +16,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::ClientAddress;
 use page_kit::{Accent, Cookies, Seal, Words, cookie, form_token, path_parameters, sign_in_first};
+use sealed_text::Sealer;
 use uuid::Uuid;
 
 use super::frame::{Frame, html};
@@ -22,8 +24,9 @@ use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
+use crate::letters::{Letters, Post, Texts};
 use crate::sending::Sending;
-use crate::users::{Lifetimes, Session, Users, Verification, Visitor};
+use crate::users::{Lifetimes, Resets, Session, Users, Verification, Visitor};
 
 /// The most octets of a form.
 pub(crate) const FORM_MAX: usize = 16 * 1024;
@@ -47,6 +50,10 @@ pub struct PageSettings {
     pub lifetimes: Lifetimes,
     /// Whether new users confirm their e-mail address.
     pub verification: Verification,
+    /// How letters leave.
+    pub post: Post,
+    /// Seals the secrets of second factors in the database.
+    pub sealer: Sealer,
     /// Which connections cookies are sent over.
     pub cookies: Cookies,
     /// The colour.
@@ -68,6 +75,8 @@ pub(crate) struct PageCore {
     pub(crate) settings: PageSettings,
     pub(crate) institution: String,
     pub(crate) users: Users,
+    pub(crate) letters: Letters,
+    pub(crate) resets: Resets,
     pub(crate) effects: Effects,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
@@ -270,6 +279,12 @@ impl Reader {
         message(&self.frame(), problem)
     }
 
+    /// Writes letters in the language of this page.
+    pub(crate) fn texts(&self) -> Texts<'_> {
+        let base = self.core.settings.public_url.as_str().trim_end_matches('/');
+        Texts { words: self.words, institution: &self.core.institution, base }
+    }
+
     /// A `Set-Cookie` line; an empty value removes the cookie.
     pub(crate) fn set_cookie(&self, name: &str, value: &str, seconds: Option<u64>) -> Option<HeaderValue> {
         let secure = match self.core.settings.cookies {
@@ -320,7 +335,14 @@ fn done(said: &str) -> Option<&'static str> {
         "top-up" => "The play money is in the account.",
         "password" => "Your password was changed, and you were signed out everywhere else.",
         "session" => "That session has ended.",
+        "reset" => "Your password is changed. Sign in with the new one.",
+        "email" => "Look into your mail: the link in our letter makes the new address count.",
+        "email-changed" => "Your e-mail address is changed.",
         "saved" => "Saved.",
+        "left" => "Your wallet is closed. A letter says so, too.",
+        "contact-gone" => "The contact is forgotten.",
+        "closed" => "The request is closed.",
+        "factor-off" => "The second factor is off.",
         "revoked" => "The agreement has ended. Its application can no longer pay from your account.",
         _ => return None,
     })
@@ -374,4 +396,15 @@ impl Ctx {
 /// Another page.
 pub(crate) fn go(to: &str) -> Response {
     Redirect::to(to).into_response()
+}
+
+/// Where a payment to this address begins.
+pub(crate) fn send_to(url: &str) -> String {
+    format!("/send?to={}", url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>())
+}
+
+/// How long somebody has to wait, in words.
+pub(crate) fn paused(reader: &Reader, wait: Duration) -> String {
+    let minutes = wait.as_secs().div_ceil(60).max(1);
+    reader.words.with("There were too many attempts. Try again in {} min.", &minutes.to_string())
 }

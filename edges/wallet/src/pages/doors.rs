@@ -2,8 +2,6 @@
 //!
 //! Which password is right is decided in `users`.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -11,9 +9,10 @@ use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use uuid::Uuid;
 
-use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go};
+use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go, paused};
 use super::frame::{Frame, html};
-use crate::users::{NewUser, SignInError, SignUpError, SignedUp};
+use super::security::said;
+use crate::users::{Entered, NewUser, ProofError, SignInError, SignUpError, SignedUp};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -24,6 +23,16 @@ struct SignIn<'a> {
     /// The rest of the address that keeps the page that was asked for.
     next: String,
     one_click: &'a [OneClick],
+}
+
+#[derive(Template)]
+#[template(path = "sign_in_code.html")]
+struct Code<'a> {
+    f: &'a Frame,
+    /// Stands for the password that was given.
+    half: &'a str,
+    next: String,
+    error: Option<String>,
 }
 
 #[derive(Template)]
@@ -56,11 +65,53 @@ fn next(reader: &Reader) -> &str {
 fn draw_sign_in(reader: &Reader, status: StatusCode, email: &str, error: Option<String>) -> Response {
     let (f, settings) = (reader.frame(), &reader.core.settings);
     let one_click = if settings.playground { settings.one_click.as_slice() } else { &[] };
-    let next = match next(reader) {
+    html(status, &SignIn { f: &f, error, email, next: kept_next(reader), one_click })
+}
+
+/// The rest of an address that keeps the page which was asked for.
+fn kept_next(reader: &Reader) -> String {
+    match next(reader) {
         "" => String::new(),
         next => format!("?next={}", url::form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()),
-    };
-    html(status, &SignIn { f: &f, error, email, next, one_click })
+    }
+}
+
+/// Goes on with a session, or asks for a code.
+fn enter(reader: &Reader, entered: Entered) -> Response {
+    match entered {
+        Entered::Session(token) => reader.enter(&token, if next(reader).is_empty() { "/" } else { next(reader) }),
+        Entered::CodeNeeded(half) => draw_code(reader, StatusCode::OK, &half, None),
+    }
+}
+
+fn draw_code(reader: &Reader, status: StatusCode, half: &str, error: Option<String>) -> Response {
+    html(status, &Code { f: &reader.frame(), half, next: kept_next(reader), error })
+}
+
+/// `GET /sign-in/code`: the password comes first.
+pub(crate) async fn code_page() -> Response {
+    go("/sign-in")
+}
+
+/// `POST /sign-in/code`
+pub(crate) async fn code(reader: Reader, posted: Posted) -> Result<Response, Problem> {
+    let half = posted.text("half");
+    match reader.core.users.sign_in_with_code(half, posted.text("code"), &reader.visitor).await {
+        Ok(token) => Ok(enter(&reader, Entered::Session(token))),
+        Err(ProofError::Store(error)) => Err(error.into()),
+        Err(error @ ProofError::Ended) => {
+            let said = reader.words.t(&error.to_string()).to_owned();
+            Ok(draw_sign_in(&reader, StatusCode::UNPROCESSABLE_ENTITY, "", Some(said)))
+        }
+        Err(error) => {
+            let (status, said) = said(&reader, &error);
+            let mut response = draw_code(&reader, status, half, Some(said));
+            if let ProofError::Paused(wait) = error {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            }
+            Ok(response)
+        }
+    }
 }
 
 /// `GET /sign-in`
@@ -72,7 +123,7 @@ pub(crate) async fn sign_in_page(reader: Reader) -> Response {
 pub(crate) async fn sign_in(reader: Reader, posted: Posted) -> Result<Response, Problem> {
     let email = posted.text("email");
     match reader.core.users.sign_in(email, posted.secret("password"), &reader.visitor).await {
-        Ok(token) => Ok(reader.enter(&token, if next(&reader).is_empty() { "/" } else { next(&reader) })),
+        Ok(entered) => Ok(enter(&reader, entered)),
         Err(SignInError::Store(error)) => Err(error.into()),
         Err(SignInError::Paused(wait)) => {
             let said = paused(&reader, wait);
@@ -91,12 +142,6 @@ pub(crate) async fn sign_in(reader: Reader, posted: Posted) -> Result<Response, 
     }
 }
 
-/// How long somebody has to wait, in words.
-pub(crate) fn paused(reader: &Reader, wait: Duration) -> String {
-    let minutes = wait.as_secs().div_ceil(60).max(1);
-    reader.words.with("There were too many attempts. Try again in {} min.", &minutes.to_string())
-}
-
 /// `POST /sign-in/one-click`
 pub(crate) async fn one_click(reader: Reader, posted: Posted) -> Result<Response, Problem> {
     let settings = &reader.core.settings;
@@ -106,7 +151,7 @@ pub(crate) async fn one_click(reader: Reader, posted: Posted) -> Result<Response
         return Err(Problem::NotFound);
     }
     match reader.core.users.enter(email, &reader.visitor).await? {
-        Some(token) => Ok(reader.enter(&token, if next(&reader).is_empty() { "/" } else { next(&reader) })),
+        Some(entered) => Ok(enter(&reader, entered)),
         None => Err(Problem::NotFound),
     }
 }
@@ -134,11 +179,10 @@ pub(crate) async fn sign_up(reader: Reader, posted: Posted) -> Result<Response, 
     }
 
     let new = NewUser { email: email.to_owned(), name: name.to_owned(), password: password.to_owned() };
-    let base = reader.core.settings.public_url.as_str().trim_end_matches('/');
-    match reader.core.users.sign_up(&new, &reader.visitor, |token| format!("{base}/verify/{token}")).await {
+    match reader.core.users.sign_up(&new, &reader.visitor, &reader.texts()).await {
         Ok(SignedUp::Active) => match reader.core.users.enter(&email.to_lowercase(), &reader.visitor).await? {
-            Some(token) => Ok(reader.enter(&token, "/?said=welcome")),
-            None => Ok(go("/sign-in")),
+            Some(Entered::Session(token)) => Ok(reader.enter(&token, "/?said=welcome")),
+            Some(Entered::CodeNeeded(_)) | None => Ok(go("/sign-in")),
         },
         Ok(SignedUp::LetterSent) => {
             let text = "If this e-mail address is not in use here yet, we have sent a letter with a link to it. \

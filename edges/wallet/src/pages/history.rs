@@ -4,14 +4,15 @@
 use admin_client::OutgoingPayment;
 use askama::Template;
 use axum::response::Response;
-use clock::Timestamp;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::context::{Ctx, Problem};
+use super::context::{Ctx, Problem, send_to};
+use super::filter::Filter;
 use super::frame::{Frame, html};
+use crate::contacts;
 use crate::customers::Held;
-use crate::history::{Kind, Listed, Movement, State, Wanted};
+use crate::history::{Kind, Listed, Movement, State};
 
 const PAGE: u32 = 30;
 
@@ -115,39 +116,40 @@ struct History<'a> {
     f: &'a Frame,
     days: &'a [Day],
     accounts: &'a [Held],
-    chosen: Option<Uuid>,
+    filter: &'a Filter,
     older: Option<String>,
+    newest: String,
+    csv: String,
     first: bool,
 }
 
 impl History<'_> {
     fn is_chosen(&self, id: &Uuid) -> bool {
-        self.chosen == Some(*id)
+        self.filter.wanted.account == Some(*id)
     }
 }
 
-/// `GET /history?account=&before=`
+/// `GET /history?account=&way=&state=&from=&to=&q=&before=`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
-    let query = &ctx.reader.query;
-    let before = query.get("before").and_then(|place| {
-        let (at, id) = place.split_once('.')?;
-        Some((Timestamp::from_millis(at.parse().ok()?), Uuid::parse_str(id).ok()?))
-    });
-    let account = query.get("account").and_then(|id| Uuid::parse_str(id).ok());
-    let wanted = Wanted { account, before, ..Wanted::default() };
-    let mut movements = ctx.customer.movements(&wanted, PAGE + 1).await?;
+    let filter = Filter::read(&ctx.reader.query);
+    let mut movements = ctx.customer.movements(&filter.wanted, PAGE + 1).await?;
     let more = movements.len() > PAGE as usize;
     movements.truncate(PAGE as usize);
     let place = movements.last().filter(|_| more).map(|last| (last.movement.made_at.as_millis(), last.movement.id));
-    let older = place.map(|(at, id)| match account {
-        Some(account) => format!("/history?account={account}&before={at}.{id}"),
-        None => format!("/history?before={at}.{id}"),
-    });
+    let older = place.map(|(at, id)| filter.address("/history", Some(&format!("{at}.{id}"))));
     let accounts = ctx.customer.accounts().await?;
     let f = ctx.frame("history");
     let days = days(&f, &movements);
-    let page =
-        History { f: &f, days: &days, accounts: &accounts, chosen: account, older, first: wanted.before.is_none() };
+    let page = History {
+        f: &f,
+        days: &days,
+        accounts: &accounts,
+        older,
+        newest: filter.address("/history", None),
+        csv: filter.address("/history.csv", None),
+        first: filter.wanted.before.is_none(),
+        filter: &filter,
+    };
     Ok(html(StatusCode::OK, &page))
 }
 
@@ -165,6 +167,8 @@ struct Shown<'a> {
     progress: Option<u8>,
     account: Option<&'a Held>,
     again: Option<String>,
+    /// Where the other side is kept as a contact.
+    keep: Option<String>,
 }
 
 /// `GET /history/{id}`
@@ -180,6 +184,7 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
         let live = ctx.core().effects.admin.outgoing_payment(m.id).await.ok();
         progress = live.as_ref().map(hundredths);
     }
+    let address = m.party.as_deref().filter(|url| !url.contains("/incoming-payments/"));
     let page = Shown {
         title: title(&f, &listed),
         amount: signed(&f, &listed),
@@ -187,15 +192,26 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
         sentence: sentence(m),
         progress,
         account: held.as_ref(),
-        again: m.party.as_deref().filter(|url| m.state.is_final() && !url.contains("/incoming-payments/")).map(|url| {
-            let to: String = url::form_urlencoded::byte_serialize(url.as_bytes()).collect();
-            format!("/send?to={to}")
-        }),
+        again: address.filter(|_| m.state.is_final()).map(send_to),
+        keep: keep(&ctx, address, listed.payee.as_deref()).await?,
         f: &f,
         m,
         listed: &listed,
     };
     Ok(html(StatusCode::OK, &page))
+}
+
+/// Where the other side is kept as a contact, if it is none yet and no own account.
+async fn keep(ctx: &Ctx, address: Option<&str>, name: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(url) = address else { return Ok(None) };
+    let own = ctx.customer.accounts().await?;
+    let is_own = own.iter().any(|held| held.account.wallet_address_url.as_deref() == Some(url));
+    if is_own || contacts::knows(ctx.core().effects.store.database(), ctx.customer.user(), url).await? {
+        return Ok(None);
+    }
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs([("url", url), ("name", name.unwrap_or_default())]);
+    Ok(Some(format!("/contacts/add?{}", query.finish())))
 }
 
 fn hundredths(payment: &OutgoingPayment) -> u8 {

@@ -10,6 +10,7 @@ use super::frame::{Frame, html};
 use super::history::{Day, days};
 use crate::customers::Held;
 use crate::history::Wanted;
+use crate::requests;
 
 /// The most movements on this page.
 const LATEST: u32 = 10;
@@ -20,13 +21,18 @@ struct Home<'a> {
     f: &'a Frame,
     accounts: &'a [Held],
     days: &'a [Day],
+    /// How many requests for money are open.
+    open_requests: u64,
 }
 
 /// `GET /`
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     let accounts = ctx.customer.accounts().await?;
     let movements = ctx.customer.movements(&Wanted::default(), LATEST).await?;
+    let core = ctx.core();
+    let open_requests =
+        requests::open_count(core.effects.store.database(), ctx.customer.user(), core.clock.now()).await?;
     let f = ctx.frame("home");
     let days = days(&f, &movements);
-    Ok(html(StatusCode::OK, &Home { f: &f, accounts: &accounts, days: &days }))
+    Ok(html(StatusCode::OK, &Home { f: &f, accounts: &accounts, days: &days, open_requests }))
 }

@@ -5,13 +5,21 @@
 mod account;
 mod agreements;
 mod consent;
+mod contacts;
 mod context;
 mod doors;
+mod exchange;
+mod export;
 mod files;
+mod filter;
+mod forgot;
 mod frame;
 mod history;
 mod home;
+mod leave;
+mod requests;
 mod routes;
+mod security;
 mod send;
 mod settings;
 

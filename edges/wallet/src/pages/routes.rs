@@ -14,15 +14,22 @@ use page_kit::{own_forms_only, strict_headers};
 use uuid::Uuid;
 
 use super::context::{Ctx, FORM_MAX, PageCore, Pages, Posted, Problem, Reader};
-use super::{account, agreements, consent, doors, files, history, home, send, settings};
+use super::{
+    account, agreements, consent, contacts, doors, exchange, export, files, forgot, history, home, leave, requests,
+    security, send, settings,
+};
 
 /// All pages.
 pub(crate) fn router(core: Arc<PageCore>) -> Router {
     let open = Router::new()
         .declare("/sign-in", Access::Public, get(doors::sign_in_page).post(guest(doors::sign_in)))
+        .declare("/sign-in/code", Access::Public, get(doors::code_page).post(guest(doors::code)))
         .declare("/sign-in/one-click", Access::Public, post(guest(doors::one_click)))
         .declare("/sign-up", Access::Public, get(doors::sign_up_page).post(guest(doors::sign_up)))
         .declare("/verify/{token}", Access::Public, get(doors::verify_page).post(doors::verify))
+        .declare("/forgot", Access::Public, get(forgot::page).post(guest(forgot::ask)))
+        .declare("/reset/{token}", Access::Public, get(forgot::choose_page).post(guest(forgot::choose)))
+        .declare("/email/{token}", Access::Public, get(forgot::email_page).post(guest(forgot::email)))
         .declare("/static/{version}/{name}", Access::Public, get(files::serve));
 
     let own = Router::new()
@@ -32,16 +39,33 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/accounts/{id}/address", Access::Session, form(account::page, account::make_address))
         .declare("/accounts/{id}/top-up", Access::Session, form(account::page, account::top_up))
         .declare("/receive", Access::Session, page(account::receive))
+        .declare("/contacts", Access::Session, page(contacts::list))
+        .declare("/contacts/add", Access::Session, form(contacts::add_page, contacts::add))
+        .declare("/contacts/{id}", Access::Session, form(contacts::page, contacts::rename))
+        .declare("/contacts/{id}/forget", Access::Session, form(contacts::page, contacts::forget))
+        .declare("/exchange", Access::Session, form(exchange::page, exchange::begin))
+        .declare("/settings/leave", Access::Session, form(leave::page, leave::leave))
+        .declare("/request", Access::Session, form(requests::ask_page, requests::ask))
+        .declare("/requests", Access::Session, page(requests::list))
+        .declare("/requests/{id}", Access::Session, form(requests::page, requests::close))
         .declare("/send", Access::Session, form(send::to_page, send::to))
         .declare("/send/{id}", Access::Session, form(send::amount_page, send::amount))
         .declare("/send/{id}/review", Access::Session, form(send::review_page, send::confirm))
         .declare("/send/{id}/done", Access::Session, page(send::done))
         .declare("/history", Access::Session, page(history::list))
+        .declare("/history.csv", Access::Session, page(export::csv))
         .declare("/history/{id}", Access::Session, page(history::movement))
         .declare("/agreements", Access::Session, page(agreements::list))
         .declare("/agreements/{id}", Access::Session, form(agreements::page, agreements::revoke))
         .declare("/settings", Access::Session, form(settings::page, settings::save))
         .declare("/settings/password", Access::Session, form(settings::page, settings::change_password))
+        .declare("/settings/email", Access::Session, form(settings::page, settings::change_email))
+        .declare("/settings/second-factor", Access::Session, form(security::page, security::activate))
+        .declare("/settings/second-factor/begin", Access::Session, form(security::page, security::begin))
+        .declare("/settings/second-factor/codes", Access::Session, form(security::page, security::renew))
+        .declare("/settings/second-factor/limits", Access::Session, form(security::page, security::limits))
+        .declare("/settings/second-factor/off", Access::Session, form(security::page, security::off))
+        .declare("/prove", Access::Session, form(security::prove_page, security::prove))
         .declare("/settings/sessions", Access::Session, form(settings::page, settings::end_session))
         .declare("/sign-out", Access::Session, form(home::page, doors::sign_out));
 

@@ -9,11 +9,16 @@ use money::Asset;
 use page_kit::numbers;
 use uuid::Uuid;
 
-use super::context::{Ctx, Message, Posted, Problem, go};
+use super::context::{Ctx, Message, Posted, Problem, go, send_to};
 use super::frame::{Frame, html};
 use super::history::short;
+use super::security::prove_first;
+use crate::contacts;
 use crate::customers::Held;
 use crate::sending::{BeginError, Confirmed, Draft, Fixed, Offer, OfferError, Payee, Stage, Wish, Written};
+
+/// The most contacts on the first page of sending.
+const CONTACTS_SHOWN: u32 = 8;
 
 #[derive(Template)]
 #[template(path = "send_to.html")]
@@ -24,6 +29,8 @@ struct To<'a> {
     to: &'a str,
     once: String,
     error: Option<String>,
+    /// Those who were paid last: the name, and the address of this page with them as payee.
+    contacts: Vec<(String, String)>,
 }
 
 impl To<'_> {
@@ -49,8 +56,15 @@ async fn draw_to(
 ) -> Result<Response, Problem> {
     let mut accounts = ctx.customer.accounts().await?;
     accounts.retain(|held| held.account.wallet_address_id.is_some());
+    let database = ctx.core().effects.store.database();
+    let contacts = contacts::list(database, ctx.customer.user(), CONTACTS_SHOWN).await?;
+    let contacts = contacts.into_iter().map(|contact| {
+        let from = account.map(|id| format!("&account={id}")).unwrap_or_default();
+        (contact.name, format!("{}{from}", send_to(&contact.url)))
+    });
     let f = ctx.frame("send");
-    Ok(html(status, &To { f: &f, accounts: &accounts, account, to, once, error }))
+    let contacts = contacts.collect();
+    Ok(html(status, &To { f: &f, accounts: &accounts, account, to, once, error, contacts }))
 }
 
 /// `POST /send`
@@ -62,7 +76,12 @@ pub(crate) async fn to(ctx: Ctx, posted: Posted, key: Uuid) -> Result<Response, 
         None => Err(BeginError::NoAccount),
     };
     match begun {
-        Ok(draft) => Ok(go(&format!("/send/{}", draft.id))),
+        Ok(draft) => {
+            let (core, user) = (ctx.core(), ctx.customer.user());
+            let url = draft.payee.written.url();
+            contacts::used(core.effects.store.database(), user, url, core.clock.now()).await?;
+            Ok(go(&format!("/send/{}", draft.id)))
+        }
         Err(BeginError::Effect(error)) => Err(error.into()),
         Err(error) => {
             let said = ctx.reader.words.t(&error.to_string()).to_owned();
@@ -271,6 +290,14 @@ pub(crate) async fn review_page(ctx: Ctx) -> Result<Response, Problem> {
 pub(crate) async fn confirm(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
     let id = ctx.id()?;
     let offer = posted.id("offer").ok_or(Problem::ForeignForm)?;
+    let (draft, _) = draft(&ctx).await?;
+    if let Stage::Quoted(quoted) = &draft.stage {
+        // Confirming meets only the offer that is in the form, so this is the debit that it is about.
+        let debit = if quoted.quote == offer { quoted.debit } else { u64::MAX };
+        if ctx.core().users.asks_before(&ctx.session, draft.account, debit).await? {
+            return Ok(prove_first(&format!("/send/{id}/review")));
+        }
+    }
     match ctx.core().sending.confirm(&ctx.customer, id, offer).await? {
         Confirmed::Yes => Ok(go(&format!("/send/{id}/done"))),
         Confirmed::OtherOffer => Ok(go(&format!("/send/{id}/review"))),
@@ -283,10 +310,7 @@ pub(crate) async fn done(ctx: Ctx) -> Result<Response, Problem> {
     let (draft, _) = draft(&ctx).await?;
     let mut f = ctx.frame("send");
     let again = match &draft.payee.written {
-        Written::Address(url) | Written::Request(url) => {
-            let to: String = url::form_urlencoded::byte_serialize(url.as_bytes()).collect();
-            format!("/send?to={to}")
-        }
+        Written::Address(url) | Written::Request(url) => send_to(url),
     };
     Ok(match &draft.stage {
         Stage::Begun | Stage::Quoted(_) => go(&format!("/send/{}", draft.id)),

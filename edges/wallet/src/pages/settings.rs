@@ -1,4 +1,4 @@
-//! The customer's own settings: language, colours, password, and where the customer is signed in.
+//! The customer's own settings: language, colours, e-mail address, password, and where the customer is signed in.
 //! Signing in is in `doors`.
 
 use askama::Template;
@@ -7,10 +7,10 @@ use http::StatusCode;
 use http::header::SET_COOKIE;
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go};
-use super::doors::paused;
+use super::context::{Ctx, Posted, Problem, go, paused};
 use super::frame::{Frame, html};
-use crate::users::{PasswordError, SessionRow};
+use super::security::prove_first;
+use crate::users::{EmailChangeError, PasswordError, SecondFactor, SessionRow};
 
 const YEAR: u64 = 365 * 24 * 3600;
 
@@ -23,8 +23,18 @@ struct Settings<'a> {
     own: Uuid,
     save: String,
     password: String,
+    change_email: String,
     end: String,
-    error: Option<String>,
+    second_factor: bool,
+    about_password: Option<String>,
+    about_email: Option<String>,
+}
+
+/// The form that was not accepted.
+#[derive(Clone, Copy)]
+enum Part {
+    Password,
+    Email,
 }
 
 impl Settings<'_> {
@@ -59,8 +69,14 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     draw(&ctx, StatusCode::OK, None).await
 }
 
-async fn draw(ctx: &Ctx, status: StatusCode, error: Option<String>) -> Result<Response, Problem> {
+async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<(Part, String)>) -> Result<Response, Problem> {
     let sessions = ctx.core().users.sessions(&ctx.session).await?;
+    let second_factor = ctx.core().users.second_factor(&ctx.session).await? != SecondFactor::None;
+    let (about_password, about_email) = match wrong {
+        Some((Part::Password, text)) => (Some(text), None),
+        Some((Part::Email, text)) => (None, Some(text)),
+        None => (None, None),
+    };
     let f = ctx.frame("settings");
     let page = Settings {
         f: &f,
@@ -69,8 +85,11 @@ async fn draw(ctx: &Ctx, status: StatusCode, error: Option<String>) -> Result<Re
         own: ctx.session.id,
         save: ctx.once("/settings"),
         password: ctx.once("/settings/password"),
+        change_email: ctx.once("/settings/email"),
         end: ctx.once("/settings/sessions"),
-        error,
+        second_factor,
+        about_password,
+        about_email,
     };
     Ok(html(status, &page))
 }
@@ -93,15 +112,44 @@ pub(crate) async fn save(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, 
     Ok(response)
 }
 
+/// Whether somebody with a second factor has to prove it first.
+async fn needs_code(ctx: &Ctx) -> Result<bool, Problem> {
+    let users = &ctx.core().users;
+    let has_factor = users.second_factor(&ctx.session).await? != SecondFactor::None;
+    Ok(has_factor && !users.is_proved(&ctx.session).await?)
+}
+
+async fn refuse(ctx: &Ctx, part: Part, text: String) -> Result<Response, Problem> {
+    let said = ctx.reader.words.t(&text).to_owned();
+    draw(ctx, StatusCode::UNPROCESSABLE_ENTITY, Some((part, said))).await
+}
+
+/// `POST /settings/email`
+pub(crate) async fn change_email(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
+    if needs_code(&ctx).await? {
+        return Ok(prove_first("/settings"));
+    }
+    let (new, password) = (posted.text("email"), posted.secret("password"));
+    let (users, visitor, texts) = (&ctx.core().users, &ctx.reader.visitor, ctx.reader.texts());
+    match users.ask_for_email(&ctx.session, new, password, visitor, &texts).await {
+        Ok(()) => Ok(go("/settings?said=email")),
+        Err(EmailChangeError::Store(error)) => Err(error.into()),
+        Err(EmailChangeError::Paused(wait)) => refuse(&ctx, Part::Email, paused(&ctx.reader, wait)).await,
+        Err(error) => refuse(&ctx, Part::Email, error.to_string()).await,
+    }
+}
+
 /// `POST /settings/password`
 pub(crate) async fn change_password(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
+    if needs_code(&ctx).await? {
+        return Ok(prove_first("/settings"));
+    }
     let (old, new) = (posted.secret("old"), posted.secret("new"));
-    let refused =
-        |text: String| draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(ctx.reader.words.t(&text).to_owned()));
+    let refused = |text: String| refuse(&ctx, Part::Password, text);
     if new != posted.secret("again") {
         return refused("The two passwords are not equal.".to_owned()).await;
     }
-    match ctx.core().users.change_password(&ctx.session, old, new, &ctx.reader.visitor).await {
+    match ctx.core().users.change_password(&ctx.session, old, new, &ctx.reader.visitor, &ctx.reader.texts()).await {
         Ok(()) => Ok(go("/settings?said=password")),
         Err(PasswordError::Store(error)) => Err(error.into()),
         Err(PasswordError::Paused(wait)) => refused(paused(&ctx.reader, wait)).await,

@@ -108,6 +108,12 @@ pub(crate) async fn forget_old(database: &Database, before: Timestamp) -> Result
     database.execute(sql, [before.as_millis().into()]).await.map(drop)
 }
 
+/// The draft with this offer, for the look at its hold.
+pub(crate) async fn of_offer(database: &Database, offer: Uuid) -> Result<Option<Draft>, Error> {
+    let sql = format!("{COLUMNS} WHERE quote_id = $1");
+    read_one(database, &sql, [offer.into()]).await?.as_ref().map(draft).transpose()
+}
+
 /// A draft of a user.
 pub(crate) async fn of_user(database: &Database, user: Uuid, id: Uuid) -> Result<Option<Draft>, Error> {
     let sql = format!("{COLUMNS} WHERE id = $1 AND user_id = $2");

@@ -2,7 +2,7 @@
 //!
 //! A confirmed draft and the job that makes its payment are one transaction. The job first holds the money in the
 //! wallet's ledger, under the id of the payment, and then makes the payment. Every step of it may be repeated. The
-//! events of the payment settle the hold; see `effects`.
+//! events of the payment settle the hold; see `effects`. If they do not arrive, `reconciling` does.
 
 mod drafts;
 mod payee;
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use admin_client::{AdminError, Amount, ErrorCode, QuoteAmount};
 use async_trait::async_trait;
-use clock::Entropy;
-use database::Error;
+use clock::{Entropy, Timestamp};
+use database::{Database, Error};
 pub(crate) use drafts::{Draft, Fixed, Offer, Stage};
 use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Worker, WorkerSettings};
 use open_payments_client::PublicResources;
@@ -24,7 +24,9 @@ use uuid::Uuid;
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
+use crate::fees::FeePolicy;
 use crate::history::{self, Kind, Movement, NOTE_MAX, State};
+use crate::holds::{self, HoldRow, HoldState, Terms};
 use crate::ledger_book::BookError;
 
 const QUEUE: &str = "wallet sends";
@@ -41,6 +43,7 @@ const RECEIVER_LIVES: Duration = Duration::from_mins(15);
 const DRAFT_LIVES: Duration = Duration::from_hours(24);
 
 const NOT_ENOUGH: &str = "There is not enough money in the account. Nothing was sent.";
+const NOT_MADE: &str = "The payment could not be made in time. Nothing was sent; get a new offer.";
 const EXPIRED: &str = "The offer has expired. Nothing was sent; get a new offer.";
 
 /// What a customer wants to send.
@@ -121,6 +124,14 @@ impl Sending {
         Self { effects, public, entropy, plain_http }
     }
 
+    /// A wallet address as a customer wrote it, in its usual form. Nobody is asked about it.
+    pub(crate) fn address(&self, written: &str) -> Result<String, PayeeError> {
+        match payee::read(written, self.plain_http)? {
+            Written::Address(url) => Ok(url),
+            Written::Request(_) => Err(PayeeError::Unreadable),
+        }
+    }
+
     /// The first step: finds the payee. `id` is the key of the form.
     pub(crate) async fn begin(
         &self,
@@ -143,6 +154,32 @@ impl Sending {
         let draft = Draft { id, user: customer.user(), account, payee, stage: Stage::Begun };
         drafts::forget_old(database, now.saturating_sub(DRAFT_LIVES)).await?;
         drafts::begin(database, &draft, now).await?;
+        Ok(draft)
+    }
+
+    /// The first step of an exchange: the payee is another own account, so nobody is asked about it.
+    pub(crate) async fn begin_exchange(
+        &self,
+        customer: &Customer,
+        id: Uuid,
+        from: Uuid,
+        to: Uuid,
+    ) -> Result<Draft, BeginError> {
+        let database = self.effects.store.database();
+        if let Some(draft) = drafts::of_user(database, customer.user(), id).await? {
+            return Ok(draft);
+        }
+        if from == to {
+            return Err(BeginError::SameAccount);
+        }
+        let accounts = customer.accounts().await?;
+        let find = |id: Uuid| accounts.iter().map(|held| &held.account).find(|account| account.id == id);
+        let (Some(from), Some(to)) = (find(from), find(to)) else { return Err(BeginError::NoAccount) };
+        let url = to.wallet_address_url.clone().ok_or(BeginError::NoAccount)?;
+        let payee =
+            Payee { written: Written::Address(url), name: Some(to.name.clone()), asset: to.asset.clone(), asked: None };
+        let draft = Draft { id, user: customer.user(), account: from.id, payee, stage: Stage::Begun };
+        drafts::begin(database, &draft, self.effects.clock.now()).await?;
         Ok(draft)
     }
 
@@ -181,15 +218,21 @@ impl Sending {
         };
 
         let quote = admin.create_quote(address, &receiver, &fixed).await?;
-        let rule = self.effects.fee_rule(asset).await?;
         let debit = quote.debit_amount.value;
         let by_debit = matches!(fixed, QuoteAmount::Debit(_));
+        let fee = match self.effects.fee_policy {
+            FeePolicy::Compat => 0,
+            FeePolicy::FeePlusSent | FeePolicy::FullDebit => {
+                let rule = self.effects.fees.at(asset, quote.created_at.unwrap_or_else(|| clock.now())).await?;
+                if by_debit { rule.of_fixed_debit(debit) } else { rule.of_fixed_delivery(debit) }
+            }
+        };
         let offer = Offer {
             quote: quote.id,
             receiver,
             debit,
             receives: quote.receive_amount.value,
-            fee: if by_debit { rule.of_fixed_debit(debit) } else { rule.of_fixed_delivery(debit) },
+            fee,
             fixed: if by_debit { Fixed::Debit } else { Fixed::Receive },
             note: Some(note.to_owned()).filter(|note| !note.is_empty()),
             expires_at: quote.expires_at,
@@ -236,9 +279,21 @@ impl Sending {
         let held = customer.account(draft.account).await?;
         let Some(held) = held else { return Ok(Some(NOT_ENOUGH.to_owned())) };
         let Some(address) = held.account.wallet_address_id else { return Ok(Some(NOT_ENOUGH.to_owned())) };
+        let hold = HoldRow {
+            payment: offer.quote,
+            account: draft.account,
+            debit: offer.debit,
+            terms: Terms::Confirmed(offer.fee),
+            state: HoldState::Held,
+        };
+        let hold = holds::open(store.database(), hold, clock.now()).await?;
+        if matches!(hold.state, HoldState::Releasing | HoldState::Released) {
+            // It was given up meanwhile, or refused before.
+            return self.refuse(offer, NOT_MADE).await;
+        }
         match book.hold(&held.account, offer.quote, offer.debit).await {
             Ok(()) => {}
-            Err(BookError::NotEnough) => return Ok(Some(NOT_ENOUGH.to_owned())),
+            Err(BookError::NotEnough) => return self.refuse(offer, NOT_ENOUGH).await,
             Err(error) => return Err(error.into()),
         }
 
@@ -252,9 +307,9 @@ impl Sending {
             Err(error) => {
                 // The answer of an earlier attempt may have been lost.
                 if !self.exists(offer.quote).await? {
-                    book.release(offer.quote).await?;
                     let expired = clock.now() >= offer.expires_at;
-                    return Ok(Some(if expired { EXPIRED.to_owned() } else { error.to_string() }));
+                    let reason = if expired { EXPIRED.to_owned() } else { error.to_string() };
+                    return self.refuse(offer, &reason).await;
                 }
             }
         }
@@ -272,12 +327,42 @@ impl Sending {
         Ok(None)
     }
 
+    /// Gives the offer up, unless its payment is funded by now. Then there is no reason.
+    async fn refuse(&self, offer: &Offer, reason: &str) -> Result<Option<String>, EffectError> {
+        let database = self.effects.store.database();
+        if !holds::give_up(database, offer.quote).await? {
+            let state = holds::of(database, offer.quote).await?.map(|hold| hold.state);
+            if state != Some(HoldState::Released) {
+                return Ok(None);
+            }
+        }
+        self.effects.book.release(offer.quote).await?;
+        holds::released(database, offer.quote).await?;
+        Ok(Some(reason.to_owned()))
+    }
+
     async fn exists(&self, payment: Uuid) -> Result<bool, EffectError> {
         match self.effects.admin.outgoing_payment(payment).await {
             Ok(_) => Ok(true),
             Err(error) if error.is(&ErrorCode::NotFound) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Whether nobody makes the payment of this offer any more. An offer that has expired is given up here, so that its job
+/// ends.
+pub(crate) async fn was_given_up(database: &Database, offer: Uuid, now: Timestamp) -> Result<bool, Error> {
+    let Some(draft) = drafts::of_offer(database, offer).await? else { return Ok(true) };
+    match draft.stage {
+        Stage::Confirmed(offer) if now < offer.expires_at => Ok(false),
+        Stage::Confirmed(_) => {
+            let transaction = database.begin().await?;
+            drafts::finish(&transaction, draft.id, Some(EXPIRED)).await?;
+            transaction.commit().await?;
+            Ok(true)
+        }
+        Stage::Begun | Stage::Quoted(_) | Stage::Made(_) | Stage::Refused { .. } => Ok(true),
     }
 }
 
@@ -288,6 +373,8 @@ pub(crate) enum BeginError {
     Payee(#[from] PayeeError),
     #[error("Choose one of your accounts.")]
     NoAccount,
+    #[error("Choose two different accounts.")]
+    SameAccount,
     #[error(transparent)]
     Effect(#[from] EffectError),
 }

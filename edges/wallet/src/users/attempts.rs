@@ -1,4 +1,4 @@
-//! Counts attempts to sign in, so that passwords cannot be guessed.
+//! Counts attempts to sign in, so that passwords and codes cannot be guessed, and letters, so that nobody is flooded.
 //!
 //! An attempt is counted before the password is compared. So attempts that are made at the same time, at several
 //! processes, are all counted. The pause grows with every attempt above the limit.
@@ -15,6 +15,8 @@ const WINDOW: Duration = Duration::from_mins(15);
 const PAUSE: Duration = Duration::from_mins(1);
 /// For one e-mail address.
 const LIMIT_OF_USER: i64 = 5;
+/// Letters that one address is sent because somebody asked for them.
+const LIMIT_OF_LETTERS: i64 = 3;
 /// For one network address.
 const LIMIT_OF_SOURCE: i64 = 30;
 
@@ -27,6 +29,12 @@ pub(crate) enum Subject<'a> {
     Source(&'a str),
     /// Where new users come from. Each costs a hash and a row.
     SigningUp(&'a str),
+    /// Letters to an e-mail address, whether it is in use or not.
+    Letters(&'a str),
+    /// Where links for a new password are asked for and used. Each use costs a hash.
+    Resetting(&'a str),
+    /// Codes of a user with a second factor, by id.
+    Code(&'a str),
 }
 
 impl Subject<'_> {
@@ -35,13 +43,17 @@ impl Subject<'_> {
             Self::User(email) => format!("user {email}"),
             Self::Source(address) => format!("source {address}"),
             Self::SigningUp(address) => format!("signing up {address}"),
+            Self::Letters(email) => format!("letters {email}"),
+            Self::Resetting(address) => format!("resetting {address}"),
+            Self::Code(user) => format!("code {user}"),
         }
     }
 
     fn limit(&self) -> i64 {
         match self {
-            Self::User(_) => LIMIT_OF_USER,
-            Self::Source(_) | Self::SigningUp(_) => LIMIT_OF_SOURCE,
+            Self::User(_) | Self::Code(_) => LIMIT_OF_USER,
+            Self::Letters(_) => LIMIT_OF_LETTERS,
+            Self::Source(_) | Self::SigningUp(_) | Self::Resetting(_) => LIMIT_OF_SOURCE,
         }
     }
 }
@@ -81,10 +93,15 @@ pub(crate) async fn claim(database: &Database, subject: Subject<'_>, now: Timest
     Ok(Claim::Paused(Duration::from_millis(wait).max(Duration::from_secs(1))))
 }
 
+/// Forgets the attempts of one subject.
+pub(crate) async fn forget(database: &Database, subject: Subject<'_>) -> Result<(), Error> {
+    let sql = "DELETE FROM wallet_attempts WHERE subject = $1";
+    database.execute(sql, [subject.key().into()]).await.map(drop)
+}
+
 /// Forgets the attempts of a user who has signed in, and takes back the one of the source.
 pub(crate) async fn succeeded(database: &Database, email: &str, source: &str) -> Result<(), Error> {
-    let forget = "DELETE FROM wallet_attempts WHERE subject = $1";
-    database.execute(forget, [Subject::User(email).key().into()]).await?;
+    forget(database, Subject::User(email)).await?;
     let back = "UPDATE wallet_attempts SET made = made - 1 WHERE subject = $1 AND made > 0";
     database.execute(back, [Subject::Source(source).key().into()]).await.map(drop)
 }

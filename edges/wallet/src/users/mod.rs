@@ -3,7 +3,12 @@
 //! What they own is in `customers`.
 
 mod attempts;
+mod closing;
+mod codes;
+mod email_change;
 mod password;
+mod proofs;
+mod reset;
 mod sessions;
 
 use std::sync::Arc;
@@ -11,16 +16,24 @@ use std::time::Duration;
 
 use clock::{Clock, Entropy};
 use database::{Database, Error};
+use sealed_text::Sealer;
 use uuid::Uuid;
 
 use attempts::{Claim, Subject};
+pub(crate) use codes::SecondFactor;
+pub(crate) use email_change::EmailChangeError;
 use password::Hashing;
 pub(crate) use password::WeakPassword;
+pub(crate) use proofs::{Proof, ProofError};
+pub(crate) use reset::{Asked, ResetError, Resets};
 pub use sessions::Lifetimes;
 pub(crate) use sessions::{Session, SessionRow, Visitor};
 
+use crate::letters::{Letters, Texts};
 use crate::sql::{execute, one, read_one};
 
+/// A letter that only tells something is of use for so long.
+const NEWS_FOR: Duration = Duration::from_hours(72);
 /// A link to confirm an e-mail address may be used for so long.
 const VERIFY_WITHIN: Duration = Duration::from_hours(24);
 const EMAIL_MAX: usize = 254;
@@ -95,6 +108,18 @@ struct Inner {
     lifetimes: Lifetimes,
     verification: Verification,
     hashing: Hashing,
+    letters: Letters,
+    /// Seals the secrets of second factors.
+    sealer: Sealer,
+}
+
+/// What came of a right password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entered {
+    /// The token of a session.
+    Session(String),
+    /// A code is needed too. This token stands for the password.
+    CodeNeeded(String),
 }
 
 impl Users {
@@ -104,17 +129,20 @@ impl Users {
         entropy: Arc<dyn Entropy>,
         lifetimes: Lifetimes,
         verification: Verification,
+        letters: Letters,
+        sealer: Sealer,
     ) -> Self {
         let hashing = Hashing::new(entropy.bytes());
-        Self { inner: Arc::new(Inner { database, clock, entropy, lifetimes, verification, hashing }) }
+        let inner = Inner { database, clock, entropy, lifetimes, verification, hashing, letters, sealer };
+        Self { inner: Arc::new(inner) }
     }
 
-    /// Adds a user. `link` makes the address of the page that confirms an e-mail address.
+    /// Adds a user, who gets a letter written with `texts` if the e-mail address has to be confirmed.
     pub(crate) async fn sign_up(
         &self,
         new: &NewUser,
         visitor: &Visitor,
-        link: impl Fn(&str) -> String,
+        texts: &Texts<'_>,
     ) -> Result<SignedUp, SignUpError> {
         let email = email(&new.email).ok_or(SignUpError::Email)?;
         let name = new.name.trim();
@@ -123,7 +151,7 @@ impl Users {
         }
         password::check(&new.password, &email, name)?;
 
-        let Inner { entropy, clock, database, verification, hashing, .. } = &*self.inner;
+        let Inner { entropy, clock, database, verification, hashing, letters, .. } = &*self.inner;
         let source = Subject::SigningUp(&visitor.address);
         if let Claim::Paused(_) = attempts::claim(database, source, clock.now()).await? {
             return Err(SignUpError::Busy);
@@ -156,12 +184,11 @@ impl Users {
             let sql = "INSERT INTO wallet_one_time_tokens (token, user_id, purpose, expires_at)
                 VALUES ($1, $2, 'verify', $3)";
             execute(&transaction, sql, [sessions::hash_of(&token).into(), id.into(), expires_at.into()]).await?;
-            transaction.commit().await?;
-            tracing::info!(to = email, link = link(&token), "a letter: confirm your e-mail address");
+            letters.write(&transaction, &email, texts.confirm(&token), VERIFY_WITHIN).await?;
         } else {
-            transaction.commit().await?;
-            tracing::info!(to = email, "a letter: you already have a wallet here");
+            letters.write(&transaction, &email, texts.known(), NEWS_FOR).await?;
         }
+        transaction.commit().await?;
         Ok(SignedUp::LetterSent)
     }
 
@@ -195,13 +222,13 @@ impl Users {
         Ok(true)
     }
 
-    /// Begins a session. Returns its token.
+    /// Begins a session, or asks for a code first.
     pub(crate) async fn sign_in(
         &self,
         written: &str,
         password: &str,
         visitor: &Visitor,
-    ) -> Result<String, SignInError> {
+    ) -> Result<Entered, SignInError> {
         let Inner { database, clock, hashing, .. } = &*self.inner;
         let email = email(written).ok_or(SignInError::Wrong)?;
         for subject in [Subject::Source(&visitor.address), Subject::User(&email)] {
@@ -218,24 +245,35 @@ impl Users {
             return Err(SignInError::Unverified);
         }
         // The password may have been changed while this one was compared.
-        self.begin(&user, visitor).await?.ok_or(SignInError::Wrong)
+        self.begin_or_ask(&user, visitor, Proof::Given).await?.ok_or(SignInError::Wrong)
     }
 
     /// Begins a session of a user of the playground, who needs no password there.
-    pub(crate) async fn enter(&self, email: &str, visitor: &Visitor) -> Result<Option<String>, Error> {
-        match self.by_email(email).await? {
-            Some(user) => self.begin(&user, visitor).await,
+    pub(crate) async fn enter(&self, email: &str, visitor: &Visitor) -> Result<Option<Entered>, Error> {
+        match self.by_email(email).await?.filter(|user| user.state == "active") {
+            Some(user) => self.begin_or_ask(&user, visitor, Proof::NotGiven).await,
             None => Ok(None),
         }
     }
 
+    async fn begin_or_ask(&self, user: &UserRow, visitor: &Visitor, proof: Proof) -> Result<Option<Entered>, Error> {
+        match codes::state(&self.inner.database, user.id).await? {
+            SecondFactor::Active { .. } => Ok(Some(Entered::CodeNeeded(self.begin_half(user).await?))),
+            SecondFactor::None => Ok(self.begin(user, visitor, proof).await?.map(Entered::Session)),
+        }
+    }
+
     /// Begins a session, unless the user has another password by now.
-    async fn begin(&self, user: &UserRow, visitor: &Visitor) -> Result<Option<String>, Error> {
+    async fn begin(&self, user: &UserRow, visitor: &Visitor, proof: Proof) -> Result<Option<String>, Error> {
         let Inner { database, clock, entropy, lifetimes, .. } = &*self.inner;
-        let (token, now) = (hex::encode(entropy.bytes::<32>()), clock.now());
-        let begun = sessions::begin(database, (entropy.uuid(), &token), user, visitor, now).await?;
+        let (id, token, now) = (entropy.uuid(), hex::encode(entropy.bytes::<32>()), clock.now());
+        let begun = sessions::begin(database, (id, &token), user, visitor, now).await?;
+        if begun && proof == Proof::Given {
+            proofs::note(database, id, now).await?;
+        }
         sessions::forget_old(database, *lifetimes, now).await?;
         attempts::forget_old(database, now).await?;
+        proofs::forget_old(database, now).await?;
         Ok(begun.then_some(token))
     }
 
@@ -268,8 +306,9 @@ impl Users {
         old: &str,
         new: &str,
         visitor: &Visitor,
+        texts: &Texts<'_>,
     ) -> Result<(), PasswordError> {
-        let Inner { database, clock, entropy, hashing, .. } = &*self.inner;
+        let Inner { database, clock, entropy, hashing, letters, .. } = &*self.inner;
         password::check(new, &session.email, &session.name)?;
         // Both, as for signing in: what succeeds takes back one attempt of each.
         for subject in [Subject::Source(&visitor.address), Subject::User(&session.email)] {
@@ -289,6 +328,7 @@ impl Users {
         execute(&transaction, change, [session.user.into(), hash.into()]).await?;
         let end = "DELETE FROM wallet_sessions WHERE user_id = $1 AND id <> $2";
         execute(&transaction, end, [session.user.into(), session.id.into()]).await?;
+        letters.write(&transaction, &session.email, texts.password_changed(), NEWS_FOR).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -367,15 +407,18 @@ mod tests {
         Wallet::migrate(&database).await.unwrap();
         let lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
         let (clock, entropy) = (testkit::manual_clock(), testkit::entropy(1));
-        let users = Users::new((*database).clone(), clock, entropy, lifetimes, Verification::None);
+        let letters = Letters::new((*database).clone(), clock.clone(), entropy.clone(), crate::Post::Log);
+        let sealer = Sealer::default();
+        let users = Users::new((*database).clone(), clock, entropy, lifetimes, Verification::None, letters, sealer);
         let text = |text: &str| text.to_owned();
+        let texts = Texts { words: page_kit::Words::English, institution: "Bank", base: "http://localhost:3030" };
         let nora = NewUser { email: text("nora@example.com"), name: text("Nora"), password: text("a long way to go") };
-        users.sign_up(&nora, &Visitor::default(), |_| String::new()).await.unwrap();
+        users.sign_up(&nora, &Visitor::default(), &texts).await.unwrap();
 
         let read = users.by_email(&nora.email).await.unwrap().unwrap();
-        assert!(users.begin(&read, &Visitor::default()).await.unwrap().is_some());
+        assert!(users.begin(&read, &Visitor::default(), Proof::Given).await.unwrap().is_some());
         database.execute("UPDATE wallet_users SET password = 'another'", []).await.unwrap();
-        assert!(users.begin(&read, &Visitor::default()).await.unwrap().is_none());
+        assert!(users.begin(&read, &Visitor::default(), Proof::Given).await.unwrap().is_none());
     }
 
     #[test]

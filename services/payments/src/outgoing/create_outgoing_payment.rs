@@ -240,6 +240,7 @@ impl Payments {
             initiated_by,
             card: new.card,
             state: OutgoingState::Funding,
+            record: None,
             created_at: now,
             updated_at: now,
         };

@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clock::Timestamp;
-use ilp_packet::PrepareBuf;
-use payments_model::OutgoingPaymentId;
+use ilp_packet::{ErrorCode, PrepareBuf};
 use payments_model::outgoing_payment::Progress;
+use payments_model::{DeliveryRecord, OutgoingPaymentId};
 use payments_store::PacketInFlight;
 use stream_pay::{OutgoingPrepare, Payment};
 use uuid::Uuid;
@@ -57,6 +57,7 @@ struct Packets {
     moved: Progress,
     /// Whether the payment's row already has progress of this attempt.
     told_the_row: bool,
+    record: DeliveryRecord,
 }
 
 impl PacketList {
@@ -89,14 +90,29 @@ impl PacketList {
         self.lock().unanswered.contains(&sequence)
     }
 
-    /// Notes a reply that took the attempt from `before` to `now`. A packet that was never sent is not on the list.
-    pub(crate) fn answered(&self, sequence: u64, before: Progress, now: Progress) {
+    /// Notes a reply at `at` that took the attempt from `before` to `now`. A packet that was never sent is not on the
+    /// list.
+    pub(crate) fn answered(&self, sequence: u64, before: Progress, now: Progress, at: Timestamp) {
         let mut packets = self.lock();
         if packets.unanswered.remove(&sequence) {
             packets.settled.push(sequence);
-            packets.moved.debited += now.debited - before.debited;
-            packets.moved.delivered += now.delivered - before.delivered;
+            let moved = Progress { debited: now.debited - before.debited, delivered: now.delivered - before.delivered };
+            packets.moved.debited += moved.debited;
+            packets.moved.delivered += moved.delivered;
+            if moved != Progress::default() {
+                packets.record.fulfilled(at, moved);
+            }
         }
+    }
+
+    /// Notes the code with which a packet came back.
+    pub(crate) fn rejected(&self, code: ErrorCode, at: Timestamp) {
+        self.lock().record.rejected(at, &code.to_string());
+    }
+
+    /// What became of the packets of this attempt.
+    pub(crate) fn take_record(&self) -> DeliveryRecord {
+        mem::take(&mut self.lock().record)
     }
 
     pub(crate) fn has_told_the_row(&self) -> bool {

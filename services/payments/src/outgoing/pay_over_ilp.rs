@@ -3,16 +3,17 @@
 //! A packet's row is written before it is sent, and deleted when its outcome is counted. After a crash the rows are the
 //! packets whose outcome is unknown. They are sent again with the same octets, and so move money once.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Outcome, PaymentSource, Source, Transmission};
 use futures::future::join_all;
-use ilp_packet::{ErrorCode, PrepareBuf, Reject};
+use ilp_packet::{ErrorCode, PrepareBuf, Reject, Reply};
 use money::Ratio;
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
 use payments_model::quote::IlpQuoteDetails;
-use payments_model::{OutgoingPayment, Receiver};
+use payments_model::{DeliveryRecord, OutgoingPayment, Receiver};
 use payments_store::PacketInFlight;
 use sealed_text::Place;
 use stream::{SharedSecret, StreamPacket, Verdict};
@@ -34,6 +35,8 @@ pub(crate) struct Counted {
     pub(crate) settled: Vec<Settled>,
     /// What a local delivery moved.
     pub(crate) progress: Progress,
+    /// What became of the packets.
+    pub(crate) record: DeliveryRecord,
     /// Whether packets with unknown outcome exist.
     pub(crate) unresolved: bool,
     /// Whether the payment's row was changed meanwhile.
@@ -65,20 +68,30 @@ impl Payments {
         let resent = left.into_iter().map(|packet| async move { (self.resend(payment, &packet).await, packet) });
         for (outcome, packet) in join_all(resent).await {
             match outcome {
-                Some(moved) => counted.settled.push(Settled {
-                    payment: packet.payment,
-                    attempt: packet.attempt,
-                    sequences: vec![packet.sequence],
-                    moved,
-                }),
+                Some((moved, refused_with)) => {
+                    match refused_with {
+                        Some(code) => counted.record.rejected(self.wall(), &code.to_string()),
+                        None => counted.record.fulfilled(self.wall(), moved),
+                    }
+                    counted.settled.push(Settled {
+                        payment: packet.payment,
+                        attempt: packet.attempt,
+                        sequences: vec![packet.sequence],
+                        moved,
+                    });
+                }
                 None => resumed = Resumed::Unresolved,
             }
         }
         Ok(resumed)
     }
 
-    /// What the packet moved; `None` if that is still unknown.
-    async fn resend(&self, payment: &OutgoingPayment, packet: &PacketInFlight) -> Option<Progress> {
+    /// What the packet moved, and the code if it was refused; `None` if that is still unknown.
+    async fn resend(
+        &self,
+        payment: &OutgoingPayment,
+        packet: &PacketInFlight,
+    ) -> Option<(Progress, Option<ErrorCode>)> {
         let Ok(mut prepare) = PrepareBuf::parse(packet.prepare.clone()) else {
             tracing::error!(payment.id = %payment.id(), "ALERT a stored packet cannot be read");
             return None;
@@ -88,7 +101,7 @@ impl Payments {
         let reply = match connector.handle_prepare(source(payment), prepare.clone(), Transmission::Again).await {
             Outcome::Reply(reply) => reply,
             Outcome::Unresolved => return None,
-            Outcome::Paid => return Some(paid_without_reply(packet, &prepare)),
+            Outcome::Paid => return Some((paid_without_reply(packet, &prepare), None)),
         };
         let secret = secret_of(packet)?;
         let expected = secret.keys().fulfillment(prepare.data());
@@ -97,9 +110,9 @@ impl Payments {
         match reading.verdict {
             Verdict::Fulfilled => {
                 let delivered = reading.stream().map_or(0, |stream| stream.prepare_amount);
-                Some(Progress { debited: packet.source_amount, delivered })
+                Some((Progress { debited: packet.source_amount, delivered }, None))
             }
-            Verdict::Rejected { .. } => Some(Progress::default()),
+            Verdict::Rejected { code, .. } => Some((Progress::default(), Some(code))),
             Verdict::WrongFulfillment | Verdict::Undecodable => None,
         }
     }
@@ -160,7 +173,7 @@ impl Payments {
         let mut before = Progress::default();
         let replied = |machine: &mut Payment, sequence: u64| {
             let now = Progress { debited: machine.amount_sent(), delivered: machine.amount_delivered() };
-            list.answered(sequence, before, now);
+            list.answered(sequence, before, now, clock.wall());
             before = now;
         };
 
@@ -168,6 +181,7 @@ impl Payments {
         counted.unresolved |= list.has_unanswered();
         counted.row_has_changed |= list.has_told_the_row();
         counted.settled.push(list.take_settled());
+        counted.record = mem::take(&mut counted.record).with(&list.take_record());
 
         self.close_in_background(machine.close(), source(payment));
         match outcome.error {
@@ -190,7 +204,12 @@ impl Payments {
         }
         let connector = &self.0.parts.connector;
         match connector.handle_prepare(source(payment), prepare, Transmission::First).await {
-            Outcome::Reply(reply) => (sequence, Some(reply.into())),
+            Outcome::Reply(reply) => {
+                if let Ok(Reply::Reject(reject)) = Reply::parse(&reply) {
+                    list.rejected(reject.code, self.wall());
+                }
+                (sequence, Some(reply.into()))
+            }
             Outcome::Unresolved | Outcome::Paid => (sequence, None),
         }
     }

@@ -260,10 +260,11 @@ impl Payments {
         if after.next_attempt_at().is_some() {
             return Ok(None);
         }
+        let delivered = progress.delivered.max(counted.progress.delivered);
+        let after = after.with_record(&counted.record, delivered);
 
         let unit = self.begin().await?;
         unit.tenant(after.quote.tenant_id).replace_outgoing_payment(before, &after)?;
-        let delivered = progress.delivered.max(counted.progress.delivered);
         self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
 
         match unit.commit().await {
@@ -325,6 +326,7 @@ impl Payments {
         };
 
         let delivered = payment.require_sending()?.progress.delivered.max(counted.progress.delivered);
+        let payment = payment.map(|payment| payment.with_record(&counted.record, delivered));
         let after = match ended {
             AttemptResult::Delivered => payment.try_map(|payment| payment.complete(sent, now))?,
             AttemptResult::Failed(failure) => {
@@ -335,6 +337,9 @@ impl Payments {
             AttemptResult::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
                 job.retry(unit.transaction(), at, "the outcome of some packets is unknown");
+                if !counted.record.is_empty() {
+                    scope.update_outgoing_payment(&payment)?;
+                }
                 unit.commit().await?;
                 return Ok(Done::Settled);
             }

@@ -1,6 +1,7 @@
 //! Payments from quote to receipt, between two institutions and within one.
 //! Payments that do not succeed are in `life`.
 
+use payments_model::delivery_record::Stretch;
 use payments_model::fee::FeeKind;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
@@ -52,6 +53,13 @@ on_each_database! {
         let received = far.payments.received(incoming).await.unwrap();
         assert_eq!(sent.payment.quote.receive_amount.value, 8910, "0.9 less one per cent of slippage, exactly");
         assert!(received >= 8910, "{received}");
+
+        let record = sent.payment.record.unwrap();
+        let total = |of: fn(&Stretch) -> u64| record.stretches.iter().map(of).sum::<u64>();
+        assert_eq!(record.delivered, received);
+        assert_eq!(total(|stretch| stretch.moved.delivered), received);
+        assert_eq!(total(|stretch| stretch.moved.debited), sent.sent);
+        assert_eq!(total(|stretch| stretch.rejected), record.rejected.values().sum::<u64>());
     }
 
     async fn a_payment_within_the_institution_takes_one_movement(database) {
@@ -121,6 +129,9 @@ on_each_database! {
         assert_eq!(waiting.payment.state.as_str(), "SENDING");
         assert_eq!(waiting.payment.state_attempts(), 1);
         assert_eq!(waiting.sent, 0);
+        let first = waiting.payment.record.unwrap();
+        assert!(first.rejected["T01"] > 0, "{first:?}");
+        assert_eq!((first.delivered, first.stretches.iter().map(|stretch| stretch.fulfilled).sum()), (0, 0));
         let account = near.payments.account(id).await.unwrap().unwrap();
         assert_eq!(account.debits_pending, 0, "nothing is held");
     }

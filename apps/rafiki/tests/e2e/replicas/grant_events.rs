@@ -91,7 +91,7 @@ impl Client {
 
 #[test]
 fn what_happens_to_grants_reaches_the_tenants_endpoint_also_after_the_backend_was_away() {
-    let staff = |_, _: &_, _: &_, _: &_| Staff { processes: 1, variables: Vec::new() };
+    let staff = |_, _: &_, _: &_, _: &_| Staff { processes: 1, ..Staff::default() };
     let Some(mut replicated) = Replicated::with(Storage::Sqlite, staff) else { return };
     let runtime = replicated.runtime.clone();
     let (owner, identity) = replicated.parties(Side::CloudNine, Side::HappyLife);

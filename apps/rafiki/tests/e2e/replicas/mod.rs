@@ -2,7 +2,9 @@
 //!
 //! The other tests run one process per role.
 
-mod bank;
+pub(crate) mod bank;
+mod browser;
+mod customers;
 mod desk;
 mod grant_events;
 mod partial_payments;

@@ -40,7 +40,7 @@ fn decided(storage: Storage, processes: usize) {
         ];
         let variables = variables.map(|(name, value)| (name, value.to_owned())).to_vec();
         desks.push(desk);
-        Staff { processes, variables }
+        Staff { processes, variables, ..Staff::default() }
     };
     let Some(replicated) = Replicated::with(storage, staff) else { return };
     let [_, life]: [Desk; 2] = desks.try_into().ok().unwrap();

@@ -1,0 +1,89 @@
+//! The statements that a list costs, counted in the log of a database server. They do not grow with the list.
+//! What a payment costs is counted in the end-to-end tests.
+
+use money::{Asset, AssetAmount};
+use payments_bench::StatementLog;
+use payments_model::grant_limits::GrantLimits;
+use serde_json::{Value, json};
+use testkit::{PostgresServer, TestDatabase, block_on};
+
+use super::bench::{Bench, OPERATOR};
+
+/// A page of payments with all that comes from other tables.
+const LIST: &str = "query { outgoingPayments(first: 100) { edges { node {
+    id state grantId delivery { deliveredAmount { value } }
+    spentDebitAmount { value } spentReceiveAmount { value }
+    quote { feeAmount { value } fee { id fixed basisPoints } slippageMargin { value } foundRate leastRate }
+} } } }";
+
+/// Two wallet addresses in one asset, which has a fee.
+async fn addresses(bench: &Bench) -> [Value; 2] {
+    let create = "createAsset: CreateAssetInput { asset { id } }";
+    let asset = bench.mutate(OPERATOR, create, json!({ "code": "USD", "scale": 2 })).await["asset"]["id"].clone();
+    let fee = json!({ "assetId": asset, "type": "SENDING", "fee": { "fixed": 1, "basisPoints": 100 } });
+    bench.mutate(OPERATOR, "setFee: SetFeeInput { fee { id } }", fee).await;
+    let create = "createWalletAddress: CreateWalletAddressInput { walletAddress { id } }";
+    let mut made = [Value::Null, Value::Null];
+    for (name, place) in ["ann", "bob"].into_iter().zip(&mut made) {
+        let input = json!({ "assetId": asset, "address": name });
+        *place = bench.mutate(OPERATOR, create, input).await["walletAddress"]["id"].clone();
+    }
+    made
+}
+
+/// Ann pays Bob under a grant.
+async fn pay(bench: &Bench, [ann, bob]: &[Value; 2]) {
+    let limit = AssetAmount { value: 1_000_000, asset: Asset::new("USD", 2).unwrap() };
+    let limits = GrantLimits { debit_amount: Some(limit), ..GrantLimits::default() };
+    bench.pay_under_grant([ann, bob], limits).await;
+}
+
+/// The payments of the list, and how many statements the list cost.
+async fn listed(bench: &Bench, server: &PostgresServer) -> (Vec<Value>, usize) {
+    let log = StatementLog::start(server).await.unwrap();
+    let answer = bench.run(OPERATOR, LIST, json!({})).await;
+    let counted = log.stop().await.unwrap();
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    let edges = answer["data"]["outgoingPayments"]["edges"].as_array().unwrap().clone();
+    let of_grants = |texts: &std::collections::BTreeMap<String, usize>| {
+        let about = ["outgoing_payment_grant_spendings", "fees"];
+        let counts = texts.iter().filter(|(text, _)| about.iter().any(|table| text.contains(table)));
+        counts.map(|(_, count)| *count).sum::<usize>()
+    };
+    (edges, counted.values().map(|of| of_grants(&of.texts)).sum())
+}
+
+#[test]
+fn a_list_asks_once_for_what_payments_spent_of_their_grants_and_for_their_fees_however_long_it_is() {
+    if std::env::var_os("TEST_WITHOUT_POSTGRES").is_some() {
+        return;
+    }
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let server = PostgresServer::start_in(folder.path(), &["fsync=off"]).unwrap();
+        let bench = Bench::open(TestDatabase::on_server(&server.url()).await).await;
+        let addresses = addresses(&bench).await;
+        pay(&bench, &addresses).await;
+        let (few, for_few) = listed(&bench, &server).await;
+        for _ in 0..24 {
+            pay(&bench, &addresses).await;
+        }
+        let (many, for_many) = listed(&bench, &server).await;
+
+        assert_eq!((few.len(), many.len()), (1, 25));
+        for edge in &many {
+            let node = &edge["node"];
+            assert_eq!(
+                (&node["spentDebitAmount"]["value"], &node["spentReceiveAmount"]["value"]),
+                (&json!("102"), &json!("100"))
+            );
+            assert_eq!(
+                (&node["quote"]["feeAmount"]["value"], &node["quote"]["fee"]["basisPoints"]),
+                (&json!("2"), &json!(100))
+            );
+        }
+        assert!(for_few > 0, "nothing was counted");
+        // Questions of the same time are one statement. How many are under way at once depends on the machine.
+        assert!(for_many <= 12, "{for_few} statements for one payment, {for_many} for 25");
+    });
+}

@@ -1,0 +1,123 @@
+//! The history as a table for other programs: comma-separated values (RFC 4180), sent while they are read.
+//!
+//! Which movements it has is the filter of the address, as on the page.
+
+use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse, Response};
+use clock::Timestamp;
+use futures::stream;
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use page_kit::{Words, numbers};
+use uuid::Uuid;
+
+use super::context::{Ctx, Problem};
+use super::filter::Filter;
+use crate::customers::Customer;
+use crate::history::{Listed, Wanted};
+
+/// Movements that are read at a time.
+const PART: u32 = 200;
+const HEAD: &str = "time,kind,state,account,amount,fee,currency,other side,name,note,number\r\n";
+
+/// What is still to be sent.
+enum Rest {
+    Head,
+    After(Option<(Timestamp, Uuid)>),
+    End,
+}
+
+/// One download.
+struct Export {
+    customer: Customer,
+    wanted: Wanted,
+    accounts: Vec<(Uuid, String)>,
+    rest: Rest,
+}
+
+/// `GET /history.csv` with the filters of the page
+pub(crate) async fn csv(ctx: Ctx) -> Result<Response, Problem> {
+    let accounts = ctx.customer.accounts().await?;
+    let export = Export {
+        customer: ctx.customer.clone(),
+        wanted: Wanted { before: None, ..Filter::read(&ctx.reader.query).wanted },
+        accounts: accounts.into_iter().map(|held| (held.account.id, held.account.name)).collect(),
+        rest: Rest::Head,
+    };
+    let rows = stream::unfold(export, |export: Export| async move {
+        let (part, rest) = match export.rest {
+            Rest::Head => (Ok(HEAD.to_owned()), Rest::After(None)),
+            Rest::After(before) => part(&export, before).await,
+            Rest::End => return None,
+        };
+        Some((part.map(Bytes::from), Export { rest, ..export }))
+    });
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"history.csv\""),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, Body::from_stream(rows)).into_response())
+}
+
+/// The next rows, and what comes after them. An error breaks the answer off, so that it does not look whole.
+async fn part(export: &Export, before: Option<(Timestamp, Uuid)>) -> (Result<String, database::Error>, Rest) {
+    let wanted = Wanted { before, ..export.wanted.clone() };
+    match export.customer.movements(&wanted, PART).await {
+        Ok(movements) => {
+            let rest = match movements.last() {
+                Some(last) if movements.len() == PART as usize => {
+                    Rest::After(Some((last.movement.made_at, last.movement.id)))
+                }
+                _ => Rest::End,
+            };
+            (Ok(movements.iter().map(|listed| row(listed, &export.accounts)).collect()), rest)
+        }
+        Err(error) => {
+            tracing::error!(%error, "an export was broken off");
+            (Err(error), Rest::End)
+        }
+    }
+}
+
+fn row(listed: &Listed, accounts: &[(Uuid, String)]) -> String {
+    let m = &listed.movement;
+    let sign = if m.comes() { "" } else { "-" };
+    let decimal = |value: u64| numbers::input(value, listed.asset.scale, Words::English);
+    let account = accounts.iter().find(|(id, _)| *id == m.account).map_or("", |(_, name)| name.as_str());
+    let own = |text: &str| format!("\"{text}\"");
+    let amount = format!("{sign}{}", decimal(m.amount));
+    let fields = [
+        own(&m.made_at.to_string()),
+        own(m.kind.as_str()),
+        own(m.state.as_str()),
+        cell(account),
+        if m.amount == 0 { decimal(0) } else { amount },
+        decimal(m.fee),
+        own(&listed.asset.code.to_string()),
+        cell(m.party.as_deref().unwrap_or_default()),
+        cell(listed.payee.as_deref().unwrap_or_default()),
+        cell(m.note.as_deref().unwrap_or_default()),
+        own(&m.id.to_string()),
+    ];
+    format!("{}\r\n", fields.join(","))
+}
+
+/// A text that somebody wrote. Spreadsheets run a text that begins like a formula, so such a text gets an apostrophe.
+fn cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn a_text_is_neither_a_formula_nor_two_cells() {
+        assert_eq!(cell("Lunch"), "\"Lunch\"");
+        assert_eq!(cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
+        for formula in ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1"] {
+            assert!(cell(formula).starts_with("\"'"), "{formula}");
+        }
+    }
+}

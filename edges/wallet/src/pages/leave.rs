@@ -1,0 +1,71 @@
+//! Closing the wallet: what has to be done before, and the last form.
+//!
+//! What keeps a wallet open is decided in `leaving`.
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::SET_COOKIE;
+use uuid::Uuid;
+
+use super::context::{Ctx, Posted, Problem, go};
+use super::frame::{Frame, html};
+use super::security::prove_first;
+use crate::leaving::{self, Left, Obstacle};
+
+const HERE: &str = "/settings/leave";
+
+#[derive(Template)]
+#[template(path = "leave.html")]
+struct Leave<'a> {
+    f: &'a Frame,
+    /// What to do, and where.
+    first: Vec<(&'static str, &'static str, &'static str)>,
+    once: String,
+    error: Option<&'static str>,
+}
+
+fn task(obstacle: Obstacle) -> (&'static str, &'static str, &'static str) {
+    match obstacle {
+        Obstacle::Money => ("There is money in your accounts. Send it to another wallet.", "/send", "Send"),
+        Obstacle::Payments => ("Payments are on their way. Wait until they have ended.", "/history", "History"),
+        Obstacle::Requests => ("Requests for money are open. Close them.", "/requests", "Your requests"),
+        Obstacle::Agreements => ("Applications have access. End the agreements.", "/agreements", "Agreements"),
+    }
+}
+
+fn draw(ctx: &Ctx, status: StatusCode, obstacles: &[Obstacle], error: Option<&'static str>) -> Response {
+    let f = ctx.frame("settings");
+    let first = obstacles.iter().map(|obstacle| task(*obstacle)).collect();
+    html(status, &Leave { f: &f, first, once: ctx.once(HERE), error })
+}
+
+/// `GET /settings/leave`
+pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
+    let core = ctx.core();
+    let found = leaving::obstacles(&core.effects, &ctx.customer, core.settings.grants.as_ref()).await?;
+    Ok(draw(&ctx, StatusCode::OK, &found, None))
+}
+
+/// `POST /settings/leave`
+pub(crate) async fn leave(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
+    let core = ctx.core();
+    if !core.users.is_proved(&ctx.session).await? {
+        return Ok(prove_first(HERE));
+    }
+    if posted.text("sure") != "yes" {
+        let error = Some("Confirm that the wallet shall be closed.");
+        return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &[], error));
+    }
+    let (grants, letter) = (core.settings.grants.as_ref(), ctx.reader.texts().closed());
+    let email = &ctx.session.email;
+    match leaving::leave(&core.effects, &core.users, &ctx.customer, grants, email, letter).await? {
+        Left::No(found) => Ok(draw(&ctx, StatusCode::CONFLICT, &found, None)),
+        Left::Yes => {
+            let mut response = go("/sign-in?said=left").into_response();
+            let line = ctx.reader.set_cookie(&core.cookie, "", None);
+            response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
+            Ok(response)
+        }
+    }
+}

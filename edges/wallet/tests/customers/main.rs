@@ -1,0 +1,12 @@
+//! Customers' books are right whatever becomes of events and of the wallet's process, and equal to the instance's books;
+//! and applications get rights about customers' own accounts only.
+//!
+//! The instance is played. The real one is tested with the binary.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+mod bench;
+mod consents;
+mod holds;
+mod instance;
+mod sequences;
