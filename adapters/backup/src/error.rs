@@ -29,6 +29,21 @@ pub enum BackupError {
         /// The file.
         path: PathBuf,
     },
+    /// The file has more than one name. SQLite keeps its log beside the name that a role uses, so under another name what
+    /// is only in the log would be missed.
+    #[error(
+        "{name}: {path} has {links} names (hard links), and what was written under another one cannot be seen; remove the \
+         other names, which `find -samefile` lists",
+        path = path.display()
+    )]
+    SeveralNames {
+        /// What it holds.
+        name: String,
+        /// The name that was given.
+        path: PathBuf,
+        /// How many it has.
+        links: u64,
+    },
     /// A database cannot be read.
     #[error("{name} cannot be read: {reason}")]
     Read {

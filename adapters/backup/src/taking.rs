@@ -2,6 +2,7 @@
 //! The way back is in `restoring`.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clock::{Clock, Entropy};
@@ -82,8 +83,14 @@ pub async fn take(
 }
 
 fn resolved(place: &Place, file: &Path) -> Result<PathBuf, BackupError> {
-    let missing = || BackupError::Missing { name: place.name().to_owned(), path: file.to_owned() };
-    fs::canonicalize(file).ok().filter(|file| file.is_file()).ok_or_else(missing)
+    let name = || place.name().to_owned();
+    let missing = || BackupError::Missing { name: name(), path: file.to_owned() };
+    let path = fs::canonicalize(file).map_err(|_| missing())?;
+    let found = fs::metadata(&path).ok().filter(fs::Metadata::is_file).ok_or_else(missing)?;
+    match found.nlink() {
+        0 | 1 => Ok(path),
+        links => Err(BackupError::SeveralNames { name: name(), path, links }),
+    }
 }
 
 fn described(places: &[Place], name: &str, copied: Copied) -> Store {

@@ -294,6 +294,16 @@ fn places_that_cannot_be_used_are_named() {
         assert!(matches!(missing.err().unwrap(), BackupError::Missing { .. }));
         assert!(!folder.path().join("b").exists());
 
+        let other_name = folder.path().join("other.db");
+        fs::hard_link(&file, &other_name).unwrap();
+        let backup = folder.path().join("c");
+        assert!(matches!(try_at(&backup).await, BackupError::SeveralNames { links: 2, .. }));
+        assert!(!backup.exists());
+        fs::remove_file(&other_name).unwrap();
+        std::os::unix::fs::symlink(&file, &other_name).unwrap();
+        let by_link = Spot::file(&other_name);
+        assert_eq!(backup_of(std::slice::from_ref(&by_link), &backup).await.manifest.stores.len(), 1);
+
         assert!(matches!(check(&file, &[]), Err(Damage::NoFolder { .. })));
         assert!(matches!(check(folder.path(), &[]), Err(Damage::NotWhole { .. })));
     });

@@ -134,7 +134,7 @@ fn unreadable(reason: &impl ToString) -> Failure {
 
 fn refused_backup(error: BackupError) -> Failure {
     match error {
-        BackupError::Missing { .. } | BackupError::Read { .. } => unreadable(&error),
+        BackupError::Missing { .. } | BackupError::SeveralNames { .. } | BackupError::Read { .. } => unreadable(&error),
         _ => Failure::Check(error.to_string()),
     }
 }
