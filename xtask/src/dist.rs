@@ -61,7 +61,46 @@ fn home(name: &str, in_home: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    /// A program that says where its sources are, and a crate of its own that does, too.
+    fn write_program(folder: &Path) {
+        let manifest = |name: &str, more: &str| {
+            format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}")
+        };
+        let uses = "[dependencies]\npart = { path = \"part\" }\n[workspace]\n";
+        for (path, text) in [
+            ("Cargo.toml", manifest("whole", uses)),
+            ("src/main.rs", "fn main() { println!(\"{} {}\", file!(), part::told()); }".to_owned()),
+            ("part/Cargo.toml", manifest("part", "")),
+            ("part/src/lib.rs", "pub fn told() -> u8 { std::env::args().nth(9).unwrap().parse().unwrap() }".to_owned()),
+        ] {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+    }
+
+    /// The program of this folder, built with these variables. Debug information is what names folders most often.
+    fn built(folder: &Path, variables: &[(&'static str, String)]) -> Vec<u8> {
+        write_program(folder);
+        let mut command = cargo(&["build", "--offline", "--quiet", "--config", "profile.dev.debug=2"]);
+        command.current_dir(folder).env_remove("RUSTFLAGS").env("CARGO_TARGET_DIR", folder.join("target"));
+        command.env("CARGO_INCREMENTAL", "0").envs(variables.iter().map(|(name, value)| (name, value)));
+        assert!(run(&mut command).success);
+        fs::read(folder.join("target/debug/whole")).unwrap()
+    }
+
+    #[test]
+    fn a_program_has_the_same_octets_in_whichever_folder_it_is_built() {
+        let place = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "another/and/deeper"].map(|name| place.path().join(name));
+        let with = |folder: &Path| built(folder, &settings(folder, &home("CARGO_HOME", ".cargo")));
+        assert!(with(&one) == with(&other), "the folder is in the program");
+        assert!(built(&one, &[]) != built(&other, &[]), "this comparison finds nothing");
+    }
 
     #[test]
     fn both_compilers_forget_where_the_sources_are() {

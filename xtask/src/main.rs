@@ -10,6 +10,7 @@ mod circles;
 mod command;
 mod deb;
 mod dependencies;
+mod deploy;
 mod differences;
 mod dist;
 mod docs;
