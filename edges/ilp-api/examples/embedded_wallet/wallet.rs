@@ -72,7 +72,7 @@ impl Wallet {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let ledger = Arc::new(SqlLedger::open(ledger_url, clock.clone()).await?);
-        let ids = LedgerAsset { id: AssetId::from_uuid(Uuid::from_u128(1)), ledger: 1 };
+        let ids = LedgerAsset { id: AssetId::from_uuid(Uuid::from_u128(10)), ledger: 1 }; // Both are ids of accounts.
         ledger.create_accounts(ids.own_accounts()).await?;
         let tenant = TenantId::from_uuid(Uuid::from_u128(2));
         let secret = ReceiverSecret::new(&entropy.bytes());
