@@ -129,6 +129,8 @@ pub(crate) enum Sign {
     Right,
     /// With another label, which is free.
     OtherLabel,
+    /// As it should be, beside a signature of somebody else in lines of its own.
+    BesideAnother,
     /// With a key that is not published.
     OtherKey,
     /// A day ago.

@@ -168,6 +168,11 @@ const FAULTS: &[Fault] = &[
             passing.status = StatusCode::OK;
         }
     }),
+    ("a signature that counts only if it is alone", &["signature-in-two-lines"], |passing| {
+        if passing.asked.get_all("signature-input").iter().count() > 1 {
+            passing.status = StatusCode::UNAUTHORIZED;
+        }
+    }),
     ("a fulfillment that does not fit", &["fulfillable"], |passing| {
         // A fulfill is packet type 13; its fulfillment follows the length.
         if passing.body.first() == Some(&13) && passing.body.len() > 40 {
