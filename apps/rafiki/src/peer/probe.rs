@@ -32,7 +32,6 @@ pub(crate) async fn run(options: &ProbeOptions) -> Result<(), Failure> {
         Ok(url) if matches!(url.scheme(), "http" | "https") => of_url(options, url)?,
         _ => of_institution(options, &deps).await?,
     };
-    let unreachable = |reason: String| Failure::from(PayError::Unreachable { institution: found.name.clone(), reason });
     let receiver = match &found.to {
         Some(to) => Some(receiver(to, options, &found, &deps).await?),
         None => None,
