@@ -68,6 +68,7 @@ pub(crate) async fn run(options: &ProbeOptions) -> Result<(), Failure> {
     }
     match report.failed().as_slice() {
         [] => Ok(()),
+        [failed] => Err(Failure::Check(format!("1 check failed: {failed}"))),
         failed => Err(Failure::Check(format!("{} checks failed: {}", failed.len(), failed.join(", ")))),
     }
 }
