@@ -35,6 +35,7 @@ const SAME_FLOOR: [(&str, &[&str]); 49] = [
     ("admin-client", &["outbound-http", "service-identity"]),
     ("openid-connect", &["oauth-provider", "outbound-http", "token-keys"]),
     ("conformance", &["outbound-http"]),
+    ("peer-probe", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
     ("peering", &["payments"]),

@@ -34,8 +34,12 @@ pub(crate) fn build(program: Program) -> Result<bool, String> {
     write_by_the_program(&root().join(folder).join("rafiki"))?;
     let output = supply::folder()?;
     let output = output.to_string_lossy();
-    let arguments = ["deb", "--package", "rafiki", "--no-build", "--profile", profile, "--output", &output];
-    Ok(run(&mut cargo(&arguments)).success)
+    let mut command = cargo(&["deb", "--package", "rafiki", "--no-build", "--profile", profile, "--output", &output]);
+    if program == Program::Development {
+        // A program with debug information takes minutes to pack well.
+        command.arg("--fast");
+    }
+    Ok(run(&mut command).success)
 }
 
 /// Manual pages and completions, which the program writes itself.

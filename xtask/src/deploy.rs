@@ -56,8 +56,8 @@ fn named(text: &str) -> BTreeSet<&str> {
 }
 
 fn alerts() -> Result<(), String> {
-    let right = |arguments: &[&str]| run(&mut program("promtool", arguments)).success;
-    let right = right(&["check", "rules", RULES]) && right(&["test", "rules", TESTS_OF_RULES]);
+    let accepts = |arguments: &[&str]| run(&mut program("promtool", arguments)).success;
+    let right = accepts(&["check", "rules", RULES]) && accepts(&["test", "rules", TESTS_OF_RULES]);
     if right { Ok(()) } else { Err("see the output above".to_owned()) }
 }
 

@@ -24,6 +24,7 @@ mod numbers;
 mod operating;
 mod paying;
 mod payments;
+mod peer_probe;
 mod recipes;
 mod replicas;
 mod role_process;

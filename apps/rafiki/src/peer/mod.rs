@@ -1,6 +1,10 @@
 //! `rafiki peer`: has an institution ask another node to become its peer.
 //!
-//! It calls the Admin API. The backend sends the request to the other node.
+//! It calls the Admin API. The backend sends the request to the other node. Measuring a peer is in `probe`.
+
+mod asset;
+pub(crate) mod options;
+mod probe;
 
 use admin_client::{AdminError, PeerByUrl, PeerRecord};
 use clock::{Entropy, SystemEntropy};
@@ -8,23 +12,29 @@ use config::Mode;
 use money::Asset;
 use url::Url;
 
-use crate::cli::PeerOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::pay::institutions::Institution;
 use crate::pay::payer::read_amount;
 use crate::pay::{PayError, institutions};
 use crate::roles::shared_deps::SharedDeps;
+use asset::read_asset;
+use options::{PeerCommand, PeerOptions};
 
 pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
+    if let Some(PeerCommand::Probe(options)) = &options.command {
+        return probe::run(options).await;
+    }
+    let (Some(url), Some(wanted_asset)) = (&options.url, &options.asset) else {
+        return Err(Failure::Usage("name the peering URL of the other node, and the asset with --asset".to_owned()));
+    };
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let deps = SharedDeps::new(Mode::Development, &[])?;
     let known = institutions::known(&options.known, &deps)?;
     let institution = institutions::chosen(&known, options.at.as_deref())?;
 
-    let asking = Asking {
-        url: options.url,
-        asset: options.asset,
+        url: url.clone(),
+        asset: wanted_asset.clone(),
         liquidity: options.liquidity,
         name: options.name,
         max_packet: options.max_packet,
@@ -105,24 +115,5 @@ fn refused(error: AskError) -> Failure {
             Failure::Check(reason.map_or(message.clone(), |reason| format!("{message}: {reason}")))
         }
         other => PayError::from(other).into(),
-    }
-}
-
-/// `USD/2`.
-fn read_asset(text: &str) -> Result<Asset, Failure> {
-    let asset = text.split_once('/').and_then(|(code, scale)| Asset::new(code, scale.parse().ok()?).ok());
-    asset.ok_or_else(|| Failure::Check(format!("{text:?} is not an asset; write code and decimal places, as in USD/2")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_asset_is_a_code_and_a_scale() {
-        assert_eq!(read_asset("USD/2").unwrap(), Asset::new("USD", 2).unwrap());
-        for wrong in ["USD", "USD/", "USD/two", "USD/256", "/2"] {
-            assert!(read_asset(wrong).unwrap_err().to_string().contains("as in USD/2"), "{wrong}");
-        }
     }
 }
