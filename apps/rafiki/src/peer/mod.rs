@@ -33,6 +33,7 @@ pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
     let known = institutions::known(&options.known, &deps)?;
     let institution = institutions::chosen(&known, options.at.as_deref())?;
 
+    let asking = Asking {
         url: url.clone(),
         asset: wanted_asset.clone(),
         liquidity: options.liquidity,
