@@ -5,20 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::{Clock, Timestamp};
+use clock::Clock;
 use outbound_http::{Outbound, Request};
 use service_auth::Jws;
 use token_keys::{KeySet, Verdict};
-use tokio::sync::Mutex;
 
 use crate::PublishedError;
+use crate::kept::{Kept, Known, Next};
 
 /// How long keys are used before they are fetched again.
 const LIFE: Duration = Duration::from_mins(10);
 /// Tokens with unknown keys cause a fetch this often.
 const REFRESH: Duration = Duration::from_secs(30);
-/// After a failure, the provider is not asked for this time.
-const MOMENT: Duration = Duration::from_secs(1);
 /// The time that the provider has to answer.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// The most of a document that is read.
@@ -28,47 +26,34 @@ const DOCUMENT_MAX: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub struct PublishedKeys {
     http: Outbound,
-    clock: Arc<dyn Clock>,
-    cached: Arc<Mutex<Cached>>,
-}
-
-#[derive(Debug, Default)]
-struct Cached {
-    keys: Arc<KeySet>,
-    fetched_at: Option<Timestamp>,
-    tried_at: Option<Timestamp>,
+    kept: Arc<Kept<KeySet>>,
 }
 
 impl PublishedKeys {
     /// No keys yet.
     pub fn new(http: Outbound, clock: Arc<dyn Clock>) -> Self {
-        Self { http, clock, cached: Arc::default() }
+        Self { http, kept: Arc::new(Kept::new(clock)) }
     }
 
     /// The keys to judge a token with. `request` is awaited only if keys have to be fetched: it asks for them. A key that is
-    /// not known causes a fetch, but seldom.
+    /// not known causes a fetch, but seldom. Tokens of known keys do not wait for it.
     pub async fn for_token<E: From<PublishedError>>(
         &self,
         token: &Jws<'_>,
         request: impl Future<Output = Result<Request, E>>,
     ) -> Result<Arc<KeySet>, E> {
-        let mut cached = self.cached.lock().await;
-        let now = self.clock.wall();
-        let is_fresh = cached.fetched_at.is_some_and(|at| now < at + LIFE);
-        if is_fresh {
-            let tried_recently = cached.tried_at.is_some_and(|at| now < at + REFRESH);
-            if tried_recently || cached.keys.judge(token) != Verdict::UnknownKey {
-                return Ok(Arc::clone(&cached.keys));
+        let read = async { Ok(self.fetch(request.await?).await) };
+        let next = |known: &Known<KeySet>, now| {
+            let is_known = |keys: &Arc<KeySet>| keys.judge(token) != Verdict::UnknownKey;
+            let usable = known.within(LIFE, now).filter(is_known).or_else(|| known.within(REFRESH, now));
+            match (usable, known.failure(now)) {
+                (Some(keys), _) => Next::Use(Ok(keys)),
+                // Keys that are too old may be of a provider that has replaced them since. They are not used.
+                (None, Some(failure)) => Next::Use(Err(failure)),
+                (None, None) => Next::Read,
             }
-        }
-        // While the provider does not answer, callers do not wait for it one after the other.
-        if !is_fresh && cached.tried_at.is_some_and(|at| now < at + MOMENT) {
-            return Err(PublishedError::NoAnswer("its keys were asked for a moment ago".to_owned()).into());
-        }
-        cached.tried_at = Some(now);
-        let keys = Arc::new(self.fetch(request.await?).await?);
-        *cached = Cached { keys: Arc::clone(&keys), fetched_at: Some(now), tried_at: Some(now) };
-        Ok(keys)
+        };
+        self.kept.get(next, read).await
     }
 
     async fn fetch(&self, request: Request) -> Result<KeySet, PublishedError> {

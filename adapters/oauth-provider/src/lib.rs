@@ -5,11 +5,12 @@
 
 #![warn(missing_docs)]
 
+mod kept;
 mod keys;
 mod metadata;
 
 pub use keys::PublishedKeys;
-pub use metadata::{Aliases, Metadata, Places, PublishedMetadata};
+pub use metadata::{Endpoint, Metadata, Places, PublishedMetadata};
 
 /// Why it is not known what a provider publishes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

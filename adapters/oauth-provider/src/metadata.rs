@@ -8,10 +8,11 @@ use std::time::Duration;
 use clock::{Clock, Timestamp};
 use outbound_http::{Outbound, Request};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::PublishedError;
+use crate::kept::{Kept, Known, Next};
 
 /// How long metadata is used before it is read again.
 const LIFE: Duration = Duration::from_hours(1);
@@ -20,35 +21,41 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// The most of a document that is read.
 const DOCUMENT_MAX: usize = 256 * 1024;
 
-/// The used members of the document. Which of them must be there depends on the use.
+/// The document. A member is looked at when it is used, so nobody stumbles over one that he does not need.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Metadata {
     /// The provider, as it names itself.
     pub issuer: String,
-    /// Where people sign in.
-    pub authorization_endpoint: Option<Url>,
-    /// Where tokens are issued.
-    pub token_endpoint: Option<Url>,
-    /// Where tokens are introspected.
-    pub introspection_endpoint: Option<Url>,
-    /// Where its public keys are.
-    pub jwks_uri: Option<Url>,
-    /// Where it tells more about a person.
-    pub userinfo_endpoint: Option<Url>,
-    /// How clients may prove themselves.
-    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
-    /// Other places of endpoints, for clients with certificates (RFC 8705 section 5).
-    #[serde(default)]
-    pub mtls_endpoint_aliases: Aliases,
+    #[serde(flatten)]
+    members: Map<String, Value>,
 }
 
-/// Places of endpoints at which the provider sees certificates.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Aliases {
+/// A place that a provider names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Where people sign in.
+    Authorization,
     /// Where tokens are issued.
-    pub token_endpoint: Option<Url>,
+    Token,
     /// Where tokens are introspected.
-    pub introspection_endpoint: Option<Url>,
+    Introspection,
+    /// Where its public keys are.
+    Keys,
+    /// Where it tells more about a person.
+    Person,
+}
+
+impl Endpoint {
+    /// The member of the document.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorization => "authorization_endpoint",
+            Self::Token => "token_endpoint",
+            Self::Introspection => "introspection_endpoint",
+            Self::Keys => "jwks_uri",
+            Self::Person => "userinfo_endpoint",
+        }
+    }
 }
 
 /// The places at which metadata is looked for.
@@ -66,46 +73,24 @@ pub struct PublishedMetadata {
     issuer: Url,
     places: Places,
     http: Outbound,
-    clock: Arc<dyn Clock>,
-    read: Arc<Mutex<Option<Read>>>,
+    kept: Arc<Kept<Metadata>>,
 }
-
-/// What was read, and when.
-type Read = (Timestamp, Arc<Metadata>);
 
 impl PublishedMetadata {
     /// Of the provider at `issuer`. Nothing is read yet.
     pub fn new(issuer: Url, places: Places, http: Outbound, clock: Arc<dyn Clock>) -> Self {
-        Self { issuer, places, http, clock, read: Arc::default() }
+        Self { issuer, places, http, kept: Arc::new(Kept::new(clock)) }
     }
 
     /// The metadata. One caller reads it, and the others wait for it. While the provider does not answer, old metadata is
     /// used.
     pub async fn get(&self) -> Result<Arc<Metadata>, PublishedError> {
-        let mut read = self.read.lock().await;
-        let now = self.clock.wall();
-        if let Some((at, metadata)) = &*read
-            && now < *at + LIFE
-        {
-            return Ok(Arc::clone(metadata));
-        }
-        match (self.fetch().await, &*read) {
-            (Ok(fresh), _) => {
-                let fresh = Arc::new(fresh);
-                *read = Some((now, Arc::clone(&fresh)));
-                Ok(fresh)
-            }
-            (Err(error), Some((_, old))) => {
-                tracing::warn!(%error, "old metadata of the provider is used");
-                Ok(Arc::clone(old))
-            }
-            (Err(error), None) => Err(error),
-        }
+        self.kept.get(next, async { Ok(self.fetch().await) }).await
     }
 
     /// What was read before, if anything was.
-    pub async fn known(&self) -> Option<Arc<Metadata>> {
-        self.read.lock().await.as_ref().map(|(_, metadata)| Arc::clone(metadata))
+    pub fn known(&self) -> Option<Arc<Metadata>> {
+        self.kept.known().last()
     }
 
     async fn fetch(&self) -> Result<Metadata, PublishedError> {
@@ -126,25 +111,54 @@ impl PublishedMetadata {
     }
 }
 
+/// Fresh metadata is used, and old metadata rather than none.
+fn next(known: &Known<Metadata>, now: Timestamp) -> Next<Metadata> {
+    match (known.within(LIFE, now), known.last(), known.failure(now)) {
+        (Some(usable), ..) | (None, Some(usable), Some(_)) => Next::Use(Ok(usable)),
+        (None, Some(old), None) => Next::Renew(old),
+        (None, None, Some(failure)) => Next::Use(Err(failure)),
+        (None, None, None) => Next::Read,
+    }
+}
+
 impl Metadata {
-    /// The document, if it is that of this issuer. The endpoints of a provider with TLS have TLS.
+    /// A place, if the provider names it. The endpoints of a provider with TLS have TLS.
+    pub fn endpoint(&self, endpoint: Endpoint) -> Result<Option<Url>, PublishedError> {
+        self.url(self.members.get(endpoint.as_str()), endpoint)
+    }
+
+    /// The same for clients with certificates, for which a provider may have other places (RFC 8705 section 5).
+    pub fn endpoint_with_certificate(&self, endpoint: Endpoint) -> Result<Option<Url>, PublishedError> {
+        let aliases = self.members.get("mtls_endpoint_aliases");
+        match self.url(aliases.and_then(|aliases| aliases.get(endpoint.as_str())), endpoint)? {
+            Some(other) => Ok(Some(other)),
+            None => self.endpoint(endpoint),
+        }
+    }
+
+    /// Whether clients may prove themselves with this method when they get tokens; `None` if the provider does not say.
+    pub fn allows_method(&self, method: &str) -> Option<bool> {
+        let methods = self.members.get("token_endpoint_auth_methods_supported")?.as_array()?;
+        Some(methods.iter().any(|own| own == method))
+    }
+
+    fn url(&self, member: Option<&Value>, endpoint: Endpoint) -> Result<Option<Url>, PublishedError> {
+        let name = endpoint.as_str();
+        let Some(member) = member.filter(|member| !member.is_null()) else { return Ok(None) };
+        let read = member.as_str().and_then(|text| Url::parse(text).ok());
+        let url = read.ok_or_else(|| PublishedError::Unusable(format!("its {name} is no URL")))?;
+        let own_scheme = self.issuer.split_once(':').map(|(scheme, _)| scheme);
+        if url.scheme() != "https" && Some(url.scheme()) != own_scheme {
+            return Err(PublishedError::Unusable(format!("its {name} is {url}, which is not https")));
+        }
+        Ok(Some(url))
+    }
+
+    /// The document, if it is that of this issuer.
     fn checked(self, issuer: &Url) -> Result<Self, PublishedError> {
         if trimmed(&self.issuer) != trimmed(issuer.as_str()) {
             let told = format!("it says that its issuer is {:?}, not {issuer}", self.issuer);
             return Err(PublishedError::Unusable(told));
-        }
-        let endpoints = [
-            &self.authorization_endpoint,
-            &self.token_endpoint,
-            &self.introspection_endpoint,
-            &self.jwks_uri,
-            &self.userinfo_endpoint,
-            &self.mtls_endpoint_aliases.token_endpoint,
-            &self.mtls_endpoint_aliases.introspection_endpoint,
-        ];
-        let is_open = |url: &&Url| url.scheme() != "https" && url.scheme() != issuer.scheme();
-        if let Some(url) = endpoints.into_iter().flatten().find(is_open) {
-            return Err(PublishedError::Unusable(format!("{url} is not https")));
         }
         Ok(self)
     }
@@ -185,23 +199,62 @@ mod tests {
         assert_eq!(only.iter().map(Url::as_str).collect::<Vec<_>>(), [text("https://op.example")[1].as_str()]);
     }
 
+    fn document(text: &str) -> Metadata {
+        serde_json::from_str(text).unwrap()
+    }
+
     #[test]
-    fn a_document_of_another_issuer_or_with_an_open_endpoint_is_refused() {
+    fn a_document_of_another_issuer_is_refused() {
         let configured: Url = "https://id.example".parse().unwrap();
-        let checked = |issuer: &str, more: &str| {
-            let text = format!(r#"{{"issuer": "{issuer}", "jwks_uri": "https://id.example/keys"{more}}}"#);
-            serde_json::from_str::<Metadata>(&text).unwrap().checked(&configured).is_ok()
-        };
-        assert!(checked("https://id.example", ""));
-        assert!(checked("https://id.example/", r#", "token_endpoint": "https://other.example/token""#));
-        for (issuer, more) in [
-            ("https://evil.example", ""),
-            ("https://id.example.evil.example", ""),
-            ("https://id.example", r#", "token_endpoint": "http://id.example/token""#),
-            ("https://id.example", r#", "introspection_endpoint": "http://id.example/introspect""#),
-            ("https://id.example", r#", "mtls_endpoint_aliases": {"token_endpoint": "http://id.example/mtls"}"#),
+        for (issuer, good) in [
+            ("https://id.example", true),
+            ("https://id.example/", true),
+            ("https://evil.example", false),
+            ("https://id.example.evil.example", false),
+            ("http://id.example", false),
         ] {
-            assert!(!checked(issuer, more), "{issuer} {more}");
+            let read = document(&format!(r#"{{"issuer": "{issuer}"}}"#));
+            assert_eq!(read.checked(&configured).is_ok(), good, "{issuer}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_without_tls_is_refused_where_it_is_used_and_troubles_nobody_else() {
+        let read = document(
+            r#"{"issuer": "https://id.example", "jwks_uri": "https://other.example/keys",
+                "token_endpoint": "http://id.example/token", "introspection_endpoint": null, "userinfo_endpoint": 7,
+                "token_endpoint_auth_methods_supported": null,
+                "mtls_endpoint_aliases": {"token_endpoint": "https://id.example/mtls", "introspection_endpoint": null}}"#,
+        );
+        let read = read.checked(&"https://id.example".parse().unwrap()).unwrap();
+        let text = |url: Result<Option<Url>, PublishedError>| url.map(|url| url.map(|url| url.to_string()));
+        assert_eq!(text(read.endpoint(Endpoint::Keys)), Ok(Some("https://other.example/keys".to_owned())));
+        assert_eq!(read.endpoint(Endpoint::Introspection), Ok(None));
+        assert_eq!(read.endpoint_with_certificate(Endpoint::Introspection), Ok(None));
+        let alias = text(read.endpoint_with_certificate(Endpoint::Token));
+        assert_eq!(alias, Ok(Some("https://id.example/mtls".to_owned())));
+        for unusable in [Endpoint::Token, Endpoint::Person] {
+            assert!(matches!(read.endpoint(unusable), Err(PublishedError::Unusable(_))), "{unusable:?}");
+        }
+        assert_eq!(read.allows_method("client_secret_basic"), None);
+    }
+
+    #[test]
+    fn a_provider_without_other_places_for_certificates_has_the_usual_ones() {
+        for aliases in ["null", "{}", "[]"] {
+            let read = document(&format!(
+                r#"{{"issuer": "http://id.internal", "token_endpoint": "http://id.internal/token",
+                     "token_endpoint_auth_methods_supported": ["private_key_jwt"], "mtls_endpoint_aliases": {aliases}}}"#
+            ));
+            let place = read.endpoint_with_certificate(Endpoint::Token).unwrap().unwrap();
+            assert_eq!(place.path(), "/token", "{aliases}");
+            assert_eq!(read.allows_method("client_secret_basic"), Some(false));
+        }
+        let open = document(
+            r#"{"issuer": "https://id.example", "token_endpoint": "https://id.example/token",
+                "mtls_endpoint_aliases": {"token_endpoint": "http://id.example/mtls"}}"#,
+        );
+        assert!(open.endpoint(Endpoint::Token).is_ok(), "the alias is for others");
+        assert!(open.endpoint_with_certificate(Endpoint::Token).is_err());
     }
 }

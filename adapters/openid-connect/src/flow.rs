@@ -13,7 +13,7 @@ use bytes::Bytes;
 use clock::{Clock, Entropy, Timestamp};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
-use oauth_provider::{Metadata, Places, PublishedKeys, PublishedMetadata};
+use oauth_provider::{Endpoint, Metadata, Places, PublishedKeys, PublishedMetadata};
 use outbound_http::{Outbound, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -92,23 +92,22 @@ enum ClientAuthentication {
 
 impl Endpoints {
     fn of(metadata: Arc<Metadata>) -> Result<Self, SignInError> {
-        let named = |url: Option<&Url>, name: &str| {
-            url.cloned().ok_or_else(|| SignInError::Unusable(format!("its configuration names no {name}")))
+        let named = |endpoint: Endpoint| {
+            let missing = || SignInError::Unusable(format!("its configuration names no {}", endpoint.as_str()));
+            metadata.endpoint(endpoint)?.ok_or_else(missing)
         };
         Ok(Self {
-            authorization: named(metadata.authorization_endpoint.as_ref(), "authorization_endpoint")?,
-            token: named(metadata.token_endpoint.as_ref(), "token_endpoint")?,
-            keys: named(metadata.jwks_uri.as_ref(), "jwks_uri")?,
+            authorization: named(Endpoint::Authorization)?,
+            token: named(Endpoint::Token)?,
+            keys: named(Endpoint::Keys)?,
             metadata,
         })
     }
 
     fn client_authentication(&self) -> ClientAuthentication {
-        match &self.metadata.token_endpoint_auth_methods_supported {
-            Some(methods) if !methods.iter().any(|method| method == "client_secret_basic") => {
-                ClientAuthentication::Post
-            }
-            _ => ClientAuthentication::Basic,
+        match self.metadata.allows_method("client_secret_basic") {
+            Some(false) => ClientAuthentication::Post,
+            Some(true) | None => ClientAuthentication::Basic,
         }
     }
 }
@@ -250,8 +249,8 @@ impl RelyingParty {
         access_token: Option<&str>,
     ) -> Result<Person, SignInError> {
         let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
-        if let (Some(url), Some(token)) = (&metadata.userinfo_endpoint, access_token) {
-            let request = self.request(Method::GET, url).authorization(&format!("Bearer {token}"));
+        if let (Some(url), Some(token)) = (metadata.endpoint(Endpoint::Person)?, access_token) {
+            let request = self.request(Method::GET, &url).authorization(&format!("Bearer {token}"));
             let answer = self.0.http.send(request).await?;
             // Some providers answer with a signed document here. The ID token is enough then.
             let more: Map<String, Value> = answer.json().unwrap_or_default();

@@ -13,6 +13,8 @@ use x509_parser::parse_x509_certificate;
 pub struct CertificateFacts {
     /// Its subject, for example `CN=rafiki.example`.
     pub subject: String,
+    /// It is not valid before this instant.
+    pub begins_at: Timestamp,
     /// It is not valid after this instant.
     pub expires_at: Timestamp,
     /// The host names that it is for.
@@ -27,13 +29,22 @@ impl CertificateFacts {
         Self::of_der(&CertificateDer::from_pem_slice(pem.as_bytes()).ok()?)
     }
 
+    /// Of all certificates in a text in PEM; `None` if there is none, or one that cannot be read.
+    pub fn all_of_pem(pem: &str) -> Option<Vec<Self>> {
+        let read = |der: Result<CertificateDer<'_>, _>| Self::of_der(&der.ok()?);
+        let all: Vec<Self> = CertificateDer::pem_slice_iter(pem.as_bytes()).map(read).collect::<Option<_>>()?;
+        (!all.is_empty()).then_some(all)
+    }
+
     /// Of a certificate in DER; `None` if it cannot be read.
     pub fn of_der(der: &[u8]) -> Option<Self> {
         let (_, certificate) = parse_x509_certificate(der).ok()?;
-        let seconds = certificate.validity().not_after.timestamp();
+        let validity = certificate.validity();
+        let instant = |seconds: i64| seconds.checked_mul(1000).map(Timestamp::from_millis);
         let mut facts = Self {
             subject: certificate.subject().to_string(),
-            expires_at: Timestamp::from_millis(seconds.checked_mul(1000)?),
+            begins_at: instant(validity.not_before.timestamp())?,
+            expires_at: instant(validity.not_after.timestamp())?,
             hosts: Vec::new(),
             uris: Vec::new(),
         };
@@ -67,6 +78,11 @@ mod tests {
         assert_eq!((facts.hosts, facts.uris), (vec!["localhost".to_owned()], vec!["urn:x:y".to_owned()]));
         for text in ["", "no certificate", &certified.key] {
             assert_eq!(CertificateFacts::of_pem(text), None);
+            assert_eq!(CertificateFacts::all_of_pem(text), None);
         }
+        let both = format!("{}{}", certified.certificate, PrivateAuthority::default().pem());
+        assert_eq!(CertificateFacts::all_of_pem(&both).unwrap().len(), 2);
+        let broken = format!("{both}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        assert_eq!(CertificateFacts::all_of_pem(&broken), None);
     }
 }

@@ -22,9 +22,13 @@ const TENANT: &str = "urn:uuid:";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleNames(Arc<[(String, ServiceRole)]>);
 
-/// The certificate of a caller.
+/// The certificate of a caller. Cheap to clone: each request gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallerCertificate {
+pub struct CallerCertificate(Arc<Read>);
+
+/// What is read of a certificate.
+#[derive(Debug, PartialEq, Eq)]
+struct Read {
     role: Option<ServiceRole>,
     tenant: Option<String>,
     facts: CertificateFacts,
@@ -69,20 +73,20 @@ impl CallerCertificate {
     }
 
     fn of(facts: CertificateFacts, expires_at: Timestamp, thumbprint: String, names: &RoleNames) -> Self {
-        let mut tenants = facts.uris.iter().filter_map(|uri| uri.strip_prefix(TENANT));
+        let mut tenants = facts.uris.iter().filter_map(|uri| tenant_of(uri));
         let tenant = match (tenants.next(), tenants.next()) {
             (Some(only), None) => Some(only.to_ascii_lowercase()),
             // Nobody acts for several tenants at once.
             _ => None,
         };
-        Self { role: only_role(&facts, names), tenant, facts, expires_at, thumbprint }
+        Self(Arc::new(Read { role: only_role(&facts, names), tenant, facts, expires_at, thumbprint }))
     }
 
     /// Who calls `service`, with all rights that its role has there.
     pub fn principal(&self, service: Service) -> Result<Principal, Refusal> {
-        let Some(role) = self.role else {
+        let Some(role) = self.0.role else {
             tracing::warn!(
-                subject = self.facts.subject,
+                subject = self.0.facts.subject,
                 "the certificate of a caller names no role, or several; give it the URI urn:rafiki:role:<role>, or name \
                  its host in SERVICE_TLS_NAMES"
             );
@@ -90,29 +94,35 @@ impl CallerCertificate {
         };
         let access = role.access().iter().filter(|(own, _)| *own == service);
         let scopes = access.flat_map(|(_, scopes)| scopes.iter().copied()).collect();
-        Ok(Principal::new(role.as_str().to_owned(), self.tenant.clone(), scopes))
+        Ok(Principal::new(role.as_str().to_owned(), self.0.tenant.clone(), scopes))
     }
 
     /// Whether it, or a certificate above it, has ended.
     pub fn has_ended(&self, now: Timestamp) -> bool {
-        self.expires_at < now
+        self.0.expires_at < now
     }
 
     /// Its SHA-256 digest, to which tokens are bound (RFC 8705 section 3.1).
     pub fn thumbprint(&self) -> &str {
-        &self.thumbprint
+        &self.0.thumbprint
     }
 
     /// Whether it is for all of these hosts and URIs (RFC 8705 section 2.1.2). A name with a colon is a URI.
     pub fn is_for(&self, names: &[String]) -> bool {
         let has = |name: &String| {
             if name.contains(':') {
-                return self.facts.uris.contains(name);
+                return self.0.facts.uris.contains(name);
             }
-            self.facts.hosts.iter().any(|host| normal(host) == normal(name))
+            self.0.facts.hosts.iter().any(|host| normal(host) == normal(name))
         };
         !names.is_empty() && names.iter().all(has)
     }
+}
+
+/// The tenant that a URI names. The case of `urn:uuid:` does not count (RFC 8141 section 3.1).
+fn tenant_of(uri: &str) -> Option<&str> {
+    let (start, tenant) = uri.split_at_checked(TENANT.len())?;
+    start.eq_ignore_ascii_case(TENANT).then_some(tenant)
 }
 
 /// The role that a certificate names, if it is one: nobody is several roles at once, and a name that is about roles but
@@ -136,7 +146,13 @@ mod tests {
     fn certificate_by(hosts: &[&str], uris: &[&str], names: &RoleNames) -> CallerCertificate {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let expires_at = Timestamp::EPOCH;
-        let facts = CertificateFacts { subject: String::new(), expires_at, hosts: owned(hosts), uris: owned(uris) };
+        let facts = CertificateFacts {
+            subject: String::new(),
+            begins_at: expires_at,
+            expires_at,
+            hosts: owned(hosts),
+            uris: owned(uris),
+        };
         CallerCertificate::of(facts, expires_at, String::new(), names)
     }
 
@@ -150,6 +166,8 @@ mod tests {
         let card = certificate(&["cards.internal", "localhost"], &[CARD, tenant]);
         let at_backend = card.principal(Service::BackendAdmin).unwrap();
         assert_eq!(at_backend.tenant.as_deref(), Some("438fa74a-fa7d-4317-9ced-dde32ece1787"));
+        let spelled = certificate(&[], &[CARD, "URN:Uuid:438FA74A-fa7d-4317-9ced-dde32ece1787"]);
+        assert_eq!(spelled.principal(Service::BackendAdmin).unwrap().tenant, at_backend.tenant);
         assert!(at_backend.has(Scope::CardsPay) && !at_backend.has(Scope::Admin));
         let elsewhere = card.principal(Service::AuthService).unwrap();
         assert_eq!(elsewhere.needs(&[Scope::TenantsWrite]), Err(Refusal::InsufficientScope));
@@ -160,19 +178,21 @@ mod tests {
         assert_eq!(certificate(&["localhost"], &[]).principal(Service::Rates), Err(Refusal::InvalidToken));
         let two = certificate(&[], &["urn:rafiki:role:wallet", "urn:uuid:1", "urn:uuid:2"]);
         assert_eq!(two.principal(Service::BackendAdmin).unwrap().tenant, None);
+        let spelled = certificate(&[], &["urn:rafiki:role:wallet", "urn:uuid:1", "URN:UUID:2"]);
+        assert_eq!(spelled.principal(Service::BackendAdmin).unwrap().tenant, None, "in any spelling");
     }
 
     #[test]
     fn a_host_name_is_a_role_only_if_the_operator_says_so_and_only_the_whole_name() {
         let hosts = ["backend", "backend.bank.internal", "backend.evil.example", "console"];
         for host in hosts {
-            assert_eq!(certificate(&[host], &[]).role, None, "{host}");
+            assert_eq!(certificate(&[host], &[]).0.role, None, "{host}");
         }
         let names = RoleNames::new([
             (ServiceRole::Backend, "Backend.bank.internal".to_owned()),
             (ServiceRole::Auth, "login.bank.internal".to_owned()),
         ]);
-        let role = |hosts: &[&str]| certificate_by(hosts, &[], &names).role;
+        let role = |hosts: &[&str]| certificate_by(hosts, &[], &names).0.role;
         assert_eq!(role(&["localhost", "backend.BANK.internal."]), Some(ServiceRole::Backend));
         for foreign in [
             "backend.evil.example",
@@ -191,7 +211,7 @@ mod tests {
     #[test]
     fn names_that_contradict_each_other_prove_nothing() {
         let names = RoleNames::new([(ServiceRole::Backend, "backend.internal".to_owned())]);
-        let role = |hosts: &[&str], uris: &[&str]| certificate_by(hosts, uris, &names).role;
+        let role = |hosts: &[&str], uris: &[&str]| certificate_by(hosts, uris, &names).0.role;
         assert_eq!(role(&["backend.internal"], &["urn:rafiki:role:backend"]), Some(ServiceRole::Backend));
         assert_eq!(role(&[], &[CARD, CARD]), Some(ServiceRole::CardService));
         for uris in [&["urn:rafiki:role:backend", CARD][..], &[CARD, "urn:rafiki:role:owner"], &["urn:rafiki:role:"]] {

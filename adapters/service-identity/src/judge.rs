@@ -171,7 +171,7 @@ impl TokenJudge {
             Refusal::Unavailable
         };
         let url = provider.introspection_url().await.map_err(|error| unavailable(&error))?;
-        let proof = identity.proof(&provider.audience(&url).await, clock.wall(), &**entropy);
+        let proof = identity.proof(&provider.audience(&url), clock.wall(), &**entropy);
         let asked = OAuthIntrospection::proving(provider.http().clone(), url, proof);
         let found = asked.introspect(token).await.map_err(|error| match error {
             // The answer is about this token only. A strange token must not pause the tokens of other callers.

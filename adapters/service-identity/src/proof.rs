@@ -86,6 +86,10 @@ impl CallerProof {
     pub async fn send(&self, http: &Outbound, request: Request) -> Result<Response, CallError> {
         let http = self.over.as_ref().filter(|_| request.url.scheme() == "https").unwrap_or(http);
         match &self.shown {
+            // It would be read on its way, and refused at its end, where no certificate is seen.
+            Shown::Token(tokens, wanted) if tokens.are_bound() && !http.uses_tls(&request.url) => {
+                Err(CallError::NeedsTls(wanted.service))
+            }
             Shown::Nothing => Ok(http.send(request).await?),
             Shown::Secret(secret) => Ok(http.send(request.authorization(&format!("Bearer {secret}"))).await?),
             Shown::Token(tokens, wanted) => tokens.send(http, *wanted, request).await,
@@ -98,7 +102,7 @@ impl CallerCredential for CallerProof {
     async fn send(&self, http: &Outbound, request: Request) -> Result<Response, CredentialError> {
         Self::send(self, http, request).await.map_err(|error| match error {
             CallError::Outbound(error) => CredentialError::NoAnswer(error),
-            CallError::Token(error) => CredentialError::NoProof(error.to_string()),
+            CallError::Token(_) | CallError::NeedsTls(_) => CredentialError::NoProof(error.to_string()),
         })
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use clock::Clock;
-use oauth_provider::{Metadata, Places, PublishedError, PublishedMetadata};
+use oauth_provider::{Endpoint, Places, PublishedError, PublishedMetadata};
 use outbound_http::Outbound;
 use url::Url;
 
@@ -83,11 +83,8 @@ impl Provider {
 
     /// The name that a client's assertion is for (RFC 7523 section 3): the issuer as its metadata spells it, or as
     /// `OAUTH_ISSUER` does. Without an issuer it is the endpoint.
-    pub(crate) async fn audience(&self, endpoint: &Url) -> String {
-        let read = match &self.published {
-            Some(published) => published.known().await.map(|metadata| metadata.issuer.clone()),
-            None => None,
-        };
+    pub(crate) fn audience(&self, endpoint: &Url) -> String {
+        let read = self.published.as_ref().and_then(PublishedMetadata::known).map(|metadata| metadata.issuer.clone());
         read.or_else(|| self.settings.issuer_name.clone())
             .or_else(|| self.issuer().map(str::to_owned))
             .unwrap_or_else(|| endpoint.to_string())
@@ -101,32 +98,25 @@ impl Provider {
     /// Where tokens are issued.
     pub async fn token_url(&self) -> Result<Url, ProviderError> {
         let missing = ProviderError::Missing("token endpoint", "OAUTH_TOKEN_URL");
-        let named = |read: &Metadata| {
-            self.alias(read.mtls_endpoint_aliases.token_endpoint.as_ref()).or_else(|| read.token_endpoint.clone())
-        };
-        self.endpoint(self.settings.token.as_ref(), named, missing).await
+        self.place(self.settings.token.as_ref(), Endpoint::Token, missing).await
     }
 
     /// Where tokens are introspected.
     pub async fn introspection_url(&self) -> Result<Url, ProviderError> {
         let missing = ProviderError::Missing("introspection endpoint", "OAUTH_INTROSPECTION_URL");
-        let named = |read: &Metadata| {
-            let alias = self.alias(read.mtls_endpoint_aliases.introspection_endpoint.as_ref());
-            alias.or_else(|| read.introspection_endpoint.clone())
-        };
-        self.endpoint(self.settings.introspection.as_ref(), named, missing).await
+        self.place(self.settings.introspection.as_ref(), Endpoint::Introspection, missing).await
     }
 
     /// Where its public keys are.
     pub async fn keys_url(&self) -> Result<Url, ProviderError> {
         let missing = ProviderError::Missing("public keys", "OAUTH_JWKS_URL");
-        self.endpoint(self.settings.keys.as_ref(), |read| read.jwks_uri.clone(), missing).await
+        self.place(self.settings.keys.as_ref(), Endpoint::Keys, missing).await
     }
 
-    async fn endpoint(
+    async fn place(
         &self,
         given: Option<&Url>,
-        named: impl Fn(&Metadata) -> Option<Url>,
+        endpoint: Endpoint,
         missing: ProviderError,
     ) -> Result<Url, ProviderError> {
         match (given, &self.published) {
@@ -134,12 +124,12 @@ impl Provider {
             (None, None) => Err(missing),
             (None, Some(published)) => {
                 let metadata = published.get().await?;
-                named(&metadata).ok_or(missing)
+                let named = match self.shown {
+                    Shown::ByCertificate => metadata.endpoint_with_certificate(endpoint)?,
+                    Shown::InTheRequest => metadata.endpoint(endpoint)?,
+                };
+                named.ok_or(missing)
             }
         }
-    }
-
-    fn alias(&self, place: Option<&Url>) -> Option<Url> {
-        place.cloned().filter(|_| self.shown == Shown::ByCertificate)
     }
 }

@@ -85,6 +85,12 @@ pub enum CallError {
     /// There is no token for it.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The token is bound to the certificate of this role, which is shown over TLS only.
+    #[error(
+        "the tokens of this role are bound to its certificate, so they are not sent without TLS; change the URL of {0} to \
+         https, or give the role OAUTH_CLIENT_SECRET or OAUTH_PRIVATE_KEY_FILE"
+    )]
+    NeedsTls(Service),
     /// The service did not answer.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
@@ -296,7 +302,7 @@ impl ServiceTokens {
         let Inner { provider, identity, settings, clock, entropy, .. } = &*self.inner;
         let url = provider.token_url().await?;
         let now = clock.wall();
-        let proof = identity.proof(&provider.audience(&url).await, now, &**entropy);
+        let proof = identity.proof(&provider.audience(&url), now, &**entropy);
 
         let audience = settings.audience(wanted.service);
         let target = if audience.contains("://") { "resource" } else { "audience" };

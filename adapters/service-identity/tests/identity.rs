@@ -17,18 +17,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clock::{Clock, ManualClock, SeededEntropy, Timestamp};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use outbound_http::{Outbound, OutboundConfig, Request};
+use outbound_http::{Outbound, OutboundConfig, PartyTls, Request};
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
-use service_auth::{Jws, Scope, Service, Wanted, signing_input, with_signature};
+use service_auth::{Jws, Scope, Service, Wanted, Ways, signing_input, with_signature};
 use service_identity::{
-    CallerCertificate, ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, Refusal, RoleNames,
-    SecretPlace, ServiceTokens, SigningKey, TokenError, TokenJudge, TokenSettings, Validation, bearer,
+    CallError, CallerCertificate, ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, Refusal,
+    RoleNames, SecretPlace, ServiceProofs, ServiceTokens, SigningKey, TokenError, TokenJudge, TokenSettings,
+    Validation, bearer,
 };
 use testkit::PrivateAuthority;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 const NOW: i64 = 1_767_225_600;
 
@@ -304,8 +303,7 @@ async fn a_token_is_judged_by_issuer_audience_times_and_scopes() {
 /// The certificate of a caller, as its listener has verified it.
 fn certificate(names: &[&str]) -> CallerCertificate {
     let made = PrivateAuthority::default().certify_as("a role", names, (3000, 1, 1));
-    let der = CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap();
-    CallerCertificate::of_chain([&*der], &RoleNames::default()).unwrap()
+    CallerCertificate::of_chain([&*made.der()], &RoleNames::default()).unwrap()
 }
 
 #[tokio::test]
@@ -353,6 +351,31 @@ async fn a_client_with_a_certificate_names_itself_and_asks_where_certificates_ar
     let provider = scene.provider().for_certificates();
     assert_eq!(provider.token_url().await.unwrap().path(), "/mtls/token");
     assert_eq!(provider.introspection_url().await.unwrap().path(), "/introspect", "it has no other place");
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_certificate_is_not_sent_without_tls() {
+    let scene = Scene::start().await;
+    let tokens = scene.tokens_as(Credential::Certificate, TokenSettings::default());
+    let authority = PrivateAuthority::default();
+    let own = authority.certify_as("a role", &["urn:rafiki:role:backend"], (3000, 1, 1));
+    let (identity, pem) = (Some((own.certificate.as_str(), own.key.as_str())), authority.pem());
+    let secured = scene.http.with_tls(&PartyTls { identity, authorities: Some(&pem) }.read().unwrap()).unwrap();
+    let proof = ServiceProofs::new(Ways::TOKEN.into(), Some(tokens), Some(secured)).of(Wanted::RATES, None);
+    let send = async |url: &str| proof.send(&scene.http, Request::get(url.parse().unwrap()).configured()).await;
+
+    let refused = send(&format!("{}/callee", scene.base)).await.unwrap_err();
+    assert!(matches!(refused, CallError::NeedsTls(Service::Rates)), "{refused}");
+    assert!(refused.to_string().contains("change the URL of rates to https"), "{refused}");
+    assert_eq!(scene.fetched(), 0, "no token is asked for in vain");
+    let url = authority.serve_clients_of(&authority).await;
+    assert_eq!(send(&url).await.unwrap().status.as_u16(), 200);
+    assert_eq!(scene.fetched(), 1);
+
+    // Tokens of a client with a secret may go without TLS.
+    let proof = ServiceProofs::new(Ways::TOKEN.into(), Some(scene.tokens()), None).of(Wanted::RATES, None);
+    let request = Request::get(format!("{}/callee", scene.base).parse().unwrap()).configured();
+    assert!(proof.send(&scene.http, request).await.is_ok());
 }
 
 #[tokio::test]

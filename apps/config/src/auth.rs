@@ -229,6 +229,20 @@ impl Auth {
             );
         }
 
+        let by_certificate = oauth_clients.iter().flatten().find(|client| !client.certificate_names.is_empty());
+        if let Some(client) = by_certificate
+            && !service_auth.has_certificate()
+        {
+            let id = &client.client_id;
+            r.problem(
+                "SERVICE_TLS_CERTIFICATE_FILE",
+                format!(
+                    "must be set, because the client {id:?} in OAUTH_CLIENTS_FILE has certificateNames: without TLS this \
+                     listener sees no certificate"
+                ),
+            );
+        }
+
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
@@ -361,6 +375,24 @@ mod tests {
         environment.set("INTROSPECTION_PORT", "3006");
         let refused = Auth::from_environment(&environment).unwrap_err();
         assert_eq!(refused.problems[0].name, "INTROSPECTION_PORT", "{refused}");
+    }
+
+    #[test]
+    fn a_client_with_a_certificate_needs_a_listener_that_sees_certificates() {
+        let file = std::env::temp_dir().join(format!("clients-by-certificate-{}.json", std::process::id()));
+        std::fs::write(&file, r#"[{"clientId": "till", "certificateNames": ["urn:rafiki:role:point-of-sale"]}]"#)
+            .unwrap();
+        let mut environment = Environment::of(REQUIRED);
+        environment.set("OAUTH_CLIENTS_FILE", file.to_str().unwrap());
+        environment.set("OAUTH_ISSUER", "https://auth.internal:3011");
+        let refused = Auth::from_environment(&environment).unwrap_err();
+        assert_eq!(refused.problems[0].name, "SERVICE_TLS_CERTIFICATE_FILE", "{refused}");
+        assert!(refused.problems[0].reason.contains("\"till\""), "{refused}");
+        for name in ["SERVICE_TLS_CERTIFICATE_FILE", "SERVICE_TLS_KEY_FILE", "SERVICE_TLS_AUTHORITIES_FILE"] {
+            environment.set(name, file.to_str().unwrap());
+        }
+        assert!(Auth::from_environment(&environment).is_ok());
+        let _ = std::fs::remove_file(file);
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub struct ServiceAuth {
     /// The content of `SERVICE_TLS_KEY_FILE`: the private key of this certificate (PEM).
     pub tls_key_pem: Option<Secret>,
     /// The content of `SERVICE_TLS_AUTHORITIES_FILE`: the authorities that certify the roles of this installation (PEM).
-    /// They should certify nothing else. Several are believed while one replaces another.
+    /// They should certify nothing else. Several are believed while one replaces another. One that has ended stops the
+    /// start.
     pub authorities_pem: Option<Secret>,
     /// `SERVICE_TLS_NAMES`: host names that stand for roles, for certificates of callers that have no URI of a role:
     /// `backend=backend.bank.internal, auth=login.bank.internal`. Only the whole name counts. Without this setting a host
@@ -273,6 +274,8 @@ fn read_role_names(r: &mut Reader<'_>) -> Vec<(ServiceRole, String)> {
             r.problem(NAME, format!("{part:?} is not <role>=<host name>"));
             continue;
         };
+        // The dot of the root at its end makes no other name of it.
+        let host = host.strip_suffix('.').unwrap_or(host);
         let is_host = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         match role.parse::<ServiceRole>() {
             Err(error) => r.problem(NAME, error.to_string()),
@@ -402,11 +405,20 @@ mod tests {
 
     #[test]
     fn a_host_stands_for_a_role_by_its_whole_name() {
-        let section = read(&[("SERVICE_TLS_NAMES", "backend=backend.bank.internal, card-service = cards")]).unwrap();
+        let section = read(&[("SERVICE_TLS_NAMES", "backend=backend.bank.internal., card-service = cards")]).unwrap();
         let names = [(ServiceRole::Backend, "backend.bank.internal"), (ServiceRole::CardService, "cards")]
             .map(|(r, h)| (r, h.to_owned()));
         assert_eq!(section.role_names, names);
-        for wrong in ["backend", "backend=", "backend=*.bank.internal", "owner=a", "backend=a, auth=A", "backend=a b"] {
+        for wrong in [
+            "backend",
+            "backend=",
+            "backend=.",
+            "backend=*.bank.internal",
+            "owner=a",
+            "backend=a, auth=A",
+            "backend=a, auth=a.",
+            "backend=a b",
+        ] {
             assert_eq!(
                 read(&[("SERVICE_TLS_NAMES", wrong)]).unwrap_err().problems[0].name,
                 "SERVICE_TLS_NAMES",

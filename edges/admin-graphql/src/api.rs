@@ -16,7 +16,9 @@ use peering::Peering;
 use shared_cache::SharedCache;
 use webhooks::WebhookAdministration;
 
+use crate::authenticate::Sender;
 use crate::errors::Refusal;
+use crate::rights::Payable;
 
 /// Settings of the Admin API (backend-config).
 #[derive(Clone, Debug)]
@@ -91,11 +93,14 @@ pub struct AdminApiParts {
 pub(crate) struct Call<'a> {
     pub(crate) parts: &'a AdminApiParts,
     pub(crate) caller: Caller,
+    pub(crate) payable: Payable,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn of(context: &Context<'a>) -> async_graphql::Result<Self> {
-        Ok(Self { parts: context.data::<AdminApiParts>()?, caller: *context.data::<Caller>()? })
+        let Sender { caller, principal } = context.data::<Sender>()?;
+        let payable = Payable::of(principal.as_ref());
+        Ok(Self { parts: context.data::<AdminApiParts>()?, caller: *caller, payable })
     }
 
     pub(crate) fn administration(&self) -> &'a Administration {

@@ -10,7 +10,7 @@ use http_kit::graphql::{self, AllFields, Endpoint, Introspection};
 use http_kit::{Access, Declared};
 use payments::Unavailable;
 
-use crate::authenticate::{Sender, authenticate};
+use crate::authenticate::authenticate;
 use crate::rights::ScopedRights;
 use crate::schema::AdminSchema;
 use crate::{AdminApiParts, Explorer};
@@ -56,11 +56,12 @@ async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
         Err(error) => return error.into_response(),
     };
     let Some(body) = graphql::json(&body) else { return graphql::no_json() };
-    match authenticate(&api.parts, &head, &body).await {
-        Ok(Sender { caller, principal: None }) => api.endpoint.answer(&head.headers, body, caller, &AllFields).await,
-        Ok(Sender { caller, principal: Some(principal) }) => {
-            api.endpoint.answer(&head.headers, body, caller, &ScopedRights(&principal)).await
-        }
-        Err(unauthenticated) => graphql::Unauthenticated::from(unauthenticated).into_response(),
+    let sender = match authenticate(&api.parts, &head, &body).await {
+        Ok(sender) => sender,
+        Err(unauthenticated) => return graphql::Unauthenticated::from(unauthenticated).into_response(),
+    };
+    match sender.principal.clone() {
+        None => api.endpoint.answer(&head.headers, body, sender, &AllFields).await,
+        Some(principal) => api.endpoint.answer(&head.headers, body, sender, &ScopedRights(&principal)).await,
     }
 }

@@ -32,6 +32,26 @@ impl ScopedRights<'_> {
     }
 }
 
+/// From which wallet addresses of its tenant a caller can pay an incoming payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payable {
+    /// From all of them.
+    Everything,
+    /// From all of them, if the request says which card pays.
+    ByCardOnly,
+}
+
+impl Payable {
+    /// Whoever signs with the secret of its tenant has no principal, and all rights of the tenant.
+    pub(crate) fn of(principal: Option<&Principal>) -> Self {
+        let without_card = [Scope::Admin, Scope::PaymentsWrite, Scope::PosReceive];
+        match principal {
+            Some(service) if service.needs(&without_card).is_err() => Self::ByCardOnly,
+            _ => Self::Everything,
+        }
+    }
+}
+
 /// The scopes that allow a field of the query or mutation, beside `admin:*`.
 fn scopes_of(field: &str) -> &'static [Scope] {
     use Scope::{
@@ -57,6 +77,7 @@ fn scopes_of(field: &str) -> &'static [Scope] {
         }
         "outgoingPayment" | "receiver" => &[PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
         "incomingPayment" => &[PaymentsRead, PaymentsWrite, PosReceive],
+        // With `cards:pay` alone it needs the details of the card: `Payable`.
         "createOutgoingPaymentFromIncomingPayment" => &[PaymentsWrite, CardsPay, PosReceive],
         // A point of sale pays back, and closes the incoming payment of a tap before it says that the tap has failed.
         "createIncomingPayment" | "createReceiver" | "completeReceiver" => &[PaymentsWrite, PosReceive],

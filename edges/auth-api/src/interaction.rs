@@ -57,6 +57,7 @@ pub(crate) async fn details(
 ) -> Result<Json<Details>, ApiError> {
     check_accept(&headers)?;
     let proof = proof(&api, &headers, &certificate, Scope::IdpRead).await?;
+    let proof = proof.ok_or(DetailsError::Secret)?;
     let source = from.source().to_string();
     Ok(Json(api.auth.interaction_details(&id, &nonce, proof, &source).await?.into()))
 }
@@ -80,37 +81,29 @@ pub(crate) async fn decide(
     };
 
     let proof = proof(&api, &headers, &certificate, Scope::IdpDecide).await?;
+    let proof = proof.ok_or(DecideError::Secret)?;
     let source = from.source().to_string();
     api.auth.decide_interaction(&id, &nonce, choice, proof, &source).await?;
     Ok((StatusCode::ACCEPTED, "Accepted").into_response())
 }
 
-/// The token or certificate of a service, if it is accepted and there is one, and otherwise the secret.
+/// The token or certificate of a service, if it is accepted and there is one, and otherwise the secret. `None`: nothing
+/// is shown. The answer is that to a wrong secret, so nobody learns whether there is such an interaction.
 async fn proof<'h>(
     api: &Api,
     headers: &'h HeaderMap,
     certificate: &ShownCertificate,
     needed: Scope,
-) -> Result<ProviderProof<'h>, ApiError> {
+) -> Result<Option<ProviderProof<'h>>, ApiError> {
     let identities = &api.admin.identities;
     let Some(principal) = identities.principal(headers, None, certificate, Service::AuthIdp).await? else {
-        // Nobody is told whether there is such an interaction before showing something.
         let secret = headers.get("x-idp-secret").filter(|_| identities.secrets(Service::AuthIdp));
-        let secret = secret.and_then(|value| value.to_str().ok());
-        return secret.map(ProviderProof::Secret).ok_or_else(|| unshown(needed));
+        return Ok(secret.and_then(|value| value.to_str().ok()).map(ProviderProof::Secret));
     };
     principal.needs(&[needed])?;
     if principal.has(Scope::Operator) {
-        return Ok(ProviderProof::OfEveryTenant);
+        return Ok(Some(ProviderProof::OfEveryTenant));
     }
     let own = principal.tenant.as_deref().and_then(|tenant| tenant.parse().ok());
-    own.map(ProviderProof::Of).ok_or_else(|| Refusal::InsufficientScope.into())
-}
-
-/// The answer to a caller that shows nothing: that to a wrong secret.
-fn unshown(needed: Scope) -> ApiError {
-    match needed {
-        Scope::IdpDecide => DecideError::Secret.into(),
-        _ => DetailsError::Secret.into(),
-    }
+    own.map(|tenant| Some(ProviderProof::Of(tenant))).ok_or_else(|| Refusal::InsufficientScope.into())
 }

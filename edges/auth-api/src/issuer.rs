@@ -146,7 +146,10 @@ fn basic(header: Option<&str>) -> Option<ShownClient> {
 /// `GET /.well-known/oauth-authorization-server`
 async fn metadata(State(issuer): State<Issuer>) -> Json<Value> {
     let base = issuer.settings().issuer.trim_end_matches('/').to_owned();
-    let ways = json!(["client_secret_basic", "client_secret_post", "tls_client_auth"]);
+    // A method that no client can use is not offered.
+    let certificates = issuer.settings().clients.iter().any(|client| !client.certificate_names.is_empty());
+    let mut ways = vec!["client_secret_basic", "client_secret_post"];
+    ways.extend(certificates.then_some("tls_client_auth"));
     let mut told = json!({
         "issuer": issuer.settings().issuer,
         "token_endpoint": format!("{base}/oauth/token"),
@@ -157,7 +160,7 @@ async fn metadata(State(issuer): State<Issuer>) -> Json<Value> {
         "revocation_endpoint_auth_methods_supported": ways,
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
-        "tls_client_certificate_bound_access_tokens": true,
+        "tls_client_certificate_bound_access_tokens": certificates,
     });
     if !issuer.settings().keys.is_empty() {
         told["jwks_uri"] = json!(format!("{base}/oauth/jwks"));

@@ -46,6 +46,22 @@ pub(crate) struct Terms {
     pub(crate) certificate: Option<Verified>,
 }
 
+impl Terms {
+    /// A request as the router gets it: who sends it, and a body that does not take too long. Notes if the certificate of
+    /// the caller has ended.
+    fn prepared(&self, mut request: Request<Incoming>, certificate_ended: &AtomicBool) -> Request<Body> {
+        let client = self.proxies.client(self.peer, request.headers());
+        request.extensions_mut().insert(client);
+        match self.certificate.as_ref().map(Verified::still_valid) {
+            Some(Some(valid)) => drop(request.extensions_mut().insert(valid.clone())),
+            // The request proves nothing by it any more, and the connection ends.
+            Some(None) => certificate_ended.store(true, Ordering::Relaxed),
+            None => {}
+        }
+        request.map(|body| Body::new(TimedBody::new(Body::new(body), self.deadlines.body)))
+    }
+}
+
 /// Serves one connection until it ends or exceeds a deadline, or until it was asked to stop and has answered the
 /// requests under way.
 pub(crate) async fn serve_connection(
@@ -54,24 +70,15 @@ pub(crate) async fn serve_connection(
     terms: Terms,
     stop: impl Future<Output = ()>,
 ) {
-    let Terms { peer, proxies, deadlines, certificate } = terms;
+    let Terms { peer, deadlines, .. } = terms;
     let activity = Activity::begin();
     let watched = activity.clone();
     let certificate_ended = Arc::new(AtomicBool::new(false));
     let noted = Arc::clone(&certificate_ended);
 
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let under_way = watched.request(request.version());
-        let client = proxies.client(peer, request.headers());
-        request.extensions_mut().insert(client);
-        match certificate.as_ref().map(Verified::still_valid) {
-            Some(Some(valid)) => drop(request.extensions_mut().insert(valid.clone())),
-            // The request proves nothing by it any more, and the connection ends.
-            Some(None) => noted.store(true, Ordering::Relaxed),
-            None => {}
-        }
-        let request = request.map(|body| Body::new(TimedBody::new(Body::new(body), deadlines.body)));
-        let answer = router.clone().oneshot(request);
+        let answer = router.clone().oneshot(terms.prepared(request, &noted));
         async move { Ok::<_, Infallible>(kept_under_way(answer.await, under_way)) }
     });
 

@@ -51,7 +51,8 @@ pub struct Need {
 
 impl ServiceIdentities {
     /// Who shows a token, or else a certificate; `None` if the request has neither, or if they are not looked at here. A
-    /// token may be bound to the certificate, whether this would be accepted alone or not.
+    /// token may be bound to the certificate, whether this would be accepted alone or not. Where secrets are accepted, a
+    /// certificate that names no role proves nothing, and spoils nothing.
     pub async fn principal(
         &self,
         headers: &HeaderMap,
@@ -66,7 +67,10 @@ impl ServiceIdentities {
             return judge.judge(token, service, certificate.0.as_ref()).await.map(Some);
         }
         match &certificate.0 {
-            Some(certificate) if ways.certificates() => certificate.principal(service).map(Some),
+            Some(certificate) if ways.certificates() => match certificate.principal(service) {
+                Err(_) if ways.secrets() => Ok(None),
+                judged => judged.map(Some),
+            },
             _ => Ok(None),
         }
     }

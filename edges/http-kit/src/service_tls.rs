@@ -7,7 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::Clock;
+use clock::{Clock, Timestamp};
+use outbound_http::CertificateFacts;
 use service_identity::{CallerCertificate, RoleNames};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -69,6 +70,9 @@ pub enum ServiceTlsError {
     /// There is no authority, or something that cannot be one.
     #[error("the authorities cannot be used: {0}; give at least one certificate in PEM")]
     Authorities(String),
+    /// An authority has ended. Whoever verifies a certificate does not look at this again.
+    #[error("the certificate of the authority {0} ended at {1}; remove it from the authorities, or renew it")]
+    AuthorityEnded(String, Timestamp),
 }
 
 impl ServiceTls {
@@ -82,6 +86,10 @@ impl ServiceTls {
         let mut roots = RootCertStore::empty();
         for authority in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
             let authority = authority.map_err(|error| foreign(&error))?;
+            let facts = CertificateFacts::of_der(&authority).ok_or_else(|| foreign(&"one cannot be read"))?;
+            if facts.expires_at < clock.wall() {
+                return Err(ServiceTlsError::AuthorityEnded(facts.subject, facts.expires_at));
+            }
             roots.add(authority).map_err(|error| foreign(&error))?;
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
@@ -114,7 +122,8 @@ impl ServiceTls {
                 Some(Begun::Secured(Box::new(stream), verified))
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "a caller with TLS was refused");
+                // Whoever reaches the listener can cause this, as often as he likes.
+                tracing::debug!(%error, "a caller with TLS was refused");
                 None
             }
             Err(_) => None,

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use clock::{Clock, ManualClock, SystemClock};
+use clock::{Clock, ManualClock, SystemClock, Timestamp};
 use http_kit::{
     Admission, CallerSecret, ConnectionLimits, Deadlines, Need, Proxies, ServiceCallers, ServiceDoor,
-    ServiceIdentities, ServiceTls, Serving, TlsFiles, require_service, serve,
+    ServiceIdentities, ServiceTls, ServiceTlsError, Serving, TlsFiles, require_service, serve,
 };
-use outbound_http::{Outbound, OutboundConfig, PartyTls, Request, Scheme};
+use outbound_http::{CertificateFacts, Outbound, OutboundConfig, PartyTls, Request, Scheme};
 use service_auth::{Scope, Service, ServiceRole, Wanted, Ways};
 use service_identity::{RoleNames, ServiceProofs};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, SharedCache};
@@ -211,4 +211,20 @@ async fn both_authorities_are_believed_while_one_replaces_the_other() {
     ] {
         assert!(!opened(certificate, key, authorities));
     }
+}
+
+#[tokio::test]
+async fn an_authority_that_has_ended_is_not_believed_but_refused_at_the_start() {
+    let authority = PrivateAuthority::default();
+    let own = authority.certify_as("backend", &["localhost"], FOR_EVER);
+    let pem = authority.pem();
+    let ends = CertificateFacts::of_pem(&pem).unwrap().expires_at;
+    let opened = |now: Timestamp| {
+        let files = TlsFiles { certificate: &own.certificate, key: &own.key, authorities: &pem };
+        ServiceTls::new(files, RoleNames::default(), Arc::new(ManualClock::at(now))).map(drop)
+    };
+    assert_eq!(opened(ends), Ok(()));
+    let refused = opened(ends + Duration::from_secs(1)).unwrap_err();
+    assert!(matches!(refused, ServiceTlsError::AuthorityEnded(_, at) if at == ends), "{refused}");
+    assert!(refused.to_string().contains("remove it from the authorities"), "{refused}");
 }

@@ -28,6 +28,13 @@ pub struct Certified {
     pub key: String,
 }
 
+impl Certified {
+    /// The certificate as it is on the wire.
+    pub fn der(&self) -> Vec<u8> {
+        certificate(&self.certificate).to_vec()
+    }
+}
+
 impl Default for PrivateAuthority {
     fn default() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();

@@ -304,30 +304,40 @@ impl Issuer {
         self.inner.settings.clients.iter().find(|client| client.id == id)
     }
 
-    /// The client whose secret or certificate is shown.
+    /// The client whose secret or certificate is shown. Only wrong secrets are counted, because a certificate cannot be
+    /// guessed. So they lock no certificate out.
     async fn client(&self, shown: &ShownClient, source: &str) -> Result<&IssuerClient, IssuerError> {
-        // Ids of strangers do not make keys of any length.
-        let subject = match self.find(&shown.id) {
-            Some(client) => format!("{source} {}", client.id),
-            None => source.to_owned(),
+        let client = self.find(&shown.id);
+        let proven = match &shown.proof {
+            ShownProof::Secret(secret) => self.by_secret(client, secret, source).await?,
+            ShownProof::Certificate(certificate) => {
+                client.filter(|client| certificate.is_for(&client.certificate_names))
+            }
         };
-        self.inner.limiter.may_try(&WRONG_SECRETS, &subject).await.map_err(IssuerError::TooMany)?;
-        if let Some(client) = self.find(&shown.id)
-            && self.is_proven(client, &shown.proof).await
-        {
-            self.inner.limiter.succeeded(&WRONG_SECRETS, &subject).await;
-            return Ok(client);
-        }
-        self.inner.limiter.failed(&WRONG_SECRETS, &subject).await;
-        tracing::warn!(source, "audit: a client of the built-in issuer showed a wrong id, secret or certificate");
-        Err(IssuerError::Client)
+        proven.ok_or_else(|| {
+            tracing::warn!(source, "audit: a client of the built-in issuer showed a wrong id, secret or certificate");
+            IssuerError::Client
+        })
     }
 
-    async fn is_proven(&self, client: &IssuerClient, proof: &ShownProof) -> bool {
-        match proof {
-            ShownProof::Secret(secret) => self.is_right(client, secret).await,
-            ShownProof::Certificate(certificate) => certificate.is_for(&client.certificate_names),
+    /// The client, if the secret is its own.
+    async fn by_secret<'c>(
+        &self,
+        client: Option<&'c IssuerClient>,
+        secret: &str,
+        source: &str,
+    ) -> Result<Option<&'c IssuerClient>, IssuerError> {
+        // Ids of strangers do not make keys of any length.
+        let subject = client.map_or_else(|| source.to_owned(), |client| format!("{source} {}", client.id));
+        self.inner.limiter.may_try(&WRONG_SECRETS, &subject).await.map_err(IssuerError::TooMany)?;
+        if let Some(client) = client
+            && self.is_right(client, secret).await
+        {
+            self.inner.limiter.succeeded(&WRONG_SECRETS, &subject).await;
+            return Ok(Some(client));
         }
+        self.inner.limiter.failed(&WRONG_SECRETS, &subject).await;
+        Ok(None)
     }
 
     async fn is_right(&self, client: &IssuerClient, secret: &str) -> bool {

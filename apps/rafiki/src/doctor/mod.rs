@@ -2,6 +2,7 @@
 //!
 //! It works while the roles run and when they do not. It changes nothing and prints no secret.
 
+mod certificates;
 mod clocks;
 mod databases;
 mod finding;
@@ -99,6 +100,10 @@ impl Examined<'_> {
         };
         self.findings.add(format!("{name}.configuration"), Finding::ok("every variable can be used"));
         secrets::notices(self.findings, name, section.mode, &section.notices);
+        // What is wrong with these settings was found with the section.
+        if let Ok(service_auth) = config::ServiceAuth::from_environment(environment) {
+            certificates::own(self.findings, name, &service_auth);
+        }
         databases::check(self.findings, name, &section.places, migrations_of(role)).await;
 
         let deps = SharedDeps::new(section.mode, &section.allowed_hosts)?;

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use clock::{Clock as _, SystemClock, Timestamp};
 use http::header::{AGE, LAST_MODIFIED};
-use outbound_http::{CertificateFacts, Outbound, Request, Response, served_certificate};
+use outbound_http::{Outbound, Request, Response, served_certificate};
 use tokio::net::TcpListener;
 use url::Url;
 
+use super::certificates;
 use super::clocks::{compared, date_of, instant};
 use super::finding::{Finding, Findings, Verdict};
 
-/// A certificate that ends sooner is a warning.
-const CERTIFICATE_WARNS: Duration = Duration::from_hours(21 * 24);
 /// Rates that are older are a warning.
 const RATES_OLD: Duration = Duration::from_hours(24);
 /// The beginning of an answer is enough.
@@ -161,24 +160,15 @@ fn of_rates(shown: &str, answer: &Response, now: Timestamp) -> Finding {
 
 async fn of_certificate(url: Url, limit: Duration) -> Finding {
     match served_certificate(&url, limit).await {
-        Ok(facts) => of_facts(&shown(&url), &facts, SystemClock.now()),
+        Ok(facts) => {
+            let advice = "renew it; from then on nobody can be paid over this connection";
+            certificates::judged(&format!("the certificate of {}", shown(&url)), &facts, SystemClock.now(), advice)
+        }
         Err(reason) => {
             let text = format!("the certificate of {} cannot be read: {reason}", shown(&url));
             Finding::warning(text, "see whether the server speaks TLS there")
         }
     }
-}
-
-fn of_facts(shown: &str, facts: &CertificateFacts, now: Timestamp) -> Finding {
-    let ends = facts.expires_at;
-    let advice = "renew it; from then on nobody can be paid over this connection";
-    if ends <= now {
-        return Finding::failed(format!("the certificate of {shown} ended at {ends}"), advice);
-    }
-    if ends.saturating_since(now) < CERTIFICATE_WARNS {
-        return Finding::warning(format!("the certificate of {shown} ends at {ends}"), advice);
-    }
-    Finding::ok(format!("the certificate of {shown} is valid until {ends}"))
 }
 
 /// The URL without user, password and query, which may be secret.
@@ -197,19 +187,6 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
-
-    #[test]
-    fn a_certificate_is_renewed_before_it_ends() {
-        let now = Timestamp::from_millis(1_767_225_600_000);
-        let verdict = |ends: Timestamp| {
-            let facts =
-                CertificateFacts { subject: "CN=a".to_owned(), expires_at: ends, hosts: Vec::new(), uris: Vec::new() };
-            of_facts("https://a/", &facts, now).verdict
-        };
-        assert_eq!(verdict(now + Duration::from_hours(24 * 90)), Verdict::Ok);
-        assert_eq!(verdict(now + Duration::from_hours(24 * 20)), Verdict::Warning);
-        assert_eq!(verdict(now), Verdict::Failed);
-    }
 
     #[test]
     fn rates_must_be_rates_and_not_old() {

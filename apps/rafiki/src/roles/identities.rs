@@ -133,7 +133,7 @@ fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Out
     let party = PartyTls { identity: Some((&certificate, &key)), authorities: Some(&authorities) };
     let client = deps.http.with_tls(&party.read().map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
     let names = RoleNames::new(service_auth.role_names.iter().cloned());
-    if names.role_of_pem(&certificate).is_none() {
+    if proves_nothing(&service_auth.link_ways(), &names, &certificate) {
         tracing::warn!(
             "the certificate in SERVICE_TLS_CERTIFICATE_FILE names no role, so services refuse it; give it the URI \
              urn:rafiki:role:<role>, or name its host in SERVICE_TLS_NAMES of every role"
@@ -142,6 +142,11 @@ fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Out
     let files = TlsFiles { certificate: &certificate, key: &key, authorities: &authorities };
     let tls = ServiceTls::new(files, names, Arc::clone(&deps.wall)).map_err(|error| failed(&error))?;
     Ok((client, tls))
+}
+
+/// Whether the certificate is to prove who this role is, and does not. With tokens alone it need not: they say it.
+fn proves_nothing(ways: &LinkWays, names: &RoleNames, certificate: &str) -> bool {
+    ways.any(Ways::certificates) && names.role_of_pem(certificate).is_none()
 }
 
 fn credential(service_auth: &ServiceAuth) -> Result<Credential, Failure> {
@@ -208,4 +213,21 @@ fn signing_keys(config: &config::Auth) -> Result<Vec<Arc<SigningKey>>, Failure> 
         Ok(Arc::new(key.named_by_thumbprint()))
     };
     all.into_iter().filter_map(|(name, pem)| Some((name, pem?))).map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::PrivateAuthority;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_without_a_role_is_a_fault_only_where_certificates_count() {
+        let authority = PrivateAuthority::default();
+        let made = |names: &[&str]| authority.certify_as("a role", names, (3000, 1, 1)).certificate;
+        let (nameless, named) = (made(&["cards.internal"]), made(&["urn:rafiki:role:card-service"]));
+        let told = |ways: Ways, pem: &str| proves_nothing(&ways.into(), &RoleNames::default(), pem);
+        assert!(told(Ways::CERTIFICATE, &nameless) && told(Ways::TOKEN.and(Ways::CERTIFICATE), &nameless));
+        assert!(!told(Ways::TOKEN, &nameless) && !told(Ways::CERTIFICATE, &named));
+    }
 }

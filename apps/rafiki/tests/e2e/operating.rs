@@ -154,6 +154,33 @@ fn the_doctor_names_a_port_that_another_program_uses_and_a_file_that_others_read
 }
 
 #[test]
+fn the_doctor_says_when_the_certificates_of_a_role_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let authority = testkit::PrivateAuthority::default();
+    let own = authority.certify_as("rates", &["urn:rafiki:role:rates"], (2001, 1, 1));
+    let rates = written("rates.yml", "rates: {USD: {EUR: 0.91}}\n");
+    let variables = [
+        ("RATES_FILE", rates),
+        ("SERVICE_AUTH", "hmac,mtls".to_owned()),
+        ("SERVICE_TLS_CERTIFICATE_FILE", written("rates.pem", &own.certificate)),
+        ("SERVICE_TLS_KEY_FILE", written("rates-key.pem", &own.key)),
+        ("SERVICE_TLS_AUTHORITIES_FILE", written("authorities.pem", &authority.pem())),
+    ];
+    let text: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    let file = written("rates.env", &text);
+    let doctor = asked(&["doctor", "--json", "--offline"], &[format!("rates={file}")]);
+    let (verdict, text) = &found(&doctor, "rates.certificate")[0];
+    assert_eq!(verdict, "failed", "{}", doctor.stdout);
+    assert!(text.starts_with("the certificate CN=rates in SERVICE_TLS_CERTIFICATE_FILE ended at 2001"), "{text}");
+    assert_eq!(found(&doctor, "rates.authorities")[0].0, "ok", "{}", doctor.stdout);
+}
+
+#[test]
 fn the_configuration_is_shown_with_its_sources_and_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("auth.env");

@@ -1,17 +1,25 @@
-//! The recipes of `docs/admin-api.md`, run unchanged against a running institution.
+//! The recipes of the documentation, run unchanged: those of `docs/admin-api.md` against a running institution, and that of
+//! `docs/service-identities.md` for certificates.
 //!
 //! Recipes in a language that is not installed here are left out with a notice.
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+
+use clock::{Clock as _, SystemClock};
+use outbound_http::{CertificateFacts, PartyTls};
+use service_auth::ServiceRole;
+use service_identity::RoleNames;
 
 use crate::institutions::{Institutions, Side, Storage};
 
-const PAGE: &str = include_str!("../../../../docs/admin-api.md");
+const ADMIN_API: &str = include_str!("../../../../docs/admin-api.md");
+const IDENTITIES: &str = include_str!("../../../../docs/service-identities.md");
 
 /// The text of the fenced block behind the mark of this recipe.
-fn recipe(mark: &str) -> &'static str {
-    let behind = PAGE.split_once(&format!("<!-- recipe: {mark} -->")).expect("the recipe has its mark").1;
+fn recipe(page: &'static str, mark: &str) -> &'static str {
+    let behind = page.split_once(&format!("<!-- recipe: {mark} -->")).expect("the recipe has its mark").1;
     let block = behind.split_once("```").expect("a block begins").1;
     block.split_once('\n').expect("a first line").1.split_once("```").expect("the block ends").0
 }
@@ -45,7 +53,7 @@ fn every_recipe_lists_the_newest_payments_as_it_stands() {
             continue;
         }
         let file = folder.path().join(format!("recipe.{}", if mark == "js" { "cjs" } else { mark }));
-        std::fs::write(&file, recipe(mark)).unwrap();
+        std::fs::write(&file, recipe(ADMIN_API, mark)).unwrap();
         let output = Command::new(program)
             .arg(Path::new(&file))
             .env("ADMIN_URL", fact("adminUrl"))
@@ -58,6 +66,40 @@ fn every_recipe_lists_the_newest_payments_as_it_stands() {
         assert!(output.status.success(), "{program}: {errors}");
         assert!(answer.contains(payment) && answer.contains("COMPLETED"), "{program}: {answer}{errors}");
     }
+}
+
+#[test]
+fn the_recipe_for_certificates_makes_one_of_the_role_that_the_authority_wrote_and_not_of_that_which_was_asked_for() {
+    if !is_installed_somehow("openssl") {
+        println!("SKIPPED: openssl is not installed here");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let shell = |text: &str| {
+        let output = Command::new("bash").args(["-e", "-c", text]).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let request = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    shell(&format!("{request} -x509 -days 30 -subj /CN=authority -keyout authority-key.pem -out authority.pem"));
+    shell(recipe(IDENTITIES, "request"));
+    let certified = || {
+        shell(recipe(IDENTITIES, "certify"));
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let (certificate, key) = (read("card-service.pem"), read("card-service-key.pem"));
+        let facts = CertificateFacts::of_pem(&certificate).unwrap();
+        assert_eq!(RoleNames::default().role_of_pem(&certificate), Some(ServiceRole::CardService), "{facts:?}");
+        let week = Duration::from_hours(7 * 24);
+        assert!(facts.expires_at <= SystemClock.now() + week, "{facts:?}");
+        let authorities = read("authority.pem");
+        PartyTls { identity: Some((&certificate, &key)), authorities: Some(&authorities) }.read().unwrap();
+        (facts.hosts, facts.uris)
+    };
+    let first = certified();
+    assert_eq!(first.0, ["cards.bank.internal"]);
+
+    let greedy = "-addext subjectAltName=URI:urn:rafiki:role:console -addext basicConstraints=critical,CA:TRUE";
+    shell(&format!("{request} -subj /CN=card-service -keyout card-service-key.pem {greedy} -out card-service.csr"));
+    assert_eq!(certified(), first, "the request does not choose what the certificate is for");
 }
 
 /// `openssl` has no `--version`. It is enough that it starts.

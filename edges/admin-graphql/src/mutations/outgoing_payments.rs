@@ -13,10 +13,13 @@ use super::liquidity::{Success, done_once, id};
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
+use crate::rights::Payable;
 use crate::scalars::JsonObject;
 use crate::texts::{Name, Prose, UrlText};
 use crate::types::amount::AmountInput;
 use crate::types::outgoing_payment::{CardPaymentFailureReason, OutgoingPaymentNode};
+
+const CARD_ONLY: &str = "the scope cards:pay allows payments with cardDetails only";
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct CreateOutgoingPaymentInput {
@@ -109,6 +112,9 @@ impl OutgoingPaymentMutation {
         input: CreateOutgoingPaymentFromIncomingPaymentInput,
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
+        if call.payable == Payable::ByCardOnly && input.card_details.is_none() {
+            return Err(Refusal::new(CARD_ONLY, Code::Forbidden).into());
+        }
         let key = input.idempotency_key.as_deref();
         let mutation = call.mutation("createOutgoingPaymentFromIncomingPayment", key, &input)?;
         let act = async {

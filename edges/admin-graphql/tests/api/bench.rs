@@ -127,13 +127,22 @@ fn api(process: &Institution) -> Router {
 }
 
 pub(crate) fn api_with(process: &Institution, settings: AdminApiSettings) -> Router {
+    api_accepting(process, settings, http_kit::ServiceIdentities::default())
+}
+
+/// The API for callers that prove themselves in these ways.
+pub(crate) fn api_accepting(
+    process: &Institution,
+    settings: AdminApiSettings,
+    identities: http_kit::ServiceIdentities,
+) -> Router {
     admin_graphql::router(AdminApiParts {
         administration: process.administration.clone(),
         directory: process.parts.directory.clone(),
         payments: process.payments.clone(),
         webhooks: process.webhook_administration(),
         peering: process.peering.clone(),
-        identities: http_kit::ServiceIdentities::default(),
+        identities,
         cache: process.parts.cache.clone(),
         clock: process.parts.clock.clone(),
         entropy: process.parts.entropy.clone(),

@@ -13,6 +13,7 @@ mod interrupted;
 mod matrix;
 mod payments;
 mod schema;
+mod services;
 mod statements;
 mod tenants;
 mod webhooks;

@@ -72,9 +72,7 @@ fn clients() -> Vec<IssuerClient> {
 /// The certificate of a caller, as its listener has verified it.
 fn certificate(names: &[&str]) -> CallerCertificate {
     let made = PrivateAuthority::default().certify_as("a role", names, (3000, 1, 1));
-    let body: String = made.certificate.lines().filter(|line| !line.starts_with("-----")).collect();
-    let der = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
-    CallerCertificate::of_chain([&*der], &RoleNames::default()).unwrap()
+    CallerCertificate::of_chain([&*made.der()], &RoleNames::default()).unwrap()
 }
 
 async fn server(database: TestDatabase) -> Server {
@@ -82,9 +80,13 @@ async fn server(database: TestDatabase) -> Server {
 }
 
 async fn server_with(database: TestDatabase, keys: Vec<Arc<SigningKey>>) -> Server {
+    server_of(database, clients(), keys).await
+}
+
+async fn server_of(database: TestDatabase, clients: Vec<IssuerClient>, keys: Vec<Arc<SigningKey>>) -> Server {
     Server::with_own(database, |api, (store, clock)| {
         let lifetime = Duration::from_mins(5);
-        let settings = IssuerSettings { issuer: ISSUER.to_owned(), lifetime, clients: clients(), keys };
+        let settings = IssuerSettings { issuer: ISSUER.to_owned(), lifetime, clients, keys };
         let (clock, entropy) = (Arc::<ManualClock>::clone(clock), Arc::new(SeededEntropy::new(5)));
         api.issuer = Some(Issuer::new(settings, store.clone(), clock, entropy, api.limiter.clone()).unwrap());
         api.services = with_secret("the other secret", "service-secret", &api.limiter);
@@ -213,7 +215,6 @@ on_each_database! {
         ] {
             let refused = post_over(api, &foreign, "/oauth/token", &form).await;
             assert_eq!((refused.status.as_u16(), refused.json()["error"].as_str()), (401, Some("invalid_client")), "{form}");
-            server.wait(60);
         }
         assert_eq!(post(api, "/oauth/token", None, &ask).await.status, 401, "nothing is shown");
         let nameless = post_over(api, &own, "/oauth/token", ASK).await;
@@ -281,6 +282,22 @@ on_each_database! {
         let locked = post(api, "/oauth/token", Some(basic("back+end", old)), ASK).await;
         assert_eq!((locked.status.as_u16(), locked.header("retry-after").is_some()), (429, true));
         assert_eq!(post(api, "/oauth/token", Some(basic("card", old)), ASK).await.status, 200);
+
+        // A certificate cannot be guessed, so wrong secrets do not lock it out, and a wrong one locks nobody out.
+        let ask = format!("{ASK}&client_id=till");
+        let own = certificate(&["urn:rafiki:role:card-service", "urn:uuid:tenant-1"]);
+        for _ in 0..6 {
+            let guess = format!("{ask}&client_secret=guess");
+            assert_eq!(post(api, "/oauth/token", None, &guess).await.status, 401);
+        }
+        assert_eq!(post(api, "/oauth/token", None, &format!("{ask}&client_secret=guess")).await.status, 429);
+        assert_eq!(post_over(api, &own, "/oauth/token", &ask).await.status, 200);
+        let foreign = certificate(&["urn:rafiki:role:card-service", "urn:uuid:tenant-2"]);
+        for _ in 0..12 {
+            assert_eq!(post_over(api, &foreign, "/oauth/token", &ask).await.status, 401);
+        }
+        assert_eq!(post_over(api, &own, "/oauth/token", &ask).await.status, 200);
+
         server.wait(2);
         let again = "grant_type=client_credentials&audience=card-hooks";
         assert_eq!(post(api, "/oauth/token", Some(basic("back+end", old)), again).await.status, 200);
@@ -297,6 +314,13 @@ async fn its_metadata_says_where_everything_is() {
     assert_eq!(told["introspection_endpoint"], format!("{ISSUER}/oauth/introspect"));
     assert_eq!(told["grant_types_supported"], json!(["client_credentials"]));
     assert_eq!(told["tls_client_certificate_bound_access_tokens"], true);
+    assert_eq!(told["token_endpoint_auth_methods_supported"][2], "tls_client_auth");
+
+    let with_secrets: Vec<_> = clients().into_iter().filter(|client| client.certificate_names.is_empty()).collect();
+    let server = server_of(TestDatabase::sqlite().await, with_secrets, Vec::new()).await;
+    let told: Value = call(&server.routers.service, "GET", path, HeaderMap::new(), String::new()).await.json();
+    assert_eq!(told["token_endpoint_auth_methods_supported"], json!(["client_secret_basic", "client_secret_post"]));
+    assert_eq!(told["tls_client_certificate_bound_access_tokens"], false);
 }
 
 #[test]
