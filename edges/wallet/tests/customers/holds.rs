@@ -160,6 +160,21 @@ on_each_database! {
         assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 0));
     }
 
+    async fn money_that_was_held_after_its_offer_was_given_up_goes_back_although_the_process_ended_in_between(database) {
+        let mut bench = Bench::on(database).await;
+        bench.nora_sends("receive", 500).await;
+        // The process ends right after the hold.
+        bench.work(Cut::After(0)).await;
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 505));
+        // Another process had looked before the hold, found no payment, and given the offer up.
+        for given_up in ["UPDATE wallet_sends SET state = 'refused', refusal = 'late'", "UPDATE wallet_holds SET state = 'released'"] {
+            bench.database.execute(given_up, []).await.unwrap();
+        }
+        bench.work(Cut::Never).await;
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 0));
+        assert!(bench.instance.payments().is_empty());
+    }
+
     async fn a_customer_pays_the_fee_that_was_confirmed_although_it_was_changed_before_the_end(database) {
         let mut bench = Bench::on(database).await;
         bench.instance.set_fee(SEEDED, bench.clock.now());
