@@ -92,6 +92,19 @@ impl Texts<'_> {
         self.letter("Confirm your new e-mail address", &parts)
     }
 
+    /// To the present address of somebody who changes it.
+    pub(crate) fn address_asked(&self, new: &str) -> Text {
+        let link = format!("{}/forgot", self.base);
+        let w = self.words;
+        let asked = w.with("Somebody who knows your password wants to use the e-mail address {} for your wallet.", new);
+        let parts = [
+            asked.as_str(),
+            w.t("It counts as soon as a link that we sent there is opened. If it was not you, choose a new password at once, which ends that link:"),
+            &link,
+        ];
+        self.letter("Your e-mail address will be changed", &parts)
+    }
+
     /// To the address that was used before.
     pub(crate) fn address_changed(&self, new: &str) -> Text {
         let w = self.words;

@@ -88,6 +88,19 @@ on_each_database! {
         assert_eq!(bench.browser().code(&"0".repeat(64), &code).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
 
+    async fn a_change_of_the_address_that_waits_ends_with_a_second_factor(database) {
+        let bench = Bench::playground(database).await;
+        let (mut nora, _) = bench.customer("nora").await;
+        let mut eve = bench.browser();
+        eve.sign_in("nora", PASSWORD).await;
+        let fields = [("email", "eve@example.com"), ("password", PASSWORD)];
+        assert_eq!(eve.send("/settings", "/settings/email", &fields).await.location, "/settings?said=email");
+        let waiting = async || bench.database.bulk_query("SELECT email FROM wallet_email_changes", []).await.unwrap().len();
+        assert_eq!(waiting().await, 1);
+        nora.enrol().await;
+        assert_eq!(waiting().await, 0);
+    }
+
     async fn a_recovery_code_replaces_a_code_once_and_new_ones_end_the_old(database) {
         let bench = Bench::playground(database).await;
         let (mut nora, _) = bench.customer("nora").await;
