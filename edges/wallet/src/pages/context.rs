@@ -11,7 +11,7 @@ use askama::Template;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
 use clock::{Clock, Entropy};
-use http::header::{ACCEPT_LANGUAGE, SET_COOKIE, USER_AGENT};
+use http::header::{ACCEPT_LANGUAGE, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::ClientAddress;
@@ -400,7 +400,21 @@ pub(crate) fn go(to: &str) -> Response {
 
 /// Where a payment to this address begins.
 pub(crate) fn send_to(url: &str) -> String {
-    format!("/send?to={}", url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>())
+    format!("/send?to={}", quoted(url))
+}
+
+/// A text as a part of an address.
+pub(crate) fn quoted(text: &str) -> String {
+    // Mail programs and apps do not read a plus sign as a space.
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// The same answer, which says when to try again, if there was too much of something.
+pub(crate) fn try_later(mut response: Response, wait: Option<Duration>) -> Response {
+    if let Some(wait) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    response
 }
 
 /// How long somebody has to wait, in words.

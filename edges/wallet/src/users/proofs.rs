@@ -37,6 +37,16 @@ pub(crate) enum ProofError {
     Store(#[from] Error),
 }
 
+impl ProofError {
+    /// How long to wait before the next attempt.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Paused(wait) => Some(*wait),
+            Self::WrongCode | Self::WrongPassword | Self::Ended | Self::Store(_) => None,
+        }
+    }
+}
+
 impl Users {
     /// The session's second factor.
     pub(crate) async fn second_factor(&self, session: &Session) -> Result<SecondFactor, Error> {
