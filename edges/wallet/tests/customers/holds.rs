@@ -196,6 +196,32 @@ on_each_database! {
         assert_eq!(bench.house(3).await, 222);
     }
 
+    async fn a_fee_is_found_behind_hundreds_of_fees_that_came_later(database) {
+        let mut bench = Bench::on(database).await;
+        bench.instance.set_fee(SEEDED, bench.clock.now());
+        for number in 0..250 {
+            bench.clock.advance(Duration::from_secs(1));
+            bench.instance.set_fee_of_receiving(FeeRule { fixed: number, basis_points: 0 }, bench.clock.now());
+        }
+        let (offer, _) = bench.nora_sends("receive", 500).await;
+        let payment = bench.instance.client_pays(Bench::address(0), None, Some(500), bench.clock.now());
+        for _ in 0..250 {
+            bench.clock.advance(Duration::from_millis(1));
+            bench.instance.set_fee(FeeRule { fixed: 1, basis_points: 0 }, bench.clock.now());
+        }
+        bench.work(Cut::Never).await;
+        for (number, id) in [(1, offer), (2, payment)] {
+            bench.deliver(&bench.instance.told(event(number), "created", id)).await;
+            bench.work(Cut::Never).await;
+            bench.instance.end(id, State::Completed, 501);
+            bench.deliver(&bench.instance.told(event(10 + number), "completed", id)).await;
+        }
+        bench.work(Cut::Never).await;
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS) - 501 - 111, 0));
+        assert_eq!(bench.balance(Bench::address(0)).await, (i128::from(BEGINNING) - 501 - 111, 0));
+        assert_eq!(bench.house(3).await, 222);
+    }
+
     async fn of_a_hundred_payments_of_most_of_a_balance_one_is_funded_and_the_others_are_cancelled(database) {
         let bench = Bench::on(database).await;
         let most = BEGINNING * 6 / 10;
