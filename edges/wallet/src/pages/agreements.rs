@@ -17,7 +17,7 @@ use super::frame::{Frame, html};
 use super::history::{Day, days, short};
 use crate::consent::account_of;
 use crate::customers::Held;
-use crate::history::{Listed, State, Wanted};
+use crate::history::{Side, Spending, Wanted};
 
 /// The states of agreements. Requests that nobody allowed yet are none.
 const STATES: [&str; 2] = ["APPROVED", "FINALIZED"];
@@ -25,7 +25,7 @@ const STATES: [&str; 2] = ["APPROVED", "FINALIZED"];
 const GRANTS_AT_ONCE: u32 = 100;
 /// How many ended agreements are on a page.
 const ENDED_ON_A_PAGE: usize = 50;
-/// The most payments under a grant that are looked at.
+/// The most payments under a grant that are listed. All of them are counted.
 const PAYMENTS_MAX: u32 = 500;
 
 /// An agreement, as the pages show it.
@@ -106,7 +106,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let (live, ended): (Vec<GrantView>, Vec<GrantView>) = found.into_iter().partition(is_live);
     let mut shown = Vec::new();
     for grant in live.iter().filter(|_| number == 0) {
-        shown.push(agreement(&f, grant, &accounts, &payments(&ctx, grant.id).await?));
+        shown.push(agreement(&ctx, &f, grant, &accounts).await?);
     }
     let rest = ended.iter().skip(number.saturating_mul(ENDED_ON_A_PAGE));
     let next = (rest.len() > ENDED_ON_A_PAGE).then(|| number + 1);
@@ -134,11 +134,6 @@ fn is_live(grant: &GrantView) -> bool {
     matches!(grant.finalization_reason.as_deref(), Some("ISSUED") | None)
 }
 
-async fn payments(ctx: &Ctx, grant: Uuid) -> Result<Vec<Listed>, Problem> {
-    let wanted = Wanted { grant: Some(grant.to_string()), ..Wanted::default() };
-    Ok(ctx.customer.movements(&wanted, PAYMENTS_MAX).await?)
-}
-
 /// A grant about own addresses.
 async fn own(ctx: &Ctx) -> Result<(GrantView, Vec<Held>), Problem> {
     let accounts = ctx.customer.accounts().await?;
@@ -151,9 +146,10 @@ async fn own(ctx: &Ctx) -> Result<(GrantView, Vec<Held>), Problem> {
 /// `GET /agreements/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     let (grant, accounts) = own(&ctx).await?;
-    let movements = payments(&ctx, grant.id).await?;
+    let wanted = Wanted { grant: Some(grant.id.to_string()), ..Wanted::default() };
+    let movements = ctx.customer.movements(&wanted, PAYMENTS_MAX).await?;
     let f = ctx.frame("agreements");
-    let a = agreement(&f, &grant, &accounts, &movements);
+    let a = agreement(&ctx, &f, &grant, &accounts).await?;
     let once = ctx.once(&format!("/agreements/{}", grant.id));
     Ok(html(StatusCode::OK, &Shown { days: &days(&f, &movements), a: &a, once, f: &f }))
 }
@@ -167,7 +163,7 @@ pub(crate) async fn revoke(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Pro
     Ok(go(&format!("/agreements/{}?said=revoked", grant.id)))
 }
 
-fn agreement(f: &Frame, grant: &GrantView, accounts: &[Held], payments: &[Listed]) -> Agreement {
+async fn agreement(ctx: &Ctx, f: &Frame, grant: &GrantView, accounts: &[Held]) -> Result<Agreement, Problem> {
     let state = match grant.finalization_reason.as_deref() {
         Some("ISSUED") => ("Active", "done"),
         Some("REVOKED") => ("Ended", "quiet"),
@@ -175,7 +171,11 @@ fn agreement(f: &Frame, grant: &GrantView, accounts: &[Held], payments: &[Listed
         None => ("Waiting for the application", "waiting"),
     };
     let items: Vec<AccessItem> = grant.access.iter().filter_map(item).collect();
-    Agreement {
+    let (id, mut used) = (grant.id.to_string(), Vec::new());
+    for item in &items {
+        used.extend(usage(ctx, f, &id, item, accounts).await?);
+    }
+    Ok(Agreement {
         id: grant.id,
         client: grant.client.as_deref().map_or_else(|| f.t("An application").to_owned(), short),
         client_url: grant.client.clone().unwrap_or_default(),
@@ -183,8 +183,8 @@ fn agreement(f: &Frame, grant: &GrantView, accounts: &[Held], payments: &[Listed
         live: is_live(grant),
         state,
         since: grant.created_at,
-        usage: items.iter().filter_map(|item| usage(f, item, accounts, payments)).collect(),
-    }
+        usage: used,
+    })
 }
 
 /// The same right in the form in which consent pages show it.
@@ -210,34 +210,28 @@ fn item(access: &AccessView) -> Option<AccessItem> {
 }
 
 /// What payments have used of a limit, in the period of now. The instance counts in the same way.
-fn usage(f: &Frame, item: &AccessItem, accounts: &[Held], payments: &[Listed]) -> Option<Usage> {
-    let (limits, account) = (item.limits()?, account_of(accounts, item).map(|held| held.account.id));
-    let (limit, by_debit) = match limits.amount.as_ref()? {
-        LimitAmount::Debit(limit) => (limit, true),
-        LimitAmount::Receive(limit) => (limit, false),
+async fn usage(
+    ctx: &Ctx,
+    f: &Frame,
+    grant: &str,
+    item: &AccessItem,
+    accounts: &[Held],
+) -> Result<Option<Usage>, Problem> {
+    let Some(limits) = item.limits() else { return Ok(None) };
+    let (limit, side) = match &limits.amount {
+        Some(LimitAmount::Debit(limit)) => (limit, Side::Debit),
+        Some(LimitAmount::Receive(limit)) => (limit, Side::Receive),
+        None => return Ok(None),
     };
-    let period = limits.interval.as_ref().and_then(|interval| interval.window_at(f.now));
-    let counted = payments
-        .iter()
-        .filter(|listed| account.is_none_or(|account| listed.movement.account == account))
-        .filter(|listed| period.as_ref().is_none_or(|period| period.contains(listed.movement.made_at)));
-    let used = counted.map(|listed| counts(listed, by_debit)).fold(0_u64, u64::saturating_add);
+    let window = limits.interval.as_ref().and_then(|interval| interval.window_at(f.now));
+    let period = window.as_ref().map(|window| (window.start, window.end));
+    let account = account_of(accounts, item).map(|held| held.account.id);
+    let used = ctx.customer.used(&Spending { grant, account, side, period }).await?;
     let hundredths = u128::from(used) * 100 / u128::from(limit.value.max(1));
-    Some(Usage {
+    Ok(Some(Usage {
         used: f.money(used, &limit.asset),
         limit: f.money(limit.value, &limit.asset),
         hundredths: u8::try_from(hundredths.min(100)).unwrap_or(100),
-        until: period.map(|period| period.end),
-    })
-}
-
-/// A payment counts with what it may cost from its beginning on, and not at all if nothing of it was sent.
-fn counts(listed: &Listed, by_debit: bool) -> u64 {
-    let movement = &listed.movement;
-    match movement.state {
-        State::Cancelled => 0,
-        State::Failed if movement.amount == 0 => 0,
-        _ if by_debit => movement.most,
-        _ => movement.receives.as_ref().map_or(0, |(value, _)| *value),
-    }
+        until: window.map(|window| window.end),
+    }))
 }
