@@ -53,6 +53,8 @@ struct Instance {
     addresses: Mutex<BTreeSet<String>>,
     /// Whether outgoing payments are refused.
     refuses: Mutex<bool>,
+    /// Whether the answers about new incoming payments are lost.
+    loses: Mutex<bool>,
     decisions: Mutex<Vec<String>>,
     /// Those that wallet addresses were given, in their order.
     statuses: Mutex<Vec<String>>,
@@ -95,6 +97,9 @@ impl Instance {
                 "expiresAt": "2026-01-01T00:55:00.000Z"}}}),
             "CreateOutgoingPayment" if *self.refuses.lock().unwrap() => {
                 return json!({"errors": [{"message": "quote expired", "extensions": {"code": "BAD_USER_INPUT"}}]});
+            }
+            "CreateIncomingPayment" if *self.loses.lock().unwrap() => {
+                return json!({"errors": [{"message": "lost", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]});
             }
             "CreateIncomingPayment" => {
                 let id = id_of(&format!("{}", input["idempotencyKey"]));
