@@ -295,6 +295,39 @@ pub(crate) async fn open_count(database: &Database, user: Uuid, now: Timestamp) 
     count(read_one(database, OPEN_COUNT, open_since(user, now)).await?)
 }
 
+/// What the instance says about requests that have ended here without money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// One can still be paid.
+    Open,
+    /// One has ended with money, and its event is on its way.
+    Arriving,
+}
+
+/// A request lasts four weeks at most. So long after it was made its money may be on its way.
+const LATE_FOR: Duration = Duration::from_hours(29 * 24);
+
+/// Asks the instance about requests without money of a user. What has ended without any is not asked about again.
+pub(crate) async fn late(effects: &Effects, user: Uuid) -> Result<Option<Late>, EffectError> {
+    let (database, now) = (effects.store.database(), effects.clock.now());
+    let sql = "SELECT r.payment_id FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
+        WHERE r.user_id = $1 AND r.made_at > $2 AND r.empty_at IS NULL AND m.id IS NULL";
+    let rows = read(database, sql, [user.into(), now.saturating_sub(LATE_FOR).as_millis().into()]).await?;
+    for row in rows {
+        let id: Uuid = row.try_get_by_index(0).map_err(Error::from)?;
+        match effects.admin.incoming_payment(id).await {
+            Ok(payment) if is_open(&payment) => return Ok(Some(Late::Open)),
+            Ok(payment) if payment.received_amount.value > 0 => return Ok(Some(Late::Arriving)),
+            Ok(_) => {}
+            Err(error) if error.is(&ErrorCode::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let empty = "UPDATE wallet_requests SET empty_at = $2 WHERE payment_id = $1";
+        database.execute(empty, [id.into(), now.as_millis().into()]).await?;
+    }
+    Ok(None)
+}
+
 /// One request of a user.
 pub(crate) async fn one(database: &Database, user: Uuid, id: Uuid, now: Timestamp) -> Result<Option<Request>, Error> {
     let sql = format!("{REQUEST} AND r.id = $2");

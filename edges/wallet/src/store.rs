@@ -26,6 +26,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0013_contacts", sql: include_str!("migrations/0013_contacts.sql") },
         Step { name: "0014_lists", sql: include_str!("migrations/0014_lists.sql") },
         Step { name: "0015_begun_requests", sql: include_str!("migrations/0015_begun_requests.sql") },
+        Step { name: "0016_leaving", sql: include_str!("migrations/0016_leaving.sql") },
     ],
 };
 

@@ -24,6 +24,7 @@ use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
+use crate::leaving::Leaving;
 use crate::letters::{Letters, Post, Texts};
 use crate::sending::Sending;
 use crate::users::{Lifetimes, Resets, Session, Users, Verification, Visitor};
@@ -77,6 +78,7 @@ pub(crate) struct PageCore {
     pub(crate) users: Users,
     pub(crate) letters: Letters,
     pub(crate) resets: Resets,
+    pub(crate) leaving: Leaving,
     pub(crate) effects: Effects,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
@@ -339,7 +341,7 @@ fn done(said: &str) -> Option<&'static str> {
         "email" => "Look into your mail: the link in our letter makes the new address count.",
         "email-changed" => "Your e-mail address is changed.",
         "saved" => "Saved.",
-        "left" => "Your wallet is closed. A letter says so, too.",
+        "left" => "You are signed out, and your wallet is being closed. A letter says when it is done.",
         "contact-gone" => "The contact is forgotten.",
         "closed" => "The request is closed.",
         "factor-off" => "The second factor is off.",

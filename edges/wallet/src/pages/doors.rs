@@ -128,7 +128,7 @@ pub(crate) async fn sign_in(reader: Reader, posted: Posted) -> Result<Response, 
         }
         Err(error) => {
             let status = match error {
-                SignInError::Unverified => StatusCode::FORBIDDEN,
+                SignInError::Unverified | SignInError::Leaving => StatusCode::FORBIDDEN,
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             };
             let said = reader.words.t(&error.to_string()).to_owned();

@@ -20,6 +20,7 @@ use sealed_text::Sealer;
 use uuid::Uuid;
 
 use attempts::{Claim, Subject};
+pub(crate) use closing::{LEAVINGS, LeavingWish};
 pub(crate) use codes::SecondFactor;
 pub(crate) use email_change::EmailChangeError;
 use password::Hashing;
@@ -89,6 +90,8 @@ pub(crate) enum SignInError {
     Wrong,
     #[error("Confirm your e-mail address first. The link is in the letter that we sent.")]
     Unverified,
+    #[error("This wallet is being closed. A letter says when it is done.")]
+    Leaving,
     #[error("There were too many attempts.")]
     Paused(Duration),
     #[error(transparent)]
@@ -241,8 +244,10 @@ impl Users {
             Checked::Wrong => return Err(SignInError::Wrong),
             Checked::Paused(wait) => return Err(SignInError::Paused(wait)),
         };
-        if user.state != "active" {
-            return Err(SignInError::Unverified);
+        match user.state.as_str() {
+            "active" => {}
+            "leaving" => return Err(SignInError::Leaving),
+            _ => return Err(SignInError::Unverified),
         }
         // The password may have been changed while this one was compared.
         self.begin_or_ask(&user, visitor, Proof::Given).await?.ok_or(SignInError::Wrong)

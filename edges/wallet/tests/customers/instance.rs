@@ -81,6 +81,8 @@ struct Kept {
     asked: Value,
     decisions: Vec<String>,
     grants: Vec<Value>,
+    /// How grants were finalized that were given to whoever asked.
+    given_grants: BTreeSet<String>,
     numbers: u128,
 }
 
@@ -324,17 +326,29 @@ impl Instance {
         self.kept.lock().unwrap().grants.push(grant);
     }
 
-    /// A page of the grants: those of a state, from a cursor on.
+    /// A page of the grants: those of a state that were finalized as asked for, from a cursor on. Or one grant.
     pub(crate) fn grants(&self, variables: &Value) -> Value {
-        let kept = self.kept.lock().unwrap();
-        let state = &variables["filter"]["state"]["in"][0];
-        let of_state: Vec<&Value> = kept.grants.iter().filter(|grant| grant["state"] == *state).collect();
+        let mut kept = self.kept.lock().unwrap();
+        if variables["filter"].is_null() {
+            let found = kept.grants.iter().find(|grant| grant["id"] == variables["id"]);
+            return json!({"data": {"grant": found}});
+        }
+        let (state, reason) =
+            (&variables["filter"]["state"]["in"][0], &variables["filter"]["finalizationReason"]["in"][0]);
+        let is_wanted =
+            |grant: &&Value| grant["state"] == *state && (reason.is_null() || grant["finalizationReason"] == *reason);
+        let of_state: Vec<Value> = kept.grants.iter().filter(is_wanted).cloned().collect();
+        kept.given_grants.extend(of_state.iter().map(|grant| grant["finalizationReason"].to_string()));
         let from: usize = variables["after"].as_str().map_or(0, |after| after.parse().unwrap());
         let first = usize::try_from(variables["first"].as_u64().unwrap()).unwrap();
         let until = of_state.len().min(from + first);
         let edges: Vec<Value> = of_state[from..until].iter().map(|grant| json!({"node": grant})).collect();
         json!({"data": {"grants": {"edges": edges, "pageInfo": {"hasNextPage": until < of_state.len(),
             "hasPreviousPage": from > 0, "endCursor": until.to_string()}}}})
+    }
+
+    pub(crate) fn given_grants(&self) -> BTreeSet<String> {
+        self.kept.lock().unwrap().given_grants.clone()
     }
 
     /// A client makes a payment under a grant. Returns its id.
