@@ -120,8 +120,12 @@ CREATE TABLE IF NOT EXISTS customers (path TEXT PRIMARY KEY, wallet_address TEXT
 CREATE TABLE IF NOT EXISTS entries (id TEXT PRIMARY KEY, path TEXT NOT NULL, amount INTEGER NOT NULL, about TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS holds (payment TEXT PRIMARY KEY, path TEXT NOT NULL, amount INTEGER NOT NULL,
                                   grant_id TEXT, state TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, body TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0,
-                                   seq INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, body TEXT NOT NULL,
+                                   done INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS entries_of ON entries (path);
+CREATE INDEX IF NOT EXISTS holds_of ON holds (path);
+CREATE INDEX IF NOT EXISTS holds_under ON holds (grant_id);
+CREATE INDEX IF NOT EXISTS events_to_do ON events (seq) WHERE done = 0;
 """
 
 
@@ -135,12 +139,20 @@ class Books:
 
     def __enter__(self):
         self.lock.acquire()
-        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            self.database.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self.lock.release()
+            raise
         return self.database
 
     def __exit__(self, failed, *_):
-        self.database.execute("ROLLBACK" if failed else "COMMIT")
-        self.lock.release()
+        try:
+            self.database.execute("ROLLBACK" if failed else "COMMIT")
+        finally:
+            if self.database.in_transaction:
+                self.database.execute("ROLLBACK")
+            self.lock.release()
 
     def rows(self, query, *values):
         with self.lock:
@@ -157,7 +169,7 @@ class Books:
 
     def enter(self, entry, path, amount, about):
         """Writes an entry once: its id is that of the event that caused it."""
-        self.database.execute("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)", (entry, path, amount, about))
+        self.database.execute("INSERT INTO entries VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", (entry, path, amount, about))
 
 
 # --- what each event means ---------------------------------------------------------------------------------------------------
@@ -189,8 +201,7 @@ class Entity:
 
     def receive(self, event):
         with self.books as database:
-            database.execute("INSERT OR IGNORE INTO events SELECT ?, ?, 0, COALESCE(MAX(seq), 0) + 1 FROM events",
-                             (event["id"], json.dumps(event)))
+            database.execute("INSERT INTO events (id, body) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", (event["id"], json.dumps(event)))
         self.wake.set()
 
     def work(self):
@@ -264,20 +275,24 @@ class Entity:
             self.books.enter(event_id, path, -paid, f"payment {payment['id']}")
 
     def on_incoming_payment_completed(self, event_id, payment):
+        path, amount = self.books.owner_of(payment["walletAddressId"]), int(payment["receivedAmount"]["value"])
+        if path is None:  # The money stays at the instance until a person has looked into it.
+            raise ValueError("the wallet address belongs to no account")
         self.admin.change_once("createIncomingPaymentWithdrawal", incomingPaymentId=payment["id"],
                                idempotencyKey=event_id, timeoutSeconds=0)
         with self.books:
-            path, amount = self.books.owner_of(payment["walletAddressId"]), int(payment["receivedAmount"]["value"])
             self.books.enter(event_id, path, amount, f"incoming payment {payment['id']}")
 
     on_incoming_payment_expired = on_incoming_payment_completed
 
     def pay(self, path, payee, amount):
-        """A customer pays. Without money nothing is begun; with money the event of the payment holds it."""
+        """A customer pays. The event of the payment holds the money, or cancels the payment if there is too little."""
         [(address, code, scale)] = self.books.rows("SELECT wallet_address, asset, scale FROM customers WHERE path = ?", path)
-        value = int(Decimal(amount).scaleb(scale))
+        value = Decimal(amount).scaleb(scale)
+        if value <= 0 or value != value.to_integral_value():
+            sys.exit(f"{amount} is no amount of {code}, which has {scale} decimal places")
         receiver = self.admin.change("createReceiver", "receiver { id }", walletAddressUrl=payee)["receiver"]
-        debit = {"value": str(value), "assetCode": code, "assetScale": scale}
+        debit = {"value": str(int(value)), "assetCode": code, "assetScale": scale}
         quote = self.admin.change("createQuote", "quote { id }", walletAddressId=address, receiver=receiver["id"], debitAmount=debit)
         payment = self.admin.change("createOutgoingPayment", "payment { id state }", walletAddressId=address,
                                     quoteId=quote["quote"]["id"], idempotencyKey=str(uuid.uuid4()))
@@ -307,8 +322,9 @@ class Handler(BaseHTTPRequestHandler):
                     **{"content-security-policy": "default-src 'none'; frame-ancestors 'none'"})
 
     def body(self):
-        length = int(self.headers.get("content-length") or 0)
-        return self.rfile.read(length) if length <= BODY_MAX else None
+        length = self.headers.get("content-length", "0")
+        is_length = length.isascii() and length.isdigit() and len(length) < 7
+        return self.rfile.read(int(length)) if is_length and int(length) <= BODY_MAX else None
 
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
@@ -340,7 +356,7 @@ class Handler(BaseHTTPRequestHandler):
             sent = int(time_part.removeprefix("t="))
             expected = digest(setting("WEBHOOK_SECRET"), sent, event)
             good = abs(time.time() * 1000 - sent) <= SIGNATURE_AGE_MAX_MS and any(hmac.compare_digest(expected, one) for one in digests)
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             good = False
         if good:
             self.entity.receive(event)
@@ -359,7 +375,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.page(404, "This request is over", "<p>Go back to the application and try again.</p>")
         items = "".join(f"<li>{html.escape(describe(item))}</li>" for item in grant["access"])
         hidden = "".join(f"<input type=hidden name={name} value='{html.escape(query[name])}'>" for name in ("interactId", "nonce"))
-        client = html.escape(f"{query.get('clientName', 'An application')} ({query.get('clientUri', 'no address')})")
+        client = html.escape(f"{grant['clientName']} ({grant['clientUri']})")
         self.page(200, "Do you agree?", f"<p>{client} wants to:</p><ul>{items}</ul><form method=post action=/consent>{hidden}"
                   "<label>Account <input name=path required></label> <label>PIN <input name=pin type=password required></label>"
                   "<button name=choice value=accept>Allow</button> <button name=choice value=reject>Don't allow</button></form>")

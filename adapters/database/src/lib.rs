@@ -19,6 +19,7 @@ mod sqlite_unit;
 mod transaction;
 mod unreachable;
 mod wake;
+mod whole;
 mod write;
 
 use std::sync::Arc;
@@ -40,11 +41,11 @@ pub use write::{Met, Write};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
 };
 use shared::Shared;
 use sqlite_line::SqliteLine;
 use wake::Wakeups;
+use whole::begin_whole;
 
 /// The SQL dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,7 +150,7 @@ impl Database {
                 .then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.inner.writer.begin_with_options(options).await?)
+        Ok(begin_whole(&self.inner.writer, options).await?)
     }
 
     /// Runs one statement as its own transaction. Returns how many rows it changed.

@@ -8,12 +8,13 @@ use std::mem;
 use sea_orm::sqlx;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, RuntimeErr, Statement,
-    TransactionTrait,
+    TransactionOptions,
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::Error;
 use crate::batch::Batch;
+use crate::whole::begin_whole;
 use crate::write::Write;
 
 /// The transaction begins with the first statement that returns rows.
@@ -32,7 +33,7 @@ impl PostgresUnit {
     pub(crate) async fn begun(&self) -> Result<MappedMutexGuard<'_, DatabaseTransaction>, DbErr> {
         let mut begun = self.begun.lock().await;
         if begun.is_none() {
-            *begun = Some(begin_whole(&self.pool).await?);
+            *begun = Some(begin_whole(&self.pool, TransactionOptions::default()).await?);
         }
         MutexGuard::try_map(begun, Option::as_mut).map_err(|_| DbErr::Custom("no transaction".to_owned()))
     }
@@ -66,7 +67,7 @@ impl PostgresUnit {
             (None, _) => Ok(()),
             (Some(only), true) => write_alone(&self.pool, only).await,
             (Some(last), false) => {
-                let transaction = begin_whole(&self.pool).await?;
+                let transaction = begin_whole(&self.pool, TransactionOptions::default()).await?;
                 for some in turns.into_iter().chain([last]) {
                     write_at_once(&transaction, some).await?;
                 }
@@ -81,16 +82,6 @@ impl PostgresUnit {
             None => Ok(()),
         }
     }
-}
-
-/// Begins a transaction, also if the caller is dropped meanwhile. Then it is rolled back.
-///
-/// The driver does not know that a transaction is open before the server has answered. If its future is dropped between,
-/// the connection goes back to the pool inside of that transaction. What others then write on it is never committed.
-async fn begin_whole(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let pool = pool.clone();
-    let beginning = tokio::spawn(async move { pool.begin().await });
-    beginning.await.map_err(|error| DbErr::Custom(format!("a transaction was not begun: {error}")))?
 }
 
 /// Groups of writes that may be sent together. The parts of one statement do not see each other's changes.
@@ -166,7 +157,7 @@ async fn write_alone(pool: &DatabaseConnection, writes: Vec<Write>) -> Result<()
             Ok(())
         }
         Err(error) if is_division_by_zero(&error) => {
-            let transaction = begin_whole(pool).await?;
+            let transaction = begin_whole(pool, TransactionOptions::default()).await?;
             write_at_once(&transaction, writes).await?;
             Ok(transaction.commit().await?)
         }

@@ -3,10 +3,10 @@
 //! It holds a connection and, on SQLite, keeps the write-ahead log from shrinking. So it is for commands, not for roles.
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, QueryResult, Statement, TransactionOptions,
-    TransactionTrait, Value,
+    AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, QueryResult, Statement, TransactionOptions, Value,
 };
 
+use crate::whole::begin_whole;
 use crate::{BulkTable, Database, Dialect, Error};
 
 /// A database as of one instant.
@@ -28,7 +28,7 @@ impl Database {
                 ..TransactionOptions::default()
             },
         };
-        let snapshot = Snapshot { transaction: self.reader().begin_with_options(options).await?, dialect };
+        let snapshot = Snapshot { transaction: begin_whole(self.reader(), options).await?, dialect };
         // The instant is that of the first read of a table.
         let first = match dialect {
             Dialect::Sqlite => "SELECT count(*) FROM sqlite_schema",

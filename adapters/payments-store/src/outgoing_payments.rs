@@ -108,7 +108,8 @@ impl<'t> Scope<'t, WriteTransaction> {
     /// Stores the state of an outgoing payment if its row is still equal to `before`. Otherwise the whole unit fails
     /// ([`Error::Overtaken`]).
     ///
-    /// Every change of a payment under way changes its state, its attempts or its progress.
+    /// Every change of a payment under way changes its state, its attempts or its progress, except a change of its delivery
+    /// record alone, which decides nothing.
     pub fn replace_outgoing_payment(&self, before: &OutgoingPayment, after: &OutgoingPayment) -> Result<(), Error> {
         let was = Figures::of(before)?;
         let unchanged = Condition::all()

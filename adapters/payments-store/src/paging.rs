@@ -172,5 +172,11 @@ mod tests {
             assert!(plan.contains(&format!("USING INDEX {index}")), "{index}: {plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{index}: {plan}");
         }
+
+        // Of several rare types all events are read and sorted; nothing else is.
+        let types = ["ledger.alarm", "peer.liquidity_low"].map(str::to_owned).to_vec();
+        let rare = all.event_rows().filter(EventFilter { types, ..EventFilter::default() }.condition());
+        let plan = plan(&database, &webhook_events::PAGING, rare).await;
+        assert!(plan.contains("USING INDEX webhook_events_rare"), "{plan}");
     }
 }

@@ -38,7 +38,8 @@ const INSERT: &str = "INSERT INTO webhook_deliveries (id, event_id, recipient, r
     VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $8,
         (SELECT COALESCE(MAX(position), 0) + 1 FROM webhook_deliveries WHERE subject_id = $6))";
 
-/// The condition of the index `webhook_deliveries_open`. SQLite uses the index only if a query has the same text.
+/// The condition of the index `webhook_deliveries_open`. SQLite uses the index only if a query has the same condition,
+/// with its value written out.
 const IS_OPEN: &str = "state <> 'DELIVERED'";
 
 /// Selects deliveries. An empty list or `None` selects all.

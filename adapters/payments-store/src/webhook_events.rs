@@ -31,7 +31,7 @@ const FREQUENT: [EventType; 5] = [
     EventType::OutgoingPaymentCompleted,
 ];
 
-/// The condition of that index. SQLite uses the index only if a query has the same text.
+/// The condition of that index. SQLite uses the index only if a query has the same condition, with its values written out.
 const IS_RARE: &str = "event_type NOT IN ('incoming_payment.created', 'incoming_payment.completed',
     'outgoing_payment.created', 'outgoing_payment.funded', 'outgoing_payment.completed')";
 

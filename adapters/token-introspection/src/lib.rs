@@ -7,7 +7,8 @@
 //! - [`OAuthIntrospection`] asks an OAuth 2.0 provider (RFC 7662); [`OAuthToken::meets`] judges issuer, audience, time and scope.
 //! - [`Refusal`] is the answer of all of them to a request that is not served.
 //!
-//! No retries. While the authorization server does not answer, no request is served. Token values never reach a log.
+//! A question whose connection broke, or whose answer has status 5xx, is asked once more: another process of the server may
+//! answer. While the authorization server does not answer, no request is served. Token values never reach a log.
 
 mod memory;
 mod oauth;
@@ -97,6 +98,17 @@ pub enum IntrospectionError {
     Unusable(String),
 }
 
+impl IntrospectionError {
+    /// Whether the same question may be answered at once, because several processes of the server answer questions.
+    fn may_be_of_one_process(&self) -> bool {
+        match self {
+            Self::NoAnswer(error) => matches!(error, OutboundError::Connect { .. } | OutboundError::Broken { .. }),
+            Self::Unavailable(status) => *status >= 500,
+            Self::NoProof(_) | Self::NotTrusted | Self::Refused(_) | Self::Unusable(_) => false,
+        }
+    }
+}
+
 impl From<CredentialError> for IntrospectionError {
     fn from(error: CredentialError) -> Self {
         match error {
@@ -150,7 +162,11 @@ impl IntrospectionClient {
         if let Some(answer) = memory.as_ref().and_then(|(memory, key)| memory.find(key)) {
             return Ok(answer);
         }
-        let answer = self.ask(&question).await?;
+        let answer = match self.ask(&question).await {
+            // A question changes nothing, so it may be asked again.
+            Err(error) if error.may_be_of_one_process() => self.ask(&question).await?,
+            answer => answer?,
+        };
         if let Some((memory, key)) = memory {
             memory.remember(key, &answer);
         }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
@@ -19,9 +20,14 @@ async fn answering(status: u16, body: &'static str) -> IntrospectionClient {
         assert_eq!((asked.as_str(), headers["authorization"].to_str().unwrap()), (expected, "Bearer s"));
         (StatusCode::from_u16(status).unwrap(), body)
     };
+    client(Router::new().route("/", post(answer))).await
+}
+
+/// A client of this server.
+async fn client(server: Router) -> IntrospectionClient {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await.unwrap() });
+    tokio::spawn(async move { axum::serve(listener, server).await.unwrap() });
     let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
     IntrospectionClient::new(outbound, url).secret("s".into())
 }
@@ -42,6 +48,23 @@ async fn active_and_inactive_tokens_are_answers() {
     let TokenInfo::Active(token) = ask(active.await).await.unwrap() else { panic!("inactive") };
     assert_eq!((token.grant.as_str(), token.access.len()), ("g", 1));
     assert_eq!(token.client.identity(), "https://c.example/app");
+}
+
+#[tokio::test]
+async fn a_question_that_one_process_of_the_server_cannot_answer_is_asked_once_more() {
+    // Each status with how often the server is asked, and whether there is an answer in the end.
+    for (first, then, asked, answered) in
+        [(503, 200, 2, true), (503, 503, 2, false), (429, 200, 1, false), (401, 200, 1, false), (200, 200, 1, true)]
+    {
+        let count = Arc::new(AtomicU16::new(0));
+        let told = Arc::clone(&count);
+        let answer = async move || {
+            let status = if told.fetch_add(1, Ordering::SeqCst) == 0 { first } else { then };
+            (StatusCode::from_u16(status).unwrap(), r#"{"active":false}"#)
+        };
+        let result = ask(client(Router::new().route("/", post(answer))).await).await;
+        assert_eq!((count.load(Ordering::SeqCst), result.is_ok()), (asked, answered), "{first}, then {then}");
+    }
 }
 
 #[tokio::test]

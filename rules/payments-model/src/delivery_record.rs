@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::progress::Progress;
 
-/// The most stretches of time that are kept. More are joined in pairs.
+/// The most stretches of time that are kept. If there are more, the two neighbours with the fewest packets are joined.
 pub const STRETCHES_MAX: usize = 32;
 /// The most codes that are counted apart. A stranger chooses the code of a refusal.
 const CODES_MAX: usize = 24;
@@ -60,6 +60,10 @@ impl From<Stretch> for StretchNumbers {
 }
 
 impl Stretch {
+    fn packets(&self) -> u64 {
+        self.fulfilled.saturating_add(self.rejected)
+    }
+
     fn joined(self, later: Self) -> Self {
         Self {
             from: self.from,
@@ -117,11 +121,12 @@ impl DeliveryRecord {
     }
 
     fn add(&mut self, stretch: Stretch) {
-        if self.stretches.len() == STRETCHES_MAX {
-            let pair = |pair: &[Stretch]| pair.iter().copied().reduce(Stretch::joined);
-            self.stretches = self.stretches.chunks(2).filter_map(pair).collect();
-        }
         self.stretches.push(stretch);
+        while self.stretches.len() > STRETCHES_MAX {
+            let joined = self.stretches.windows(2).map(|pair| pair[0].joined(pair[1]));
+            let Some((at, least)) = joined.enumerate().min_by_key(|(_, pair)| pair.packets()) else { break };
+            self.stretches.splice(at..at + 2, [least]);
+        }
     }
 }
 
@@ -147,6 +152,8 @@ mod tests {
         let whole = record.stretches.iter().copied().reduce(Stretch::joined).unwrap();
         assert_eq!(whole, Stretch { from: at(0), fulfilled: 10_000, rejected: 0, moved: moved(100_000, 90_000) });
         assert!(record.stretches.is_sorted_by_key(|stretch| stretch.from));
+        let largest = record.stretches.iter().map(Stretch::packets).max();
+        assert!(largest.is_some_and(|packets| packets <= 1000), "one of them hides the rest: {largest:?}");
     }
 
     #[test]

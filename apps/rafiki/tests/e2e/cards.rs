@@ -39,13 +39,7 @@ fn a_card_pays_and_what_its_chip_did_not_sign_is_not_paid() {
         (&euros, &merchant, "2.00"),
     ] {
         let tapped = tap(&two, from, at, amount, &[]);
-        assert_eq!(
-            (tapped.code, &tapped.json["result"]),
-            (Some(0), &json!("approved")),
-            "{} {}",
-            tapped.stdout,
-            tapped.stderr
-        );
+        tapped.assert_approved();
         let incoming = tapped.json["incomingPaymentId"].as_str().unwrap().parse().unwrap();
         let runtime = runtime();
         let institution = client(&two.facts(Side::HappyLife));

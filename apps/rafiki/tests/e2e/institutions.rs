@@ -72,6 +72,14 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
+impl Run {
+    /// The tap was approved.
+    pub(crate) fn assert_approved(&self) {
+        let told = (self.code, self.json["result"].as_str());
+        assert_eq!(told, (Some(0), Some("approved")), "{} {}", self.stdout, self.stderr);
+    }
+}
+
 /// Both institutions of one test.
 pub(crate) struct Institutions {
     data: TempDir,

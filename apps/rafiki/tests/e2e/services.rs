@@ -104,7 +104,7 @@ fn a_client_for_a_role_is_made_with_one_command() {
 fn paid(two: &Institutions) {
     let (payer, merchant) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::HappyLife, "pfry"));
     let tapped = tap(two, &payer, &merchant);
-    assert_eq!((tapped.code, &tapped.json["result"]), (Some(0), &Value::from("approved")), "{}", tapped.stderr);
+    tapped.assert_approved();
 }
 
 fn tap(two: &Institutions, from: &str, at: &str) -> Run {

@@ -11,7 +11,9 @@ use axum::http::{Request, StatusCode};
 use clock::{Clock, ManualClock};
 use institution::{CacheIn, Institution, Setup};
 use ledger::Ledger;
+use payments::{NewOutgoingPayment, PaymentGrant, PaymentOf};
 use payments_model::TenantId;
+use payments_model::grant_limits::GrantLimits;
 use serde_json::{Value, json};
 use testkit::TestDatabase;
 use tower::ServiceExt;
@@ -89,6 +91,26 @@ impl Bench {
         assert_eq!(answer.get("errors"), None, "{answer}");
         let (_, payload) = answer["data"].as_object().unwrap().iter().next().unwrap();
         payload.clone()
+    }
+
+    /// One wallet address pays another 1.00 under a grant with these limits. Returns the id of the payment.
+    pub(crate) async fn pay_under_grant(&self, [payer, payee]: [&Value; 2], limits: GrantLimits) -> Value {
+        let amount = json!({ "value": 100, "assetCode": "USD", "assetScale": 2 });
+        let create = "createIncomingPayment: CreateIncomingPaymentInput { payment { url } }";
+        let input = json!({ "walletAddressId": payee, "incomingAmount": amount });
+        let receiver = self.mutate(OPERATOR, create, input).await["payment"]["url"].clone();
+        let input = json!({ "walletAddressId": payer, "receiver": receiver });
+        let made = self.mutate(OPERATOR, "createQuote: CreateQuoteInput { quote { id } }", input).await;
+        let new = NewOutgoingPayment {
+            wallet_address_id: payer.as_str().unwrap().parse().unwrap(),
+            source: PaymentOf::Quote(made["quote"]["id"].as_str().unwrap().parse().unwrap()),
+            client: None,
+            grant: Some(PaymentGrant { id: "a grant".to_owned(), limits: Some(limits) }),
+            metadata: None,
+            card: None,
+        };
+        let created = self.institution.payments.create_outgoing_payment(OPERATOR, new).await.unwrap();
+        json!(created.payment.id().to_string())
     }
 
     /// Runs a mutation of one input that is refused; the message and code.

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use money::{Asset, AssetAmount};
-use payments::{NewOutgoingPayment, PaymentGrant, PaymentOf};
 use payments_model::grant_limits::GrantLimits;
 use serde_json::{Value, json};
 use testkit::on_each_database;
@@ -135,25 +134,9 @@ on_each_database! {
     async fn a_payment_tells_what_it_counts_for_the_limits_of_its_grant(database) {
         let bench = Bench::open(database).await;
         let (made, ann, bob) = paid(&bench).await;
-        let amount = json!({ "value": 100, "assetCode": "USD", "assetScale": 2 });
-        let create = "createIncomingPayment: CreateIncomingPaymentInput { payment { url } }";
-        let input = json!({ "walletAddressId": bob, "incomingAmount": amount });
-        let receiver = bench.mutate(OPERATOR, create, input).await["payment"]["url"].clone();
-        let input = json!({ "walletAddressId": ann, "receiver": receiver });
-        let quote = bench.mutate(OPERATOR, "createQuote: CreateQuoteInput { quote { id } }", input).await["quote"]["id"].clone();
-
         let limit = AssetAmount { value: 1000, asset: Asset::new("USD", 2).unwrap() };
         let limits = GrantLimits { receive_amount: Some(limit), ..GrantLimits::default() };
-        let new = NewOutgoingPayment {
-            wallet_address_id: ann.as_str().unwrap().parse().unwrap(),
-            source: PaymentOf::Quote(quote.as_str().unwrap().parse().unwrap()),
-            client: None,
-            grant: Some(PaymentGrant { id: "a grant".to_owned(), limits: Some(limits) }),
-            metadata: None,
-            card: None,
-        };
-        let created = bench.institution.payments.create_outgoing_payment(OPERATOR, new).await.unwrap();
-        let under_grant = json!(created.payment.id().to_string());
+        let under_grant = bench.pay_under_grant([&ann, &bob], limits).await;
 
         let query = "query($id: String!) { outgoingPayment(id: $id) {
             spentDebitAmount { value assetCode assetScale } spentReceiveAmount { value } } }";

@@ -2,7 +2,6 @@
 //! What a payment costs is counted in the end-to-end tests.
 
 use money::{Asset, AssetAmount};
-use payments::{NewOutgoingPayment, PaymentGrant, PaymentOf};
 use payments_bench::StatementLog;
 use payments_model::grant_limits::GrantLimits;
 use serde_json::{Value, json};
@@ -34,25 +33,9 @@ async fn addresses(bench: &Bench) -> [Value; 2] {
 
 /// Ann pays Bob under a grant.
 async fn pay(bench: &Bench, [ann, bob]: &[Value; 2]) {
-    let amount = json!({ "value": 100, "assetCode": "USD", "assetScale": 2 });
-    let create = "createIncomingPayment: CreateIncomingPaymentInput { payment { url } }";
-    let input = json!({ "walletAddressId": bob, "incomingAmount": amount });
-    let receiver = bench.mutate(OPERATOR, create, input).await["payment"]["url"].clone();
-    let input = json!({ "walletAddressId": ann, "receiver": receiver });
-    let quote =
-        bench.mutate(OPERATOR, "createQuote: CreateQuoteInput { quote { id } }", input).await["quote"]["id"].clone();
-
     let limit = AssetAmount { value: 1_000_000, asset: Asset::new("USD", 2).unwrap() };
     let limits = GrantLimits { debit_amount: Some(limit), ..GrantLimits::default() };
-    let new = NewOutgoingPayment {
-        wallet_address_id: ann.as_str().unwrap().parse().unwrap(),
-        source: PaymentOf::Quote(quote.as_str().unwrap().parse().unwrap()),
-        client: None,
-        grant: Some(PaymentGrant { id: "a grant".to_owned(), limits: Some(limits) }),
-        metadata: None,
-        card: None,
-    };
-    bench.institution.payments.create_outgoing_payment(OPERATOR, new).await.unwrap();
+    bench.pay_under_grant([ann, bob], limits).await;
 }
 
 /// The payments of the list, and how many statements the list cost.

@@ -93,7 +93,8 @@ fn rates(payment: &OutgoingPaymentView, course: &PaymentCourseView, words: Words
             about.extend(rate.map(|rate| Fact { label, value: shown(&rate) }));
         }
     }
-    if let Some(delivery) = &course.delivery {
+    // What has arrived is noted at the end of an attempt. What is sent changes meanwhile.
+    if let Some(delivery) = course.delivery.as_ref().filter(|_| has_ended(payment)) {
         let rate = of(payment.sent_amount.value, delivery.delivered_amount.value);
         about.extend(rate.map(|rate| Fact { label: "Rate achieved", value: shown(&rate) }));
     }

@@ -5,6 +5,7 @@
 mod caller;
 mod listening;
 mod nginx;
+mod outages;
 mod walk;
 
 use std::path::Path;
@@ -213,6 +214,7 @@ fn staff(outside: Outside, processes: usize, authority: &Path) -> Staff {
         variables: common.iter().cloned().chain(backend).collect(),
         auth_variables: common.into_iter().chain(auth).collect(),
         front: Front::Another,
+        wallet_variables: vec![("TRUST_PROXY", "true".to_owned())],
         ..Staff::default()
     }
 }

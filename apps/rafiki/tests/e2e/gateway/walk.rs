@@ -28,6 +28,16 @@ pub(super) struct Walk<'a> {
     pub(super) idp_secret: String,
 }
 
+/// What a walk leaves.
+pub(super) struct Walked {
+    /// The URL of the incoming payment that was paid.
+    pub(super) incoming: String,
+    /// A token for incoming payments of the payee.
+    pub(super) token: String,
+    /// The resource server of the payee.
+    pub(super) resource_server: String,
+}
+
 fn text(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).and_then(Value::as_str);
     found.unwrap_or_else(|| panic!("no {pointer} in {value}")).to_owned()
@@ -39,7 +49,7 @@ fn usd(value: u64) -> Value {
 
 impl Walk<'_> {
     /// Walks the whole way, and checks each answer.
-    pub(super) async fn go(&self) {
+    pub(super) async fn go(&self) -> Walked {
         let payer = self.caller.ask(Call::get(&self.caller.identity)).await;
         let payee = self.caller.ask(Call::get(&self.payee)).await;
         let keys = self.caller.ask(Call::get(&format!("{}/jwks.json", self.caller.identity))).await;
@@ -61,7 +71,8 @@ impl Walk<'_> {
         let quote = self.quote(&payer_auth, &payer_server, &access, &incoming).await;
         self.pay(&payer_auth, &payer_server, &quote, &incoming).await;
         self.arrived(&incoming, &token).await;
-        self.tokens(&payee_auth, &payee_server, &granted, &incoming).await;
+        let token = self.tokens(&payee_auth, &payee_server, &granted, &incoming).await;
+        Walked { incoming, token, resource_server: payee_server }
     }
 
     /// Asks for a grant.

@@ -116,6 +116,11 @@ impl Bank {
         url.and_then(|url| url.port()).unwrap()
     }
 
+    /// The numbers of the processes of a role.
+    pub(crate) fn numbers_of(&self, role: &str) -> Vec<usize> {
+        (0..self.replicas.len()).filter(|number| self.replicas[*number].role == role).collect()
+    }
+
     /// How many processes can be killed.
     pub(crate) fn replicas(&self) -> usize {
         self.replicas.len()

@@ -32,13 +32,7 @@ fn paid(all: &Separate) {
         (all.address(life, "planex"), all.address(life, "pfry")),
     ] {
         let tapped = all.tap(&from, &at);
-        assert_eq!(
-            (tapped.code, &tapped.json["result"]),
-            (Some(0), &json!("approved")),
-            "{} {}",
-            tapped.stdout,
-            tapped.stderr
-        );
+        tapped.assert_approved();
     }
     // A merchant of the seed has one cent.
     all.assert_balance(life, "pfry", 1501);
