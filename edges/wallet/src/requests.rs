@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use admin_client::{AdminError, Amount, CreatedIncomingPayment, ErrorCode, IncomingPayment, IncomingPaymentState};
 use clock::Timestamp;
-use database::{Database, Error};
+use database::{Database, Dialect, Error};
 use money::Asset;
 use sea_orm::{QueryResult, Value};
 use serde_json::json;
@@ -180,6 +180,10 @@ pub(crate) async fn make(effects: &Effects, customer: &Customer, new: &NewReques
 /// Stores what is asked for, unless it was stored before. Returns what is stored.
 async fn begin(database: &Database, user: Uuid, new: &NewRequest, wanted: &Begun) -> Result<Begun, RequestError> {
     let (now, transaction) = (wanted.made_at, database.begin().await?);
+    // One at a time for each user, so that the count below is right. SQLite has one writer at a time.
+    let lock = if transaction.dialect() == Dialect::Postgres { " FOR NO KEY UPDATE" } else { "" };
+    let active = format!("SELECT 1 FROM wallet_users WHERE id = $1 AND state = 'active'{lock}");
+    row_of(&transaction, &active, [user.into()]).await?.ok_or(RequestError::Account)?;
     // The instance knows the key no longer, and nobody has the form any more.
     let old = "DELETE FROM wallet_begun_requests WHERE user_id = $1 AND made_at < $2";
     execute(&transaction, old, [user.into(), now.saturating_sub(BEGUN_FOR).as_millis().into()]).await?;

@@ -61,8 +61,11 @@ on_each_database! {
         for _ in 0..199 {
             assert_eq!(nora.ask(&account, "1.00").await.status, StatusCode::SEE_OTHER);
         }
-        let last = nora.ask(&account, "1.00").await.location;
-        assert!(last.starts_with("/requests/"));
+        // Two forms at the same time: only one is the last that is possible.
+        let (mut one, mut other) = (nora.clone(), nora.clone());
+        let (one, other) = tokio::join!(one.ask(&account, "1.00"), other.ask(&account, "1.00"));
+        let last = if one.status == StatusCode::SEE_OTHER { &one } else { &other }.location.clone();
+        assert_eq!([one, other].iter().filter(|answer| answer.location.starts_with("/requests/")).count(), 1);
         let refused = nora.ask(&account, "1.00").await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(refused.text.contains("You have 200 open requests"), "{}", refused.text);
