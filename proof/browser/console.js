@@ -23,8 +23,14 @@ export async function start(command, options, wanted) {
   throw new Error(`${command} ${options.join(' ')} ended`)
 }
 
-/** The pages over a played Admin API: the address they are at. The issuer of a sign-in provider may follow. */
+/** The pages over a played Admin API: the address they are at. The issuer of a sign-in provider may follow.
+ *  `PAGES_BINARY` names a program that is built already. */
 export async function startPages(more = []) {
+  const built = process.env.PAGES_BINARY
+  if (built) {
+    const { line, stop } = await start(built, ['127.0.0.1:0', ...more], (line) => line.startsWith('http'))
+    return { address: line.trim(), stop }
+  }
   // The name of the package is that of another crate as well, so it is named by its place.
   const run = ['run', '--quiet', '--manifest-path', 'edges/console/Cargo.toml', '--example', 'pages', '--', '127.0.0.1:0', ...more]
   const { line, stop } = await start('cargo', run, (line) => line.startsWith('http'))
@@ -39,12 +45,12 @@ export async function launch() {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
 }
 
-/** A window of somebody signed in as the operator. */
-export async function signedIn(browser, address, { width = 1440, height = 900, colorScheme = 'light', ...more } = {}) {
+/** A window of somebody signed in as the operator. The first page has a button for each person. */
+export async function signedIn(browser, address, { width = 1440, height = 900, colorScheme = 'light', person = 0, ...more } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, ...more })
   const page = await context.newPage()
   await page.goto(address)
-  await page.locator('.enter button').first().click()
+  await page.locator('.enter button').nth(person).click()
   await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'))
   return page
 }

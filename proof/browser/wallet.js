@@ -9,16 +9,18 @@ import { start } from './console.js'
 
 const PASSWORD = 'a rainy day in march'
 
-/** Starts both institutions, each with its wallet, on ports from `base`. */
+/** Starts both institutions, each with its wallet, on ports from `base`. `RAFIKI_BINARY` names a program that is built already. */
 export async function startWallets(base = 23400) {
   const data = mkdtempSync(join(tmpdir(), 'wallets-'))
-  const run = ['run', '--quiet', '-p', 'rafiki', '--', 'dev', '--ports', String(base), '--data-dir', data]
-  const { stop } = await start('cargo', run, (line) => line.trim() === 'ready')
+  const dev = ['dev', '--ports', String(base), '--data-dir', data]
+  const built = process.env.RAFIKI_BINARY
+  const [program, options] = built ? [built, dev] : ['cargo', ['run', '--quiet', '-p', 'rafiki', '--', ...dev]]
+  const { stop } = await start(program, options, (line) => line.trim() === 'ready')
   return { base, data, stop }
 }
 
 /** The facts about an institution that the playground writes down. */
-function facts(data, slug) {
+export function facts(data, slug) {
   return JSON.parse(readFileSync(join(data, `dev-${slug}.json`), 'utf8'))
 }
 
@@ -221,8 +223,8 @@ async function secondFactor(page, address, slug, shot) {
 }
 
 /** The whole story, on a screen of this width. `each(name, page)` is called on every page. */
-export async function story(browser, wallets, { width, colorScheme, slug }, each) {
-  const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, locale: 'en-GB' })
+export async function story(browser, wallets, { width, height = 800, colorScheme, slug, ...more }, each) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale: 'en-GB', ...more })
   const page = await context.newPage()
   const shot = (name) => each(name, page)
   const [here, there] = [facts(wallets.data, 'cloud-nine'), facts(wallets.data, 'happy-life')]

@@ -24,7 +24,7 @@ pub(crate) fn run(tally: &mut Tally) {
     tally.runner("the console in a browser", &finished);
 }
 
-/// Takes the pictures for the chapter about the console.
+/// Takes the pictures for the chapters about the console and the wallet.
 pub(crate) fn pictures() -> Result<bool, String> {
     let folder = ready().ok_or(SKIPPED)?;
     Ok(carry_out(program("npm", &["run", "--silent", "pictures"]).current_dir(&folder)).success)

@@ -8,14 +8,18 @@ mod bench_dev;
 mod browser;
 mod circles;
 mod command;
+mod deb;
 mod dependencies;
+mod deploy;
 mod differences;
+mod dist;
 mod docs;
 mod interop;
 mod postgres_tools;
 mod rust_files;
 mod services;
 mod suite;
+mod supply;
 mod tally;
 mod tidy;
 mod toolchain;
@@ -32,7 +36,12 @@ const USAGE: &str = "cargo xtask <verb>
   docs               builds the book into target/book with mdBook, which is installed if it is missing;
                      --check checks it without, --settings, --operations and --routes write the pages made of sources
                      anew,
-                     --pictures takes those of the console
+                     --pictures takes those of the console and the wallet
+  dist               the binary that is shipped, the same octets wherever the sources are; --settings prints the
+                     variables for that, --auditable puts the list of its crates into it
+  deb                the Debian package, into target/supply; --development packages the program of target/debug
+  sbom               what the binary is made of, as CycloneDX, into target/supply
+  licences           the licences of everything in the binary, into target/supply
   wasm               the pure floors built for wasm32, and their imports
   browser            the console in a real browser: every page, and the tasks of an operator by keyboard
   interop            the published packages against our crates and binary
@@ -50,6 +59,13 @@ fn main() -> ExitCode {
         ["docs", "--settings"] => docs::write_settings(),
         ["docs", "--operations"] => docs::write_operations(),
         ["docs", "--routes"] => docs::write_routes(),
+        ["dist"] => dist::build(dist::Auditable::No),
+        ["dist", "--auditable"] => dist::build(dist::Auditable::Yes),
+        ["dist", "--settings"] => Ok(dist::print_settings()),
+        ["deb"] => deb::build(deb::Program::Shipped),
+        ["deb", "--development"] => deb::build(deb::Program::Development),
+        ["sbom"] => supply::write_sbom(),
+        ["licences"] => supply::write_licences(),
         ["wasm"] => toolchain::ensure_wasm().map(|()| suite::only("wasm32", wasm::check)),
         ["browser"] => Ok(suite::only("browser", browser::run)),
         ["docs", "--pictures"] => browser::pictures(),

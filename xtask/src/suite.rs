@@ -5,7 +5,7 @@
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
 use crate::{
-    arrows, browser, circles, dependencies, differences, docs, interop, services, tidy, toolchain, unused, wasm,
+    arrows, browser, circles, dependencies, deploy, differences, docs, interop, services, tidy, toolchain, unused, wasm,
 };
 
 /// Formatting, the floors, circles of files, dead code, dependencies, the book, clippy and the API documentation.
@@ -84,6 +84,7 @@ fn lints(tally: &mut Tally) {
     tally.check("tidiness", tidy::check());
     tally.check("differences", differences::check());
     docs::check(tally);
+    deploy::check(tally);
     let clippy = run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]));
     tally.check("clippy", succeeded(&clippy));
     toolchain::check_oldest(tally);

@@ -19,9 +19,16 @@ pub struct Checked {
     pub manifest: Manifest,
 }
 
-/// Reads the whole backup and compares every file with the manifest. `known` are the steps of migration that this program
-/// has, by store.
-pub fn check(folder: &Path, known: &[(&str, Vec<&str>)]) -> Result<Checked, Damage> {
+/// What a program can restore.
+pub struct Known<'a> {
+    /// The steps of migration that it has, by store.
+    pub migrations: &'a [(&'a str, Vec<&'a str>)],
+    /// The latest layout of a ledger.
+    pub ledger_layout: u32,
+}
+
+/// Reads the whole backup and compares every file with the manifest.
+pub fn check(folder: &Path, known: &Known<'_>) -> Result<Checked, Damage> {
     if !folder.is_dir() {
         return Err(Damage::NoFolder { path: folder.to_owned() });
     }
@@ -62,9 +69,14 @@ fn read_manifest(folder: &Path) -> Result<Manifest, Damage> {
     serde_json::from_value(value).map_err(|error| damaged(error.to_string()))
 }
 
-fn require_known(program: &str, store: &Store, known: &[(&str, Vec<&str>)]) -> Result<(), Damage> {
+fn require_known(program: &str, store: &Store, known: &Known<'_>) -> Result<(), Damage> {
+    if let Some(layout) = store.ledger_layout.filter(|layout| *layout > known.ledger_layout) {
+        let reason =
+            format!("its ledger has layout {layout}, and this program knows those up to {}", known.ledger_layout);
+        return Err(Damage::Newer { program: program.to_owned(), reason });
+    }
     for (book, steps) in &store.migrations {
-        let known = known.iter().find(|(name, _)| name == book).map(|(_, steps)| steps);
+        let known = known.migrations.iter().find(|(name, _)| name == book).map(|(_, steps)| steps);
         let unknown = match known {
             None => steps.first(),
             Some(known) => steps.iter().find(|step| !known.contains(&step.as_str())),

@@ -29,6 +29,21 @@ pub enum BackupError {
         /// The file.
         path: PathBuf,
     },
+    /// The file has more than one name. SQLite keeps its log beside the name that a role uses, so under another name what
+    /// is only in the log would be missed.
+    #[error(
+        "{name}: {path} has {links} names (hard links), and what was written under another one cannot be seen; remove the \
+         other names, which `find -samefile` lists",
+        path = path.display()
+    )]
+    SeveralNames {
+        /// What it holds.
+        name: String,
+        /// The name that was given.
+        path: PathBuf,
+        /// How many it has.
+        links: u64,
+    },
     /// A database cannot be read.
     #[error("{name} cannot be read: {reason}")]
     Read {
@@ -152,8 +167,8 @@ pub enum RestoreError {
     },
     /// Not all of the last steps could be done.
     #[error(
-        "{done} of {all} databases were restored when {name} failed: {reason}. Do not start a role: empty all of them \
-         and repeat the command"
+        "{done} of {all} databases were restored when {name} failed: {reason}. All of them are marked as incomplete, and no \
+         role starts on them: empty all of them and repeat the command"
     )]
     Half {
         /// How many have their data.
@@ -161,6 +176,17 @@ pub enum RestoreError {
         /// How many there are.
         all: usize,
         /// The one that failed.
+        name: String,
+        /// The reason.
+        reason: String,
+    },
+    /// Everything is there, and a mark could not be removed.
+    #[error(
+        "all databases have their data, but the mark of {name} cannot be removed: {reason}. Drop its table \
+         restore_incomplete, and those of the databases named before it"
+    )]
+    Mark {
+        /// What the database holds.
         name: String,
         /// The reason.
         reason: String,

@@ -39,6 +39,9 @@ pub struct Store {
     pub names: Vec<String>,
     /// The steps of migration that each of its stores has.
     pub migrations: BTreeMap<String, Vec<String>>,
+    /// The version of the layout of the ledger in it. None if there is no ledger, or one from before layouts had versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_layout: Option<u32>,
     /// Its data.
     #[serde(flatten)]
     pub contained: Contained,

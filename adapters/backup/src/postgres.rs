@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
 
 use crate::BackupError;
+use crate::copied::Copied;
 use crate::draft::Draft;
 use crate::manifest::{Contained, Table};
 use crate::postgres_schema::{Description, describe, quoted};
@@ -105,11 +106,7 @@ impl Server {
     }
 
     /// Writes all tables into the folder `folder` of the draft.
-    pub(crate) async fn copy(
-        mut self,
-        draft: &Draft,
-        folder: &str,
-    ) -> Result<(Contained, BTreeMap<String, Vec<String>>), BackupError> {
+    pub(crate) async fn copy(mut self, draft: &Draft, folder: &str) -> Result<Copied, BackupError> {
         let name = self.name.clone();
         let read = |error: sqlx::Error| BackupError::read(&name, error);
         let described = describe(&mut self.connection).await.map_err(read)?;
@@ -125,9 +122,10 @@ impl Server {
             tables.push(self.copy_table(draft, folder, table).await?);
         }
         let migrations = self.migrations().await.map_err(read)?;
+        let ledger_layout = self.ledger_layout(&tables).await.map_err(read)?;
         // Nothing was written, so the end of the transaction does not matter.
         let _ = self.connection.close().await;
-        Ok((Contained::Postgres { tables, finish: described.finish }, migrations))
+        Ok(Copied { contained: Contained::Postgres { tables, finish: described.finish }, migrations, ledger_layout })
     }
 
     async fn copy_table(&mut self, draft: &Draft, folder: &str, table: Description) -> Result<Table, BackupError> {
@@ -148,6 +146,15 @@ impl Server {
         }
         file.sync_all().map_err(written)?;
         Ok(Table { name: table.name, columns: table.columns, create: table.create, rows, file: sum.finish(path) })
+    }
+
+    async fn ledger_layout(&mut self, tables: &[Table]) -> Result<Option<u32>, sqlx::Error> {
+        if !tables.iter().any(|table| table.name == "ledger_layout") {
+            return Ok(None);
+        }
+        let version: Option<i64> =
+            sqlx::query_scalar("SELECT version FROM ledger_layout").fetch_optional(&mut self.connection).await?;
+        Ok(version.map(|version| u32::try_from(version).unwrap_or(u32::MAX)))
     }
 
     async fn migrations(&mut self) -> Result<BTreeMap<String, Vec<String>>, sqlx::Error> {

@@ -1,17 +1,14 @@
-//! The way back: databases of a backup into empty places. Everything is written and compared first, under other names or
-//! in open transactions. Then all places get their data, one right after the other.
+//! The way back: databases of a backup into empty places.
+//!
+//! Every place is marked as incomplete first, and no role starts on a marked one. Then everything is written and compared,
+//! under other names or in open transactions. Then all places get their data, one right after the other. The marks go last.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::draft::{parent, sync};
-use crate::manifest::{Contained, Engine, FileSum, Store};
-use crate::place::{Kind, Place, beside};
-use crate::postgres_restore::{Loaded, load};
-use crate::sqlite::examine;
-use crate::sums::{Sum, each_part};
+use crate::file_target::FileTarget;
+use crate::manifest::{Contained, Engine, Store};
+use crate::place::{Kind, Place};
+use crate::server_target::ServerTarget;
 use crate::{Checked, RestoreError};
 
 /// Restores into `places`, which name what they shall hold. What the backup holds beside that is left out. `progress` is
@@ -22,25 +19,45 @@ pub async fn restore(backup: &Checked, places: &[Place], progress: impl Fn(&str)
         ways.push((place, store_of(backup, place)?));
     }
 
-    let mut written = Vec::with_capacity(places.len());
+    let mut targets = Vec::with_capacity(places.len());
+    if let Err(error) = write(&ways, &backup.folder, &mut targets, progress).await {
+        for target in targets {
+            target.give_up().await;
+        }
+        return Err(error);
+    }
+    keep(targets).await
+}
+
+/// Marks all places, then writes and compares everything. Nothing of it counts yet.
+async fn write(
+    ways: &[(&Place, &Store)],
+    folder: &Path,
+    targets: &mut Vec<Target>,
+    progress: impl Fn(&str),
+) -> Result<(), RestoreError> {
     for (place, store) in ways {
-        progress(place.name());
-        written.push(match (place.kind(), &store.contained) {
-            (Kind::Sqlite(target), Contained::Sqlite { file, rows }) => {
-                let draft = FileDraft::write(place.name(), target, &backup.folder, file)?;
-                let found = examine(&draft.path).map_err(|reason| RestoreError::write(place.name(), reason))?;
-                if found != *rows {
-                    return Err(RestoreError::write(place.name(), "the restored tables have other numbers of rows"));
-                }
-                Written::File(draft)
+        targets.push(match (place.kind(), &store.contained) {
+            (Kind::Sqlite(file), Contained::Sqlite { .. }) => {
+                Target::File(FileTarget::mark(place.name(), file, folder)?)
             }
-            (Kind::Postgres, Contained::Postgres { tables, finish }) => {
-                Written::Server(load(place.name(), &place.url, &backup.folder, tables, finish).await?)
+            (Kind::Postgres, Contained::Postgres { .. }) => {
+                Target::Server(ServerTarget::mark(place.name(), &place.url, folder).await?)
             }
             _ => return Err(other_engine(place, store)),
         });
     }
-    keep(written).await
+    for (target, (place, store)) in targets.iter_mut().zip(ways) {
+        progress(place.name());
+        match (target, &store.contained) {
+            (Target::File(target), Contained::Sqlite { file, rows }) => target.write(folder, file, rows)?,
+            (Target::Server(target), Contained::Postgres { tables, finish }) => {
+                target.write(folder, tables, finish).await?;
+            }
+            _ => return Err(other_engine(place, store)),
+        }
+    }
+    Ok(())
 }
 
 /// The database of the backup that holds exactly what the place shall hold.
@@ -75,96 +92,63 @@ fn other_engine(place: &Place, store: &Store) -> RestoreError {
     }
 }
 
-/// Data in its place, which does not count yet.
-enum Written {
-    File(FileDraft),
-    Server(Loaded),
+/// A marked place.
+enum Target {
+    File(FileTarget),
+    Server(ServerTarget),
 }
 
-/// Gives all places their data.
-async fn keep(written: Vec<Written>) -> Result<(), RestoreError> {
-    let (all, mut kept_servers) = (written.len(), Vec::new());
-    for (done, written) in written.into_iter().enumerate() {
-        let (name, kept) = match written {
-            Written::File(draft) => (draft.name.clone(), draft.keep().map_err(|error| error.to_string())),
-            Written::Server(mut loaded) => {
-                let (name, kept) = (loaded.name().to_owned(), loaded.commit().await);
-                kept_servers.push(loaded);
-                (name, kept)
-            }
-        };
-        match kept {
-            Ok(()) => {}
-            // The database may have its data: an answer can be lost after the last step.
-            Err(reason) => return Err(RestoreError::Half { done, all, name, reason }),
+impl Target {
+    fn name(&self) -> &str {
+        match self {
+            Self::File(target) => target.name(),
+            Self::Server(target) => target.name(),
         }
+    }
+
+    /// Gives the place its data. The mark stays.
+    async fn keep(&mut self) -> Result<(), String> {
+        match self {
+            Self::File(target) => target.keep(),
+            Self::Server(target) => target.commit().await,
+        }
+    }
+
+    async fn remove_mark(&mut self) -> Result<(), String> {
+        match self {
+            Self::File(target) => target.remove_mark(),
+            Self::Server(target) => target.remove_mark().await,
+        }
+    }
+
+    /// Leaves the place as it was.
+    async fn give_up(self) {
+        match self {
+            // Its files are removed when it is dropped.
+            Self::File(_) => {}
+            Self::Server(target) => target.give_up().await,
+        }
+    }
+}
+
+/// Gives all places their data, then removes the marks.
+async fn keep(mut targets: Vec<Target>) -> Result<(), RestoreError> {
+    let all = targets.len();
+    for (done, target) in targets.iter_mut().enumerate() {
+        // The database may have its data: an answer can be lost after the last step.
+        let kept = target.keep().await;
+        kept.map_err(|reason| RestoreError::Half { done, all, name: target.name().to_owned(), reason })?;
+    }
+    // The first database of a role is the one that the role always looks at, so its mark goes last.
+    for target in targets.iter_mut().rev() {
+        let removed = target.remove_mark().await;
+        removed.map_err(|reason| RestoreError::Mark { name: target.name().to_owned(), reason })?;
     }
 
     // This takes long, so it comes when all places have their data.
-    for server in kept_servers {
-        server.end().await;
-    }
-    Ok(())
-}
-
-/// A file beside its target. It is removed if it is not kept.
-struct FileDraft {
-    name: String,
-    path: PathBuf,
-    target: PathBuf,
-}
-
-impl FileDraft {
-    fn write(name: &str, target: &Path, folder: &Path, file: &FileSum) -> Result<Self, RestoreError> {
-        require_free(name, target)?;
-        let failed = |error: io::Error| RestoreError::write(name, error);
-        fs::create_dir_all(parent(target)).map_err(failed)?;
-        let path = beside(target, ".restoring");
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let mut opened = opened.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => RestoreError::UnderWay { path: path.clone() },
-            _ => failed(error),
-        })?;
-        let draft = Self { name: name.to_owned(), path, target: target.to_owned() };
-
-        let mut sum = Sum::default();
-        let copied = each_part(&folder.join(&file.path), |part| {
-            sum.add(part);
-            opened.write_all(part)
-        });
-        copied.and_then(|()| opened.sync_all()).map_err(failed)?;
-        if sum.finish(file.path.clone()) != *file {
-            return Err(RestoreError::write(name, "the backup changed while it was read"));
-        }
-        Ok(draft)
-    }
-
-    fn keep(self) -> io::Result<()> {
-        // An empty file counts as none. A link, unlike a renaming, replaces nothing.
-        if fs::metadata(&self.target).is_ok_and(|found| found.len() == 0) {
-            fs::remove_file(&self.target)?;
-        }
-        fs::hard_link(&self.path, &self.target)?;
-        sync(parent(&self.target))
-    }
-}
-
-impl Drop for FileDraft {
-    fn drop(&mut self) {
-        // The next restore names the file if it is still there.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// The file and those that SQLite keeps beside it must be missing or empty.
-fn require_free(name: &str, target: &Path) -> Result<(), RestoreError> {
-    for ending in ["", "-wal", "-journal"] {
-        let path = beside(target, ending);
-        if let Ok(found) = fs::metadata(&path)
-            && (found.len() > 0 || !found.is_file())
-        {
-            let reason = format!("{} is there; move it away, or name another file", path.display());
-            return Err(RestoreError::NotEmpty { name: name.to_owned(), reason });
+    for target in targets {
+        if let Target::Server(target) = target {
+            target.end().await;
         }
     }
     Ok(())

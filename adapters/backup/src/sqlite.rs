@@ -7,9 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use crate::BackupError;
+use crate::copied::Copied;
 use crate::manifest::Contained;
 use crate::sums::sum_of;
 
@@ -36,12 +37,6 @@ pub(crate) struct Frozen {
 pub(crate) struct Pinned {
     file: SqliteFile,
     reader: Connection,
-}
-
-/// A database as it was copied.
-pub(crate) struct Copied {
-    pub(crate) contained: Contained,
-    pub(crate) migrations: BTreeMap<String, Vec<String>>,
 }
 
 /// Locks all files, in vain if one of them stays locked by others, and opens a reader on each.
@@ -103,6 +98,7 @@ impl Pinned {
         let read = |error: rusqlite::Error| BackupError::read(&self.file.name, error);
         // The same tables are counted at the same instant, so that the copy is compared with what was copied.
         let (migrations, rows) = (migrations(&self.reader).map_err(read)?, rows(&self.reader).map_err(read)?);
+        let ledger_layout = ledger_layout(&self.reader).map_err(read)?;
         copy.close().map_err(|(_, error)| written(error))?;
         // A damaged file is copied as it is. It is found now, and not when the backup is needed.
         let examined = examine(target).map_err(|verdict| {
@@ -118,7 +114,7 @@ impl Pinned {
         let failed = |error| BackupError::write(target, error);
         crate::draft::sync(target).map_err(failed)?;
         let file = sum_of(target, path).map_err(failed)?;
-        Ok(Copied { contained: Contained::Sqlite { file, rows }, migrations })
+        Ok(Copied { contained: Contained::Sqlite { file, rows }, migrations, ledger_layout })
     }
 }
 
@@ -143,6 +139,18 @@ fn migrations(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<
         migrations.insert(book.trim_end_matches("_migrations").to_owned(), steps);
     }
     Ok(migrations)
+}
+
+fn ledger_layout(connection: &Connection) -> rusqlite::Result<Option<u32>> {
+    let kept: bool = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'ledger_layout'",
+        [],
+        |row| row.get(0),
+    )?;
+    if !kept {
+        return Ok(None);
+    }
+    connection.query_row("SELECT version FROM ledger_layout", [], |row| row.get(0)).optional()
 }
 
 fn names(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {

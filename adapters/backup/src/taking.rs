@@ -2,17 +2,19 @@
 //! The way back is in `restoring`.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clock::{Clock, Entropy};
 
 use crate::BackupError;
+use crate::copied::Copied;
 use crate::draft::Draft;
 use crate::instant::{self, Instant};
 use crate::manifest::{FORMAT, Manifest, Store};
 use crate::place::{Kind, Place};
 use crate::postgres::Server;
-use crate::sqlite::{Copied, SqliteFile};
+use crate::sqlite::SqliteFile;
 
 /// What the manifest says about the installation.
 pub struct About {
@@ -59,8 +61,7 @@ pub async fn take(
         let name = server.name.clone();
         progress(&name);
         draft.folder(&name)?;
-        let (contained, migrations) = server.copy(&draft, &name).await?;
-        stores.push(Store { names: names(places, &name), migrations, contained });
+        stores.push(described(places, &name, server.copy(&draft, &name).await?));
     }
     for pinned in files {
         let name = pinned.name().to_owned();
@@ -70,8 +71,8 @@ pub async fn take(
         drop(draft.file(&path)?);
         let target = draft.path(&path);
         let copying = tokio::task::spawn_blocking(move || pinned.copy(&target, &path)).await;
-        let Copied { contained, migrations } = copying.map_err(|error| BackupError::read(&name, error))??;
-        stores.push(Store { names: names(places, &name), migrations, contained });
+        let copied = copying.map_err(|error| BackupError::read(&name, error))??;
+        stores.push(described(places, &name, copied));
     }
     stores.sort_by_key(|store| places.iter().position(|place| place.name() == store.name()));
 
@@ -82,10 +83,18 @@ pub async fn take(
 }
 
 fn resolved(place: &Place, file: &Path) -> Result<PathBuf, BackupError> {
-    let missing = || BackupError::Missing { name: place.name().to_owned(), path: file.to_owned() };
-    fs::canonicalize(file).ok().filter(|file| file.is_file()).ok_or_else(missing)
+    let name = || place.name().to_owned();
+    let missing = || BackupError::Missing { name: name(), path: file.to_owned() };
+    let path = fs::canonicalize(file).map_err(|_| missing())?;
+    let found = fs::metadata(&path).ok().filter(fs::Metadata::is_file).ok_or_else(missing)?;
+    match found.nlink() {
+        0 | 1 => Ok(path),
+        links => Err(BackupError::SeveralNames { name: name(), path, links }),
+    }
 }
 
-fn names(places: &[Place], name: &str) -> Vec<String> {
-    places.iter().find(|place| place.name() == name).map(|place| place.names.clone()).unwrap_or_default()
+fn described(places: &[Place], name: &str, copied: Copied) -> Store {
+    let place = places.iter().find(|place| place.name() == name);
+    let Copied { contained, migrations, ledger_layout } = copied;
+    Store { names: place.map(|place| place.names.clone()).unwrap_or_default(), migrations, ledger_layout, contained }
 }

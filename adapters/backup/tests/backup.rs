@@ -11,10 +11,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backup::{BackupError, Damage, MANIFEST, Place, RestoreError, check, restore, take};
+use backup::{BackupError, Checked, Damage, Known, MANIFEST, Place, RestoreError, restore, take};
 use clock::{SystemClock, SystemEntropy};
+use database::Contents;
 use places::{Pair, Spot, about, backup_of, everything};
 use testkit::{TestDatabase, block_on};
+
+/// The steps that a program knows, which has no later ledger than layout 1.
+fn check(folder: &Path, migrations: &[(&str, Vec<&str>)]) -> Result<Checked, Damage> {
+    backup::check(folder, &Known { migrations, ledger_layout: 1 })
+}
 
 /// How many backups are taken while two databases change.
 const BACKUPS: usize = 8;
@@ -88,6 +94,7 @@ fn what_is_restored_is_what_was_saved() {
             let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
             restore(&checked, &target.places(&[spot.name()]), |_| ()).await.unwrap();
             assert_eq!(spot.content().await, target.content().await);
+            assert_eq!(spot.contents().await, target.contents().await, "no mark is left");
 
             let again = restore(&checked, &target.places(&[spot.name()]), |_| ()).await.unwrap_err();
             assert!(matches!(again, RestoreError::NotEmpty { .. }), "{again}");
@@ -172,6 +179,76 @@ fn a_backup_of_a_later_version_is_refused() {
 }
 
 #[test]
+fn a_backup_of_a_ledger_with_a_later_layout_is_refused() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        for [spot, target] in everything(folder.path()).await {
+            spot.fill().await;
+            let layout = "CREATE TABLE ledger_layout (one smallint PRIMARY KEY, version bigint NOT NULL);";
+            spot.run(&format!("{layout} INSERT INTO ledger_layout VALUES (1, 2)")).await;
+            let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join(spot.name())).await;
+            assert_eq!(taken.manifest.stores[0].ledger_layout, Some(2));
+
+            let migrations = [("some", vec!["0001_first"])];
+            let Err(Damage::Newer { reason, .. }) = check(&taken.folder, &migrations) else { panic!("accepted") };
+            assert!(reason.contains("layout 2"), "{reason}");
+            let known = Known { migrations: &migrations, ledger_layout: 2 };
+            let checked = backup::check(&taken.folder, &known).unwrap();
+            restore(&checked, &target.places(&[spot.name()]), |_| ()).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_restore_that_is_cut_off_between_two_databases_leaves_marks_that_every_role_refuses() {
+    block_on(async {
+        let (Some(one), Some(two)) = (TestDatabase::postgres().await, TestDatabase::postgres().await) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let spots = [Spot::file(&folder.path().join("a.db")), Spot::server(one.url())];
+        for spot in &spots {
+            spot.fill().await;
+        }
+        let taken = backup_of(&spots, &folder.path().join("backup")).await;
+        let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
+
+        let targets = [Spot::file(&folder.path().join("b.db")), Spot::server(two.url())];
+        let places: Vec<Place> =
+            targets.iter().zip(&spots).flat_map(|(target, spot)| target.places(&[spot.name()])).collect();
+        let mut restoring = Box::pin(restore(&checked, &places, |_| ()));
+        while targets[0].contents().await != (Contents::Incomplete { filled: true }) {
+            assert!(futures::poll!(restoring.as_mut()).is_pending(), "it has ended without a mark");
+        }
+        drop(restoring);
+        assert_eq!(targets[0].contents().await, Contents::Incomplete { filled: true });
+        assert!(matches!(targets[1].contents().await, Contents::Incomplete { .. }));
+        for target in &targets {
+            assert!(target.contents().await.require(&["some"]).is_err());
+        }
+        let again = restore(&checked, &places[..1], |_| ()).await.unwrap_err();
+        assert!(matches!(again, RestoreError::NotEmpty { .. }), "{again}");
+    });
+}
+
+#[test]
+fn a_restore_that_was_cut_off_before_anything_was_written_is_repeated_as_it_is() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        for [spot, target] in everything(folder.path()).await {
+            spot.fill().await;
+            let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join(spot.name())).await;
+            let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
+            fs::create_dir_all(folder.path().join("deeper")).unwrap();
+            target.run("CREATE TABLE restore_incomplete (backup text NOT NULL)").await;
+            assert_eq!(target.contents().await, Contents::Incomplete { filled: false });
+
+            restore(&checked, &target.places(&[spot.name()]), |_| ()).await.unwrap();
+            assert_eq!(spot.content().await, target.content().await);
+            assert!(matches!(target.contents().await, Contents::Ours { .. }));
+        }
+    });
+}
+
+#[test]
 fn a_backup_that_was_interrupted_is_never_taken_for_a_whole_one() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
@@ -216,6 +293,16 @@ fn places_that_cannot_be_used_are_named() {
         let missing = take(&[none], &folder.path().join("b"), about(), &SystemClock, &SystemEntropy, |_| ()).await;
         assert!(matches!(missing.err().unwrap(), BackupError::Missing { .. }));
         assert!(!folder.path().join("b").exists());
+
+        let other_name = folder.path().join("other.db");
+        fs::hard_link(&file, &other_name).unwrap();
+        let backup = folder.path().join("c");
+        assert!(matches!(try_at(&backup).await, BackupError::SeveralNames { links: 2, .. }));
+        assert!(!backup.exists());
+        fs::remove_file(&other_name).unwrap();
+        std::os::unix::fs::symlink(&file, &other_name).unwrap();
+        let by_link = Spot::file(&other_name);
+        assert_eq!(backup_of(std::slice::from_ref(&by_link), &backup).await.manifest.stores.len(), 1);
 
         assert!(matches!(check(&file, &[]), Err(Damage::NoFolder { .. })));
         assert!(matches!(check(folder.path(), &[]), Err(Damage::NotWhole { .. })));

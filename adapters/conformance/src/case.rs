@@ -63,6 +63,8 @@ pub enum Need {
     Client,
     /// A connector of the target, and a token that it accepts.
     Peer,
+    /// A client, and what is needed to consent for the owner of the target.
+    Consent,
 }
 
 /// One case.
@@ -84,7 +86,8 @@ pub struct Case {
     pub(crate) send: Send,
     /// What is expected.
     pub(crate) expect: Expect,
-    /// What later cases use: a name, and where it is in the answer.
+    /// What later cases use: a name, and where it is in the answer. A place with a question mark is a parameter of the
+    /// address that a browser is sent to.
     #[serde(default)]
     pub(crate) keep: BTreeMap<String, String>,
 }
@@ -106,6 +109,9 @@ pub(crate) struct Send {
     pub(crate) sign: Sign,
     #[serde(default)]
     pub(crate) packet: Option<PacketToSend>,
+    /// The URL is the page of an interaction, which the owner answers so.
+    #[serde(default)]
+    pub(crate) consent: Option<Answer>,
 }
 
 fn get() -> String {
@@ -123,6 +129,8 @@ pub(crate) enum Sign {
     Right,
     /// With another label, which is free.
     OtherLabel,
+    /// As it should be, beside a signature of somebody else in lines of its own.
+    BesideAnother,
     /// With a key that is not published.
     OtherKey,
     /// A day ago.
@@ -137,6 +145,24 @@ pub(crate) enum Sign {
     OtherUrl,
     /// Without the token.
     WithoutToken,
+}
+
+/// What the owner answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Answer {
+    Accept,
+    Reject,
+}
+
+/// What the client learns from the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Finish {
+    /// A reference, and the hash that goes with it.
+    Approved,
+    /// No reference.
+    Refused,
 }
 
 /// An ILP packet.
@@ -172,6 +198,8 @@ pub(crate) struct Expect {
     pub(crate) members: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) packet: Option<PacketToGet>,
+    #[serde(default)]
+    pub(crate) finish: Option<Finish>,
 }
 
 /// The ILP packet in an answer.

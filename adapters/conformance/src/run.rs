@@ -1,72 +1,27 @@
 //! Runs the cases one after the other against a server. What an answer tells is known to the cases after it.
 //!
-//! One run makes an incoming payment and a few grants at the server, and revokes the grants. It pays a hundred
-//! smallest units if it has the token of a peer, and nothing otherwise.
+//! One run makes an incoming payment and a few grants at the server, and revokes the grants. It pays a hundred smallest
+//! units if it has the token of a peer, five hundred more if it may consent for the owner, and nothing otherwise.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use clock::{Clock, Entropy};
-use http::{HeaderMap, HeaderValue, Method};
-use http_signatures::Signer;
-use outbound_http::{Outbound, Request, Response, Scheme};
+use http::HeaderMap;
+use outbound_http::Response;
 use serde_json::Value;
 use stream::SharedSecret;
 use url::Url;
 
-use crate::case::{Area, Case, CasesError, Need, cases};
+use crate::case::{Case, CasesError, Need, cases};
+use crate::consent;
 use crate::expectation::{Answer, differences};
+use crate::kit::Kit;
 use crate::packets::{Destination, Made};
 use crate::report::{Outcome, Report, Verdict};
 use crate::sending::Ready;
 
-const PATIENCE: Duration = Duration::from_secs(15);
 /// How much of an answer is shown.
 const SHOWN: usize = 300;
-const ANSWER_MAX: usize = 1024 * 1024;
-
-/// A client whose key the target can find.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// Its wallet address, which publishes its key.
-    pub identity: String,
-    /// Signs with that key.
-    pub signer: Arc<Signer>,
-}
-
-/// How to send packets to the target.
-#[derive(Clone, Debug)]
-pub struct PeerAccess {
-    /// Its connector.
-    pub connector: Url,
-    /// A token that it accepts.
-    pub token: String,
-}
-
-/// Everything that a run needs.
-#[derive(Clone, Debug)]
-pub struct Kit {
-    /// The wallet address at the target that is looked at and paid.
-    pub target: Url,
-    /// The client.
-    pub client: Option<Client>,
-    /// The access of a peer.
-    pub peer: Option<PeerAccess>,
-    /// How `https` URLs are called.
-    pub scheme: Scheme,
-    /// Origins that are reached at another place: the origin, and the place.
-    pub reached_at: Vec<(Url, Url)>,
-    /// The areas to look at; all if there are none.
-    pub areas: Vec<Area>,
-    /// Sends the requests.
-    pub http: Outbound,
-    /// Tells the time for signatures and packets.
-    pub clock: Arc<dyn Clock>,
-    /// Makes nonces and conditions.
-    pub entropy: Arc<dyn Entropy>,
-}
 
 impl Kit {
     /// Runs every case.
@@ -82,55 +37,6 @@ impl Kit {
         }
         Ok(report)
     }
-
-    fn known(&self) -> BTreeMap<String, String> {
-        let target = self.target.as_str().trim_end_matches('/').to_owned();
-        let mut known = BTreeMap::from([
-            ("nobody".to_owned(), format!("{target}-conformance-{}", self.entropy.uuid().simple())),
-            ("target".to_owned(), target),
-            ("unknown_id".to_owned(), self.entropy.uuid().to_string()),
-        ]);
-        if let Some(client) = &self.client {
-            known.insert("client".to_owned(), client.identity.clone());
-        }
-        if let Some(peer) = &self.peer {
-            known.insert("connector".to_owned(), peer.connector.to_string());
-            known.insert("peer_token".to_owned(), peer.token.clone());
-        }
-        known
-    }
-
-    /// The URL that is called for `url`.
-    fn wire(&self, mut url: Url) -> Url {
-        if self.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
-            // Both schemes are special, so the change is always possible.
-            let _ = url.set_scheme("http");
-        }
-        url
-    }
-
-    async fn send(&self, ready: &Ready) -> Result<Response, String> {
-        let method = Method::from_bytes(ready.method.as_bytes()).map_err(|error| error.to_string())?;
-        let mut url = ready.url.clone();
-        let mut host = None;
-        for (origin, place) in &self.reached_at {
-            if self.wire(origin.clone()).origin() == url.origin() {
-                host = HeaderValue::from_str(&authority(&url)).ok();
-                let path = url[url::Position::BeforePath..].to_owned();
-                url = place.join(&path).map_err(|error| error.to_string())?;
-            }
-        }
-        let mut request =
-            Request::new(method, url).configured().body(ready.body.clone()).deadline(PATIENCE).limit(ANSWER_MAX);
-        request.headers = ready.headers.clone();
-        request.host = host;
-        self.http.send(request).await.map_err(|error| error.to_string())
-    }
-}
-
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// A run, with what it knows so far.
@@ -145,7 +51,11 @@ impl Run<'_> {
             Ok(prepared) => prepared,
             Err(reason) => return Verdict::Skipped(reason),
         };
-        let response = match self.kit.send(&ready).await {
+        let sent = match (case.send.consent, &self.kit.owner) {
+            (Some(answer), Some(owner)) => consent::answered(self.kit, owner, &ready.url, answer).await,
+            _ => self.kit.send(&ready).await,
+        };
+        let response = match sent {
             Ok(response) => response,
             Err(reason) => return Verdict::Unanswered(reason),
         };
@@ -156,12 +66,17 @@ impl Run<'_> {
         if let (Some(wanted), Some(made)) = (&case.expect.packet, &made) {
             found.extend(wanted.difference(&response.body, made));
         }
+        if let Some(finish) = case.expect.finish {
+            found.extend(
+                self.way_back().map_or_else(Some, |expected| consent::difference(finish, &expected, &response.headers)),
+            );
+        }
         if !found.is_empty() {
             let text: String = String::from_utf8_lossy(&response.body).chars().take(SHOWN).collect();
             let answer = format!("{} {}", response.status.as_u16(), text.replace(char::is_control, " "));
             return Verdict::Differs { differences: found, reproducer: ready.reproducer(), answer };
         }
-        self.keep(case, &response.body);
+        self.keep(case, &response);
         Verdict::Passed
     }
 
@@ -170,6 +85,10 @@ impl Run<'_> {
         let kit = self.kit;
         let client = match (case.needs, &kit.client, &kit.peer) {
             (Some(Need::Client), None, _) => return Err("it needs a client with a key".to_owned()),
+            (Some(Need::Consent), None, _) => return Err("it needs a client with a key".to_owned()),
+            (Some(Need::Consent), ..) if kit.owner.is_none() => {
+                return Err("it needs the server's interactions and the secret of its identity provider".to_owned());
+            }
             (Some(Need::Peer), _, None) => return Err("it needs the connector and the token of a peer".to_owned()),
             (_, client, _) => client.as_ref(),
         };
@@ -239,13 +158,26 @@ impl Run<'_> {
         Ok(filled)
     }
 
-    fn keep(&mut self, case: &Case, body: &[u8]) {
-        let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
-        for (name, pointer) in &case.keep {
-            if let Some(value) = body.pointer(pointer) {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                self.known.insert(name.clone(), text);
-            }
+    /// What the client expects of the browser's way back.
+    fn way_back(&self) -> Result<consent::Expected, String> {
+        Ok(consent::Expected {
+            uri: self.filled("{finish_uri}")?,
+            client_nonce: self.filled("{finish_nonce}")?,
+            server_nonce: self.filled("{server_nonce}")?,
+            grant_endpoint: self.filled("{auth}")?,
+        })
+    }
+
+    fn keep(&mut self, case: &Case, response: &Response) {
+        let body = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
+        for (name, place) in &case.keep {
+            let found = match place.strip_prefix('?') {
+                Some(parameter) => consent::parameter(&response.headers, parameter),
+                None => {
+                    body.pointer(place).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                }
+            };
+            self.known.extend(found.map(|found| (name.clone(), found)));
         }
     }
 }

@@ -4,6 +4,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use clock::{Entropy, Timestamp};
 use http::header::AUTHORIZATION;
@@ -39,7 +41,9 @@ impl Ready {
         // A signature that cannot be made is missing, and the answer says so.
         let _ = match sign {
             Sign::Not => Ok(()),
-            Sign::Right | Sign::OtherLabel => signer.sign_once(method, url, headers, body, now, &nonce(entropy)),
+            Sign::Right | Sign::OtherLabel | Sign::BesideAnother => {
+                signer.sign_once(method, url, headers, body, now, &nonce(entropy))
+            }
             Sign::LongAgo => signer.sign(method, url, headers, body, now - A_DAY),
             Sign::OtherMethod => signer.sign("PUT", url, headers, body, now),
             Sign::OtherUrl => signer.sign(method, &format!("{url}?other=1"), headers, body, now),
@@ -58,14 +62,10 @@ impl Ready {
                 signed
             }
         };
-        if sign == Sign::OtherLabel {
-            for name in ["signature", "signature-input"] {
-                let renamed = headers.get(name).and_then(|value| value.to_str().ok()?.strip_prefix("sig1"));
-                if let Some(value) = renamed.and_then(|rest| HeaderValue::from_str(&format!("conformance{rest}")).ok())
-                {
-                    headers.insert(name, value);
-                }
-            }
+        match sign {
+            Sign::OtherLabel => relabel(headers),
+            Sign::BesideAnother => add_another(headers, now),
+            _ => {}
         }
         // The transport sets it.
         headers.remove("content-length");
@@ -91,6 +91,27 @@ impl Ready {
                 });
                 format!("echo {hex} | xxd -r -p | {command} --data-binary @-")
             }
+        }
+    }
+}
+
+/// Gives the signature another label.
+fn relabel(headers: &mut HeaderMap) {
+    for name in ["signature", "signature-input"] {
+        let renamed = headers.get(name).and_then(|value| value.to_str().ok()?.strip_prefix("sig1"));
+        if let Some(value) = renamed.and_then(|rest| HeaderValue::from_str(&format!("conformance{rest}")).ok()) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Puts a signature before the own one, in lines of its own, as a proxy on the way may do. Nobody can verify it.
+fn add_another(headers: &mut HeaderMap, now: Timestamp) {
+    let input = format!("proxy=(\"@method\");created={};keyid=\"proxy\"", now.as_millis() / 1000);
+    for (name, value) in [("signature-input", input), ("signature", format!("proxy=:{}:", STANDARD.encode([7; 64])))] {
+        if let (Some(own), Ok(value)) = (headers.remove(name), HeaderValue::from_str(&value)) {
+            headers.insert(name, value);
+            headers.append(name, own);
         }
     }
 }

@@ -13,6 +13,7 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use crate::contents::server_connection;
+use crate::deferred::DeferredWrites;
 use crate::error::is_in_the_way;
 use crate::shared::Shared;
 use crate::sqlite_line::{BetweenUnits, SqliteLine};
@@ -131,6 +132,12 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
     // The pool repeats a failed first attempt until its time is over. This single attempt gives the reason at once.
     let (first, connection) = server_connection(url).await?;
     let connection = connection.statement_cache_capacity(STATEMENTS);
+    let connection = match options.durability {
+        Durability::PowerLoss => connection,
+        // Commits of these connections do not wait for the disk of the server
+        // (<https://www.postgresql.org/docs/current/wal-async-commit.html>).
+        Durability::ProcessEnd => connection.options([("synchronous_commit", "off")]),
+    };
     let _ = first.close().await;
 
     let pool = PgPoolOptions::new()
@@ -163,7 +170,8 @@ fn database(
     line: Option<Arc<SqliteLine>>,
     wakeups: Wakeups,
 ) -> Database {
-    let inner = OpenDatabase { dialect, reader, writer, line, wakeups: Arc::new(wakeups), shared: Shared::default() };
+    let (deferred, shared) = (DeferredWrites::default(), Shared::default());
+    let inner = OpenDatabase { dialect, reader, writer, line, deferred, wakeups: Arc::new(wakeups), shared };
     Database { inner: Arc::new(inner) }
 }
 

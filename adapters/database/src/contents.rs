@@ -15,6 +15,9 @@ use crate::Unreachable;
 /// How long a server may take to answer one attempt.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// The table that marks a database whose restore has not ended. `backup` makes it first and removes it last.
+pub const RESTORE_MARK: &str = "restore_incomplete";
+
 /// The contents of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
@@ -26,6 +29,11 @@ pub enum Contents {
         stores: Vec<String>,
         /// Whether the tables of a ledger exist.
         ledger: bool,
+    },
+    /// A restore into it was interrupted.
+    Incomplete {
+        /// Whether it has tables beside the mark.
+        filled: bool,
     },
     /// The database of the original Rafiki.
     Original,
@@ -39,6 +47,11 @@ pub enum Contents {
 /// Why a database cannot be used. The message is for its operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotOurs {
+    /// A restore into it was interrupted.
+    Incomplete {
+        /// Whether it has tables beside the mark.
+        filled: bool,
+    },
     /// It belongs to the original Rafiki.
     Original,
     /// It belongs to another program.
@@ -56,6 +69,11 @@ pub enum NotOurs {
 impl fmt::Display for NotOurs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Incomplete { .. } => f.write_str(
+                "a restore into it is under way or was interrupted, so data may be missing here or in the databases that \
+                 belong to it. If no `rafiki restore` runs, empty all databases of that restore (delete the files, or \
+                 `dropdb` and `createdb`) and repeat it",
+            ),
             Self::Original => f.write_str(
                 "it holds the tables of the original Rafiki, which this program cannot use as they are; name an empty \
                  database, and bring them over with `rafiki import --backend <this URL> --auth <URL of its auth \
@@ -94,6 +112,7 @@ impl Contents {
     pub fn require(&self, stores: &[&str]) -> Result<(), NotOurs> {
         match self {
             Self::Empty => Ok(()),
+            Self::Incomplete { filled } => Err(NotOurs::Incomplete { filled: *filled }),
             Self::Original => Err(NotOurs::Original),
             Self::Foreign { tables } => Err(NotOurs::Foreign { tables: tables.clone() }),
             Self::Ours { stores: found, .. } => {
@@ -108,6 +127,7 @@ impl Contents {
     pub fn require_ledger(&self) -> Result<(), NotOurs> {
         match self {
             Self::Empty | Self::Ours { .. } => Ok(()),
+            Self::Incomplete { filled } => Err(NotOurs::Incomplete { filled: *filled }),
             Self::Original => Err(NotOurs::Original),
             Self::Foreign { tables } => Err(NotOurs::Foreign { tables: tables.clone() }),
         }
@@ -133,6 +153,8 @@ impl Contents {
 
         if tables.is_empty() {
             Self::Empty
+        } else if tables.iter().any(|table| table == RESTORE_MARK) {
+            Self::Incomplete { filled: tables.len() > 1 }
         } else if original {
             Self::Original
         } else if ledger || !stores.is_empty() {

@@ -2,10 +2,12 @@
 //!
 //! Tables and rows belong to the crates above. Everything here is the same for all of them.
 
+mod afterwards;
 mod batch;
 mod bulk;
 mod connect;
 mod contents;
+mod deferred;
 mod error;
 mod examination;
 mod gather;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use bulk::BulkTable;
-pub use contents::{Contents, NotOurs};
+pub use contents::{Contents, NotOurs, RESTORE_MARK};
 pub use error::Error;
 pub use examination::Examination;
 pub use gather::Gather;
@@ -39,6 +41,7 @@ pub use unreachable::Unreachable;
 pub use wake::{Mark, Subscription, Watch};
 pub use write::{Met, Write};
 
+use deferred::DeferredWrites;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement, TransactionOptions,
 };
@@ -56,12 +59,13 @@ pub enum Dialect {
     Postgres,
 }
 
-/// The faults that a committed SQLite transaction survives. On Postgres this is configured at the server.
+/// The faults that a committed transaction survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// The end of the process, and loss of power.
+    /// The end of the process, and loss of power. On Postgres this is as the server is configured.
     PowerLoss,
-    /// The end of the process only. For tests and temporary data.
+    /// The end of the process only. A loss of power, or a crash of the Postgres server, loses the last moments. For tests
+    /// and temporary data.
     ProcessEnd,
 }
 
@@ -78,7 +82,7 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// The most memory for pages of the SQLite connection that writes, in KiB.
     pub sqlite_writer_cache: u32,
-    /// The faults that a committed SQLite transaction survives.
+    /// The faults that a committed transaction survives.
     pub durability: Durability,
 }
 
@@ -108,6 +112,8 @@ struct OpenDatabase {
     writer: DatabaseConnection,
     /// The queue of units of work for the one write connection of SQLite.
     line: Option<Arc<SqliteLine>>,
+    /// Writes that wait for the commit of another unit.
+    deferred: DeferredWrites,
     wakeups: Arc<Wakeups>,
     shared: Shared,
 }
@@ -212,8 +218,9 @@ impl Database {
         Wakeups::watch(&self.inner.wakeups, topic)
     }
 
-    /// Closes every connection. Later use fails.
+    /// Commits deferred writes, then closes every connection. Later use fails.
     pub async fn close(&self) {
+        deferred::flush(&self.inner).await;
         self.inner.wakeups.stop();
         if let Some(line) = &self.inner.line {
             line.rest().await;

@@ -29,6 +29,10 @@ impl PostgresUnit {
         Self { pool, begun: Mutex::default() }
     }
 
+    pub(crate) fn has_begun(&mut self) -> bool {
+        self.begun.get_mut().is_some()
+    }
+
     /// The transaction, for statements whose results are needed.
     pub(crate) async fn begun(&self) -> Result<MappedMutexGuard<'_, DatabaseTransaction>, DbErr> {
         let mut begun = self.begun.lock().await;

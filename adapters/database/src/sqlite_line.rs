@@ -180,6 +180,28 @@ impl Turn {
         committing.await.unwrap_or_else(|_| Ended::failed(None))
     }
 
+    /// As [`Turn::send`], then ends this unit and begins another, which commits both.
+    pub(crate) async fn send_and_leave_to_next(
+        &mut self,
+        steps: Vec<Step>,
+    ) -> Result<oneshot::Receiver<Result<(), String>>, (Vec<StepResult>, DbErr)> {
+        let connected = self.connected().map_err(|error| (Vec::new(), error))?;
+        let (answers, error) = connected.send_in_unit(steps, &[RELEASE, SAVEPOINT]).await;
+        if let Some(error) = error {
+            return Err((answers, error));
+        }
+        let (sender, committed) = oneshot::channel();
+        connected.ended.push(sender);
+        Ok(committed)
+    }
+
+    /// Undoes what the unit did so far. The unit goes on.
+    pub(crate) async fn undo(&mut self) {
+        if let Some(at_it) = self.at_it.as_deref_mut().filter(|at_it| at_it.open) {
+            at_it.undo_unit().await;
+        }
+    }
+
     async fn commit_now(mut self, steps: Vec<Step>) -> Ended {
         let Some(at_it) = &mut self.at_it else { return Ended::failed(None) };
         let (answers, error) = at_it.send_in_unit(steps, &[RELEASE, COMMIT]).await;

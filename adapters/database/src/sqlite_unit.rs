@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::Error;
 use crate::sqlite_line::{Ended, SqliteLine, Step, StepResult, Turn};
@@ -30,6 +30,10 @@ enum Stage {
 impl SqliteUnit {
     pub(crate) fn new(line: Arc<SqliteLine>) -> Self {
         Self { line, stage: Mutex::new(Stage::Before) }
+    }
+
+    pub(crate) fn has_begun(&mut self) -> bool {
+        !matches!(self.stage.get_mut(), Stage::Before)
     }
 
     pub(crate) async fn query(&self, statements: Vec<Statement>) -> Result<Vec<Vec<QueryResult>>, DbErr> {
@@ -75,37 +79,13 @@ impl SqliteUnit {
     }
 
     pub(crate) async fn commit(self, writes: Vec<Write>) -> Result<(), Error> {
-        let mut left = VecDeque::from(writes);
-        let mut turn = match self.stage.into_inner() {
+        let turn = match self.stage.into_inner() {
             Stage::Failed => return Err(failed().into()),
-            Stage::Before if left.is_empty() => return Ok(()),
+            Stage::Before if writes.is_empty() => return Ok(()),
             Stage::Before => self.line.turn().await?,
             Stage::At(turn) => turn,
         };
-
-        loop {
-            match turn.send_and_commit(steps(&left)).await {
-                Ended::Committed => {
-                    left.iter().for_each(Write::note_met);
-                    return Ok(());
-                }
-                Ended::Waits(commit) => {
-                    commit.made().await?;
-                    left.iter().for_each(Write::note_met);
-                    return Ok(());
-                }
-                Ended::Failed { turn: Some(own), answers, error: Some(error) } => {
-                    if let Err(error) = after_failure(&mut left, answers.len(), error) {
-                        // The failure may be caused by another unit's change. That is committed before this error is
-                        // returned.
-                        own.roll_back().await;
-                        return Err(error);
-                    }
-                    turn = own;
-                }
-                Ended::Failed { .. } => return Err(failed().into()),
-            }
-        }
+        commit(turn, writes).await
     }
 
     pub(crate) async fn rollback(self) {
@@ -121,6 +101,73 @@ impl SqliteUnit {
         match stage {
             Stage::At(turn) => Ok(turn),
             Stage::Before | Stage::Failed => Err(failed()),
+        }
+    }
+}
+
+/// Sends the last `writes` of the unit that has `turn`, and commits it.
+async fn commit(mut turn: Turn, writes: Vec<Write>) -> Result<(), Error> {
+    let mut left = VecDeque::from(writes);
+    loop {
+        match turn.send_and_commit(steps(&left)).await {
+            Ended::Committed => {
+                left.iter().for_each(Write::note_met);
+                return Ok(());
+            }
+            Ended::Waits(commit) => {
+                commit.made().await?;
+                left.iter().for_each(Write::note_met);
+                return Ok(());
+            }
+            Ended::Failed { turn: Some(own), answers, error: Some(error) } => {
+                if let Err(error) = after_failure(&mut left, answers.len(), error) {
+                    // The failure may be caused by another unit's change. That is committed before this error is
+                    // returned.
+                    own.roll_back().await;
+                    return Err(error);
+                }
+                turn = own;
+            }
+            Ended::Failed { .. } => return Err(failed().into()),
+        }
+    }
+}
+
+/// Does `before` as one unit and `own` as the next, and commits both at once. Returns whether the former was committed,
+/// and the result for `own`.
+pub(crate) async fn commit_after(
+    line: &Arc<SqliteLine>,
+    before: Vec<Write>,
+    own: Vec<Write>,
+) -> (bool, Result<(), Error>) {
+    let mut turn = match line.turn().await {
+        Ok(turn) => turn,
+        Err(error) => return (false, Err(error.into())),
+    };
+    let done = if before.is_empty() { None } else { do_before(&mut turn, before).await };
+    let result = commit(turn, own).await;
+    let both_committed = match done {
+        Some(committed) => matches!(committed.await, Ok(Ok(()))),
+        None => false,
+    };
+    (both_committed, result)
+}
+
+/// Does `writes` as a unit of their own, which is committed with the next one. `None` if they fail.
+async fn do_before(turn: &mut Turn, writes: Vec<Write>) -> Option<oneshot::Receiver<Result<(), String>>> {
+    let mut left = VecDeque::from(writes);
+    loop {
+        match turn.send_and_leave_to_next(steps(&left)).await {
+            Ok(committed) => {
+                left.iter().for_each(Write::note_met);
+                return Some(committed);
+            }
+            Err((answers, error)) => {
+                if after_failure(&mut left, answers.len(), error).is_err() {
+                    turn.undo().await;
+                    return None;
+                }
+            }
         }
     }
 }

@@ -8,10 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use tokio::sync::oneshot;
 
+use crate::afterwards::Afterwards;
+use crate::deferred::{DeferredWrite, commit_together, defer, flush_in_background, given_up};
 use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
-use crate::wake::{CHANNEL, Wakeups};
+use crate::wake::CHANNEL;
 use crate::write::Write;
 use crate::{Dialect, Error, OpenDatabase};
 
@@ -35,10 +38,8 @@ enum UnitOf {
 #[derive(Default)]
 struct Plans {
     writes: Vec<Write>,
-    topics: BTreeSet<String>,
-    topics_elsewhere: BTreeSet<String>,
     announced: BTreeSet<&'static str>,
-    afterwards: Vec<Box<dyn FnOnce() + Send>>,
+    afterwards: Afterwards,
 }
 
 impl WriteTransaction {
@@ -64,7 +65,7 @@ impl WriteTransaction {
 
     /// Runs `then` after the commit. Drops it if there is no commit.
     pub fn on_commit(&self, then: impl FnOnce() + Send + 'static) {
-        self.plans().afterwards.push(Box::new(then));
+        self.plans().afterwards.then.push(Box::new(then));
     }
 
     /// The one value of this type for this open database; see [`crate::Database::shared`].
@@ -74,12 +75,12 @@ impl WriteTransaction {
 
     /// Wakes the subscribers of `topic` after the commit.
     pub fn wake_on_commit(&self, topic: &str) {
-        self.plans().topics.insert(topic.to_owned());
+        self.plans().afterwards.topics.insert(topic.to_owned());
     }
 
     /// Wakes the subscribers of `topic` in other processes after the commit.
     pub fn wake_elsewhere_on_commit(&self, topic: &str) {
-        self.plans().topics_elsewhere.insert(topic.to_owned());
+        self.plans().afterwards.topics_elsewhere.insert(topic.to_owned());
     }
 
     /// Announces with the commit, to every process, that copies of data of `topic` are out of date.
@@ -107,20 +108,53 @@ impl WriteTransaction {
             let notify = Statement::from_sql_and_values(DbBackend::Postgres, sql, [CHANNEL.into(), payload.into()]);
             self.execute_raw(notify).await?;
         }
-        let Self { unit, database, plans } = self;
-        let plans = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match unit {
-            UnitOf::Sqlite(unit) => unit.commit(plans.writes).await?,
-            UnitOf::Postgres(unit) => unit.commit(plans.writes).await?,
+        let Self { mut unit, database, plans } = self;
+        let Plans { writes, afterwards, .. } = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let has_begun = unit.has_begun();
+        let deferred = if has_begun || writes.is_empty() { Vec::new() } else { database.deferred.take() };
+        if deferred.is_empty() {
+            match unit {
+                UnitOf::Sqlite(unit) => unit.commit(writes).await?,
+                UnitOf::Postgres(unit) => unit.commit(writes).await?,
+            }
+        } else {
+            // Others wait for this commit, so it continues if this caller stops waiting.
+            let committing = tokio::spawn(commit_together(Arc::clone(&database), deferred, writes));
+            committing.await.unwrap_or_else(|_| Err(given_up()))?;
         }
         for topic in announced {
             database.wakeups.wake_here(topic);
         }
-        for then in plans.afterwards {
-            then();
+        afterwards.happen(&database.wakeups);
+        if has_begun {
+            // Deferred writes cannot join a unit that has read something. They are committed after it.
+            flush_in_background(&database);
         }
-        wake(&database.wakeups, plans.topics, plans.topics_elsewhere);
         Ok(())
+    }
+
+    /// As [`WriteTransaction::commit`], but the commit is deferred, so that it is shared with another unit of this process.
+    /// It is shared with the next unit that only writes and is committed after this call. After the next unit that has
+    /// read something, or a few milliseconds, it is made alone.
+    ///
+    /// This is for what a killed process may lose because it is done again then, such as the end of a job. What it writes
+    /// must be safe to repeat, because after a failure it may be tried again. A unit that has read something is committed
+    /// at once.
+    pub fn commit_deferred(mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        let deferred = if self.unit.has_begun() || !self.plans().announced.is_empty() {
+            Err(self)
+        } else {
+            let Plans { writes, afterwards, .. } = self.plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let (result, committed) = oneshot::channel();
+            defer(&self.database, DeferredWrite { writes, afterwards, result });
+            Ok(committed)
+        };
+        async move {
+            match deferred {
+                Ok(committed) => committed.await.unwrap_or_else(|_| Err(given_up())),
+                Err(unit) => unit.commit().await,
+            }
+        }
     }
 
     /// Undoes everything now. Dropping the transaction does the same a little later.
@@ -148,12 +182,13 @@ impl WriteTransaction {
     }
 }
 
-fn wake(wakeups: &Wakeups, topics: BTreeSet<String>, elsewhere: BTreeSet<String>) {
-    for topic in elsewhere.difference(&topics) {
-        wakeups.wake_elsewhere(topic.clone());
-    }
-    for topic in topics {
-        wakeups.wake(topic);
+impl UnitOf {
+    /// Whether anything was sent to the database.
+    fn has_begun(&mut self) -> bool {
+        match self {
+            Self::Sqlite(unit) => unit.has_begun(),
+            Self::Postgres(unit) => unit.has_begun(),
+        }
     }
 }
 

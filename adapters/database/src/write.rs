@@ -14,15 +14,15 @@ use crate::Error;
 ///
 /// Other writes of the transaction may be parts of the same statement. So a write must not depend on another write to
 /// other rows. Writes with the same table and key are sent one after the other. A write has no `RETURNING`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Write {
     pub(crate) table: &'static str,
     pub(crate) key: String,
     pub(crate) statement: Statement,
     /// What is done instead if the statement changes no row.
     pub(crate) otherwise: VecDeque<Statement>,
-    /// The error if no row is changed.
-    pub(crate) missed: Option<Error>,
+    /// What it means if no row is changed, which is an error then.
+    pub(crate) missed: Option<String>,
     pub(crate) first_met: Option<Met>,
 }
 
@@ -49,9 +49,10 @@ impl Write {
         self
     }
 
-    /// If no statement changes a row, the transaction fails with this error, and nothing of it happens.
-    pub fn must(mut self, missed: Error) -> Self {
-        self.missed = Some(missed);
+    /// If no statement changes a row, the transaction fails with [`Error::Overtaken`], and nothing of it happens. `what`
+    /// says what has changed meanwhile.
+    pub fn must(mut self, what: impl Into<String>) -> Self {
+        self.missed = Some(what.into());
         self
     }
 
@@ -80,12 +81,19 @@ impl Write {
         }
     }
 
+    /// Takes back [`Write::note_met`], because the transaction is tried again.
+    pub(crate) fn forget_met(&self) {
+        if let Some(met) = &self.first_met {
+            met.0.store(false, Ordering::Release);
+        }
+    }
+
     /// The write without its first statement, which changed no row. Returns the error if no statement is left.
     pub(crate) fn next(mut self) -> Result<Option<Self>, Error> {
         self.first_met = None;
         match (self.otherwise.pop_front(), self.missed) {
             (Some(statement), missed) => Ok(Some(Self { statement, missed, ..self })),
-            (None, Some(missed)) => Err(missed),
+            (None, Some(what)) => Err(Error::Overtaken { what }),
             (None, None) => Ok(None),
         }
     }

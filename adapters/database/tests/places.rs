@@ -43,6 +43,20 @@ on_each_database! {
         assert!(original.require_ledger().is_err());
     }
 
+    async fn no_role_may_use_a_database_whose_restore_has_not_ended(database) {
+        run(&database, "CREATE TABLE restore_incomplete (backup text)").await;
+        for filled in [false, true] {
+            if filled {
+                database.migrate(&NOTES).await.unwrap();
+            }
+            let found = Contents::of(database.url()).await.unwrap();
+            assert_eq!(found, Contents::Incomplete { filled });
+            assert!(found.require_ledger().is_err());
+            let told = found.require(&["notes"]).unwrap_err().to_string();
+            assert!(told.contains("interrupted") && told.contains("repeat it"), "{told}");
+        }
+    }
+
     async fn migrated_steps_are_reported_and_missing_steps_are_named(database) {
         assert!(database.require_migrated(&NOTES).await.unwrap_err().to_string().contains("0001_notes"));
         assert_eq!(database.migrate(&NOTES).await.unwrap(), ["0001_notes"]);

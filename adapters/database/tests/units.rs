@@ -22,9 +22,13 @@ fn statement<const N: usize>(transaction: &WriteTransaction, sql: &str, values: 
     Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)
 }
 
-fn insert(transaction: &WriteTransaction, id: i64, note: &str) -> Write {
+fn insert_statement(transaction: &WriteTransaction, id: i64, note: &str) -> Statement {
     let sql = "INSERT INTO notes (id, note) VALUES ($1, $2)";
-    Write::new("notes", id, statement(transaction, sql, [id.into(), note.into()]))
+    statement(transaction, sql, [id.into(), note.into()])
+}
+
+fn insert(transaction: &WriteTransaction, id: i64, note: &str) -> Write {
+    Write::new("notes", id, insert_statement(transaction, id, note))
 }
 
 fn rename(transaction: &WriteTransaction, id: i64, note: &str) -> Write {
@@ -139,8 +143,7 @@ on_each_database! {
                 transaction.query_all_raw(statement(&transaction, "SELECT 1", [])).await.unwrap();
             }
             transaction.write(insert(&transaction, 1, "one"));
-            let gone = Error::Overtaken { what: "note 2".to_owned() };
-            transaction.write(rename(&transaction, 2, "due").must(gone));
+            transaction.write(rename(&transaction, 2, "due").must("note 2"));
             transaction.write(insert(&transaction, 3, "three"));
             transaction.on_commit(|| panic!("nothing was committed"));
             let refused = transaction.commit().await.unwrap_err();
@@ -195,7 +198,7 @@ on_each_database! {
                     1 => drop(transaction),
                     2 => transaction.rollback().await.unwrap(),
                     _ => {
-                        transaction.write(rename(&transaction, 1000, "nobody").must(Error::OutOfRange { what: "it" }));
+                        transaction.write(rename(&transaction, 1000, "nobody").must("it"));
                         transaction.commit().await.unwrap_err();
                     }
                 }
@@ -204,6 +207,107 @@ on_each_database! {
         join_all(units).await.into_iter().for_each(|unit| unit.unwrap());
         let kept: Vec<String> = (0..40).step_by(4).map(|id| format!("{id:02}")).collect();
         assert_eq!(notes(&database).await, kept);
+    }
+
+    async fn a_deferred_unit_is_committed_with_the_next_one_or_alone(database) {
+        let deferred = begin(&database).await;
+        deferred.write(insert(&deferred, 1, "deferred"));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        deferred.on_commit(move || sender.send("then").unwrap());
+        let next = begin(&database).await;
+        next.write(insert(&next, 2, "next"));
+        let (first, second) = futures::join!(deferred.commit_deferred(), next.commit());
+        first.unwrap();
+        second.unwrap();
+        assert_eq!(notes(&database).await, ["deferred", "next"]);
+        assert_eq!(receiver.try_recv(), Ok("then"));
+
+        let alone = begin(&database).await;
+        alone.write(insert(&alone, 3, "alone"));
+        alone.commit_deferred().await.unwrap();
+        assert_eq!(notes(&database).await.len(), 3);
+    }
+
+    async fn a_deferred_unit_that_fails_does_not_disturb_the_one_it_is_committed_with(database) {
+        let before = begin(&database).await;
+        before.write(insert(&before, 1, "one"));
+        before.commit().await.unwrap();
+        for (which, why) in ["missing", "unique"].into_iter().enumerate() {
+            let fails = begin(&database).await;
+            match why {
+                "missing" => fails.write(rename(&fails, 1000, "nobody").must("it")),
+                _ => fails.write(insert(&fails, 1000, "one")),
+            }
+            fails.on_commit(|| panic!("nothing was committed"));
+            let well = begin(&database).await;
+            let (id, note) = (10 + i64::try_from(which).unwrap(), format!("well {why}"));
+            well.write(insert(&well, id, &note));
+            let next = begin(&database).await;
+            let mut missing = rename(&next, 20 + id, &format!("new {why}"));
+            let met = missing.met();
+            next.write(missing.otherwise(insert_statement(&next, 20 + id, &format!("made {why}"))));
+            let all = futures::join!(fails.commit_deferred(), well.commit_deferred(), next.commit());
+            match (why, all.0.unwrap_err()) {
+                ("missing", Error::Overtaken { .. }) | ("unique", Error::UniqueViolation { .. }) => {}
+                other => panic!("{other:?}"),
+            }
+            all.1.unwrap();
+            all.2.unwrap();
+            assert!(!met.get(), "the row was not there");
+        }
+        let expected = ["one", "well missing", "well unique", "made missing", "made unique"];
+        assert_eq!(notes(&database).await, expected);
+    }
+
+    async fn a_deferred_unit_does_not_fail_with_the_one_it_is_committed_with(database) {
+        let deferred = begin(&database).await;
+        deferred.write(insert(&deferred, 1, "one"));
+        let fails = begin(&database).await;
+        fails.write(rename(&fails, 1000, "nobody").must("it"));
+        let (kept, failed) = futures::join!(deferred.commit_deferred(), fails.commit());
+        kept.unwrap();
+        assert!(failed.unwrap_err().is_overtaken());
+        assert_eq!(notes(&database).await, ["one"]);
+    }
+
+    async fn what_a_deferred_unit_did_to_a_row_is_seen_by_the_one_it_is_committed_with(database) {
+        let before = begin(&database).await;
+        before.write(insert(&before, 1, "one"));
+        before.commit().await.unwrap();
+        let deferred = begin(&database).await;
+        deferred.write(rename(&deferred, 1, "uno"));
+        let next = begin(&database).await;
+        let sql = "UPDATE notes SET note = note || '!' WHERE id = 1";
+        next.write(Write::new("notes", 1, statement(&next, sql, [])).must("it"));
+        let (first, second) = futures::join!(deferred.commit_deferred(), next.commit());
+        first.unwrap();
+        second.unwrap();
+        assert_eq!(notes(&database).await, ["uno!"]);
+    }
+
+    async fn what_is_deferred_is_committed_when_the_database_is_closed(database) {
+        database.migrate(&NOTES).await.unwrap();
+        let ending = database.connect_again().await;
+        let deferred = ending.begin().await.unwrap();
+        deferred.write(insert(&deferred, 1, "deferred"));
+        let committed = deferred.commit_deferred();
+        ending.close().await;
+        assert_eq!(notes(&database).await, ["deferred"]);
+        committed.await.unwrap();
+    }
+
+    async fn many_deferred_units_need_no_other(database) {
+        database.migrate(&NOTES).await.unwrap();
+        let units = (0..40).map(|id| {
+            let database = database.clone();
+            async move {
+                let transaction = database.begin().await.unwrap();
+                transaction.write(insert(&transaction, id, &format!("{id:02}")));
+                transaction.commit_deferred().await.unwrap();
+            }
+        });
+        join_all(units).await;
+        assert_eq!(notes(&database).await.len(), 40);
     }
 
     async fn a_caller_that_stops_waiting_in_the_middle_leaves_nothing_and_delays_no_other(database) {
@@ -278,6 +382,23 @@ fn what_a_unit_reads_or_fails_on_is_durable_by_then() {
         let (first, second) = in_this_order(&database, writer(2), writer(3)).await;
         assert_ne!(first.0, second.0, "one of two equal notes is refused");
         assert!(first.1 && second.1, "the note is durable when the other is refused because of it");
+    });
+}
+
+#[test]
+fn a_deferred_unit_shares_the_wait_for_the_disk_of_the_next() {
+    testkit::block_on(async {
+        let database = TestDatabase::sqlite().await;
+        database.migrate(&NOTES).await.unwrap();
+        let file = database.url().trim_start_matches("sqlite:").to_owned();
+        let before = commits_in_log(&file);
+        let (deferred, next) = (begin(&database).await, begin(&database).await);
+        deferred.write(insert(&deferred, 1, "deferred"));
+        next.write(insert(&next, 2, "next"));
+        let (first, second) = futures::join!(deferred.commit_deferred(), next.commit());
+        first.unwrap();
+        second.unwrap();
+        assert_eq!(commits_in_log(&file) - before, 1);
     });
 }
 

@@ -137,6 +137,7 @@ fn leased(row: &QueryResult, queue: &str, lease: Uuid, until: Timestamp) -> Resu
         until,
         worker: None,
         carried: None,
+        place: None,
     })
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use clock::Timestamp;
-use database::{Error, Write, WriteTransaction};
+use database::{Write, WriteTransaction};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -20,10 +20,16 @@ pub(crate) trait DueJobListener: fmt::Debug + Send + Sync {
     fn look_now(&self);
 }
 
+/// The place of a job that runs.
+pub(crate) trait Leave: fmt::Debug + Send + Sync {
+    /// Gives the place back, if it was not given back before.
+    fn leave(&self);
+}
+
 /// A job that this worker has leased.
 ///
 /// Its end is written in the handler's own transaction. If the lease was lost, because another worker has the job, that
-/// transaction fails with [`Error::Overtaken`] and changes nothing.
+/// transaction fails with [`database::Error::Overtaken`] and changes nothing.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(crate) queue: String,
@@ -38,6 +44,8 @@ pub struct Job {
     pub(crate) worker: Option<Arc<dyn DueJobListener>>,
     /// What the transaction that created it left for the first attempt.
     pub(crate) carried: Option<Arc<dyn Any + Send + Sync>>,
+    /// Its place among the jobs that run; `None` if jobs are run one after the other.
+    pub(crate) place: Option<Arc<dyn Leave>>,
 }
 
 const COMPLETE: &str = "DELETE FROM jobs WHERE queue = $1 AND key = $2 AND lease = $3 AND again_at IS NULL";
@@ -69,6 +77,14 @@ impl Job {
     /// What [`crate::NewJob::carrying`] left for it; `None` if another process created it, or this is a later attempt.
     pub fn carried<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.carried.clone()?.downcast().ok()
+    }
+
+    /// Lets another job have this one's place, because it waits for no other party any more: only its end is still to be
+    /// written.
+    pub fn leave_place(&self) {
+        if let Some(place) = &self.place {
+            place.leave();
+        }
     }
 
     /// Completes the job in the handler's own transaction.
@@ -139,7 +155,7 @@ impl Job {
     fn written<const N: usize>(&self, transaction: &WriteTransaction, sql: &str, more: [Value; N]) -> Write {
         let statement = self.statement(transaction, sql, more);
         let row = row_key(&self.queue, &self.key);
-        let lost = Error::Overtaken { what: format!("the lease of job {row} was lost; another worker does it") };
+        let lost = format!("the lease of job {row} was lost; another worker does it");
         Write::new(TABLE, row, statement).must(lost)
     }
 

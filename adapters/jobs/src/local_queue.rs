@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::capacity::Capacity;
 use crate::claim::Claimed;
-use crate::job::{DueJobListener, Job};
+use crate::job::{DueJobListener, Job, Leave};
 
 /// How long another transaction usually keeps a job locked.
 const OTHERS_AT_WORK: Duration = Duration::from_millis(10);
@@ -69,6 +69,23 @@ struct QueueView {
 pub(crate) struct Slot {
     local_queue: Arc<LocalQueue>,
     lane: String,
+}
+
+/// A place that a job and its worker share. Whoever is first gives it back.
+#[derive(Debug)]
+pub(crate) struct SharedSlot(Mutex<Option<Slot>>);
+
+impl SharedSlot {
+    pub(crate) fn new(slot: Slot) -> Self {
+        Self(Mutex::new(Some(slot)))
+    }
+}
+
+impl Leave for SharedSlot {
+    fn leave(&self) {
+        let slot = lock(&self.0).take();
+        drop(slot);
+    }
 }
 
 /// A place and a lease for a new job.

@@ -148,6 +148,7 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         until,
         worker: Some(Arc::clone(place.local_queue()) as Arc<dyn DueJobListener>),
         carried: job.carried,
+        place: None,
     };
 
     let run_at = job.run_at;

@@ -19,8 +19,8 @@ use crate::Job;
 use crate::capacity::Capacity;
 use crate::claim::{Claimed, claim, claim_one, give_back};
 use crate::completions::Completions;
-use crate::job::{DueJobListener, topic};
-use crate::local_queue::{LocalQueue, LocalQueues, Look, Slot};
+use crate::job::{DueJobListener, Leave, topic};
+use crate::local_queue::{LocalQueue, LocalQueues, Look, SharedSlot, Slot};
 
 /// Handles the jobs of one queue.
 #[async_trait]
@@ -248,11 +248,13 @@ impl Worker {
         }
     }
 
-    fn start(&self, running: &mut JoinSet<()>, job: Job, place: Slot) {
+    fn start(&self, running: &mut JoinSet<()>, job: Job, slot: Slot) {
         let worker = self.clone();
         running.spawn(async move {
             let unfinished =
-                LookWhenLeaseEnds { local_queue: Arc::clone(place.local_queue()), until: job.until, finished: false };
+                LookWhenLeaseEnds { local_queue: Arc::clone(slot.local_queue()), until: job.until, finished: false };
+            let place = Given(Arc::new(SharedSlot::new(slot)));
+            let job = Job { place: Some(Arc::clone(&place.0) as Arc<dyn Leave>), ..job };
             if worker.run_one(job).await == Held::NotAnyMore {
                 unfinished.finished();
             }
@@ -396,6 +398,15 @@ impl Looking {
 enum Held {
     NotAnyMore,
     UntilTheLeaseEnds,
+}
+
+/// The place given to a job. It is given back when the job has ended, however it ends.
+struct Given(Arc<SharedSlot>);
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 /// Makes the worker ask the database again when the lease of an abandoned job ends.

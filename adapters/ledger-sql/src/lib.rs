@@ -33,6 +33,10 @@ use crate::store::StoreError;
 /// After this many waiting submissions, callers have to wait before they submit more.
 const QUEUE: usize = 4096;
 
+/// The version of the tables and of what is in them. It grows with every change that an earlier program cannot read, and
+/// is kept in the table `ledger_layout`. A ledger without that table has version 1.
+pub const LAYOUT: u32 = 1;
+
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenLedgerError {
@@ -45,9 +49,22 @@ pub enum OpenLedgerError {
         /// The file that is locked.
         path: PathBuf,
     },
+    /// A later version of this program has written it.
+    #[error(
+        "the ledger has layout {found}, and this program knows those up to {LAYOUT}; use the program that wrote it"
+    )]
+    Newer {
+        /// The version of its layout.
+        found: u32,
+    },
     /// The file or the server could not be used.
     #[error("the ledger database cannot be opened: {0}")]
     Unavailable(String),
+}
+
+/// Whether this program can use a ledger with this layout.
+pub(crate) fn require_known(found: u32) -> Result<(), OpenLedgerError> {
+    if found > LAYOUT { Err(OpenLedgerError::Newer { found }) } else { Ok(()) }
 }
 
 /// A ledger stored in SQL.

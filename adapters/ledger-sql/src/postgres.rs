@@ -14,9 +14,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgS
 use sqlx::{Connection, Executor, Row};
 use uuid::Uuid;
 
-use crate::OpenLedgerError;
 use crate::changes::{Changes, StoredHead};
 use crate::store::{Store, StoreError, decode, decode_account, entry_before, recorded, state_code};
+use crate::{LAYOUT, OpenLedgerError, require_known};
 
 /// How long to wait for the server's answer before the connection counts as lost. The server itself gives up a
 /// statement sooner (see `SETTINGS`).
@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS ledger_timeouts (
 CREATE TABLE IF NOT EXISTS ledger_waypoints (
     account uuid, ordinal bigint, seq bigint NOT NULL, timestamp bigint NOT NULL, PRIMARY KEY (account, ordinal)
 );
+CREATE TABLE IF NOT EXISTS ledger_layout (one smallint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL);
+INSERT INTO ledger_layout VALUES (1, LAYOUT) ON CONFLICT DO NOTHING;
 INSERT INTO ledger_head VALUES (1, 0, decode(repeat('00', 32), 'hex'), 0) ON CONFLICT DO NOTHING;
 COMMIT;
 ";
@@ -141,8 +143,12 @@ impl PostgresStore {
         let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| unavailable(&error))?;
         let mut store = Self { options, session: None, head_seen: None };
         let session = store.session().await.map_err(|error| unavailable(&error))?;
-        let created = answered(session.connection.execute(sqlx::raw_sql(SCHEMA))).await;
-        created.map_err(|failure| unavailable(&StoreError::from(failure)))?;
+        let lost = |failure: Failure| unavailable(&StoreError::from(failure));
+        let schema = SCHEMA.replace("LAYOUT", &LAYOUT.to_string());
+        answered(session.connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(schema)))).await.map_err(lost)?;
+        let layout = sqlx::query_scalar("SELECT version FROM ledger_layout").fetch_one(&mut session.connection);
+        let layout: i64 = answered(layout).await.map_err(lost)?;
+        require_known(u32::try_from(layout).unwrap_or(u32::MAX))?;
         Ok(store)
     }
 

@@ -14,11 +14,11 @@ use clock::{Stopwatch, Timestamp};
 use ledger::{AccountId, AccountState, Entry, GENESIS, Head, Recorded, TransferId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::OpenLedgerError;
 use crate::changes::{Changes, StoredHead};
 use crate::sqlite::ids::IdIndex;
 use crate::sqlite::lock::FileLock;
 use crate::store::{Store, StoreError, decode, decode_account, entry_before, recorded, state_code};
+use crate::{LAYOUT, OpenLedgerError, require_known};
 
 /// The tables. Integers of 128 bits are blobs, big endian.
 const SCHEMA: &str = "
@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS waypoints (
 ) WITHOUT ROWID;
 INSERT OR IGNORE INTO indexed VALUES (1, 0);
 ";
+/// Where the version of the layout is.
+const KEEP_LAYOUT: &str = "
+CREATE TABLE IF NOT EXISTS ledger_layout (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)";
 
 /// Durability comes first. The cache size is an upper bound and is not reserved.
 const SETTINGS: &str = "
@@ -55,6 +58,13 @@ pub(crate) struct SqliteStore {
     _lock: Option<FileLock>,
 }
 
+/// Notes the layout of a ledger that has no version yet, and returns its version.
+fn keep_layout(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.execute_batch(KEEP_LAYOUT)?;
+    connection.execute("INSERT OR IGNORE INTO ledger_layout VALUES (1, ?1)", [LAYOUT])?;
+    connection.query_row("SELECT version FROM ledger_layout", [], |row| row.get(0))
+}
+
 impl SqliteStore {
     /// Opens `:memory:` or a file, whose name may be followed by `?` and options, which are ignored.
     pub(crate) fn open(place: &str) -> Result<Self, OpenLedgerError> {
@@ -68,6 +78,7 @@ impl SqliteStore {
         };
         connection.set_prepared_statement_cache_capacity(32);
         connection.execute_batch(SETTINGS).map_err(unavailable)?;
+        keep_layout(&connection).map_err(unavailable).and_then(require_known)?;
         connection.execute_batch(SCHEMA).map_err(unavailable)?;
         let file = (path != ":memory:").then(|| Path::new(path));
         let ids = IdIndex::load(&connection, file).map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;

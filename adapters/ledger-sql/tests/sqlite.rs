@@ -9,7 +9,7 @@ use ledger::{
     AccountFlags, AccountId, CreateAccountResult, CreateTransferResult as R, Ledger, NewAccount, NewTransfer,
     TransferId, TransferState,
 };
-use ledger_sql::{OpenLedgerError, SqlLedger};
+use ledger_sql::{LAYOUT, OpenLedgerError, SqlLedger};
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)))
@@ -104,4 +104,21 @@ async fn callers_at_the_same_time_cannot_together_overdraw_an_account() {
     let made = results.iter().filter(|result| *result.as_ref().unwrap() == R::Created).count();
     assert_eq!(made, 55);
     assert_eq!(debits(ledger.as_ref(), 1).await, [0, 55]);
+}
+
+#[tokio::test]
+async fn a_ledger_of_a_later_program_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ledger.db");
+    let url = format!("sqlite:{}", file.display());
+    SqlLedger::open(&url, clock()).await.unwrap().close().await;
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    let kept: u32 = connection.query_row("SELECT version FROM ledger_layout", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, LAYOUT);
+
+    connection.execute("UPDATE ledger_layout SET version = version + 1", []).unwrap();
+    let refused = SqlLedger::open(&url, clock()).await.unwrap_err();
+    assert!(matches!(refused, OpenLedgerError::Newer { found } if found == LAYOUT + 1), "{refused}");
+    connection.execute_batch("DROP TABLE ledger_layout").unwrap();
+    SqlLedger::open(&url, clock()).await.unwrap().close().await;
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use clock::Timestamp;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use uuid::Uuid;
 
 /// The server has this time for each of its answers.
@@ -80,12 +80,13 @@ impl MailServer {
     }
 
     fn message(&self, letter: &Letter<'_>) -> Result<Message, String> {
-        let to: Mailbox = letter.to.parse().map_err(|error| format!("{error}"))?;
+        // An address alone. As a mailbox, `x<nora@example.com>` would be a name and another address.
+        let to: Address = letter.to.parse().map_err(|error| format!("{error}"))?;
         let domain = self.sender.email.domain();
         let millis = u64::try_from(letter.written_at.as_millis()).unwrap_or_default();
         Message::builder()
             .from(self.sender.clone())
-            .to(to)
+            .to(Mailbox::new(None, to))
             .subject(letter.subject)
             .message_id(Some(format!("<{}@{domain}>", letter.id)))
             .date(UNIX_EPOCH + Duration::from_millis(millis))
@@ -137,7 +138,9 @@ mod tests {
         assert_eq!(text(), text());
         assert!(text().contains("Message-ID: <00000000-0000-0000-0000-000000000007@bank.example>"), "{}", text());
         assert!(text().contains("Date: Thu, 01 Jan 2026 00:00:00"), "{}", text());
-        let injected = Letter { to: "nora@example.com\r\nBcc: eve@example.com", ..letter };
-        assert!(server.message(&injected).is_err());
+        for injected in ["nora@example.com\r\nBcc: eve@example.com", "x1<nora@example.com>", "Nora <nora@example.com>"]
+        {
+            assert!(server.message(&Letter { to: injected, ..letter.clone() }).is_err(), "{injected}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Grants at other institutions' authorization servers: request, rotate, revoke.
 //!
-//! It requests only grants that need no consent of a person. An answer that asks for interaction is an error here.
+//! It requests only grants that need no consent of a person. An answer that asks for interaction is an error here. Grants
+//! with consent are in `consents`.
 
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ impl From<Token> for IssuedToken {
 const TOLD_LENGTH_MAX: usize = 2048;
 
 impl IssuedToken {
-    fn checked(self, url: &str) -> Result<Self, GrantError> {
+    pub(crate) fn checked(self, url: &str) -> Result<Self, GrantError> {
         for told in [self.value.expose(), &self.manage] {
             check_line(told, TOLD_LENGTH_MAX)
                 .map_err(|bad| ClientError::unusable(url, format!("the token or its management URL {bad}")))?;

@@ -62,7 +62,7 @@ impl Scope<'_, WriteTransaction> {
     /// As [`Scope::write`], but the whole unit fails if the change meets no row.
     pub(crate) fn write_or_fail(&self, table: &'static str, row: impl ToString, change: &impl QueryTrait) {
         let row = row.to_string();
-        let overtaken = Error::Overtaken { what: format!("row {row} of {table} has changed since it was read") };
+        let overtaken = format!("row {row} of {table} has changed since it was read");
         self.connection.write(self.change(table, row, change).must(overtaken));
     }
 

@@ -148,6 +148,12 @@ impl Unit {
         &self.transaction
     }
 
+    /// As [`Unit::commit`], but together with the next unit of this process. What was written must be safe to repeat; see
+    /// [`WriteTransaction::commit_deferred`].
+    pub fn commit_deferred(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.transaction.commit_deferred()
+    }
+
     /// Makes all changes durable and visible.
     pub async fn commit(self) -> Result<(), Error> {
         self.transaction.commit().await

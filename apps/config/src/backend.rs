@@ -67,7 +67,8 @@ pub struct Backend {
     pub ilp_connector_url: Url,
     /// `KEY_ID` of the instance's Open Payments client key.
     pub key_id: String,
-    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8). If it is unset, each start makes a new key.
+    /// `PRIVATE_KEY_FILE`: the private key, the content of this file (PEM, PKCS #8). If it is unset, each start makes a new
+    /// key.
     pub private_key_pem: Option<Secret>,
     /// The content of `PRIVATE_KEY_FILE_PREVIOUS`: the former key, or the next one. It signs nothing, and is published
     /// beside the other.

@@ -56,7 +56,7 @@ pub struct PointOfSale {
     pub incoming_payment_margin: Duration,
     /// `USE_HTTP`: call `https` addresses over plain http, as in development.
     pub plain_http: bool,
-    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8), the key of the backend: it signs requests to card
+    /// `PRIVATE_KEY_FILE`: the key of the backend, the content of this file (PEM, PKCS #8). It signs requests to card
     /// services.
     pub private_key_pem: Option<Secret>,
     /// `KEY_ID`: the name under which the backend publishes that key.

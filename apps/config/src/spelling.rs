@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::reader::Notice;
-use crate::{Auth, Backend, CardService, Console, Environment, PointOfSale, Rates, Wallet};
+use crate::{Auth, Backend, CardService, Console, Environment, PointOfSale, Rates, Shop, Wallet};
 
 /// How different a name may be from one of ours: at most two letters are missing, doubled, changed or exchanged.
 const NEAR: usize = 2;
@@ -52,6 +52,7 @@ fn known() -> BTreeSet<String> {
         PointOfSale::variables(),
         Console::variables(),
         Rates::variables(),
+        Shop::variables(),
     ];
 
     let sections = sections.into_iter().flatten();
@@ -73,6 +74,7 @@ pub(crate) fn secret_names() -> BTreeSet<String> {
         PointOfSale::secrets(),
         Console::secrets(),
         Rates::secrets(),
+        Shop::secrets(),
     ];
     sections.into_iter().flatten().collect()
 }

@@ -20,9 +20,11 @@ use crate::known_options::KnownOptions;
 use crate::ledger_place::LedgerPlace;
 use crate::ledger_reading::options::{BalanceOptions, LedgerExportOptions};
 use crate::moving_options::{ExportOptions, ImportOptions, ShadowOptions};
+use crate::peer::options::PeerOptions;
 use crate::role_name::{RoleFile, USUAL, role_parser};
 use crate::signatures::options::{SignOptions, VerifyOptions};
 use crate::test_clock::options::ClockOptions;
+use crate::testnet::options::TestnetOptions;
 use crate::trace::options::TraceOptions;
 
 /// Interledger payments for wallets and banks.
@@ -62,11 +64,13 @@ pub(crate) enum Command {
     /// `rafiki admin --list` shows the operations, `rafiki admin OPERATION --help` the arguments of one. docs/tools.md
     /// has examples.
     Admin(Box<AdminOptions>),
-    /// Ask another node to become a peer, or to renew the tokens of an existing peering.
+    /// Ask another node to become a peer, or to renew the tokens of an existing peering. `rafiki peer probe` measures one.
     ///
     /// Each side decides alone how much credit it gives to the other. Packets flow both ways after both have done this. Ends with 0 when the
     /// peering is made, 1 when it is refused, 5 when the own institution does not answer.
     Peer(Box<PeerOptions>),
+    /// Join a net of test nodes.
+    Testnet(TestnetOptions),
     /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
     Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
@@ -102,6 +106,10 @@ pub(crate) enum Command {
     ///
     /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Rates,
+    /// Run the sample shop. It is paid by customers of any wallet over Open Payments. Configured by the environment.
+    ///
+    /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
+    Shop,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
     /// Save the databases of roles, all as of one instant, while the roles run.
@@ -198,6 +206,7 @@ impl Command {
             | Self::PointOfSale
             | Self::Console
             | Self::Rates
+            | Self::Shop
             | Self::Shadow(_) => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             _ => 1,
         }
@@ -395,32 +404,6 @@ pub(crate) struct AdminOptions {
     #[arg(long, requires = "list")]
     pub(crate) json: bool,
     /// Which institution of the playground, by a part of its name: cloud, happy.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) at: Option<String>,
-    #[command(flatten)]
-    pub(crate) known: KnownOptions,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PeerOptions {
-    /// The peering URL of the other node, for example `https://peers.bank.example`, with `?invitation=…` if it asks for one.
-    pub(crate) url: Url,
-    /// The asset of the peering, for example USD/2: code and decimal places. Both nodes must have it.
-    #[arg(long, value_name = "CODE/SCALE")]
-    pub(crate) asset: String,
-    /// How much more than before the peer may owe us.
-    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
-    pub(crate) liquidity: Option<String>,
-    /// A name for people. By default the name that the node gives itself.
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// The largest packet, in the asset's smallest unit.
-    #[arg(long, value_name = "NUMBER")]
-    pub(crate) max_packet: Option<u64>,
-    /// An event is sent when its liquidity falls to this amount, in the asset's smallest unit.
-    #[arg(long, value_name = "NUMBER")]
-    pub(crate) threshold: Option<u64>,
-    /// Which institution of the playground asks, by a part of its name: cloud, happy.
     #[arg(long, value_name = "NAME")]
     pub(crate) at: Option<String>,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clock::SystemEntropy;
 use config::{
     Auth, Backend, CardService, ConfigError, Console, Disagreement, Environment, Notice, PointOfSale, Rates, Roles,
-    Scope, Wallet, unknown_names,
+    Scope, Shop, Wallet, unknown_names,
 };
 use service_auth::ServiceRole;
 
@@ -127,6 +127,7 @@ async fn check(
         ServiceRole::PointOfSale => point_of_sale(environment, offline).await,
         ServiceRole::Console => console(environment),
         ServiceRole::Rates => rates(environment).await,
+        ServiceRole::Shop => shop(environment, offline).await,
     };
     checked.unwrap_or_else(|error| {
         let mut findings = Findings::default();
@@ -202,6 +203,15 @@ async fn point_of_sale(environment: &Environment, offline: bool) -> Result<Findi
     let mut findings = Findings::of(config.notices.clone());
     if !offline {
         findings.places(&Place::of_point_of_sale(&config)).await;
+    }
+    Ok(findings)
+}
+
+async fn shop(environment: &Environment, offline: bool) -> Result<Findings, ConfigError> {
+    let config = Shop::from_environment(environment)?;
+    let mut findings = Findings::of(config.notices.clone());
+    if !offline {
+        findings.places(&Place::of_shop(&config)).await;
     }
     Ok(findings)
 }

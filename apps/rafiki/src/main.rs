@@ -37,6 +37,7 @@ mod signatures;
 mod tap;
 mod terminal;
 mod test_clock;
+mod testnet;
 mod trace;
 mod verification;
 
@@ -101,6 +102,7 @@ async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Resul
         Command::PointOfSale => roles::run_point_of_sale().await,
         Command::Console => roles::run_console().await,
         Command::Rates => roles::run_rates().await,
+        Command::Shop => roles::run_shop().await,
         Command::Tap(options) => tap::run(*options).await,
         Command::Terminal(options) => terminal::run(options).await,
         Command::ServiceClient(options) => service_client::run(&options),
@@ -115,6 +117,7 @@ async fn run(command: Command, operation: Option<(String, ArgMatches)>) -> Resul
         Command::Events(options) => events::run(options).await,
         Command::Listen(options) => events::listen(*options).await,
         Command::Trigger(options) => events::trigger(*options).await,
+        Command::Testnet(options) => testnet::run(options).await,
         Command::Clock(options) => test_clock::run(options).await,
         Command::Trace(options) => trace::run(*options).await,
         Command::Conformance(options) => conformance_run::run(*options).await,

@@ -21,7 +21,7 @@ use crate::roles::waiting::{Patience, for_places};
 const PATIENCE: Patience = Patience::AtMost(Duration::from_mins(1));
 
 /// The migrations of every store that a database may have.
-pub(crate) const EVERY_STORE: [Migrations; 8] = [
+pub(crate) const EVERY_STORE: [Migrations; 9] = [
     payments_store::MIGRATIONS,
     auth_store::MIGRATIONS,
     jobs::MIGRATIONS,
@@ -29,6 +29,7 @@ pub(crate) const EVERY_STORE: [Migrations; 8] = [
     wallet::MIGRATIONS,
     card_service::MIGRATIONS,
     point_of_sale::MIGRATIONS,
+    shop::MIGRATIONS,
     moving::MIGRATIONS,
 ];
 
@@ -39,12 +40,14 @@ pub(crate) fn migrations_of(role: ServiceRole) -> &'static [Migrations] {
     const WALLET: &[Migrations] = &[jobs::MIGRATIONS, wallet::MIGRATIONS];
     const CARD_SERVICE: &[Migrations] = &[jobs::MIGRATIONS, card_service::MIGRATIONS];
     const POINT_OF_SALE: &[Migrations] = &[jobs::MIGRATIONS, point_of_sale::MIGRATIONS];
+    const SHOP: &[Migrations] = &[shop::MIGRATIONS];
     match role {
         ServiceRole::Backend => BACKEND,
         ServiceRole::Auth => AUTH,
         ServiceRole::Wallet => WALLET,
         ServiceRole::CardService => CARD_SERVICE,
         ServiceRole::PointOfSale => POINT_OF_SALE,
+        ServiceRole::Shop => SHOP,
         // They have no database.
         ServiceRole::Console | ServiceRole::Rates => &[],
     }
@@ -65,6 +68,7 @@ impl Plan {
             ServiceRole::Wallet => Place::of_wallet(&config::Wallet::from_environment(environment)?),
             ServiceRole::CardService => Place::of_card_service(&config::CardService::from_environment(environment)?),
             ServiceRole::PointOfSale => Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?),
+            ServiceRole::Shop => Place::of_shop(&config::Shop::from_environment(environment)?),
             ServiceRole::Console | ServiceRole::Rates => Vec::new(),
         };
         Ok(Self { role: role.as_str(), places, migrations: migrations_of(role) })

@@ -42,6 +42,7 @@ const BACKEND: &[&str] = &["payments", "jobs", "shared_cache", "moving"];
 const AUTH: &[&str] = &["auth", "jobs", "shared_cache"];
 const CARD_SERVICE: &[&str] = &["card_service", "jobs"];
 const POINT_OF_SALE: &[&str] = &["point_of_sale", "jobs"];
+const SHOP: &[&str] = &["shop"];
 const WALLET: &[&str] = &["wallet", "jobs"];
 
 impl Place {
@@ -85,6 +86,12 @@ impl Place {
         let what = "the point of sale's database";
         let holds = Holds::Stores(POINT_OF_SALE);
         vec![Self { what, variable: "POS_DATABASE_URL", url: config.database.clone(), holds }]
+    }
+
+    pub(crate) fn of_shop(config: &config::Shop) -> Vec<Self> {
+        let holds = Holds::Stores(SHOP);
+        let url = config.database.clone();
+        vec![Self { what: "the shop's database", variable: "SHOP_DATABASE_URL", url, holds }]
     }
 
     /// The contents of the place, if the role may use it. Changes nothing.

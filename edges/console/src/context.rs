@@ -21,7 +21,7 @@ use crate::audit::{AuditError, Entry, Stage};
 use crate::console::Console;
 use crate::four_eyes::Stakes;
 use crate::posted::Posted;
-use crate::render::{self, Frame, Person};
+use crate::render::{self, Frame, Keys, Person};
 use crate::session::Session;
 use crate::view::{Block, Cell, Form, Money, Page, Paging, Tone};
 use crate::views::{self, View};
@@ -131,6 +131,7 @@ pub(crate) struct Reader {
     pub(crate) console: Console,
     pub(crate) words: Words,
     pub(crate) theme: &'static str,
+    pub(crate) keys: Keys,
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) from: String,
@@ -185,6 +186,7 @@ impl FromRequestParts<Console> for Reader {
         Ok(Self {
             words: Words::of(cookie(headers, "console_language"), accepted),
             theme,
+            keys: if cookie(headers, "console_keys") == Some("off") { Keys::Off } else { Keys::On },
             path: parts.uri.path().to_owned(),
             query: query.into_owned().collect(),
             from: from.0.to_string(),
@@ -217,6 +219,7 @@ impl Reader {
         Frame {
             words: self.words,
             theme: self.theme,
+            keys: self.keys,
             accent: settings.accent.word(),
             institution: &settings.institution,
             version: self.console.version(),

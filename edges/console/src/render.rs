@@ -14,10 +14,18 @@ pub(crate) struct Frame<'a> {
     pub(crate) words: Words,
     /// `light`, `dark`, or empty for the choice of the system.
     pub(crate) theme: &'a str,
+    pub(crate) keys: Keys,
     pub(crate) accent: &'a str,
     pub(crate) institution: &'a str,
     pub(crate) version: &'a str,
     pub(crate) flash: Option<(Tone, String)>,
+}
+
+/// Whether single keys, such as `/` and `j`, do something (WCAG 2.2, 2.1.4). People who dictate turn them off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    On,
+    Off,
 }
 
 /// The session, for the frame.
@@ -173,6 +181,14 @@ fn id_in(form: &Form, name: &str) -> String {
 
 fn input_id(form: &Form, field: &Field) -> String {
     id_in(form, field.name)
+}
+
+/// The ids of the texts that tell about an input: its help and its error.
+fn described_by(form: &Form, field: &Field) -> Option<String> {
+    let id = input_id(form, field);
+    let texts = [field.help.map(|_| format!("{id}-help")), field.error.map(|_| format!("{id}-error"))];
+    let ids: Vec<String> = texts.into_iter().flatten().collect();
+    (!ids.is_empty()).then(|| ids.join(" "))
 }
 
 fn place_id(form: &Form) -> String {

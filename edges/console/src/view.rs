@@ -371,6 +371,14 @@ pub(crate) struct Step {
     pub(crate) link: Option<(String, &'static str)>,
 }
 
+/// What a colour of a chart means.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) tone: Tone,
+    pub(crate) label: &'static str,
+    pub(crate) value: Option<Cell>,
+}
+
 /// A number with a link to its list.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
@@ -450,6 +458,9 @@ pub(crate) enum Block {
         title: &'static str,
         note: &'static str,
         svg: String,
+        /// What the left and the right end of the chart are.
+        ends: Option<(&'static str, &'static str)>,
+        legend: Vec<Key>,
         table: Table,
     },
     /// The filters of a list.
@@ -479,12 +490,12 @@ pub(crate) enum Block {
         name: String,
         url: String,
     },
-    /// A list's search field: name, label, value.
+    /// A field that is a part of the address.
     Find {
         name: &'static str,
         label: &'static str,
         value: String,
-        hidden: Vec<(String, String)>,
+        button: &'static str,
     },
 }
 

@@ -34,6 +34,7 @@
       await navigator.clipboard.writeText(copy.dataset.copy).catch(() => {});
       const before = copy.textContent;
       copy.textContent = say("Copied", "Kopiert");
+      news.textContent = copy.textContent;
       setTimeout(() => { copy.textContent = before; }, 1500);
     }
     if (event.target.closest("[data-close]")) event.target.closest(".flash").remove();
@@ -68,8 +69,36 @@
     form.dataset.sent = "yes";
     setTimeout(() => { delete form.dataset.sent; }, 4000);
   });
-  const wrong = $("[aria-invalid]");
+  const wrong = $("[aria-invalid]") || $(".problem");
   if (wrong) wrong.focus();
+
+  // A table that fits needs no stop of its own for scrolling, and its head stays in sight.
+  const fit = (root = document) => {
+    for (const box of $$(".scroll", root)) {
+      const fits = box.scrollWidth <= box.clientWidth;
+      box.classList.toggle("fits", fits);
+      if (fits) box.removeAttribute("tabindex"); else box.tabIndex = 0;
+    }
+  };
+  fit();
+  addEventListener("resize", () => fit());
+
+  // What changes without a key pressed is told to screen readers.
+  const news = document.body.appendChild(document.createElement("p"));
+  news.className = "unseen";
+  news.setAttribute("role", "status");
+
+  // The menu of a narrow window keeps the focus while it is open, and gives it back.
+  const rail = $("#rail");
+  if (rail) {
+    const open = () => location.hash === "#rail" && matchMedia("(max-width:900px)").matches;
+    const close = $(".close", rail);
+    const shut = () => { location.replace("#main"); $(".menu").focus(); };
+    close.addEventListener("click", (event) => { event.preventDefault(); shut(); });
+    rail.addEventListener("keydown", (event) => { if (event.key === "Escape" && open()) shut(); });
+    document.addEventListener("focusin", (event) => { if (open() && !rail.contains(event.target)) close.focus(); });
+    addEventListener("hashchange", () => { if (open()) close.focus(); });
+  }
 
   // Palette: every place, and what the page offers.
   const palette = $("#palette");
@@ -85,6 +114,9 @@
         ["/payments/incoming/create", say("New incoming payment", "Neuer Zahlungseingang")],
         ["/wallet-addresses/create", say("Create wallet address", "Wallet-Adresse anlegen")],
         ["/peers/create", say("Create peer", "Peer anlegen")],
+        ["/peers/by-url", say("Peer by URL", "Peer per URL")],
+        ["/webhooks/endpoints/create", say("Add endpoint", "Endpunkt hinzufügen")],
+        ["/webhooks/deliveries?state=QUARANTINED,EXHAUSTED", say("Dead letters", "Unzustellbar")],
         ["/assets/create", say("Add asset", "Asset anlegen")],
       ];
       const seen = new Set();
@@ -94,7 +126,9 @@
     const mark = () => {
       $$("li", list).forEach((item, at) => item.setAttribute("aria-selected", String(at === chosen)));
       const item = $(`#command-${chosen}`, list);
-      if (item) { input.setAttribute("aria-activedescendant", item.id); item.scrollIntoView({ block: "nearest" }); }
+      if (!item) { input.removeAttribute("aria-activedescendant"); return; }
+      input.setAttribute("aria-activedescendant", item.id);
+      item.scrollIntoView({ block: "nearest" });
     };
     const draw = () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -125,19 +159,21 @@
         if (shown[chosen]) location.href = shown[chosen][0];
       }
     });
-    const open = () => { input.value = ""; draw(); palette.showModal(); };
+    const open = () => { if ($("dialog[open]")) return; input.value = ""; draw(); palette.showModal(); };
     document.addEventListener("keydown", (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open(); return; }
       const writing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
       if (writing || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
+      if ("noKeys" in document.body.dataset) return;
       if (event.key === "/") { event.preventDefault(); $("#q").focus(); }
       if (event.key === "?") { event.preventDefault(); $("#keys").showModal(); }
       if (event.key === "j" || event.key === "k") {
         const rows = $$("main tbody tr");
         if (!rows.length) return;
-        const at = rows.findIndex((row) => row.classList.contains("at"));
+        const focused = rows.findIndex((row) => row.contains(document.activeElement));
+        const at = focused >= 0 ? focused : rows.findIndex((row) => row.classList.contains("at"));
         const next = Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), rows.length - 1);
-        if (rows[at]) rows[at].classList.remove("at");
+        for (const row of rows) row.classList.remove("at");
         rows[next].classList.add("at");
         const link = $("a", rows[next]);
         if (link) link.focus();
@@ -149,63 +185,100 @@
   // Following: the stream says that something changed, the page asks for itself again. Lists never jump by themselves.
   if ("live" in document.body.dataset && window.EventSource) {
     const first = (root) => $$("tbody tr td:first-child", root).map((cell) => cell.textContent).join("\n");
-    let busy = false;
-    const settle = (part, fresh) => { part.replaceChildren(...fresh.childNodes); times(part); forms(part); };
     const held = (part) => part && part.contains(document.activeElement);
+    const isWritten = (part) => $$("input, textarea, select", part).some((input) => input === document.activeElement
+      || (input.type === "checkbox" ? input.checked !== input.defaultChecked : "defaultValue" in input && input.value !== input.defaultValue));
+    const named = (node) => [node.tagName, node.getAttribute("href"), node.getAttribute("aria-label") || node.textContent].join(" ");
+    const alike = (node, root) => $$(node.tagName, root).filter((other) => named(other) === named(node));
+    // What scripts and hands changed in a part, and the tokens of forms, are no difference.
+    const content = (part) => part.innerHTML.replace(/ (open|disabled|class)=""| tabindex="0"| fits(?=")| class="at"| data-sent="yes"|name="once" value="[^"]*"/g, "");
+    // New content takes over which folds are open and what has the focus. If that is gone, the focus goes to the main part.
+    const settle = (part, fresh) => {
+      const had = held(part) ? document.activeElement : undefined;
+      const place = had && alike(had, part).indexOf(had);
+      for (const fold of $$("details[open] > summary", part)) {
+        const other = alike(fold, fresh)[alike(fold, part).indexOf(fold)];
+        if (other) other.parentElement.open = true;
+      }
+      // A form keeps its token: sent from both contents it counts once.
+      for (const form of $$("form[method=post]", part)) {
+        const other = $$("form[method=post]", fresh).find(({ action }) => action === form.action);
+        if (!other) continue;
+        other.elements.once.value = form.elements.once.value;
+        if (form.dataset.sent) other.dataset.sent = form.dataset.sent;
+      }
+      part.replaceChildren(...fresh.childNodes);
+      times(part); forms(part); fit(part);
+      if (had) (alike(had, part)[place] || $("#main")).focus({ preventScroll: true });
+    };
     // A change may bring a part that was not there, or take an action away that is not possible any more.
     const reshape = (page) => {
       const columns = $$(".col", page);
       $$(".col").forEach((column, at) => {
         const fresh = columns[at];
         if (!fresh || fresh.children.length === column.children.length) return;
-        if (!held(column)) settle(column, fresh);
+        if (!isWritten(column)) settle(column, fresh);
         else for (const part of [...fresh.children]) if (!document.getElementById(part.id)) column.append(part);
       });
-      const [before, now] = [$(".head .actions"), $(".head .actions", page)];
-      if (before?.innerHTML !== now?.innerHTML && !held(before)) {
-        before?.remove();
-        if (now) $(".head").append(now);
+      const none = document.createElement("div");
+      none.className = "actions";
+      const before = $(".head .actions") || $(".head").appendChild(none.cloneNode());
+      const now = $(".head .actions", page) || none;
+      if (content(before) !== content(now)) settle(before, now);
+    };
+    let busy = false;
+    let missed = false;
+    const look = async () => {
+      const answer = await fetch(location.href, { headers: { "x-again": "1" } });
+      if (!answer.ok || answer.redirected) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      reshape(page);
+      for (const part of $$(".part[id], #sum")) {
+        const fresh = page.getElementById(part.id);
+        if (!fresh) continue;
+        times(fresh);
+        if (content(fresh) === content(part) || isWritten(part)) continue;
+        const list = $(".list", part) && document.body.dataset.place !== "home" && !$(".columns");
+        if (list && first(part) !== first(fresh)) {
+          $(".fresh", part)?.remove();
+          const chip = document.createElement("button");
+          chip.className = "fresh";
+          chip.type = "button";
+          chip.textContent = say("There is something new. Show it", "Es gibt Neues. Anzeigen");
+          news.textContent = chip.textContent;
+          chip.addEventListener("click", () => { settle(part, fresh); $("a", part)?.focus(); });
+          part.prepend(chip);
+        } else {
+          settle(part, fresh);
+        }
       }
     };
+    // A change while the page is loaded again is not lost: it is loaded once more.
     const again = async () => {
+      missed = true;
       if (busy) return;
       busy = true;
-      try {
-        const answer = await fetch(location.href, { headers: { "x-again": "1" } });
-        if (!answer.ok || answer.redirected) return;
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        reshape(page);
-        for (const part of $$(".part[id], #sum")) {
-          const fresh = page.getElementById(part.id);
-          if (!fresh) continue;
-          times(fresh);
-          if (fresh.innerHTML === part.innerHTML || held(part)) continue;
-          const list = $(".list", part) && document.body.dataset.place !== "home";
-          if (list && first(part) !== first(fresh)) {
-            $(".fresh", part)?.remove();
-            const chip = document.createElement("button");
-            chip.className = "fresh";
-            chip.type = "button";
-            chip.textContent = say("There is something new. Show it", "Es gibt Neues. Anzeigen");
-            chip.addEventListener("click", () => settle(part, fresh));
-            part.prepend(chip);
-          } else {
-            settle(part, fresh);
-          }
-        }
-      } catch { /* The next change asks again. */ } finally { busy = false; }
+      while (missed) {
+        missed = false;
+        await look().catch(() => { /* The next change asks again. */ });
+      }
+      busy = false;
     };
     // A page that nobody sees does not follow. It looks again when it is seen.
     let source;
+    let mark;
     const follow = () => {
       source?.close();
       source = undefined;
       if (document.hidden) return;
       source = new EventSource(`/live?of=${encodeURIComponent(location.pathname)}`);
-      source.addEventListener("changed", again);
+      // A stream begins with the mark of the content. Another one than before, or the first, is a reason to look.
+      const marked = ({ data }) => { if (data && data !== mark) { mark = data; again(); } };
+      source.addEventListener("open", marked);
+      source.addEventListener("changed", marked);
     };
     follow();
-    document.addEventListener("visibilitychange", () => { follow(); if (!document.hidden) again(); });
+    document.addEventListener("visibilitychange", follow);
     addEventListener("pagehide", () => source?.close());
   }
 })();

@@ -1,13 +1,17 @@
 //! The texts of the pages in each language. The English text is in the pages and is the key of the catalogue.
 //!
-//! Names and data are shown as they are. The console and the wallet have a catalogue each; a text that both have means
-//! the same in both.
+//! Names and data are shown as they are. Console, wallet and shop have a catalogue each; a text that two have means the
+//! same in both.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The catalogues of German texts.
-const GERMAN_TEXTS: [&str; 2] = [include_str!("../words/console.de.txt"), include_str!("../words/wallet.de.txt")];
+const GERMAN_TEXTS: [&str; 3] = [
+    include_str!("../words/console.de.txt"),
+    include_str!("../words/wallet.de.txt"),
+    include_str!("../words/shop.de.txt"),
+];
 
 static GERMAN: LazyLock<HashMap<&'static str, &'static str>> =
     LazyLock::new(|| GERMAN_TEXTS.into_iter().flat_map(read).collect());

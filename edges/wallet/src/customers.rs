@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
-use crate::history::{self, Kind, Listed, Movement, Wanted};
+use crate::history::{self, Kind, Listed, Movement, Spending, Wanted};
 use crate::ledger_book::{Balance, BookError};
 use crate::sql::{execute, one, read};
 use crate::store::{ACCOUNT, AccountRow, account};
@@ -109,6 +109,11 @@ impl Customer {
     /// The movements, the newest first.
     pub(crate) async fn movements(&self, wanted: &Wanted, limit: u32) -> Result<Vec<Listed>, Error> {
         history::list(self.effects.store.database(), self.user, wanted, limit).await
+    }
+
+    /// What payments under a grant have used of a limit.
+    pub(crate) async fn used(&self, spending: &Spending<'_>) -> Result<u64, Error> {
+        history::used(self.effects.store.database(), self.user, spending).await
     }
 
     /// One movement.

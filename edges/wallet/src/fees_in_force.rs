@@ -7,14 +7,15 @@ use std::time::Duration;
 use admin_client::{AdminClient, AdminError, FeeView, PageRequest};
 use clock::Timestamp;
 use money::Asset;
+use uuid::Uuid;
 
 use crate::event::OutgoingPaymentData;
 use crate::fees::FeeRule;
 
 /// A payment is made within this time after its quote.
 const QUOTES_LIVE_AT_MOST: Duration = Duration::from_hours(24);
-/// The newest fees that are looked at.
-const FEES_MAX: u32 = 100;
+/// How many fees the instance is asked for at once.
+const AT_ONCE: u32 = 100;
 
 /// The fees of the instance. It is cheap to clone.
 #[derive(Clone)]
@@ -27,7 +28,11 @@ impl Fees {
 
     /// The fee in force at `at`.
     pub(crate) async fn at(&self, asset: &Asset, at: Timestamp) -> Result<FeeRule, AdminError> {
-        Ok(in_force(&self.of(asset).await?, at))
+        let fee = match self.id_of(asset).await? {
+            Some(asset) => self.newest(asset, |fee| fee.created_at <= at).await?,
+            None => None,
+        };
+        Ok(rule(fee.as_ref()))
     }
 
     /// The fee that a payment was quoted with. The payment has the id of its quote.
@@ -37,28 +42,38 @@ impl Fees {
         payment: &OutgoingPaymentData,
         now: Timestamp,
     ) -> Result<FeeRule, AdminError> {
-        let fees = self.of(asset).await?;
-        let Some(newest) = fees.first() else { return Ok(FeeRule::NONE) };
+        let Some(asset) = self.id_of(asset).await? else { return Ok(FeeRule::NONE) };
+        let Some(newest) = self.newest(asset, |_| true).await? else { return Ok(FeeRule::NONE) };
         let made = payment.created_at.unwrap_or(now);
         if newest.created_at <= made.saturating_sub(QUOTES_LIVE_AT_MOST) {
-            return Ok(in_force(&fees, made));
+            return Ok(rule(Some(&newest)));
         }
         // The fee was changed lately, perhaps after the quote.
         let quote = self.0.quote_view(payment.id).await?;
-        Ok(in_force(&fees, quote.map_or(made, |quote| quote.created_at)))
+        let at = quote.map_or(made, |quote| quote.created_at);
+        Ok(rule(self.newest(asset, |fee| fee.created_at <= at).await?.as_ref()))
     }
 
-    /// The newest first.
-    async fn of(&self, asset: &Asset) -> Result<Vec<FeeView>, AdminError> {
+    async fn id_of(&self, asset: &Asset) -> Result<Option<Uuid>, AdminError> {
         let record = self.0.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await?;
-        let Some(record) = record else { return Ok(Vec::new()) };
-        let page = PageRequest { first: Some(FEES_MAX), ..PageRequest::default() };
-        let fees = self.0.fees_page(record.id, &page).await?.map(|fees| fees.nodes).unwrap_or_default();
-        Ok(fees.into_iter().filter(|fee| fee.kind == "SENDING").collect())
+        Ok(record.map(|record| record.id))
+    }
+
+    /// The newest fee for sending that is wanted. Fees for receiving are in the same list, so it may be on any page.
+    async fn newest(&self, asset: Uuid, is_wanted: impl Fn(&FeeView) -> bool) -> Result<Option<FeeView>, AdminError> {
+        let mut page = PageRequest { first: Some(AT_ONCE), ..PageRequest::default() };
+        loop {
+            let Some(listed) = self.0.fees_page(asset, &page).await? else { return Ok(None) };
+            let is_last = !listed.page_info.has_next_page || listed.nodes.is_empty();
+            let found = listed.nodes.into_iter().find(|fee| fee.kind == "SENDING" && is_wanted(fee));
+            if found.is_some() || is_last || listed.page_info.end_cursor.is_none() {
+                return Ok(found);
+            }
+            page.after = listed.page_info.end_cursor;
+        }
     }
 }
 
-fn in_force(fees: &[FeeView], at: Timestamp) -> FeeRule {
-    let found = fees.iter().find(|fee| fee.created_at <= at);
-    found.map_or(FeeRule::NONE, |found| FeeRule { fixed: found.fee.fixed, basis_points: found.fee.basis_points })
+fn rule(fee: Option<&FeeView>) -> FeeRule {
+    fee.map_or(FeeRule::NONE, |found| FeeRule { fixed: found.fee.fixed, basis_points: found.fee.basis_points })
 }

@@ -6,10 +6,10 @@
 use clock::Timestamp;
 use database::{Database, Error};
 use money::Asset;
-use sea_orm::QueryResult;
+use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
-use crate::sql::{amount, read, stored};
+use crate::sql::{amount, read, read_one, stored};
 
 /// The longest note, in characters.
 pub(crate) const NOTE_MAX: usize = 255;
@@ -226,49 +226,152 @@ pub(crate) struct Wanted {
 
 /// The movements of a user, the newest first, at most `limit`.
 pub(crate) async fn list(database: &Database, user: Uuid, wanted: &Wanted, limit: u32) -> Result<Vec<Listed>, Error> {
-    let (at, id) = wanted.before.unwrap_or((Timestamp::from_millis(i64::MAX), Uuid::max()));
-    // What is not a parameter is one of a few texts of this file.
-    let way = match wanted.way {
-        None => "",
-        Some(Way::In) => "AND m.kind <> 'sent'",
-        Some(Way::Out) => "AND m.kind = 'sent'",
+    // Each list is read in the order of an index, so it ends after `limit` rows, however many there are.
+    let places = match (&wanted.grant, wanted.account) {
+        (None, None) => {
+            let sql = "SELECT id FROM wallet_accounts WHERE user_id = $1";
+            let rows = read(database, sql, [user.into()]).await?;
+            let accounts = rows.iter().map(|row| Ok(Place::Account(row.try_get_by_index(0)?)));
+            accounts.collect::<Result<Vec<_>, Error>>()?
+        }
+        (None, Some(account)) => vec![Place::Account(account)],
+        (Some(grant), _) => vec![Place::Grant(grant)],
     };
-    let standing = wanted.standing.map(|standing| format!("AND m.state IN ({})", standing.states()));
-    // Without the casts Postgres does not know the type of a parameter that is null.
-    let sql = format!(
-        "{LISTED} AND (CAST($2 AS uuid) IS NULL OR m.account_id = $2)
-            AND (CAST($3 AS text) IS NULL OR m.grant_id = $3)
-            AND (m.made_at < $4 OR (m.made_at = $4 AND m.id < $5))
-            AND m.made_at >= $6 AND m.made_at < $7
-            AND (CAST($8 AS text) IS NULL OR LOWER(COALESCE(m.party, '')) LIKE $8 ESCAPE '!'
-                OR LOWER(COALESCE(m.note, '')) LIKE $8 ESCAPE '!' OR LOWER(COALESCE(s.payee_name, '')) LIKE $8 ESCAPE '!'
-                OR LOWER(COALESCE(c.name, '')) LIKE $8 ESCAPE '!')
-            {way} {}
-        ORDER BY m.made_at DESC, m.id DESC LIMIT {limit}",
-        standing.unwrap_or_default()
-    );
-    let sql = match database.dialect() {
-        // SQLite would change a uuid into a number.
-        database::Dialect::Sqlite => sql.replace("CAST($2 AS uuid)", "$2"),
-        database::Dialect::Postgres => sql,
+    let lists = places.iter().map(|place| async move {
+        let Select { sql, values } = select(user, *place, wanted, limit);
+        read(database, &sql, values).await?.iter().map(listed).collect::<Result<Vec<_>, Error>>()
+    });
+    let mut found: Vec<Listed> = futures::future::try_join_all(lists).await?.into_iter().flatten().collect();
+    found.sort_by_key(|listed| std::cmp::Reverse((listed.movement.made_at, listed.movement.id)));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// Where movements are read.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Account(Uuid),
+    Grant(&'a str),
+}
+
+/// A statement to which conditions are added. What is not a value is one of a few texts of this file.
+struct Select {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Select {
+    /// A condition with a `?` for each of these values.
+    fn and<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
+        self.sql += " AND ";
+        let mut parts = condition.split('?');
+        self.sql.extend(parts.next());
+        for (value, part) in values.into_iter().zip(parts) {
+            self.values.push(value);
+            self.sql += "$";
+            self.sql += &self.values.len().to_string();
+            self.sql += part;
+        }
+    }
+}
+
+/// The movements of one place. There are no conditions about what is not wanted, because those could use no index.
+fn select(user: Uuid, place: Place<'_>, wanted: &Wanted, limit: u32) -> Select {
+    let mut select = Select { sql: LISTED.to_owned(), values: vec![user.into()] };
+    let account = match place {
+        Place::Account(account) => Some(account),
+        Place::Grant(grant) => {
+            select.and("m.grant_id = ?", [grant.into()]);
+            wanted.account
+        }
     };
-    let values = [
-        user.into(),
-        wanted.account.into(),
-        wanted.grant.clone().into(),
-        at.as_millis().into(),
-        id.into(),
-        wanted.since.map_or(i64::MIN, Timestamp::as_millis).into(),
-        wanted.until.map_or(i64::MAX, Timestamp::as_millis).into(),
-        wanted.text.as_deref().map(pattern).into(),
-    ];
-    read(database, &sql, values).await?.iter().map(listed).collect()
+    if let Some(account) = account {
+        select.and("m.account_id = ?", [account.into()]);
+    }
+    if let Some((at, id)) = wanted.before {
+        select.and("(m.made_at, m.id) < (?, ?)", [at.as_millis().into(), id.into()]);
+    }
+    if let Some(since) = wanted.since {
+        select.and("m.made_at >= ?", [since.as_millis().into()]);
+    }
+    if let Some(until) = wanted.until {
+        select.and("m.made_at < ?", [until.as_millis().into()]);
+    }
+    match wanted.way {
+        None => {}
+        Some(Way::In) => select.and("m.kind <> 'sent'", []),
+        Some(Way::Out) => select.and("m.kind = 'sent'", []),
+    }
+    if let Some(standing) = wanted.standing {
+        select.and(&format!("m.state IN ({})", standing.states()), []);
+    }
+    if let Some(text) = wanted.text.as_deref().map(pattern) {
+        let texts = ["m.party", "m.note", "s.payee_name", "c.name"]
+            .map(|column| format!("LOWER(COALESCE({column}, '')) LIKE ? ESCAPE '!'"));
+        let text = || Value::from(text.as_str());
+        select.and(&format!("({})", texts.join(" OR ")), [text(), text(), text(), text()]);
+    }
+    select.sql += " ORDER BY m.made_at DESC, m.id DESC LIMIT ";
+    select.sql += &limit.to_string();
+    select
 }
 
 /// A pattern that finds this text anywhere.
 fn pattern(text: &str) -> String {
     let plain = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{plain}%")
+}
+
+/// What payments under a grant count for a limit on its debited or received amounts.
+#[derive(Clone, Debug)]
+pub(crate) struct Spending<'a> {
+    pub(crate) grant: &'a str,
+    /// Only payments from this account.
+    pub(crate) account: Option<Uuid>,
+    pub(crate) side: Side,
+    /// From this instant on, and before that one.
+    pub(crate) period: Option<(Timestamp, Timestamp)>,
+}
+
+/// Which amount of a payment is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Debit,
+    Receive,
+}
+
+/// What a user's payments have used. A payment counts with what it may cost from its beginning on, and not at all if
+/// nothing of it was sent.
+pub(crate) async fn used(database: &Database, user: Uuid, spending: &Spending<'_>) -> Result<u64, Error> {
+    let Select { sql, values } = sum(user, spending);
+    let Some(row) = read_one(database, &sql, values).await? else { return Ok(0) };
+    let (millions, rest): (Option<i64>, Option<i64>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    let [millions, rest] = [millions, rest].map(|part| amount(part.unwrap_or(0)));
+    Ok(millions.saturating_mul(MILLION).saturating_add(rest))
+}
+
+/// Amounts are added up in two parts, because the sum of large ones would not fit a column.
+const MILLION: u64 = 1_000_000;
+
+fn sum(user: Uuid, spending: &Spending<'_>) -> Select {
+    let column = match spending.side {
+        Side::Debit => "m.most",
+        Side::Receive => "COALESCE(m.receives, 0)",
+    };
+    let sql = format!(
+        "SELECT CAST(SUM({column} / {MILLION}) AS bigint), CAST(SUM({column} % {MILLION}) AS bigint)
+        FROM wallet_movements m JOIN wallet_accounts a ON a.id = m.account_id
+        WHERE a.user_id = $1 AND m.state <> 'cancelled' AND NOT (m.state = 'failed' AND m.amount = 0)"
+    );
+    let mut select = Select { sql, values: vec![user.into()] };
+    select.and("m.grant_id = ?", [spending.grant.into()]);
+    if let Some(account) = spending.account {
+        select.and("m.account_id = ?", [account.into()]);
+    }
+    if let Some((from, until)) = spending.period {
+        select.and("m.made_at >= ? AND m.made_at < ?", [from.as_millis().into(), until.as_millis().into()]);
+    }
+    select
 }
 
 /// One movement of a user.
@@ -309,4 +412,51 @@ fn listed(row: &QueryResult) -> Result<Listed, Error> {
         asset: asset(&code, scale).ok_or_else(|| wrong("asset_code"))?,
         payee: row.try_get_by_index(17)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, Statement};
+    use testkit::TestDatabase;
+
+    use super::*;
+    use crate::Wallet;
+
+    async fn plan(database: &TestDatabase, select: Select) -> String {
+        let backend = database.reader().get_database_backend();
+        let sql = format!("EXPLAIN QUERY PLAN {}", select.sql);
+        let rows = database.reader().query_all_raw(Statement::from_sql_and_values(backend, sql, select.values)).await;
+        rows.unwrap().iter().map(|row| row.try_get::<String>("", "detail").unwrap() + "\n").collect()
+    }
+
+    #[tokio::test]
+    async fn the_movements_of_a_page_are_read_in_the_order_of_an_index_and_no_others() {
+        let database = TestDatabase::sqlite().await;
+        Wallet::migrate(&database).await.unwrap();
+        let (user, account, grant) = (Uuid::from_u128(1), Uuid::from_u128(2), "g");
+        let later = Wanted { before: Some((Timestamp::from_millis(9), Uuid::from_u128(3))), ..Wanted::default() };
+        let some = Wanted {
+            way: Some(Way::Out),
+            standing: Some(Standing::Done),
+            since: Some(Timestamp::from_millis(1)),
+            until: Some(Timestamp::from_millis(8)),
+            text: Some("x".to_owned()),
+            ..later.clone()
+        };
+        let period = Some((Timestamp::from_millis(1), Timestamp::from_millis(8)));
+        let spending = Spending { grant, account: Some(account), side: Side::Debit, period };
+        let (of_account, of_grant) = ("wallet_movements_account (account_id=?", "wallet_movements_grant (grant_id=?");
+        for (index, select) in [
+            (of_account, select(user, Place::Account(account), &Wanted::default(), 10)),
+            (of_account, select(user, Place::Account(account), &later, 10)),
+            (of_account, select(user, Place::Account(account), &some, 10)),
+            (of_grant, select(user, Place::Grant(grant), &Wanted::default(), 10)),
+            (of_grant, sum(user, &spending)),
+        ] {
+            let sql = select.sql.clone();
+            let plan = plan(&database, select).await;
+            assert!(plan.contains(&format!("SEARCH m USING INDEX {index}")), "{sql}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{sql}: {plan}");
+        }
+    }
 }

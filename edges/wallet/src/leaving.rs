@@ -1,21 +1,26 @@
-//! A customer closes the wallet: only without money, payments, requests and agreements. Then nothing about the person is
-//! kept but the accounts' numbers, which the books name.
+//! A customer closes the wallet: only without money, payments, requests and agreements.
 //!
-//! The addresses are switched off first, so that nothing can come while the rest is checked again.
+//! From the wish on nobody is signed in. A job switches the addresses off, so that nothing can come while the rest is
+//! checked again. Then it closes the wallet, or switches on what it has switched off. What is removed is in `users`.
 
-use admin_client::{AdminClient, GrantSelection, Mutation, PageRequest};
+use std::sync::Arc;
+
+use admin_client::{AdminClient, Mutation};
+use async_trait::async_trait;
+use clock::Entropy;
+use jobs::{Done, Failure, Handler, Job, Worker, WorkerSettings};
+use page_kit::Words;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::customers::{Customer, Held};
+use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
-use crate::requests;
-use crate::sql::read_one;
-use crate::users::Users;
-
-/// The most grants that are looked at for each address and state.
-const GRANTS_MAX: u32 = 100;
+use crate::grants;
+use crate::letters::Texts;
+use crate::requests::{self, Late};
+use crate::sql::{read, read_one};
+use crate::users::{LEAVINGS, LeavingWish, Users};
 
 /// What keeps a wallet open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,40 +28,119 @@ pub(crate) enum Obstacle {
     Money,
     Payments,
     Requests,
+    /// Money for a request has come to the instance, and is not credited yet.
+    Arriving,
     Agreements,
 }
 
-/// What came of closing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Left {
-    Yes,
-    No(Vec<Obstacle>),
+/// Closes wallets.
+#[derive(Clone)]
+pub(crate) struct Leaving {
+    pub(crate) effects: Effects,
+    pub(crate) users: Users,
+    /// The API that has the agreements.
+    pub(crate) grants: Option<AdminClient>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) institution: String,
+    /// The address of the wallet, without a slash at its end.
+    pub(crate) base: String,
 }
 
-/// What keeps the wallet of this customer open. `grants` is the API that has the agreements.
-pub(crate) async fn obstacles(
-    effects: &Effects,
-    customer: &Customer,
-    grants: Option<&AdminClient>,
-) -> Result<Vec<Obstacle>, EffectError> {
-    let accounts = customer.accounts().await?;
-    let mut found = Vec::new();
-    if accounts.iter().any(|held| held.balance.posted != 0) {
-        found.push(Obstacle::Money);
+impl Leaving {
+    pub(crate) fn worker(&self) -> Worker {
+        let database = self.effects.store.database().clone();
+        let (clock, entropy) = (Arc::clone(&self.effects.clock), Arc::clone(&self.entropy));
+        Worker::new(database, clock, entropy, LEAVINGS, Arc::new(self.clone()), WorkerSettings::default())
     }
-    if accounts.iter().any(|held| held.balance.held > 0) || is_paying(effects, customer.user()).await? {
-        found.push(Obstacle::Payments);
+
+    /// What keeps the wallet of this customer open.
+    pub(crate) async fn obstacles(&self, customer: &Customer) -> Result<Vec<Obstacle>, EffectError> {
+        let (effects, accounts) = (&self.effects, customer.accounts().await?);
+        let mut found = Vec::new();
+        if accounts.iter().any(|held| held.balance.posted != 0) {
+            found.push(Obstacle::Money);
+        }
+        if accounts.iter().any(|held| held.balance.held > 0) || is_paying(effects, customer.user()).await? {
+            found.push(Obstacle::Payments);
+        }
+        if requests::open_count(effects.store.database(), customer.user(), effects.clock.now()).await? > 0 {
+            found.push(Obstacle::Requests);
+        }
+        if let Some(admin) = &self.grants {
+            for address in accounts.iter().filter_map(|held| held.account.wallet_address_url.as_ref()) {
+                if grants::is_any_live(admin, address).await? {
+                    found.push(Obstacle::Agreements);
+                    break;
+                }
+            }
+        }
+        if found.is_empty() {
+            found.extend(requests::late(effects, customer.user()).await?.map(|late| match late {
+                Late::Open => Obstacle::Requests,
+                Late::Arriving => Obstacle::Arriving,
+            }));
+        }
+        Ok(found)
     }
-    let (database, now) = (effects.store.database(), effects.clock.now());
-    if requests::open_count(database, customer.user(), now).await? > 0 {
-        found.push(Obstacle::Requests);
+
+    /// Closes the wallet, or keeps it open. It may end at any point, and be repeated.
+    async fn leave(&self, job: &Job, user: Uuid, texts: &Texts<'_>) -> Result<Done, EffectError> {
+        if !self.users.is_leaving(user).await? {
+            return Ok(Done::Complete);
+        }
+        let customer = Customer::new(user, self.effects.clone());
+        let accounts = customer.accounts().await?;
+        let addresses: Vec<Uuid> = accounts.iter().filter_map(|held| held.account.wallet_address_id).collect();
+        for address in &addresses {
+            self.switch_off(user, *address).await?;
+        }
+
+        // Something may have come before. Without the addresses it could not be sent away.
+        if !self.obstacles(&customer).await?.is_empty() {
+            for address in self.switched_off(user).await? {
+                self.switch(address, "ACTIVE").await?;
+            }
+            self.users.stay(job, user, texts.stays_open()).await?;
+            return Ok(Done::Settled);
+        }
+        for address in &addresses {
+            self.revoke_keys(*address).await?;
+        }
+        self.users.close(job, user, texts.closed()).await?;
+        Ok(Done::Settled)
     }
-    if let Some(grants) = grants
-        && has_agreements(&accounts, grants).await?
-    {
-        found.push(Obstacle::Agreements);
+
+    /// Switches an address off, unless the operator did. That it was on is stored before.
+    async fn switch_off(&self, user: Uuid, address: Uuid) -> Result<(), EffectError> {
+        let view = self.effects.admin.wallet_address_view(address).await?;
+        if view.is_none_or(|view| view.status != "ACTIVE") {
+            return Ok(());
+        }
+        let sql = "INSERT INTO wallet_switched_off (address_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        self.effects.store.database().execute(sql, [address.into(), user.into()]).await?;
+        self.switch(address, "INACTIVE").await
     }
-    Ok(found)
+
+    async fn switched_off(&self, user: Uuid) -> Result<Vec<Uuid>, database::Error> {
+        let sql = "SELECT address_id FROM wallet_switched_off WHERE user_id = $1";
+        let rows = read(self.effects.store.database(), sql, [user.into()]).await?;
+        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    }
+
+    async fn switch(&self, address: Uuid, status: &str) -> Result<(), EffectError> {
+        let input = json!({"id": address, "status": status});
+        Ok(self.effects.admin.change(Mutation::UpdateWalletAddress, input).await.map(drop)?)
+    }
+
+    /// Revokes the keys of an address, so that nothing is signed with it any more.
+    async fn revoke_keys(&self, address: Uuid) -> Result<(), EffectError> {
+        let admin = &self.effects.admin;
+        let Some(view) = admin.wallet_address_view(address).await? else { return Ok(()) };
+        for key in view.keys().filter(|key| !key.revoked) {
+            admin.change(Mutation::RevokeWalletAddressKey, json!({"id": key.id})).await?;
+        }
+        Ok(())
+    }
 }
 
 async fn is_paying(effects: &Effects, user: Uuid) -> Result<bool, database::Error> {
@@ -66,65 +150,14 @@ async fn is_paying(effects: &Effects, user: Uuid) -> Result<bool, database::Erro
     Ok(read_one(effects.store.database(), sql, [user.into()]).await?.is_some())
 }
 
-/// Whether an application may still do something with one of the accounts.
-async fn has_agreements(accounts: &[Held], grants: &AdminClient) -> Result<bool, EffectError> {
-    for address in accounts.iter().filter_map(|held| held.account.wallet_address_url.as_ref()) {
-        for state in ["APPROVED", "FINALIZED"] {
-            let selection =
-                GrantSelection { identifier: Some(address.clone()), state: Some(state.to_owned()), reason: None };
-            let page = PageRequest { first: Some(GRANTS_MAX), ..PageRequest::default() };
-            let listed = grants.grants_page(&page, &selection, None).await?;
-            let live = |reason: Option<&str>| matches!(reason, None | Some("ISSUED"));
-            if listed.nodes.iter().any(|grant| live(grant.finalization_reason.as_deref())) {
-                return Ok(true);
-            }
-        }
+#[async_trait]
+impl Handler for Leaving {
+    #[tracing::instrument(name = "wallet.leave", skip_all, fields(user.id = job.key()))]
+    async fn run(&self, job: &Job) -> Result<Done, Failure> {
+        let Ok(user) = Uuid::try_parse(job.key()) else { return Ok(Done::Complete) };
+        let wish: LeavingWish = job.payload()?;
+        let words = Words::of(Some(&wish.language), None);
+        let texts = Texts { words, institution: &self.institution, base: &self.base };
+        Ok(self.leave(job, user, &texts).await.map_err(Box::new)?)
     }
-    Ok(false)
-}
-
-/// Closes the wallet, unless something keeps it open. A repetition goes on where the last one stopped.
-pub(crate) async fn leave(
-    effects: &Effects,
-    users: &Users,
-    customer: &Customer,
-    grants: Option<&AdminClient>,
-    email: &str,
-    letter: crate::letters::Text,
-) -> Result<Left, EffectError> {
-    let found = obstacles(effects, customer, grants).await?;
-    if !found.is_empty() {
-        return Ok(Left::No(found));
-    }
-    let accounts = customer.accounts().await?;
-    let addresses: Vec<Uuid> = accounts.iter().filter_map(|held| held.account.wallet_address_id).collect();
-    switch(effects, &addresses, "INACTIVE").await?;
-    // Something may have come before the addresses were switched off. Without them it could not be sent away.
-    let found = obstacles(effects, customer, grants).await?;
-    if !found.is_empty() {
-        switch(effects, &addresses, "ACTIVE").await?;
-        return Ok(Left::No(found));
-    }
-    for address in &addresses {
-        revoke_keys(&effects.admin, *address).await?;
-    }
-    users.close(customer.user(), email, letter).await?;
-    Ok(Left::Yes)
-}
-
-async fn switch(effects: &Effects, addresses: &[Uuid], status: &str) -> Result<(), EffectError> {
-    for address in addresses {
-        let input = json!({"id": address, "status": status});
-        effects.admin.change(Mutation::UpdateWalletAddress, input).await?;
-    }
-    Ok(())
-}
-
-/// Revokes the keys of an address, so that nothing is signed with it any more.
-async fn revoke_keys(admin: &AdminClient, address: Uuid) -> Result<(), EffectError> {
-    let Some(view) = admin.wallet_address_view(address).await? else { return Ok(()) };
-    for key in view.keys().filter(|key| !key.revoked) {
-        admin.change(Mutation::RevokeWalletAddressKey, json!({"id": key.id})).await?;
-    }
-    Ok(())
 }

@@ -14,6 +14,7 @@ mod effects;
 mod event;
 mod fees;
 mod fees_in_force;
+mod grants;
 mod history;
 mod holds;
 pub mod http;

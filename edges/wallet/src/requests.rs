@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use admin_client::{AdminError, Amount, ErrorCode, IncomingPayment, IncomingPaymentState};
+use admin_client::{AdminError, Amount, CreatedIncomingPayment, ErrorCode, IncomingPayment, IncomingPaymentState};
 use clock::Timestamp;
-use database::{Database, Error};
+use database::{Database, Dialect, Error};
 use money::Asset;
-use sea_orm::QueryResult;
+use sea_orm::{QueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::history::NOTE_MAX;
-use crate::sql::{amount, read, read_one, stored};
+use crate::sql::{amount, execute, one as row_of, read, read_one, stored};
 
 /// How long a request can be paid. The instance accepts at most 30 days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,11 @@ impl Lasts {
     }
 }
 
+/// The most requests of one user that can be paid at the same time.
+const OPEN_MAX: u64 = 200;
+/// The instance knows the key of a request for so long.
+const BEGUN_FOR: Duration = Duration::from_hours(24);
+
 /// A request to make.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRequest {
@@ -76,6 +81,8 @@ pub(crate) enum RequestError {
     Note,
     #[error("The amount should be more than zero.")]
     Amount,
+    #[error("You have 200 open requests, and more are not possible. Close one first.")]
+    TooMany,
     #[error("There is no request with this: {0}.")]
     Refused(String),
     #[error(transparent)]
@@ -120,7 +127,18 @@ pub(crate) struct Request {
     pub(crate) state: State,
 }
 
+/// A request that was begun: what the instance is asked for, also by a repetition.
+struct Begun {
+    amount: Option<u64>,
+    note: Option<String>,
+    made_at: Timestamp,
+    expires_at: Timestamp,
+}
+
 /// Makes a request. A repetition with the same id does nothing.
+///
+/// What is asked for is stored first, because under one key the instance makes one thing only. If the process dies in
+/// between, a repetition asks for the same, or the payment expires unpaid: nobody knows its link.
 pub(crate) async fn make(effects: &Effects, customer: &Customer, new: &NewRequest) -> Result<(), RequestError> {
     let note = new.note.trim();
     if note.chars().count() > NOTE_MAX || note.contains('\0') {
@@ -131,40 +149,101 @@ pub(crate) async fn make(effects: &Effects, customer: &Customer, new: &NewReques
     }
     let held = customer.account(new.account).await?.ok_or(RequestError::Account)?;
     let address = held.account.wallet_address_id.ok_or(RequestError::Account)?;
-    let database = effects.store.database();
-    if one(database, customer.user(), new.id, effects.clock.now()).await?.is_some() {
+    let (database, now) = (effects.store.database(), effects.clock.now());
+    if one(database, customer.user(), new.id, now).await?.is_some() {
         return Ok(());
     }
 
-    let now = effects.clock.now();
-    let expires_at = now.saturating_add(new.lasts.duration());
-    let asked = new.amount.map(|value| Amount::new(value, &held.account.asset));
-    let told = (!note.is_empty()).then(|| json!({"description": note}));
-    let key = format!("wallet request {}", new.id);
-    // Nobody knows the link before it is stored here. If this process dies in between, the payment expires unpaid.
-    let made = effects.admin.create_incoming_payment(address, asked.as_ref(), expires_at, told, &key).await;
-    let payment = match made {
-        Ok(payment) => payment,
-        Err(AdminError::Refused { code, message, .. }) if !matches!(code, ErrorCode::Internal | ErrorCode::Timeout) => {
-            return Err(RequestError::Refused(message.trim_end_matches('.').to_owned()));
-        }
-        Err(error) => return Err(EffectError::from(error).into()),
+    let wanted = Begun {
+        amount: new.amount,
+        note: Some(note.to_owned()).filter(|note| !note.is_empty()),
+        made_at: now,
+        expires_at: now.saturating_add(new.lasts.duration()),
     };
+    let begun = begin(database, customer.user(), new, &wanted).await?;
+    let asked = begun.amount.map(|value| Amount::new(value, &held.account.asset));
+    let told = begun.note.as_ref().map(|note| json!({"description": note}));
+    let key = format!("wallet request {}", new.id);
+    let made = effects.admin.create_incoming_payment(address, asked.as_ref(), begun.expires_at, told, &key).await;
+    match made {
+        Ok(payment) => Ok(finish(database, customer.user(), new, &begun, &payment).await?),
+        Err(AdminError::Refused { code, message, .. }) if !matches!(code, ErrorCode::Internal | ErrorCode::Timeout) => {
+            // Nothing was made, so the same form may ask for something else.
+            let sql = "DELETE FROM wallet_begun_requests WHERE id = $1";
+            database.execute(sql, [new.id.into()]).await?;
+            Err(RequestError::Refused(message.trim_end_matches('.').to_owned()))
+        }
+        Err(error) => Err(EffectError::from(error).into()),
+    }
+}
+
+/// Stores what is asked for, unless it was stored before. Returns what is stored.
+async fn begin(database: &Database, user: Uuid, new: &NewRequest, wanted: &Begun) -> Result<Begun, RequestError> {
+    let (now, transaction) = (wanted.made_at, database.begin().await?);
+    // One at a time for each user, so that the count below is right. SQLite has one writer at a time.
+    let lock = if transaction.dialect() == Dialect::Postgres { " FOR NO KEY UPDATE" } else { "" };
+    let active = format!("SELECT 1 FROM wallet_users WHERE id = $1 AND state = 'active'{lock}");
+    row_of(&transaction, &active, [user.into()]).await?.ok_or(RequestError::Account)?;
+    // The instance knows the key no longer, and nobody has the form any more.
+    let old = "DELETE FROM wallet_begun_requests WHERE user_id = $1 AND made_at < $2";
+    execute(&transaction, old, [user.into(), now.saturating_sub(BEGUN_FOR).as_millis().into()]).await?;
+    let sql = "INSERT INTO wallet_begun_requests (id, user_id, account_id, amount, note, made_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
+    let values = [
+        new.id.into(),
+        user.into(),
+        new.account.into(),
+        wanted.amount.map(stored).into(),
+        wanted.note.clone().into(),
+        now.as_millis().into(),
+        wanted.expires_at.as_millis().into(),
+    ];
+    if execute(&transaction, sql, values).await? > 0 {
+        let others = "SELECT COUNT(*) FROM wallet_begun_requests b WHERE b.user_id = $1
+            AND NOT EXISTS (SELECT 1 FROM wallet_requests r WHERE r.id = b.id)";
+        let others = count(row_of(&transaction, others, [user.into()]).await?)?;
+        let open = count(row_of(&transaction, OPEN_COUNT, open_since(user, now)).await?)?;
+        if open.saturating_add(others) > OPEN_MAX {
+            return Err(RequestError::TooMany);
+        }
+    }
+    let sql = "SELECT amount, note, made_at, expires_at FROM wallet_begun_requests
+        WHERE id = $1 AND user_id = $2 AND account_id = $3";
+    let row = row_of(&transaction, sql, [new.id.into(), user.into(), new.account.into()]).await?;
+    // The same form was sent before for another account.
+    let row = row.ok_or(RequestError::Account)?;
+    let read = |index: usize| row.try_get_by_index::<i64>(index).map(Timestamp::from_millis).map_err(Error::from);
+    let amount_of = row.try_get_by_index::<Option<i64>>(0).map_err(Error::from)?;
+    let note = row.try_get_by_index(1).map_err(Error::from)?;
+    let begun = Begun { amount: amount_of.map(amount), note, made_at: read(2)?, expires_at: read(3)? };
+    transaction.commit().await?;
+    Ok(begun)
+}
+
+/// Stores the payment of a request that was begun. What was begun stays for its time, so that the same form, sent twice
+/// at the same time, asks for the same.
+async fn finish(
+    database: &Database,
+    user: Uuid,
+    new: &NewRequest,
+    begun: &Begun,
+    payment: &CreatedIncomingPayment,
+) -> Result<(), Error> {
     let sql =
         "INSERT INTO wallet_requests (id, user_id, account_id, payment_id, url, amount, note, made_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
     let values = [
         new.id.into(),
-        customer.user().into(),
+        user.into(),
         new.account.into(),
         payment.id.into(),
-        payment.url.into(),
-        new.amount.map(stored).into(),
-        Some(note.to_owned()).filter(|note| !note.is_empty()).into(),
-        now.as_millis().into(),
-        expires_at.as_millis().into(),
+        payment.url.as_str().into(),
+        begun.amount.map(stored).into(),
+        begun.note.clone().into(),
+        begun.made_at.as_millis().into(),
+        begun.expires_at.as_millis().into(),
     ];
-    Ok(database.execute(sql, values).await.map(drop)?)
+    database.execute(sql, values).await.map(drop)
 }
 
 /// Ends a request of this customer, so that it takes no more money.
@@ -201,13 +280,56 @@ pub(crate) async fn list(database: &Database, user: Uuid, now: Timestamp, limit:
     read(database, &sql, [user.into()]).await?.iter().map(|row| request(row, now)).collect()
 }
 
-/// How many requests of a user can still be paid.
-pub(crate) async fn open_count(database: &Database, user: Uuid, now: Timestamp) -> Result<u64, Error> {
-    let sql = "SELECT COUNT(*) FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
-        WHERE r.user_id = $1 AND r.closed_at IS NULL AND r.expires_at > $2 AND m.id IS NULL";
-    let row = read_one(database, sql, [user.into(), now.as_millis().into()]).await?;
+/// No request is open for longer, so older rows are not read.
+const OPEN_COUNT: &str = "SELECT COUNT(*) FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
+    WHERE r.user_id = $1 AND r.made_at > $3 AND r.closed_at IS NULL AND r.expires_at > $2 AND m.id IS NULL";
+
+fn open_since(user: Uuid, now: Timestamp) -> [Value; 3] {
+    let longest = Lasts::FourWeeks.duration();
+    [user.into(), now.as_millis().into(), now.saturating_sub(longest).as_millis().into()]
+}
+
+fn count(row: Option<QueryResult>) -> Result<u64, Error> {
     let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// How many requests of a user can still be paid.
+pub(crate) async fn open_count(database: &Database, user: Uuid, now: Timestamp) -> Result<u64, Error> {
+    count(read_one(database, OPEN_COUNT, open_since(user, now)).await?)
+}
+
+/// What the instance says about requests that have ended here without money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// One can still be paid.
+    Open,
+    /// One has ended with money, and its event is on its way.
+    Arriving,
+}
+
+/// A request lasts four weeks at most. So long after it was made its money may be on its way.
+const LATE_FOR: Duration = Duration::from_hours(29 * 24);
+
+/// Asks the instance about requests without money of a user. What has ended without any is not asked about again.
+pub(crate) async fn late(effects: &Effects, user: Uuid) -> Result<Option<Late>, EffectError> {
+    let (database, now) = (effects.store.database(), effects.clock.now());
+    let sql = "SELECT r.payment_id FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
+        WHERE r.user_id = $1 AND r.made_at > $2 AND r.empty_at IS NULL AND m.id IS NULL";
+    let rows = read(database, sql, [user.into(), now.saturating_sub(LATE_FOR).as_millis().into()]).await?;
+    for row in rows {
+        let id: Uuid = row.try_get_by_index(0).map_err(Error::from)?;
+        match effects.admin.incoming_payment(id).await {
+            Ok(payment) if is_open(&payment) => return Ok(Some(Late::Open)),
+            Ok(payment) if payment.received_amount.value > 0 => return Ok(Some(Late::Arriving)),
+            Ok(_) => {}
+            Err(error) if error.is(&ErrorCode::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let empty = "UPDATE wallet_requests SET empty_at = $2 WHERE payment_id = $1";
+        database.execute(empty, [id.into(), now.as_millis().into()]).await?;
+    }
+    Ok(None)
 }
 
 /// One request of a user.

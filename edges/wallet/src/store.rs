@@ -2,6 +2,8 @@
 //!
 //! Balances are in the ledger. Customers' own tables are in folders of their own.
 
+use std::collections::BTreeSet;
+
 use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, WriteTransaction};
 use money::Asset;
@@ -22,6 +24,9 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0011_second_factors", sql: include_str!("migrations/0011_second_factors.sql") },
         Step { name: "0012_requests", sql: include_str!("migrations/0012_requests.sql") },
         Step { name: "0013_contacts", sql: include_str!("migrations/0013_contacts.sql") },
+        Step { name: "0014_lists", sql: include_str!("migrations/0014_lists.sql") },
+        Step { name: "0015_begun_requests", sql: include_str!("migrations/0015_begun_requests.sql") },
+        Step { name: "0016_leaving", sql: include_str!("migrations/0016_leaving.sql") },
     ],
 };
 
@@ -160,10 +165,15 @@ impl Store {
         .transpose()
     }
 
-    /// Whether an event was received.
-    pub(crate) async fn has_event(&self, id: Uuid) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM wallet_inbox WHERE id = $1";
-        Ok(read_one(&self.database, sql, [id.into()]).await?.is_some())
+    /// Which of these events were received.
+    pub(crate) async fn known_events(&self, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, Error> {
+        if ids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let places: Vec<String> = (1..=ids.len()).map(|number| format!("${number}")).collect();
+        let sql = format!("SELECT id FROM wallet_inbox WHERE id IN ({})", places.join(", "));
+        let rows = read(&self.database, &sql, ids.iter().map(|id| (*id).into())).await?;
+        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
     }
 
     /// How many events were given up.

@@ -25,6 +25,7 @@ use crate::effects::Effects;
 use crate::fees::FeePolicy;
 use crate::fees_in_force::Fees;
 use crate::inbox::Inbox;
+use crate::leaving::Leaving;
 use crate::ledger_book::{Balance, Book};
 use crate::letters::Letters;
 use crate::missed::Missed;
@@ -171,7 +172,7 @@ impl Wallet {
         self.inner.pages.as_ref().map(|pages| &pages.users)
     }
 
-    /// Handles events, makes payments of customers, sends letters, and looks for what events have not told, until
+    /// Handles events, makes payments of customers, closes wallets, sends letters, and looks for what events have not told, until
     /// `shutdown` resolves, then waits for those under way.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = watch::channel(());
@@ -184,6 +185,7 @@ impl Wallet {
                 tokio::join!(
                     pages.sending.work(told(stopped.clone())),
                     pages.resets.worker().run(told(stopped.clone())),
+                    pages.leaving.worker().run(told(stopped.clone())),
                     pages.letters.worker().run(told(stopped.clone())),
                 );
             }
@@ -202,7 +204,8 @@ impl Wallet {
         let mut ran = 0;
         if let Some(pages) = &self.inner.pages {
             // Letters last, because the others write some.
-            for worker in [pages.sending.worker(), pages.resets.worker(), pages.letters.worker()] {
+            let (resets, leaving) = (pages.resets.worker(), pages.leaving.worker());
+            for worker in [pages.sending.worker(), resets, leaving, pages.letters.worker()] {
                 ran += worker.run_due().await?;
             }
         }
@@ -274,6 +277,14 @@ fn page_core(settings: PageSettings, institution: &str, effects: &Effects, entro
     );
     let base = settings.public_url.as_str().trim_end_matches('/').to_owned();
     PageCore {
+        leaving: Leaving {
+            effects: effects.clone(),
+            users: users.clone(),
+            grants: settings.grants.clone(),
+            entropy: Arc::clone(&entropy),
+            institution: institution.to_owned(),
+            base: base.clone(),
+        },
         resets: Resets { users: users.clone(), institution: institution.to_owned(), base },
         users,
         letters,

@@ -56,6 +56,12 @@ struct Instance {
     decisions: Mutex<Vec<String>>,
     /// Those that wallet addresses were given, in their order.
     statuses: Mutex<Vec<String>>,
+    /// The addresses that are switched off.
+    inactive: Mutex<BTreeSet<String>>,
+    /// Operations that fail for a reason of the instance.
+    fails: Mutex<BTreeSet<&'static str>>,
+    /// State and received amount of every incoming payment, if it is not one that has got a part.
+    incoming: Mutex<Option<(&'static str, u64)>>,
     asked: Mutex<Value>,
 }
 
@@ -74,6 +80,9 @@ impl Instance {
         let asset = json!({"id": Uuid::from_u128(1), "code": "USD", "scale": 2, "liquidity": "0", "sendingFee": null});
         let number = u128::try_from(self.calls.lock().unwrap().len()).unwrap();
         let address = |url: &Value| json!({"id": id_of(url.as_str().unwrap()), "address": url, "publicName": "x", "asset": asset});
+        if self.fails.lock().unwrap().contains(operation) {
+            return json!({"errors": [{"message": "fails", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]});
+        }
         let data = match operation {
             "Assets" => {
                 json!({"assets": {"edges": [{"node": asset}], "pageInfo": {"hasNextPage": false, "endCursor": null}}})
@@ -101,18 +110,23 @@ impl Instance {
                 json!({"createIncomingPayment": {"payment": {"id": id, "url": format!("https://localhost:3000/incoming-payments/{id}")}}})
             }
             "IncomingPayment" => {
+                let (state, received) = self.incoming.lock().unwrap().unwrap_or(("PROCESSING", 500));
                 json!({"incomingPayment": {"id": variables["id"], "walletAddressId": Uuid::from_u128(9),
-                "state": "PROCESSING", "liquidity": "0", "incomingAmount": usd(2_000), "receivedAmount": usd(500)}})
+                "state": state, "liquidity": "0", "incomingAmount": usd(2_000), "receivedAmount": usd(received)}})
             }
             "ConsoleWalletAddress" => {
+                let is_off = self.inactive.lock().unwrap().contains(variables["id"].as_str().unwrap());
                 json!({"walletAddress": {"id": variables["id"], "address": "https://localhost:3000/accounts/nora",
-                "publicName": null, "status": "INACTIVE", "createdAt": "2026-01-01T00:00:00.000Z", "tenant": null,
+                "publicName": null, "status": if is_off { "INACTIVE" } else { "ACTIVE" }, "createdAt": "2026-01-01T00:00:00.000Z", "tenant": null,
                 "asset": {"id": Uuid::from_u128(1), "code": "USD", "scale": 2}, "walletAddressKeys": {"edges": [
                 {"node": {"id": Uuid::from_u128(6), "revoked": false, "createdAt": "2026-01-01T00:00:00.000Z",
                 "jwk": {"kid": "k", "x": "x"}}}]}}})
             }
             "UpdateWalletAddress" => {
-                self.statuses.lock().unwrap().push(input["status"].as_str().unwrap().to_owned());
+                let (status, id) = (input["status"].as_str().unwrap(), input["id"].as_str().unwrap().to_owned());
+                self.statuses.lock().unwrap().push(status.to_owned());
+                let mut inactive = self.inactive.lock().unwrap();
+                let _ = if status == "ACTIVE" { inactive.remove(&id) } else { inactive.insert(id) };
                 json!({"updateWalletAddress": {"walletAddress": {"id": input["id"]}}})
             }
             "RevokeWalletAddressKey" => json!({"revokeWalletAddressKey": {"walletAddressKey": {"id": input["id"]}}}),

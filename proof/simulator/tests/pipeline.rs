@@ -210,6 +210,22 @@ async fn from_alice(bob: &Connector, packet: &PrepareBuf, attempt: Transmission)
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_is_not_asked_about_a_packet_that_has_expired() {
+    let s = alice_to_bob(500).await;
+    let bob = s.network.node("bob");
+    let (_, credentials) = bob.receive(&usd(), None).await;
+    let packet = paying(&s.network, &credentials, 5);
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    let Outcome::Reply(reply) = from_alice(&bob.connector(), &packet, Transmission::First).await else {
+        panic!("there is a reply");
+    };
+    let Ok(Reply::Reject(reject)) = Reply::parse(&reply) else { panic!("it is a reject") };
+    // A receiver would have put encrypted data into it.
+    assert_eq!((reject.code, reject.data), (ErrorCode::R00TransferTimedOut, &b""[..]));
+    s.assert_settled(0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_over_its_rate_still_gets_the_outcome_of_its_packets() {
     let s = alice_to_bob(500).await;
     let bob = s.network.node("bob");

@@ -30,12 +30,22 @@ pub enum ServiceRole {
     Rates,
     /// `rafiki console`, and an operator at a terminal.
     Console,
+    /// `rafiki shop`. It calls none of our services, so it has no right.
+    Shop,
 }
 
 impl ServiceRole {
     /// Every role.
-    pub const ALL: [Self; 7] =
-        [Self::Backend, Self::Auth, Self::Wallet, Self::CardService, Self::PointOfSale, Self::Rates, Self::Console];
+    pub const ALL: [Self; 8] = [
+        Self::Backend,
+        Self::Auth,
+        Self::Wallet,
+        Self::CardService,
+        Self::PointOfSale,
+        Self::Rates,
+        Self::Console,
+        Self::Shop,
+    ];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -47,6 +57,7 @@ impl ServiceRole {
             Self::PointOfSale => "point-of-sale",
             Self::Rates => "rates",
             Self::Console => "console",
+            Self::Shop => "shop",
         }
     }
 
@@ -86,7 +97,7 @@ impl ServiceRole {
             ],
             Self::CardService => &[(Service::BackendAdmin, &[Scope::CardsPay])],
             Self::PointOfSale => &[(Service::BackendAdmin, &[Scope::PosReceive])],
-            Self::Rates => &[],
+            Self::Rates | Self::Shop => &[],
             Self::Console => &[
                 (Service::BackendAdmin, &[Scope::Admin, Scope::Operator]),
                 (Service::AuthAdmin, &[Scope::Admin, Scope::GrantsRead, Scope::GrantsRevoke, Scope::Operator]),
@@ -103,7 +114,7 @@ impl ServiceRole {
             Self::CardService => &[Service::CardHooks],
             Self::PointOfSale => &[Service::PosHooks],
             Self::Rates => &[Service::Rates],
-            Self::Console => &[],
+            Self::Console | Self::Shop => &[],
         }
     }
 

@@ -114,6 +114,10 @@ impl Pipeline {
         };
 
         agreed(source, arrived, Destination::Local, timer, Some(agreement))?;
+        // The previous node does not pay for it any more, so the receiver is not asked.
+        if arrived.expires_at < self.clock.now() {
+            return Err(Refusal::expired().into());
+        }
         packet.set_amount(self.converted(tenant, source, arrived, &receiver.account.asset).await?);
         self.local_delivery.deliver(source, arrived, packet, attempt, &receiver).await
     }

@@ -237,7 +237,7 @@ impl Deliverer {
             updated_at: self.clock.now(),
             ..delivery.clone()
         };
-        self.ends.note(Ended { job: job.clone(), delivery, attempt: None, then: Then::Next(followers) }).await?;
+        self.ends.note(&Ended { job: job.clone(), delivery, attempt: None, then: Then::Next(followers) }).await?;
         self.counts.exhausted.increment(1);
         Ok(Done::Settled)
     }
@@ -290,7 +290,9 @@ impl Deliverer {
         };
 
         let newly_quarantined = after.state == DeliveryState::Quarantined && before.state == DeliveryState::Pending;
-        self.ends.note(Ended { job: job.clone(), delivery: after.clone(), attempt: Some(attempt), then }).await?;
+        // Nothing waits for the recipient any more.
+        job.leave_place();
+        self.ends.note(&Ended { job: job.clone(), delivery: after.clone(), attempt: Some(attempt), then }).await?;
         self.report(&after, newly_quarantined);
 
         Ok(Done::Settled)

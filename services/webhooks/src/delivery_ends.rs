@@ -1,9 +1,10 @@
-//! Records the results of delivery attempts. Attempts that end at the same time are recorded together.
+//! Records the results of delivery attempts, with the next change of the database. If a result is lost with the process,
+//! the event is sent again, as after a loss between the answer and its record (`docs/webhooks.md`).
 //!
 //! It does not decide what follows from an attempt: the caller has decided that before.
 
 use clock::Timestamp;
-use database::{Error, Gather};
+use database::Error;
 use jobs::{Job, NewJob};
 use payments_model::webhook_delivery::{WebhookAttempt, WebhookDelivery};
 use payments_store::{Store, Unit};
@@ -41,30 +42,22 @@ pub(crate) enum Followers {
     Waiting,
 }
 
-/// Records attempts. Clones share one batch.
+/// Records attempts.
 #[derive(Clone, Debug)]
-pub struct DeliveryEnds(Gather<Ended, ()>);
+pub struct DeliveryEnds(Store);
 
 impl DeliveryEnds {
     /// Makes a recorder that writes to `store`.
     pub fn new(store: &Store) -> Self {
-        let store = store.clone();
-        Self(Gather::new(move |ended| record(store.clone(), ended)))
+        Self(store.clone())
     }
 
     /// Records an attempt with the end of its job, in one transaction.
-    pub(crate) async fn note(&self, ended: Ended) -> Result<(), Error> {
-        self.0.ask(ended).await
-    }
-}
-
-async fn record(store: Store, all: Vec<Ended>) -> Result<Vec<()>, Error> {
-    let unit = store.begin().await?;
-    for ended in &all {
+    pub(crate) async fn note(&self, ended: &Ended) -> Result<(), Error> {
+        let unit = self.0.begin().await?;
         write(&unit, ended)?;
+        unit.commit_deferred().await
     }
-    unit.commit().await?;
-    Ok(vec![(); all.len()])
 }
 
 fn write(unit: &Unit, ended: &Ended) -> Result<(), Error> {

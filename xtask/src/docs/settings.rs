@@ -13,7 +13,7 @@ use super::{read, tracked};
 pub(super) const PAGE: &str = "docs/settings.md";
 
 /// The sections, each with the role's name on the command line.
-const ROLES: [(&str, &str); 7] = [
+const ROLES: [(&str, &str); 8] = [
     ("Backend", "backend"),
     ("Auth", "auth"),
     ("Wallet", "wallet"),
@@ -21,11 +21,12 @@ const ROLES: [(&str, &str); 7] = [
     ("PointOfSale", "point-of-sale"),
     ("Console", "console"),
     ("Rates", "rates"),
+    ("Shop", "shop"),
 ];
 
 const OPENING: &str = "# Settings
 
-Every environment variable of the seven roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset. Of the variables of Rafiki 2.4 the last column names tests that show the effect.
+Every environment variable of the eight roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset. Of the variables of Rafiki 2.4 the last column names tests that show the effect.
 
 This page is made of the source of `apps/config` by `cargo xtask docs --settings`. Do not edit it.
 ";

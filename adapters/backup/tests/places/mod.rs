@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use backup::{About, Contained, Place, Taken, take};
 use clock::{SystemClock, SystemEntropy};
+use database::Contents;
 use rusqlite::Connection;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _, Row as _};
@@ -119,13 +120,19 @@ impl Spot {
         rows
     }
 
+    /// What a role sees there.
+    pub(crate) async fn contents(&self) -> Contents {
+        Contents::of(&self.url).await.unwrap()
+    }
+
     /// Whether nothing was restored here.
     pub(crate) async fn is_untouched(&self) -> bool {
         match self.path() {
             Some(path) => !path.exists() && !path.with_extension("db.restoring").exists(),
             None => {
                 let mut connection = PgConnection::connect(&self.url).await.unwrap();
-                let tables = "SELECT count(*) FROM pg_class WHERE relname IN ('parents', 'children')";
+                let tables =
+                    "SELECT count(*) FROM pg_class WHERE relname IN ('parents', 'children', 'restore_incomplete')";
                 let found: i64 = sqlx::query_scalar(tables).fetch_one(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
                 found == 0

@@ -7,18 +7,22 @@ mod stores;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use backup::{About, BackupError, Checked, Damage, Manifest, RestoreError, Taken};
+use backup::{About, BackupError, Checked, Damage, Known, Manifest, RestoreError, Taken};
 use clock::{SystemClock, SystemEntropy};
-use database::{Contents, Migrations};
+use database::{Contents, Migrations, NotOurs};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::migrate::EVERY_STORE;
 use crate::output::{Table, say};
+use crate::places::Unusable;
 use crate::roles::running::stop_signal;
 use crate::verification::{self, LedgerReport};
 use options::{BackupOptions, RestoreOptions};
 use stores::Stores;
+
+const STOPPED: &str = "stopped. A database that was marked or filled already is refused by every role; empty it (delete the \
+                       file, or `dropdb` and `createdb`) and repeat the command";
 
 pub(crate) async fn run(options: &BackupOptions) -> Result<(), Failure> {
     telemetry::start("warn", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
@@ -64,10 +68,15 @@ pub(crate) async fn restore(options: &RestoreOptions) -> Result<(), Failure> {
     let held: Vec<&String> = checked.manifest.stores.iter().flat_map(|store| &store.names).collect();
     stores.without_missing_shared(|store| held.contains(&&store.name));
     for store in &stores.all {
-        let found = store.place.look().await;
-        let found =
-            found.map_err(|reason| unreadable(&format!("{}. Nothing was restored", store.place.failure(&reason))))?;
-        if found != Contents::Empty {
+        let empty = match store.place.look().await {
+            Ok(found) => found == Contents::Empty,
+            // An earlier try was interrupted before it wrote anything.
+            Err(Unusable::NotOurs(NotOurs::Incomplete { filled })) => !filled,
+            Err(reason) => {
+                return Err(unreadable(&format!("{}. Nothing was restored", store.place.failure(&reason))));
+            }
+        };
+        if !empty {
             return Err(Failure::Check(format!(
                 "{} ({}) is not empty; name an empty one, and restore into that. Nothing was restored",
                 store.place.what, store.place.url
@@ -78,7 +87,7 @@ pub(crate) async fn restore(options: &RestoreOptions) -> Result<(), Failure> {
     let restoring = backup::restore(&checked, &places, progress("restoring"));
     tokio::select! {
         restored = restoring => restored.map_err(refused_restore)?,
-        () = stop_signal() => return Err(Failure::Check("stopped; check whether a database was filled already".to_owned())),
+        () = stop_signal() => return Err(Failure::Check(STOPPED.to_owned())),
     }
 
     let reports = if options.verify { verified(&stores).await? } else { Vec::new() };
@@ -100,9 +109,10 @@ pub(crate) async fn restore(options: &RestoreOptions) -> Result<(), Failure> {
 
 fn checked(from: &Path) -> Result<Checked, Failure> {
     let steps = |migrations: &Migrations| migrations.steps.iter().map(|step| step.name).collect();
-    let known: Vec<(&str, Vec<&str>)> =
+    let migrations: Vec<(&str, Vec<&str>)> =
         EVERY_STORE.iter().map(|migrations| (migrations.store, steps(migrations))).collect();
-    backup::check(from, &known).map_err(|damage: Damage| unreadable(&format!("{damage}. Nothing was restored")))
+    backup::check(from, &Known { migrations: &migrations, ledger_layout: ledger_sql::LAYOUT })
+        .map_err(|damage: Damage| unreadable(&format!("{damage}. Nothing was restored")))
 }
 
 async fn verified(stores: &Stores) -> Result<Vec<LedgerReport>, Failure> {
@@ -124,7 +134,7 @@ fn unreadable(reason: &impl ToString) -> Failure {
 
 fn refused_backup(error: BackupError) -> Failure {
     match error {
-        BackupError::Missing { .. } | BackupError::Read { .. } => unreadable(&error),
+        BackupError::Missing { .. } | BackupError::SeveralNames { .. } | BackupError::Read { .. } => unreadable(&error),
         _ => Failure::Check(error.to_string()),
     }
 }

@@ -83,6 +83,9 @@ impl Stores {
             ServiceRole::PointOfSale => {
                 self.places(role, Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?));
             }
+            ServiceRole::Shop => {
+                self.places(role, Place::of_shop(&config::Shop::from_environment(environment)?));
+            }
             ServiceRole::Console => {
                 let config = config::Console::from_environment(environment)?;
                 self.elsewhere.push(format!(

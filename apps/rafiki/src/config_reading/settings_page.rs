@@ -79,6 +79,7 @@ mod tests {
             ("point-of-sale", config::PointOfSale::variables()),
             ("console", config::Console::variables()),
             ("rates", config::Rates::variables()),
+            ("shop", config::Shop::variables()),
         ] {
             let missing: Vec<_> = read.difference(&of(role)).cloned().collect();
             assert!(missing.is_empty(), "{role}: {missing:?}");

@@ -3,13 +3,13 @@
 
 pub(crate) mod options;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use admin_client::PageRequest;
 use clock::{SystemClock, SystemEntropy};
-use config::Mode;
-use conformance::{Client, Kit, PeerAccess, cases};
+use config::{Environment, Mode};
+use conformance::{Client, Kit, Owner, PeerAccess, cases};
 use http_signatures::{Signer, SigningKey};
 use open_payments_client::{PublicResources, RetryPolicy};
 use outbound_http::Scheme;
@@ -72,18 +72,31 @@ fn list(options: &ConformanceOptions) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whom the cases are run against, and as whom.
+struct Found {
+    target: Url,
+    client: Option<Client>,
+    peer: Option<PeerAccess>,
+    owner: Option<Owner>,
+    scheme: Scheme,
+}
+
 async fn kit(options: &ConformanceOptions) -> Result<Kit, Failure> {
-    let (target, client, peer, scheme) = match &options.target {
-        Some(target) => {
-            let scheme = if options.plain_http { Scheme::PlainForDevelopment } else { Scheme::AsWritten };
-            (target.clone(), named_client(options)?, named_peer(options)?, scheme)
-        }
+    let Found { target, client, peer, owner, scheme } = match &options.target {
+        Some(target) => Found {
+            target: target.clone(),
+            client: named_client(options)?,
+            peer: named_peer(options)?,
+            owner: named_owner(options)?,
+            scheme: if options.plain_http { Scheme::PlainForDevelopment } else { Scheme::AsWritten },
+        },
         None => playground(options).await?,
     };
     Ok(Kit {
         target,
         client,
         peer,
+        owner,
         scheme,
         reached_at: options.reach.clone(),
         areas: options.area.iter().copied().map(AreaName::area).collect(),
@@ -107,6 +120,15 @@ fn named_peer(options: &ConformanceOptions) -> Result<Option<PeerAccess>, Failur
     }
 }
 
+fn named_owner(options: &ConformanceOptions) -> Result<Option<Owner>, Failure> {
+    match (&options.interactions, &options.idp_secret_file) {
+        (Some(interactions), Some(file)) => {
+            Ok(Some(Owner { interactions: interactions.clone(), secret: secret_in(file)? }))
+        }
+        _ => Ok(None),
+    }
+}
+
 fn client(identity: &str, key_file: &Path, key_id: &str) -> Result<Client, Failure> {
     let text = secret_in(key_file)?;
     let wrong = |error: &dyn std::fmt::Display| Failure::Check(format!("{}: {error}", key_file.display()));
@@ -116,9 +138,7 @@ fn client(identity: &str, key_file: &Path, key_id: &str) -> Result<Client, Failu
 }
 
 /// The playground: one institution is looked at, the other is client and peer.
-async fn playground(
-    options: &ConformanceOptions,
-) -> Result<(Url, Option<Client>, Option<PeerAccess>, Scheme), Failure> {
+async fn playground(options: &ConformanceOptions) -> Result<Found, Failure> {
     let sessions = Session::read_all(&options.data_dir)?;
     let called = |session: &&Session| session.name.to_lowercase().contains(&options.at.to_lowercase());
     let none = || {
@@ -131,7 +151,7 @@ async fn playground(
     let address = looked_at.wallet_addresses.first().ok_or_else(none)?;
     let target = Url::parse(&address.url).map_err(|error| Failure::Check(format!("{}: {error}", address.url)))?;
     let Some(other) = sessions.iter().find(|session| session.name != looked_at.name) else {
-        return Ok((target, None, None, Scheme::PlainForDevelopment));
+        return Ok(Found { target, client: None, peer: None, owner: None, scheme: Scheme::PlainForDevelopment });
     };
 
     let client = match other.wallet_addresses.first() {
@@ -139,15 +159,34 @@ async fn playground(
         None => None,
     };
     let peer = peer(other, looked_at, &address.asset_code).await?;
-    Ok((target, client, peer, Scheme::PlainForDevelopment))
+    let owner = Some(owner(&options.data_dir, looked_at)?);
+    Ok(Found { target, client, peer, owner, scheme: Scheme::PlainForDevelopment })
+}
+
+/// The identity provider of an institution of the playground, by the variables of its authorization server.
+fn owner(data_dir: &Path, session: &Session) -> Result<Owner, Failure> {
+    let file = folder(data_dir, session)?.join("auth.env");
+    let variables = Environment::of_file(&file)?;
+    let set = |name: &str| {
+        let value = variables.get(name).map(str::to_owned);
+        value.ok_or_else(|| Failure::Check(format!("{} does not set {name}", file.display())))
+    };
+    let interactions = format!("http://localhost:{}/", set("INTERACTION_PORT")?);
+    let wrong = |error| Failure::Check(format!("{interactions}: {error}"));
+    Ok(Owner { interactions: Url::parse(&interactions).map_err(wrong)?, secret: set("IDENTITY_SERVER_SECRET")? })
+}
+
+/// The folder of an institution of the playground.
+fn folder(data_dir: &Path, session: &Session) -> Result<PathBuf, Failure> {
+    let variants = <crate::cli::InstitutionName as clap::ValueEnum>::value_variants();
+    let found = variants.iter().map(|name| by_name(*name)).find(|institution| institution.name == session.name);
+    let institution = found.ok_or_else(|| Failure::NotFound(format!("{} is no playground", session.name)))?;
+    Ok(institution.folder(data_dir))
 }
 
 /// A customer of an institution of the playground. Its key is that of the institution, under an id of its own.
 async fn customer(data_dir: &Path, session: &Session, address: &str) -> Result<Client, Failure> {
-    let variants = <crate::cli::InstitutionName as clap::ValueEnum>::value_variants();
-    let found = variants.iter().map(|name| by_name(*name)).find(|institution| institution.name == session.name);
-    let institution = found.ok_or_else(|| Failure::NotFound(format!("{} is no playground", session.name)))?;
-    let file = institution.folder(data_dir).join(KEY_FILE);
+    let file = folder(data_dir, session)?.join(KEY_FILE);
     let wrong = |error: &dyn std::fmt::Display| Failure::Check(format!("{}: {error}", file.display()));
     let own = SigningKey::from_text(&secret_in(&file)?).map_err(|error| wrong(&error))?;
     let own = own.public_key().map_err(|error| wrong(&error))?;

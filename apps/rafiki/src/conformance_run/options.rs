@@ -31,6 +31,13 @@ pub(crate) struct ConformanceOptions {
     /// A file with a token that the connector accepts.
     #[arg(long, value_name = "FILE", requires = "connector")]
     pub(crate) peer_token_file: Option<PathBuf>,
+    /// Where the server's identity provider answers interactions, for the cases with consent and payments. These pay five
+    /// hundred smallest units from the target to itself.
+    #[arg(long, value_name = "URL", requires = "idp_secret_file", requires = "client")]
+    pub(crate) interactions: Option<Url>,
+    /// A file with the secret of the identity provider.
+    #[arg(long, value_name = "FILE", requires = "interactions")]
+    pub(crate) idp_secret_file: Option<PathBuf>,
     /// Only the cases of this area. May be given several times.
     #[arg(long, value_enum)]
     pub(crate) area: Vec<AreaName>,

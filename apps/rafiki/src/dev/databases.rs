@@ -26,6 +26,7 @@ pub(crate) fn files(institution: &Institution, data_dir: &Path) -> Databases {
         ledger: file("ledger.db"),
         card_service: file("card-service.db"),
         point_of_sale: file("point-of-sale.db"),
+        shop: file("shop.db"),
     }
 }
 
@@ -51,7 +52,7 @@ pub(crate) async fn on_server(
     .await?;
 
     let name = |part: &str| format!("{prefix}_{}_{part}", institution.short);
-    for part in ["backend", "auth", "wallet", "ledger", "card_service", "point_of_sale"] {
+    for part in ["backend", "auth", "wallet", "ledger", "card_service", "point_of_sale", "shop"] {
         ensure(&admin, &name(part), fresh).await.map_err(failed)?;
     }
     admin.close().await;
@@ -68,6 +69,7 @@ pub(crate) async fn on_server(
         ledger: url("ledger")?,
         card_service: url("card_service")?,
         point_of_sale: url("point_of_sale")?,
+        shop: url("shop")?,
     })
 }
 

@@ -29,6 +29,9 @@ const COOKIE_KEY: &str = "42397d1f371dd4b8b7d0308a689a57c882effd4ea909d792302542
 /// The password of every customer of the playground.
 pub(crate) const WALLET_PASSWORD: &str = "play money for everyone";
 
+/// The password of the desks of the playground's shops.
+pub(crate) const SHOP_PASSWORD: &str = "play shop for everyone";
+
 /// The key file of an institution of the playground.
 pub(crate) const KEY_FILE: &str = "private-key.pem";
 /// The audit log of its console.
@@ -50,6 +53,10 @@ pub(crate) struct Institution {
     /// The Ed25519 key of its customers' addresses and of its own, PKCS #8 in base64.
     key: &'static str,
     waits_for_unknown_addresses: bool,
+    shop_name: &'static str,
+    /// The path of the wallet address of its shop, and the name of the key there.
+    merchant: &'static str,
+    merchant_key: &'static str,
 }
 
 pub(crate) const CLOUD_NINE: Institution = Institution {
@@ -63,6 +70,9 @@ pub(crate) const CLOUD_NINE: Institution = Institution {
     key_id: "7097F83B-CB84-469E-96C6-2141C72E22C0",
     key: "MC4CAQAwBQYDK2VwBCIEICxfM9mUurUGnwlMMQEDclDEQnX7c49BoGKOB48URBxO",
     waits_for_unknown_addresses: false,
+    shop_name: "Boutique",
+    merchant: "accounts/wbdc",
+    merchant_key: "keyid-5726eefe-8737-459d-a36b-0acce152cb90",
 };
 
 pub(crate) const HAPPY_LIFE: Institution = Institution {
@@ -76,6 +86,9 @@ pub(crate) const HAPPY_LIFE: Institution = Institution {
     key_id: "53f2d913-e98a-40b9-b270-372d0547f23d",
     key: "MC4CAQAwBQYDK2VwBCIEIEqezmcPhOE8bkwN+jQrppfRYzGIdFTVWQGTHJIKpz88",
     waits_for_unknown_addresses: true,
+    shop_name: "Planet Express Boutique",
+    merchant: "accounts/planex",
+    merchant_key: "keyid-a455cc54-b583-455b-836a-e5275c5c05b7",
 };
 
 /// The databases of an institution.
@@ -87,6 +100,7 @@ pub(crate) struct Databases {
     pub(crate) ledger: DatabaseUrl,
     pub(crate) card_service: DatabaseUrl,
     pub(crate) point_of_sale: DatabaseUrl,
+    pub(crate) shop: DatabaseUrl,
 }
 
 /// Every role's environment.
@@ -98,6 +112,7 @@ pub(crate) struct Environments {
     pub(crate) card_service: Environment,
     pub(crate) point_of_sale: Environment,
     pub(crate) console: Environment,
+    pub(crate) shop: Environment,
 }
 
 impl Environments {
@@ -155,7 +170,7 @@ impl Institution {
     }
 
     /// The colour of its pages.
-    fn accent(&self) -> Accent {
+    pub(crate) fn accent(&self) -> Accent {
         match self.which {
             InstitutionName::CloudNine => Accent::Teal,
             InstitutionName::HappyLife => Accent::Plum,
@@ -216,6 +231,7 @@ impl Institution {
             card_service: roles.card_service(),
             point_of_sale: roles.point_of_sale(),
             console: roles.console(),
+            shop: roles.shop(),
         }
     }
 }
@@ -353,6 +369,23 @@ impl Roles<'_> {
         environment
     }
 
+    fn shop(&self) -> Environment {
+        let Self { institution, ports, databases, open_payments_url, key_file, .. } = self;
+        Environment::of([
+            ("NODE_ENV", "development"),
+            ("LISTEN_ADDRESS", "127.0.0.1"),
+            ("SHOP_NAME", institution.shop_name),
+            ("SHOP_WALLET_ADDRESS", &format!("{open_payments_url}/{}", institution.merchant)),
+            ("SHOP_DATABASE_URL", databases.shop.expose()),
+            ("SHOP_DESK_PASSWORD", SHOP_PASSWORD),
+            ("COOKIE_SECRET", COOKIE_KEY),
+            ("KEY_ID", institution.merchant_key),
+            ("PRIVATE_KEY_FILE", key_file),
+            ("PORT", &ports.shop.to_string()),
+            ("PUBLIC_URL", &local(ports.shop, "")),
+        ])
+    }
+
     /// The variables that the backend, auth, wallet and console share.
     fn set_common(&self, environment: &mut Environment) {
         environment.set("NODE_ENV", "development");
@@ -390,7 +423,7 @@ fn local(port: u16, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use config::{Auth, Backend, CardService, Console, PointOfSale, Wallet};
+    use config::{Auth, Backend, CardService, Console, PointOfSale, Shop, Wallet};
 
     #[test]
     fn the_environments_of_both_institutions_are_good() {
@@ -406,6 +439,7 @@ mod tests {
                 ledger: file("l.db"),
                 card_service: file("c.db"),
                 point_of_sale: file("p.db"),
+                shop: file("s.db"),
             };
             let ports = Ports::localenv(institution.which);
             let environments = institution.environments(&ports, &databases, &key_file, None);
@@ -417,6 +451,7 @@ mod tests {
             CardService::from_environment(&environments.card_service).unwrap();
             PointOfSale::from_environment(&environments.point_of_sale).unwrap();
             Console::from_environment(&environments.console).unwrap();
+            Shop::from_environment(&environments.shop).unwrap();
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::output::{Table, say};
 use crate::roles::backend::collectors::{flush, start_logging};
 use crate::roles::running::stop_signal;
-use institution::{CLOUD_NINE, HAPPY_LIFE, Institution, WALLET_PASSWORD};
+use institution::{CLOUD_NINE, HAPPY_LIFE, Institution, SHOP_PASSWORD, WALLET_PASSWORD};
 use moved_time::MovedTime;
 use playground::{Peer, Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
@@ -165,6 +165,7 @@ fn is_own(name: &str) -> bool {
         "ledger.db",
         "card-service.db",
         "point-of-sale.db",
+        "shop.db",
     ];
     let environments = playground::ROLES.map(playground::environment_file);
     [institution::KEY_FILE, institution::AUDIT_FILE, cards::FILE, cards::COUNTERS_FILE, service_clients::FILE]
@@ -197,6 +198,19 @@ fn wallets(sessions: &[&Session]) -> String {
     )
 }
 
+/// Where something can be bought.
+fn shops(sessions: &[&Session]) -> String {
+    let mut table = Table::new();
+    for session in sessions {
+        table.row([session.shop_url.as_str().trim_end_matches('/')]);
+    }
+    format!(
+        "\nShops: buy something with any wallet above; /desk gives money back (any name, the password \
+         \u{201c}{SHOP_PASSWORD}\u{201d}):\n{}",
+        table.render_indented()
+    )
+}
+
 /// The introduction for a newcomer.
 fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     let mut urls = Table::new();
@@ -221,6 +235,7 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(), addresses.render_indented());
     text.push_str(CONSOLES);
     text.push_str(&wallets(sessions));
+    text.push_str(&shops(sessions));
 
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
     if let (Some(from), Some(to)) = (first(0), first(1)) {

@@ -22,7 +22,7 @@ use crate::ledger_place::LedgerPlace;
 use crate::private_file;
 use crate::roles::running::Running;
 use crate::roles::shared_deps::SharedDeps;
-use crate::roles::{auth, backend, card_service, console as console_role, point_of_sale, wallet as wallet_role};
+use crate::roles::{auth, backend, card_service, console as console_role, point_of_sale, shop, wallet as wallet_role};
 
 /// Where databases are.
 #[derive(Clone, Copy)]
@@ -209,6 +209,7 @@ impl<'a> Playground<'a> {
             point_of_sale,
             console,
             auto_peering,
+            shop: shop_listener,
         } = listeners;
 
         let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
@@ -226,13 +227,15 @@ impl<'a> Playground<'a> {
         let card_service = card_service::start(&configs.card_service, card_service, &self.deps).await?;
         let (point_of_sale, terminals) =
             point_of_sale::start(&configs.point_of_sale, point_of_sale, &self.deps).await?;
+        let accent = of_console.accent;
         let console = console_role::start(&configs.console, console, &self.deps, of_console)?;
+        let shop = shop::start(&configs.shop, shop_listener, &self.deps, accent).await?;
 
         for terminal in cards.registered()? {
             let added = PointOfSale::add_terminal(&terminals, &terminal, self.deps.clock.now()).await;
             added.map_err(|error| Failure::start("the terminals", error))?;
         }
-        Ok((wallet, vec![console, point_of_sale, card_service, wallet_running, backend, auth]))
+        Ok((wallet, vec![shop, console, point_of_sale, card_service, wallet_running, backend, auth]))
     }
 }
 
@@ -244,6 +247,7 @@ struct Configs {
     card_service: config::CardService,
     point_of_sale: config::PointOfSale,
     console: config::Console,
+    shop: config::Shop,
 }
 
 impl Configs {
@@ -255,6 +259,7 @@ impl Configs {
             card_service: config::CardService::from_environment(&environments.card_service)?,
             point_of_sale: config::PointOfSale::from_environment(&environments.point_of_sale)?,
             console: config::Console::from_environment(&environments.console)?,
+            shop: config::Shop::from_environment(&environments.shop)?,
         })
     }
 }
@@ -296,7 +301,7 @@ impl Started {
 }
 
 /// The roles of an institution, by name.
-pub(crate) const ROLES: [&str; 6] = ["backend", "auth", "wallet", "card-service", "point-of-sale", "console"];
+pub(crate) const ROLES: [&str; 7] = ["backend", "auth", "wallet", "card-service", "point-of-sale", "console", "shop"];
 
 /// The institution's key as a file, as the reference's variables require. An existing file is never replaced.
 fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failure> {
@@ -322,8 +327,8 @@ fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failu
 
 /// Each role's environment as a file for `ENV_FILE`, so that each role can be run alone.
 fn write_environments(environments: &Environments, folder: &Path) -> Result<(), Failure> {
-    let Environments { backend, auth, wallet, card_service, point_of_sale, console } = environments;
-    let all = [backend, auth, wallet, card_service, point_of_sale, console];
+    let Environments { backend, auth, wallet, card_service, point_of_sale, console, shop } = environments;
+    let all = [backend, auth, wallet, card_service, point_of_sale, console, shop];
     for (role, environment) in ROLES.into_iter().zip(all) {
         private_file::write(&folder.join(environment_file(role)), &environment.to_dotenv())?;
     }
@@ -372,6 +377,7 @@ fn session(
         card_service_url: local(ports.card_service, "")?,
         point_of_sale_url: local(ports.point_of_sale, "")?,
         console_url: local(ports.console, "")?,
+        shop_url: local(ports.shop, "")?,
         cards_file: folder.join(cards::FILE).display().to_string(),
         tenant_id: institution.operator_tenant_id,
         admin_secret: backend.admin_api.secret.expose().to_owned(),

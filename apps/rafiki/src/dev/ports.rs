@@ -26,6 +26,7 @@ pub(crate) struct Ports {
     pub(crate) point_of_sale: u16,
     pub(crate) console: u16,
     pub(crate) auto_peering: u16,
+    pub(crate) shop: u16,
 }
 
 /// The distance between the ports of the two institutions.
@@ -52,6 +53,7 @@ impl Ports {
             point_of_sale: base + 8,
             console: base + 10,
             auto_peering: base + 5,
+            shop: base + 14,
         }
     }
 
@@ -83,6 +85,7 @@ impl Ports {
             point_of_sale: port(10)?,
             console: port(11)?,
             auto_peering: port(12)?,
+            shop: port(13)?,
         })
     }
 
@@ -101,6 +104,7 @@ impl Ports {
         point_of_sale: 0,
         console: 0,
         auto_peering: 0,
+        shop: 0,
     };
 }
 
@@ -119,6 +123,7 @@ pub(crate) struct Listeners {
     pub(crate) point_of_sale: TcpListener,
     pub(crate) console: TcpListener,
     pub(crate) auto_peering: TcpListener,
+    pub(crate) shop: TcpListener,
 }
 
 impl Listeners {
@@ -138,6 +143,7 @@ impl Listeners {
             point_of_sale: bind("the point of sale", here, ports.point_of_sale).await?,
             console: bind("the console", here, ports.console).await?,
             auto_peering: bind("auto-peering", here, ports.auto_peering).await?,
+            shop: bind("the shop", here, ports.shop).await?,
         })
     }
 
@@ -160,6 +166,7 @@ impl Listeners {
             point_of_sale: port(&self.point_of_sale)?,
             console: port(&self.console)?,
             auto_peering: port(&self.auto_peering)?,
+            shop: port(&self.shop)?,
         })
     }
 }

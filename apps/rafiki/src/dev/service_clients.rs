@@ -38,7 +38,7 @@ pub(crate) fn hand_out(
     let tenant = institution.operator_tenant_id.to_string();
     let issuer = format!("http://localhost:{issuer_port}");
     let path = folder.join(FILE);
-    let Environments { backend, auth, wallet, card_service, point_of_sale, console } = environments;
+    let Environments { backend, auth, wallet, card_service, point_of_sale, console, shop: _ } = environments;
     auth.set("OAUTH_CLIENTS_FILE", path.display().to_string());
 
     let mut clients: Vec<Value> = Vec::new();

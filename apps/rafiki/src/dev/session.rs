@@ -39,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) point_of_sale_url: Url,
     /// The operators' console.
     pub(crate) console_url: Url,
+    /// The sample shop.
+    pub(crate) shop_url: Url,
     /// The file with its virtual cards and terminals.
     pub(crate) cards_file: String,
     /// The operator tenant.
@@ -160,6 +162,7 @@ mod tests {
             card_service_url: url("http://localhost:3012"),
             point_of_sale_url: url("http://localhost:3008"),
             console_url: url("http://localhost:3010"),
+            shop_url: url("http://localhost:3014"),
             cards_file: "cards.json".to_owned(),
             tenant_id: Uuid::nil(),
             admin_secret: "s".to_owned(),

@@ -156,6 +156,7 @@ impl Examined<'_> {
             ServiceRole::PointOfSale => Ok(of_point_of_sale(&config::PointOfSale::from_environment(environment)?)),
             ServiceRole::Console => Ok(of_console(&config::Console::from_environment(environment)?)),
             ServiceRole::Rates => Ok(of_rates(&config::Rates::from_environment(environment)?)),
+            ServiceRole::Shop => Ok(of_shop(&config::Shop::from_environment(environment)?)),
         }
     }
 
@@ -310,6 +311,17 @@ fn of_console(config: &config::Console) -> Section {
         listeners: vec![private(&config.listeners, "PORT", config.port)],
         servers,
         allowed_hosts: Vec::new(),
+    }
+}
+
+fn of_shop(config: &config::Shop) -> Section {
+    Section {
+        mode: config.mode,
+        notices: config.notices.clone(),
+        places: Place::of_shop(config),
+        listeners: vec![public(&config.listeners, "PORT", config.port)],
+        servers: vec![server("shop", "SHOP_WALLET_ADDRESS", &config.wallet_address, Is::Own)],
+        allowed_hosts: config.outbound_allowed_hosts.clone(),
     }
 }
 

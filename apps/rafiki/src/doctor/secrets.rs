@@ -66,6 +66,7 @@ fn read_by(role: &str, name: &str) -> bool {
         "card-service" => config::CardService::variables(),
         "point-of-sale" => config::PointOfSale::variables(),
         "console" => config::Console::variables(),
+        "shop" => config::Shop::variables(),
         _ => config::Rates::variables(),
     };
     variables.contains(name)

@@ -39,15 +39,15 @@ pub(crate) async fn run(options: ListenOptions) -> Result<(), Failure> {
         None => base_of(address)?,
     };
 
+    // From here on a signal does not end the command before the endpoint is removed.
+    let end = stop_signal();
+    tokio::pin!(end);
     let (stop, stopped) = oneshot::channel::<()>();
     let name = Name::random();
     let forwards = SharedDeps::new(Mode::Production, &[])?.http;
     let (deliveries, serving) =
         forwarding::serve(listener, name, options.forward_to.clone(), forwards, async { drop(stopped.await) });
 
-    // A signal that comes while the endpoint is registered waits until it is known which one to remove.
-    let end = stop_signal();
-    tokio::pin!(end);
     let (registered, removed) = register(&asked, &base, name, &options.types, secret.as_deref()).await?;
     if !options.json {
         say(&introduction(&options, &asked, &registered, removed));

@@ -209,6 +209,10 @@ pub(crate) struct TriggerOptions {
     /// does not count.
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
+    /// Send to a server that is not on this machine. Whoever gets such a sample can show it to the owner of the secret as a
+    /// real event, if the owner does not look at its header rafiki-sample.
+    #[arg(long)]
+    pub(crate) any_receiver: bool,
     /// The version of signatures (SIGNATURE_VERSION).
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) signature_version: u32,

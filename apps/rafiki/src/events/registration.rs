@@ -67,7 +67,14 @@ pub(crate) async fn register(
     if let Some(secret) = secret {
         input["secret"] = json!(secret);
     }
-    let made = asked.institution.admin.change(Mutation::CreateWebhookEndpoint, input).await.map_err(refused)?;
+    let made = match asked.institution.admin.change(Mutation::CreateWebhookEndpoint, input).await {
+        Ok(made) => made,
+        Err(error) => {
+            // It may have been registered although no answer came. If this fails, too, the next run removes it.
+            let _ = remove_named(asked, name).await;
+            return Err(refused(error));
+        }
+    };
     let id = made.pointer("/webhookEndpoint/id").and_then(Value::as_str).and_then(|id| id.parse().ok());
     let endpoint = id.ok_or_else(|| refused(AdminError::Unexpected(made.to_string())))?;
     let made_secret = made["secret"].as_str().filter(|_| secret.is_none()).map(str::to_owned);
@@ -92,6 +99,16 @@ async fn delete(asked: &Asked, endpoint: Uuid) -> Result<(), AdminError> {
         Err(error) if !error.is(&ErrorCode::NotFound) => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Removes the endpoint of this run, if the instance has it.
+async fn remove_named(asked: &Asked, name: Name) -> Result<(), AdminError> {
+    for endpoint in asked.institution.admin.webhook_endpoints(None).await? {
+        if name_of(&endpoint) == Some(name) {
+            delete(asked, endpoint.id).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the endpoints of commands that have ended without removing them.

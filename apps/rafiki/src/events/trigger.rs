@@ -11,7 +11,7 @@ use http::HeaderValue;
 use outbound_http::{Outbound, Request};
 use payments_model::webhook_event::EventType;
 use serde_json::{Value, json};
-use url::Url;
+use url::{Host, Url};
 
 use super::options::{OneOrAll, TriggerOptions};
 use super::samples::sample;
@@ -34,6 +34,12 @@ pub(crate) async fn run(options: TriggerOptions) -> Result<(), Failure> {
         say(&if options.json { format!("{}\n", json!(names)) } else { format!("{}\n", names.join("\n")) });
         return Ok(());
     }
+    if let Some(url) = options.to.as_ref().filter(|url| !options.any_receiver && !is_here(url)) {
+        return Err(Failure::Usage(format!(
+            "{url} is not on this machine, and whoever gets a signed sample can pass it off as a real event; add \
+             --any-receiver if the server is yours"
+        )));
+    }
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let secret = secret(&options)?;
     let samples: Vec<Sample> = kinds(&options.types)
@@ -50,6 +56,16 @@ pub(crate) async fn run(options: TriggerOptions) -> Result<(), Failure> {
         say(NOTICE);
     }
     send(&samples, url, &deps.http, options.json).await
+}
+
+/// Whether the URL leads to this machine.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// A sample as it is sent.
@@ -186,6 +202,16 @@ mod tests {
         let created = OneOrAll::One(EventType::OutgoingPaymentCreated);
         assert_eq!(kinds(&[created, created]), [EventType::OutgoingPaymentCreated]);
         assert_eq!(kinds(&[created, OneOrAll::All]).len(), EventType::ALL.len());
+    }
+
+    #[test]
+    fn only_names_and_addresses_of_this_machine_are_here() {
+        for here in ["http://localhost:1/", "http://shop.localhost/x", "http://127.0.0.9/", "http://[::1]:80/"] {
+            assert!(is_here(&Url::parse(here).unwrap()), "{here}");
+        }
+        for away in ["http://localhost.example/", "http://10.0.0.1/", "http://[fd00::1]/", "https://notlocalhost/"] {
+            assert!(!is_here(&Url::parse(away).unwrap()), "{away}");
+        }
     }
 
     #[test]

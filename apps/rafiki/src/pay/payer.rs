@@ -51,6 +51,8 @@ pub(crate) enum OrderAmount {
     Send(String),
     /// The payee gets this amount.
     Receive(String),
+    /// The payee gets the smallest unit of its asset.
+    OneUnit,
 }
 
 /// The way of the money.
@@ -153,6 +155,7 @@ impl Payer {
         let (asked, quoted) = match &order.amount {
             OrderAmount::Send(text) => (None, QuoteAmount::Debit(amount(text, &payer_asset)?)),
             OrderAmount::Receive(text) => (Some(amount(text, &payee_asset)?), QuoteAmount::AsAsked),
+            OrderAmount::OneUnit => (Some(Amount::new(1, &payee_asset)), QuoteAmount::AsAsked),
         };
         let expires_at = self.clock.now() + RECEIVER_LIFE;
         let receiver = admin.create_receiver(to, asked.as_ref(), Some(expires_at), None).await;
@@ -369,7 +372,7 @@ fn fee(payer: &WalletAddressRecord, amount: &OrderAmount, debit: u64) -> u64 {
     let rule = FeeRule { fixed: fee.fixed, basis_points: fee.basis_points };
     match amount {
         OrderAmount::Send(_) => rule.of_fixed_debit(debit),
-        OrderAmount::Receive(_) => rule.of_fixed_delivery(debit),
+        OrderAmount::Receive(_) | OrderAmount::OneUnit => rule.of_fixed_delivery(debit),
     }
 }
 

@@ -23,12 +23,12 @@ use url::Url;
 use super::cache::{self, for_cache, limiter, open_cache};
 use super::identities::{Identities, identities, issuer};
 use super::listening::{Exposure, announce, serving};
+use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::service_secret::service_secret;
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
-use crate::output::say;
 use crate::places::Place;
 use crate::roles::signatures;
 
@@ -84,7 +84,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
 
     let running = start(&config, listeners, &deps).await?;
     tracing::info!(?ports, "authorization server ready");
-    say("ready\n");
+    tell_ready(&environment);
 
     stop_signal().await;
     running.stop().await;

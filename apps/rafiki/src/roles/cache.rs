@@ -18,6 +18,9 @@ use crate::failure::Failure;
 /// How long Redis may take for connecting and for each command.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
+/// The most connections to a Postgres server for shared values. Requests of the same time share one.
+const CONNECTIONS: u32 = 4;
+
 /// The most memory in one process for values that unknown clients cause.
 const LOSSY: InProcessLimits = InProcessLimits { entries: 1 << 17, bytes: 32 << 20 };
 
@@ -40,7 +43,7 @@ pub(crate) async fn open_cache(
 ) -> Result<SharedCache, Failure> {
     let Some(redis) = redis else {
         let database = match database.dialect() {
-            Dialect::Postgres => database.clone(),
+            Dialect::Postgres => open_beside(url).await?,
             Dialect::Sqlite => open_file(&url.sibling("shared")).await?,
         };
         return Ok(SharedCache::Database(DatabaseCache::new(database, clock, DatabaseLimits::default())));
@@ -97,6 +100,15 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), database::Error> 
         Dialect::Postgres => database.migrate(&MIGRATIONS).await.map(|_| ()),
         Dialect::Sqlite => Ok(()),
     }
+}
+
+/// Connections of its own, because these commits do not wait for the disk. What they wrote outlives the process; a crash
+/// of the database server loses the last moments, as with Redis.
+async fn open_beside(url: &DatabaseUrl) -> Result<Database, Failure> {
+    let options =
+        Options { durability: Durability::ProcessEnd, postgres_connections: CONNECTIONS, ..Options::default() };
+    let failed = |error| Failure::start("the shared values", format!("{error} ({url})"));
+    Database::connect(url.expose(), &options).await.map_err(failed)
 }
 
 /// A separate file, so that it does not use the one writer of the role's file, and does not wait for the disk. Its

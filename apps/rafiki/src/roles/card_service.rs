@@ -14,11 +14,11 @@ use tokio::net::TcpListener;
 use super::cache::memory_limiter;
 use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
+use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
-use crate::output::say;
 use crate::places::Place;
 use crate::roles::signatures;
 
@@ -34,7 +34,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     meanwhile(&[&listener], for_places(&Place::of_card_service(&config), Patience::Endless)).await?;
     let running = start(&config, listener, &deps).await?;
     tracing::info!(port = config.port, "card service ready");
-    say("ready\n");
+    tell_ready(&environment);
     stop_signal().await;
     running.stop().await;
     Ok(())

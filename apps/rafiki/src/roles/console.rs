@@ -19,10 +19,10 @@ use url::Url;
 use super::cache::memory_limiter;
 use super::identities::identities;
 use super::listening::{Exposure, announce, serving};
+use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, tell};
 use crate::failure::Failure;
-use crate::output::say;
 
 /// Settings of the playground's consoles only.
 #[derive(Default)]
@@ -43,7 +43,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     tell(&config.notices, &environment);
     let running = start(&config, listener, &deps, Playground::default())?;
     tracing::info!(port = config.port, "console ready");
-    say("ready\n");
+    tell_ready(&environment);
     stop_signal().await;
     running.stop().await;
     Ok(())

@@ -16,11 +16,11 @@ use super::cache::memory_limiter;
 use super::card_service::verification;
 use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
+use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
-use crate::output::say;
 use crate::places::Place;
 use crate::roles::signatures;
 
@@ -37,7 +37,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     meanwhile(&[&listener], for_places(&Place::of_point_of_sale(&config), Patience::Endless)).await?;
     let (running, _) = start(&config, listener, &deps).await?;
     tracing::info!(port = config.port, "point of sale ready");
-    say("ready\n");
+    tell_ready(&environment);
     stop_signal().await;
     running.stop().await;
     Ok(())

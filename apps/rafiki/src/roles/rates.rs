@@ -9,10 +9,10 @@ use rates_service::{RatesService, UnknownBase, http};
 
 use super::identities::identities;
 use super::listening::{Exposure, announce, serving};
+use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, tell};
 use crate::failure::Failure;
-use crate::output::say;
 
 /// `rafiki rates`
 pub(crate) async fn run() -> Result<(), Failure> {
@@ -34,7 +34,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let callers = identities.readers_of_rates(&deps.clock);
     running.serve_services(listener, http::router(service, callers).merge(health), identities.tls.as_ref());
     tracing::info!(port = config.port, file = %config.file.display(), "rates ready");
-    say("ready\n");
+    tell_ready(&environment);
     stop_signal().await;
     running.stop().await;
     Ok(())

@@ -11,6 +11,7 @@ use clock::Stopwatch;
 use futures::future::join_all;
 use http_kit::{ServiceTls, Serving};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -121,26 +122,40 @@ async fn end(role: &str, what: &str, tasks: &mut JoinSet<()>, at_most: Duration)
 }
 
 /// Resolves at Ctrl-C or SIGTERM; a second signal ends the process at once.
-pub(crate) async fn stop_signal() {
-    one_signal().await;
-    tokio::spawn(async {
-        one_signal().await;
-        std::process::exit(1);
-    });
+///
+/// A signal counts from the call on, also before the answer is awaited.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
+    let signals = Signals::new();
+    async move {
+        let Some(mut signals) = signals else {
+            // Without a handler the first signal ends the process.
+            return std::future::pending().await;
+        };
+        signals.one().await;
+        tokio::spawn(async move {
+            signals.one().await;
+            std::process::exit(1);
+        });
+    }
 }
 
-async fn one_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = interrupt.await;
+/// Ctrl-C and SIGTERM, caught from the beginning on.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// None if the system refuses a handler.
+    fn new() -> Option<Self> {
+        let interrupt = signal(SignalKind::interrupt()).ok()?;
+        Some(Self { interrupt, terminate: signal(SignalKind::terminate()).ok()? })
+    }
+
+    async fn one(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 }

@@ -20,11 +20,11 @@ use wallet::{
 
 use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
+use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
-use crate::output::say;
 use crate::places::Place;
 
 /// Settings of the playground's wallets only.
@@ -53,7 +53,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
         }
     });
     tracing::info!(port = config.port, "wallet ready");
-    say("ready\n");
+    tell_ready(&environment);
     stop_signal().await;
     running.stop().await;
     Ok(())

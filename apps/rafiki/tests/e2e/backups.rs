@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use admin_client::OutgoingPaymentState;
@@ -11,6 +11,7 @@ use database::sea_orm::{ConnectionTrait, Statement};
 use database::{Database, Options};
 use futures::StreamExt;
 use serde_json::Value;
+use testkit::TestDatabase;
 
 use crate::asking::{client, insist};
 use crate::books::{assert_sound, await_quiet};
@@ -271,6 +272,77 @@ fn a_full_disk_and_a_kill_leave_nothing_that_is_taken_for_a_backup() {
     assert_eq!(save(&auth.path("small"), &roles).code, Some(0), "the next one is not in the way of it");
 }
 
+/// The variables of a card service with its database at `url`, in a file.
+fn card_service(folder: &Path, name: &str, url: &str) -> PathBuf {
+    let file = folder.join(name);
+    let variables = format!(
+        "CARD_DATABASE_URL={url}\nGRAPHQL_URL=http://localhost:1/graphql\n\
+         TENANT_ID=438fa74a-fa7d-4317-9ced-dde32ece1787\nTENANT_SECRET=s\nWEBHOOK_SIGNATURE_SECRET=s\n"
+    );
+    fs::write(&file, variables).unwrap();
+    file
+}
+
+#[test]
+fn after_a_kill_in_the_middle_of_a_restore_no_role_starts_and_the_command_can_be_repeated() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let server = || runtime.block_on(TestDatabase::postgres());
+    let (Some(original), Some(target)) = (server(), server()) else { return };
+    let auth = Auth::new();
+    let cards = card_service(auth.folder.path(), "cards.env", original.url());
+    let made = run(Command::new(BINARY).args(["migrate", "card-service"]).env("ENV_FILE", &cards));
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let backup = auth.path("backup");
+    let roles =
+        |auth_role: &[String], cards: &Path| vec![auth_role[0].clone(), format!("card-service={}", cards.display())];
+    let saved = save(&backup, &roles(&auth.at("auth.db"), &cards));
+    assert_eq!(saved.code, Some(0), "{}", saved.stderr);
+
+    // Another program makes a table of the same name and has not committed it. The restore waits for that.
+    let copies = card_service(auth.folder.path(), "copies.env", target.url());
+    let copy_of_auth = auth.at("copy.db");
+    let roles = roles(&copy_of_auth, &copies);
+    let (stranger, watcher) = runtime.block_on(async {
+        let stranger = target.connect_again().await;
+        let holding = stranger.begin().await.unwrap();
+        holding.execute_unprepared("CREATE TABLE jobs (n bigint)").await.unwrap();
+        (holding, target.connect_again().await)
+    });
+    let mut command = Command::new(BINARY);
+    command.arg("restore").arg("--from").arg(&backup).args(&roles).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    runtime.block_on(testkit::eventually("the restore waits for the table", || async {
+        let waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name = 'rafiki backup' AND wait_event_type = 'Lock'";
+        let backend = watcher.reader().get_database_backend();
+        let row = watcher.reader().query_one_raw(Statement::from_string(backend, waiting)).await.unwrap().unwrap();
+        row.try_get::<i64>("", "n").unwrap() > 0
+    }));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    for (role, file) in
+        [("auth", copy_of_auth[0].split_once('=').unwrap().1), ("card-service", copies.to_str().unwrap())]
+    {
+        let refused = run(Command::new("timeout").args(["60", BINARY, role]).env("ENV_FILE", file));
+        assert_eq!(refused.code, Some(1), "{role}: {}", refused.stderr);
+        assert!(refused.stderr.contains("a restore into it"), "{role}: {}", refused.stderr);
+    }
+    runtime.block_on(stranger.rollback()).unwrap();
+    let again = restore(&backup, &roles, &[]);
+    assert!(again.code == Some(1) && again.stderr.contains("remove the file"), "{}", again.stderr);
+    fs::remove_file(auth.path("copy.db.restoring")).unwrap();
+    let restored = runtime.block_on(testkit::until(std::time::Duration::from_mins(1), || async {
+        let again = restore(&backup, &roles, &["--verify"]);
+        // The server takes a moment to notice that the killed one is gone.
+        (!again.stderr.contains("is under way")).then_some(again)
+    }));
+    let restored = restored.unwrap();
+    assert_eq!(restored.code, Some(0), "{}", restored.stderr);
+    let checked = run(Command::new(BINARY).args(["migrate", "card-service"]).env("ENV_FILE", &copies));
+    assert!(checked.stdout.contains("everything was up to date"), "{}{}", checked.stdout, checked.stderr);
+}
+
 #[test]
 fn a_file_that_is_locked_for_a_moment_is_waited_for() {
     let auth = Auth::new();
@@ -278,7 +350,7 @@ fn a_file_that_is_locked_for_a_moment_is_waited_for() {
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut command = Command::new(BINARY);
     command.arg("backup").arg("--to").arg(auth.path("backup")).args(auth.at("auth.db"));
-    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     // It has the file open and waits for the lock. When that is free, it takes the backup.
     let open_files = format!("/proc/{}/fd", child.id());
     let has_opened = || {

@@ -144,6 +144,35 @@ const FAULTS: &[Fault] = &[
             passing.status = StatusCode::OK;
         }
     }),
+    ("a hash that another request would have", &["consent"], |passing| {
+        let location = passing.headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if let Some((start, rest)) = location.split_once("hash=") {
+            let changed = format!("{start}hash=A{}", &rest[1..]);
+            passing.headers.insert("location", changed.parse().unwrap());
+        }
+    }),
+    ("a grant whose limits are forgotten", &["pay-beyond-limit"], |passing| {
+        let pays = passing.method == Method::POST && passing.path.ends_with("/outgoing-payments");
+        if pays && passing.status == StatusCode::FORBIDDEN {
+            passing.status = StatusCode::CREATED;
+        }
+    }),
+    ("a quote that is paid again", &["quote-twice"], |passing| {
+        let pays = passing.method == Method::POST && passing.path.ends_with("/outgoing-payments");
+        if pays && passing.status.is_client_error() {
+            passing.status = StatusCode::CREATED;
+        }
+    }),
+    ("a token for incoming payments that shows what is paid", &["read-outgoing-with-other-token"], |passing| {
+        if passing.path.contains("/outgoing-payments/") && passing.method == Method::GET {
+            passing.status = StatusCode::OK;
+        }
+    }),
+    ("a signature that counts only if it is alone", &["signature-in-two-lines"], |passing| {
+        if passing.asked.get_all("signature-input").iter().count() > 1 {
+            passing.status = StatusCode::UNAUTHORIZED;
+        }
+    }),
     ("a fulfillment that does not fit", &["fulfillable"], |passing| {
         // A fulfill is packet type 13; its fulfillment follows the length.
         if passing.body.first() == Some(&13) && passing.body.len() > 40 {

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ const SOON: Duration = Duration::from_mins(1);
 /// A request that a local server got.
 struct Heard {
     head: String,
+    text: String,
     body: Value,
 }
 
@@ -45,7 +46,13 @@ fn server(statuses: &'static [u16]) -> (String, Receiver<Heard>) {
 }
 
 fn answer(mut stream: TcpStream, status: u16) -> Option<Heard> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let heard = read(&stream)?;
+    write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok()?;
+    Some(heard)
+}
+
+fn read(stream: &TcpStream) -> Option<Heard> {
+    let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).ok()? == 0 {
@@ -55,8 +62,8 @@ fn answer(mut stream: TcpStream, status: u16) -> Option<Heard> {
     let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok())?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok()?;
-    Some(Heard { head, body: serde_json::from_slice(&body).ok()? })
+    let text = String::from_utf8(body).ok()?;
+    Some(Heard { body: serde_json::from_str(&text).ok()?, head, text })
 }
 
 /// `rafiki listen … --json`, with the lines that it prints.
@@ -260,6 +267,65 @@ fn two_listeners_hear_the_same_and_what_a_killed_one_left_is_removed_by_the_next
     assert_eq!(registered(&two), Vec::<String>::new());
 }
 
+/// A server before the Admin API of Cloud Nine. It passes on everything. When it passes on the registration of an endpoint,
+/// it says so and keeps the answer back until it is told, or for ever.
+fn admin_proxy(two: &Institutions, registered: Sender<()>, answer: Receiver<()>) -> String {
+    let upstream = two.facts(Side::CloudNine)["adminUrl"].as_str().unwrap().to_owned();
+    let upstream = upstream.split('/').nth(2).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/graphql", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let Some(heard) = read(&stream) else { continue };
+            let head = heard.head.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+            let mut ours = TcpStream::connect(&upstream).unwrap();
+            write!(ours, "{head}{}", heard.text).unwrap();
+            let mut answered = Vec::new();
+            ours.read_to_end(&mut answered).unwrap();
+            if heard.text.contains("createWebhookEndpoint") {
+                registered.send(()).unwrap();
+                if answer.recv().is_err() {
+                    continue;
+                }
+            }
+            let _ = stream.write_all(&answered);
+        }
+    });
+    url
+}
+
+/// `rafiki listen` at this URL of Cloud Nine's Admin API.
+fn listen_at(two: &Institutions, admin_url: &str) -> Child {
+    let facts = two.facts(Side::CloudNine);
+    let fact = |name: &str| facts[name].as_str().unwrap().to_owned();
+    let mut command = Command::new(BINARY);
+    command.args(["listen", "--any-instance", "--admin-url", admin_url, "--tenant", &fact("tenantId"), "--secret"]);
+    command.arg(fact("adminSecret")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn one_that_is_stopped_while_it_registers_leaves_nothing() {
+    let two = Institutions::start(Storage::Sqlite).unwrap();
+    let ((told, registration), (go, waits)) = (channel(), channel());
+    let mut listening = listen_at(&two, &admin_proxy(&two, told, waits));
+    registration.recv_timeout(SOON).unwrap();
+    assert_eq!(registered(&two).len(), 1);
+    tell(&listening, "-INT");
+    go.send(()).unwrap();
+    assert_eq!(listening.wait().unwrap().code(), Some(0));
+    assert_eq!(registered(&two), Vec::<String>::new());
+}
+
+#[test]
+fn one_that_gets_no_answer_to_its_registration_leaves_nothing() {
+    let two = Institutions::start(Storage::Sqlite).unwrap();
+    let ((told, registration), (_, never)) = (channel(), channel());
+    let mut listening = listen_at(&two, &admin_proxy(&two, told, never));
+    registration.recv_timeout(SOON).unwrap();
+    assert_eq!(listening.wait().unwrap().code(), Some(5));
+    assert_eq!(registered(&two), Vec::<String>::new());
+}
+
 #[test]
 fn samples_have_the_members_of_real_events_and_say_that_they_are_samples() {
     let two = Institutions::start(Storage::Sqlite).unwrap();
@@ -303,6 +369,8 @@ fn a_sample_that_is_refused_or_not_answered_has_a_code_of_its_own() {
     assert_eq!((refused.code, &refused.json["samples"][0]["status"]), (Some(1), &json!(500)));
     let nobody = trigger("http://127.0.0.1:1/");
     assert_eq!((nobody.code, &nobody.json["samples"][0]["sample"]), (Some(5), &json!(true)));
+    let away = trigger("http://shop.example/hooks");
+    assert!(away.code == Some(2) && away.stderr.contains("--any-receiver"), "{}", away.stderr);
     let unknown = rafiki(&["trigger", "ledger.alarms", "--print"]);
     assert!(unknown.code == Some(2) && unknown.stderr.contains("the types are"), "{}", unknown.stderr);
     let nowhere = rafiki(&["trigger", "all", "--print", "--data-dir", "/nonexistent"]);

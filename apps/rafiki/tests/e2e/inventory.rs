@@ -429,6 +429,7 @@ fn no_route_answers_a_stranger_with_success_or_does_anything_unless_it_is_declar
         ("card-service", base(&scene, "card-service", "CARD_SERVICE_PORT")),
         ("point-of-sale", base(&scene, "point-of-sale", "PORT")),
         ("console", base(&scene, "console", "PORT")),
+        ("shop", base(&scene, "shop", "PORT")),
     ];
     let provider = &scene.provider;
     let tokens = [

@@ -1,6 +1,7 @@
 //! The statements and transactions of a payment at each institution, counted in the log of the database server.
 //!
-//! The numbers do not depend on the machine. They are upper limits that are lowered with each improvement.
+//! They are upper limits that are lowered with each improvement. The numbers do not depend on the machine, except those of
+//! deferred ends that found no other unit in time. They are counted apart.
 
 use std::path::Path;
 
@@ -11,19 +12,34 @@ use crate::institutions::{BINARY, redis_url};
 
 const PAYMENTS: u32 = 10;
 
-/// The allowed numbers for one payment at an institution.
+/// How the end of a delivery begins, and the tables of what it may be committed with.
+const END: &str = "WITH w0 AS (UPDATE \"webhook_deliveries\"";
+const OF_OTHERS: [&str; 4] = ["\"quotes\"", "\"incoming_payments\"", "\"outgoing_payments\"", "\"webhook_events\""];
+
+/// The allowed numbers for one payment at an institution, without ends that are committed alone.
 struct Ceiling {
     statements: f64,
     transactions: f64,
+    /// How many ends of deliveries there are. In the worst case each is committed alone.
+    ends: f64,
 }
 
 impl Ceiling {
     fn assert(&self, who: &str, counted: &Counted) {
         let (statements, transactions) = counted.per_payment(PAYMENTS);
-        println!("{who}: {statements:.1} statements, {transactions:.1} transactions");
-        let told = || format!("{who}: {statements} statements, {transactions} transactions\n{}", texts(counted));
-        assert!(statements <= self.statements && transactions <= self.transactions, "more than before: {}", told());
+        let alone = ends_alone(counted);
+        let told = format!("{who}: {statements} statements, {transactions} transactions, of them {alone} ends alone");
+        println!("{told}");
+        let is_within = statements - alone <= self.statements && transactions - alone <= self.transactions;
+        assert!(is_within && alone <= self.ends, "more than before: {told}\n{}", texts(counted));
     }
+}
+
+/// How many ends of deliveries of one payment were committed without another unit.
+fn ends_alone(counted: &Counted) -> f64 {
+    let is_alone = |text: &str| text.starts_with(END) && !OF_OTHERS.iter().any(|table| text.contains(table));
+    let alone = counted.texts.iter().filter(|(text, _)| is_alone(text)).map(|(_, count)| *count).sum();
+    Counted { statements: alone, ..Counted::default() }.per_payment(PAYMENTS).0
 }
 
 fn texts(counted: &Counted) -> String {
@@ -67,12 +83,12 @@ async fn counted(way: Way) -> Option<[Counted; 2]> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_payment_costs_each_institution_no_more_statements_than_this() {
     let Some([payer, payee]) = counted(Way::Remote).await else { return };
-    Ceiling { statements: 9.0, transactions: 6.0 }.assert("payer", &payer);
-    Ceiling { statements: 7.0, transactions: 4.0 }.assert("payee", &payee);
+    Ceiling { statements: 6.0, transactions: 4.0, ends: 2.0 }.assert("payer", &payer);
+    Ceiling { statements: 5.0, transactions: 2.0, ends: 1.0 }.assert("payee", &payee);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_local_payment_costs_no_more_statements_than_this() {
     let Some([own, _]) = counted(Way::Local).await else { return };
-    Ceiling { statements: 12.0, transactions: 10.0 }.assert("institution", &own);
+    Ceiling { statements: 6.0, transactions: 5.0, ends: 3.0 }.assert("institution", &own);
 }

@@ -32,7 +32,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         name: "id",
         label: "Account of any asset, peer, wallet address or payment",
         value: String::new(),
-        hidden: Vec::new(),
+        button: "Open",
     };
     let of_peers = peers_table(&peers.nodes).paged(ctx.paging(&peers.page_info));
 
@@ -255,11 +255,11 @@ async fn owner(ctx: &Ctx, id: Uuid) -> Result<Option<Owner>, Problem> {
 pub(crate) fn block(account: &AccountView, code: &str, scale: u8) -> Block {
     let side = |caption, transfers: &[TransferView], other: fn(&TransferView) -> Uuid| {
         let empty = Empty { title: "Nothing yet.", text: "Movements on this side appear here.", action: None };
-        Table::new(caption, ["With account", "When", "Amount>"], empty).rows(transfers.iter().map(|transfer| {
+        Table::new(caption, ["With account", "Amount>"], empty).rows(transfers.iter().map(|transfer| {
             let counter = other(transfer);
+            let link = Cell::link(format!("/ledger/{counter}"), short(counter));
             vec![
-                Cell::Lines(vec![Cell::link(format!("/ledger/{counter}"), short(counter)), kind(transfer)]),
-                Cell::Time(transfer.created_at),
+                Cell::Lines(vec![link, kind(transfer), Cell::Time(transfer.created_at)]),
                 Cell::money(transfer.amount, code, scale),
             ]
         }))

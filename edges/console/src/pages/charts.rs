@@ -35,7 +35,9 @@ pub(crate) fn columns(counts: &[(u64, u64)]) -> String {
     let most = counts.iter().map(|(good, bad)| good + bad).max().unwrap_or(0).max(1);
     let height = 120;
     let step = WIDTH / (counts.len() as u128).max(1);
-    let mut svg = open(WIDTH, height, "columns");
+    // Without a rest, so the last column ends at the right edge.
+    let width = step * (counts.len() as u128).max(1);
+    let mut svg = open(width.saturating_sub(4), height, "columns");
     for (at, (good, bad)) in counts.iter().enumerate() {
         let x = at as u128 * step;
         let tall = |count: u64| u128::from(count) * (height - 4) / u128::from(most);
@@ -58,13 +60,14 @@ pub(crate) fn rates(rates: &[Option<u64>], [promised, least]: [Option<u64>; 2]) 
         if high == low { height / 2 } else { height - 8 - u128::from(rate - low) * (height - 16) / span }
     };
 
-    let mut svg = open(WIDTH, height, "rates");
+    let step = WIDTH / (rates.len() as u128).max(1);
+    let width = (step * (rates.len() as u128).max(1)).saturating_sub(4);
+    let mut svg = open(width, height, "rates");
     for (limit, class) in [(promised, "promised"), (least, "least")] {
         if let Some(limit) = limit {
-            line(&mut svg, &[(0, y(limit)), (WIDTH, y(limit))], class);
+            line(&mut svg, &[(0, y(limit)), (width, y(limit))], class);
         }
     }
-    let step = WIDTH / (rates.len() as u128).max(1);
     let mut points = Vec::new();
     for (at, rate) in rates.iter().enumerate() {
         if let Some(rate) = rate {

@@ -105,26 +105,43 @@ fn word_of(state: &str) -> &'static str {
 }
 
 /// Rows of deliveries.
-pub(crate) fn table(deliveries: &[DeliveryView], empty: Empty) -> Table {
-    Table::new("Deliveries", ["Event", "About", "State", "Attempts>", "Answer>", "Next attempt", "Recorded"], empty)
-        .rows(deliveries.iter().map(|delivery| {
-            let kind =
-                delivery.event.as_ref().map_or_else(|| delivery.event_id.to_string(), |event| event.kind.clone());
-            let failed = delivery.reason.clone().filter(|_| delivery.state != DeliveryState::Delivered);
-            let state = match failed {
-                Some(reason) => Cell::Lines(vec![state(delivery), Cell::text(reason)]),
-                None => state(delivery),
-            };
-            vec![
-                Cell::link(format!("/webhooks/deliveries/{}", delivery.id), kind),
-                delivery.event.as_ref().map_or(Cell::Absent("–"), event_kinds::about),
-                state,
-                Cell::text(delivery.attempts.to_string()),
-                delivery.status_code.map_or(Cell::Absent("–"), |code| Cell::text(code.to_string())),
-                delivery.next_attempt_at.map_or(Cell::Absent("–"), Cell::Time),
-                Cell::Time(delivery.created_at),
-            ]
-        }))
+fn table(deliveries: &[DeliveryView], empty: Empty) -> Table {
+    let columns = ["Event", "About", "State", "Attempts>", "Answer>", "Next attempt", "Recorded"];
+    Table::new("Deliveries", columns, empty).rows(deliveries.iter().map(|delivery| {
+        vec![
+            link(delivery),
+            delivery.event.as_ref().map_or(Cell::Absent("–"), event_kinds::about),
+            state_and_reason(delivery),
+            Cell::text(delivery.attempts.to_string()),
+            answer(delivery),
+            delivery.next_attempt_at.map_or(Cell::Absent("–"), Cell::Time),
+            Cell::Time(delivery.created_at),
+        ]
+    }))
+}
+
+/// The deliveries about one object, on its page.
+pub(crate) fn table_about_one(deliveries: &[DeliveryView], empty: Empty) -> Table {
+    let columns = ["Event", "State", "Answer>", "Recorded"];
+    Table::new("Deliveries", columns, empty).rows(deliveries.iter().map(|delivery| {
+        vec![link(delivery), state_and_reason(delivery), answer(delivery), Cell::Time(delivery.created_at)]
+    }))
+}
+
+fn link(delivery: &DeliveryView) -> Cell {
+    let kind = delivery.event.as_ref().map_or_else(|| delivery.event_id.to_string(), |event| event.kind.clone());
+    Cell::link(format!("/webhooks/deliveries/{}", delivery.id), kind)
+}
+
+fn state_and_reason(delivery: &DeliveryView) -> Cell {
+    match delivery.reason.clone().filter(|_| delivery.state != DeliveryState::Delivered) {
+        Some(reason) => Cell::Lines(vec![state(delivery), Cell::text(reason)]),
+        None => state(delivery),
+    }
+}
+
+fn answer(delivery: &DeliveryView) -> Cell {
+    delivery.status_code.map_or(Cell::Absent("–"), |code| Cell::text(code.to_string()))
 }
 
 /// `GET /webhooks/deliveries`

@@ -6,7 +6,7 @@ use admin_client::{OutgoingPaymentView, PaymentDeliveryView, QuoteTermsView, Str
 use page_kit::{Words, numbers};
 
 use crate::pages::charts;
-use crate::view::{Block, Cell, Empty, Table};
+use crate::view::{Block, Cell, Empty, Key, Table, Tone};
 
 /// The pictures of a delivery; nothing for a payment without packets.
 pub(crate) fn blocks(
@@ -57,10 +57,13 @@ fn over_time(
             shown_rate(sides(of), words),
         ]
     });
+    let key = |tone, label| Key { tone, label, value: None };
     Block::Chart {
         title: "Packets over time",
-        note: "Each column is a stretch of time: packets that arrived, and on top those that were refused. The line below is the rate, between the rate when it was quoted (dashed) and the least rate (solid).",
+        note: "Each column is a stretch of time. The line below is the rate, between the rate when it was quoted (dashed) and the least rate (solid).",
         svg: charts::columns(&counts) + &charts::rates(&rates, limits),
+        ends: Some(("The first packet", "The last packet")),
+        legend: vec![key(Tone::Done, "Arrived"), key(Tone::Failed, "Refused")],
         table: Table::of("Packets over time", &columns, empty).rows(rows),
     }
 }

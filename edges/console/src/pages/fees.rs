@@ -53,7 +53,7 @@ fn edit(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
         name: "amount",
         label: "What does sending this amount cost?",
         value: ctx.asked("amount").unwrap_or_default().to_owned(),
-        hidden: Vec::new(),
+        button: "Calculate",
     }];
 
     if let Some(asked) = ctx.asked("amount") {

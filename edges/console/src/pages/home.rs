@@ -11,7 +11,7 @@ use page_kit::Words;
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::home_figures::{self, Seen};
 use crate::pages::{approvals, assets, charts, forecast, payments};
-use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
+use crate::view::{Action, Block, Cell, Empty, Key, Page, Table, Tone};
 
 const HOURS: usize = 24;
 /// How many of the latest payments the page lists.
@@ -117,10 +117,13 @@ fn throughput(latest: &[PaymentView], now: Timestamp) -> Block {
     let table = Table::new("Payments by hour", ["Hour", "Payments>", "Failed or cancelled>"], empty)
         .rows(rows.collect::<Vec<_>>());
 
+    let key = |tone, label| Key { tone, label, value: None };
     Block::Chart {
         title: "Payments by hour",
-        note: "The last 24 hours of the latest 100 payments; failed and cancelled on top.",
+        note: "Of the latest 100 payments.",
         svg: charts::columns(&counts),
+        ends: Some(("24 hours ago", "Now")),
+        legend: vec![key(Tone::Done, "Made or received"), key(Tone::Failed, "Failed or cancelled")],
         table,
     }
 }

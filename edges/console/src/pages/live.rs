@@ -50,11 +50,10 @@ async fn next(mut open: Open) -> Option<(Result<Event, Infallible>, Open)> {
         let before = open.told;
         if mark.is_some() && mark != before {
             open.told = mark;
-            let event = match (before, mark) {
-                (Some(_), Some(mark)) => Event::default().event("changed").data(hex::encode(&mark[..8])),
-                _ => Event::default().event("open").data("following"),
-            };
-            return Some((Ok(event), open));
+            // The first event has the mark too, so that a page which opens a new stream learns what it missed.
+            let kind = if before.is_some() { "changed" } else { "open" };
+            let mark = mark.map(|mark| hex::encode(&mark[..8])).unwrap_or_default();
+            return Some((Ok(Event::default().event(kind).data(mark)), open));
         }
         match tokio::time::timeout_at(open.until, open.marks.changed()).await {
             Ok(Ok(())) => {}

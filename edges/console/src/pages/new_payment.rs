@@ -340,7 +340,7 @@ async fn receiver_forms(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Prob
         name: "url",
         label: "Look at a receiver",
         value: ctx.asked("url").unwrap_or_default().to_owned(),
-        hidden: Vec::new(),
+        button: "Look",
     });
 
     Ok(Page {

@@ -54,10 +54,10 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 
     let debit = Money::from(&payment.debit_amount);
     let (terms, words) = (course.quote.as_ref(), ctx.words());
-    let mut main = vec![picture::block(&payment, terms), cost::block(&payment, &course, arrived.as_ref(), words)];
+    let mut main = vec![picture::block(&payment, terms), Block::Story(story(&payment, around.events()))];
+    main.push(cost::block(&payment, &course, arrived.as_ref(), words));
     main.extend(picture::packets(&payment, around.debits()));
     main.extend(delivery::blocks(&payment, terms, course.delivery.as_ref(), words));
-    main.push(Block::Story(story(&payment, around.events())));
     main.extend(around.blocks(&debit.code, debit.scale, payment.metadata.as_ref()));
 
     let sight = Sight {

@@ -175,7 +175,7 @@ impl Told {
             text: "The webhook events about this payment appear here, with each attempt.",
             action: Some(Action::other("/webhooks/endpoints", "Endpoints")),
         };
-        Block::Table { title: Some("Webhooks"), table: deliveries::table(&self.deliveries, empty) }
+        Block::Table { title: Some("Webhooks"), table: deliveries::table_about_one(&self.deliveries, empty) }
     }
 }
 

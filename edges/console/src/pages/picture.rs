@@ -5,7 +5,7 @@
 use admin_client::{OutgoingPaymentState, OutgoingPaymentView, QuoteTermsView, TransferView};
 
 use crate::pages::charts::{self, Part};
-use crate::view::{Block, Cell, Empty, Table, Tone};
+use crate::view::{Block, Cell, Empty, Key, Table, Tone};
 
 /// The bar. The fee is a part of its own if the instance tells it.
 pub(crate) fn block(payment: &OutgoingPaymentView, terms: Option<&QuoteTermsView>) -> Block {
@@ -25,8 +25,10 @@ pub(crate) fn block(payment: &OutgoingPaymentView, terms: Option<&QuoteTermsView
 
     Block::Chart {
         title: "Where the debit amount is",
-        note: "From left to right, as the table says.",
+        note: "",
         svg: charts::bar(&parts),
+        ends: None,
+        legend: parts.iter().filter(|part| part.value > 0).map(|part| key(part, code, scale)).collect(),
         table,
     }
 }
@@ -72,6 +74,11 @@ fn parts_without_fee(payment: &OutgoingPaymentView) -> Vec<Part> {
     ]
 }
 
+/// What a part of the bar is.
+fn key(part: &Part, code: &str, scale: u8) -> Key {
+    Key { tone: part.tone, label: part.label, value: Some(Cell::money(part.value, code, scale)) }
+}
+
 /// The packets of the payment as one bar: delivered, under way, rejected. The ledger has a movement for each packet. The
 /// codes are in `delivery`.
 pub(crate) fn packets(payment: &OutgoingPaymentView, debits: &[TransferView]) -> Option<Block> {
@@ -101,8 +108,10 @@ pub(crate) fn packets(payment: &OutgoingPaymentView, debits: &[TransferView]) ->
     let parts: Vec<Part> = shown.iter().map(|(part, _)| *part).collect();
     Some(Block::Chart {
         title: "Packets",
-        note: "From left to right: delivered, under way, rejected. Only the last movements are read.",
+        note: "Only the last movements are read.",
         svg: charts::bar(&parts),
+        ends: None,
+        legend: parts.iter().map(|part| key(part, code, scale)).collect(),
         table,
     })
 }

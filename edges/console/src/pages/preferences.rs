@@ -1,4 +1,4 @@
-//! The reader's preferences: language and colours, kept in cookies of this browser.
+//! The reader's preferences: language, colours and single keys, kept in cookies of this browser.
 //!
 //! They are not settings of the instance.
 
@@ -7,6 +7,7 @@ use http::header::SET_COOKIE;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::posted::Posted;
+use crate::render::Keys;
 use crate::view::{Block, Cell, Field, Form, Input, Page, facts};
 
 const YEAR: u64 = 365 * 24 * 3600;
@@ -25,6 +26,10 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         )
         .value(if ctx.reader.theme.is_empty() { "system" } else { ctx.reader.theme })
         .required(),
+        Field::new("keys", "Single keys", Input::Choice(vec![choice("on", "On"), choice("off", "Off")]))
+            .value(if ctx.reader.keys == Keys::Off { "off" } else { "on" })
+            .help("The keys / j k and ? outside of fields. Turn them off if you dictate. Ctrl K always works.")
+            .required(),
     ]);
 
     let session = &ctx.session;
@@ -56,8 +61,9 @@ pub(crate) async fn save(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
         "light" => "light",
         _ => "",
     };
+    let keys = if posted.text("keys") == "off" { "off" } else { "on" };
     let mut response = Redirect::to("/preferences").into_response();
-    for (name, value) in [("console_language", language), ("console_theme", theme)] {
+    for (name, value) in [("console_language", language), ("console_theme", theme), ("console_keys", keys)] {
         let line = ctx.reader.set_cookie(name, value, Some(YEAR));
         response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
     }

@@ -214,8 +214,8 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
             Block::Form(ctx.form(properties_form(address, &at), posted)),
         ],
         side: vec![
-            facts_block(address),
             to_be_paid_block(address),
+            facts_block(address),
             Block::Data { title: "Open Payments document", text: document(address) },
         ],
         ..Page::default()

@@ -28,7 +28,7 @@ const SETTINGS: WorkerSettings = WorkerSettings {
     lease: Duration::from_mins(3),
     backoff: Backoff { step: Duration::from_secs(15), most_steps: 40 },
 };
-/// What became of a letter is kept for so long. Its content is not.
+/// What became of a letter is kept for so long. To whom it went, and its content, are not.
 const KEPT_FOR: Duration = Duration::from_hours(30 * 24);
 const REFUSAL_MAX: usize = 500;
 
@@ -112,7 +112,7 @@ impl Letters {
     /// Sends a letter. Returns why it was given up, or an error if it has to be tried again.
     async fn send(&self, id: Uuid, letter: &Waiting) -> Result<Option<String>, SendError> {
         if letter.useful_until <= self.clock.now() {
-            return Ok(Some("the mail server took it at no time while it was of use".to_owned()));
+            return Ok(Some("the mail server did not take it before it was too old".to_owned()));
         }
         let Waiting { recipient: to, subject, body: text, written_at, .. } = letter;
         match &self.post {
@@ -130,11 +130,13 @@ impl Letters {
         }
     }
 
-    /// Notes what became of a letter, and removes its content, which may let its reader do something.
+    /// Notes what became of a letter, and removes to whom it went and its content, which may let its reader do something.
     async fn end(&self, job: &Job, id: Uuid, refusal: Option<String>) -> Result<(), Error> {
         let now = self.clock.now();
         let transaction = self.database.begin().await?;
-        let sql = "UPDATE wallet_letters SET state = $2, body = '', ended_at = $3, refusal = $4 WHERE id = $1";
+        let sql = "UPDATE wallet_letters SET state = $2, recipient = '', subject = '', body = '', ended_at = $3,
+                refusal = $4
+            WHERE id = $1";
         let state = if refusal.is_some() { "refused" } else { "sent" };
         let refusal = refusal.map(|text| text.chars().take(REFUSAL_MAX).collect::<String>());
         execute(&transaction, sql, [id.into(), state.into(), now.as_millis().into(), refusal.into()]).await?;

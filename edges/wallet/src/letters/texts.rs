@@ -92,6 +92,19 @@ impl Texts<'_> {
         self.letter("Confirm your new e-mail address", &parts)
     }
 
+    /// To the present address of somebody who changes it.
+    pub(crate) fn address_asked(&self, new: &str) -> Text {
+        let link = format!("{}/forgot", self.base);
+        let w = self.words;
+        let asked = w.with("Somebody who knows your password wants to use the e-mail address {} for your wallet.", new);
+        let parts = [
+            asked.as_str(),
+            w.t("It counts as soon as a link that we sent there is opened. If it was not you, choose a new password at once, which ends that link:"),
+            &link,
+        ];
+        self.letter("Your e-mail address will be changed", &parts)
+    }
+
     /// To the address that was used before.
     pub(crate) fn address_changed(&self, new: &str) -> Text {
         let w = self.words;
@@ -130,11 +143,23 @@ impl Texts<'_> {
         self.letter("New recovery codes", &parts)
     }
 
+    /// To somebody whose wallet could not be closed.
+    pub(crate) fn stays_open(&self) -> Text {
+        let link = format!("{}/settings/leave", self.base);
+        let w = self.words;
+        let parts = [
+            w.t("Your wallet was not closed, because something has come meanwhile, such as money or a payment. You can sign in as before. This page says what has to be done first:"),
+            &link,
+        ];
+        self.letter("Your wallet stays open", &parts)
+    }
+
     /// To somebody who has closed the wallet.
     pub(crate) fn closed(&self) -> Text {
         let w = self.words;
         let parts = [
             w.t("Your wallet is closed, and your name, e-mail address and contacts are removed from it."),
+            w.t("Your accounts with their addresses and payments stay in the books of the institution."),
             w.t("If it was not you, tell your institution at once."),
         ];
         self.letter("Your wallet is closed", &parts)

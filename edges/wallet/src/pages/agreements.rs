@@ -2,7 +2,7 @@
 //!
 //! The authorization server has the grants. Who asked for which address is checked here each time.
 
-use admin_client::{AccessView, AdminClient, AdminError, Amount, GrantSelection, GrantView, Mutation, PageRequest};
+use admin_client::{AccessView, AdminClient, AdminError, Amount, GrantView, Mutation};
 use askama::Template;
 use axum::response::Response;
 use clock::Timestamp;
@@ -17,15 +17,12 @@ use super::frame::{Frame, html};
 use super::history::{Day, days, short};
 use crate::consent::account_of;
 use crate::customers::Held;
-use crate::history::{Listed, State, Wanted};
+use crate::grants::{self, Which};
+use crate::history::{Side, Spending, Wanted};
 
-/// The states of agreements. Requests that nobody allowed yet are none.
-const STATES: [&str; 2] = ["APPROVED", "FINALIZED"];
-/// How many grants the authorization server is asked for at once.
-const GRANTS_AT_ONCE: u32 = 100;
 /// How many ended agreements are on a page.
 const ENDED_ON_A_PAGE: usize = 50;
-/// The most payments under a grant that are looked at.
+/// The most payments under a grant that are listed. All of them are counted.
 const PAYMENTS_MAX: u32 = 500;
 
 /// An agreement, as the pages show it.
@@ -69,7 +66,7 @@ struct Shown<'a> {
     once: String,
 }
 
-fn grants(ctx: &Ctx) -> Result<&AdminClient, Problem> {
+fn server(ctx: &Ctx) -> Result<&AdminClient, Problem> {
     ctx.core().settings.grants.as_ref().ok_or(Problem::NotFound)
 }
 
@@ -87,63 +84,41 @@ fn is_own(grant: &GrantView, addresses: &[String]) -> bool {
 
 /// `GET /agreements?page=`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
-    let admin = grants(&ctx)?;
+    let admin = server(&ctx)?;
     let accounts = ctx.customer.accounts().await?;
     let addresses = addresses(&accounts);
-    let mut found: Vec<GrantView> = Vec::new();
-    // Strangers may make any number of requests about an address. So these are not among the grants that are asked for.
-    for (address, state) in addresses.iter().flat_map(|address| STATES.map(|state| (address, state))) {
-        let selection =
-            GrantSelection { identifier: Some(address.clone()), state: Some(state.to_owned()), reason: None };
-        let all = all_grants(admin, &selection).await?;
-        found.extend(all.into_iter().filter(|grant| is_own(grant, &addresses)));
-    }
-    found.sort_by_key(|grant| (std::cmp::Reverse(grant.created_at), grant.id));
-    found.dedup_by_key(|grant| grant.id);
-
     let f = ctx.frame("agreements");
     let number: usize = ctx.reader.query.get("page").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let (live, ended): (Vec<GrantView>, Vec<GrantView>) = found.into_iter().partition(is_live);
+    let live = if number == 0 { own_grants(admin, &addresses, Which::Live).await? } else { Vec::new() };
+    let ended = own_grants(admin, &addresses, Which::Ended).await?;
     let mut shown = Vec::new();
-    for grant in live.iter().filter(|_| number == 0) {
-        shown.push(agreement(&f, grant, &accounts, &payments(&ctx, grant.id).await?));
+    for grant in &live {
+        shown.push(agreement(&ctx, &f, grant, &accounts).await?);
     }
     let rest = ended.iter().skip(number.saturating_mul(ENDED_ON_A_PAGE));
     let next = (rest.len() > ENDED_ON_A_PAGE).then(|| number + 1);
-    let ended: Vec<Agreement> = rest.take(ENDED_ON_A_PAGE).map(|grant| agreement(&f, grant, &accounts, &[])).collect();
+    let ended: Vec<Agreement> =
+        rest.take(ENDED_ON_A_PAGE).map(|grant| Agreement::unused(&f, grant, &rights(grant), &accounts)).collect();
     Ok(html(StatusCode::OK, &Agreements { f: &f, live: &shown, ended: &ended, next }))
 }
 
-/// All grants of a selection.
-async fn all_grants(admin: &AdminClient, selection: &GrantSelection) -> Result<Vec<GrantView>, AdminError> {
-    let mut page = PageRequest { first: Some(GRANTS_AT_ONCE), ..PageRequest::default() };
+/// All of these grants about the customer's addresses, the newest first.
+async fn own_grants(admin: &AdminClient, addresses: &[String], which: Which) -> Result<Vec<GrantView>, AdminError> {
     let mut found = Vec::new();
-    loop {
-        let listed = admin.grants_page(&page, selection, None).await?;
-        let has_more = listed.page_info.has_next_page && !listed.nodes.is_empty();
-        found.extend(listed.nodes);
-        if !has_more || listed.page_info.end_cursor.is_none() {
-            return Ok(found);
-        }
-        page.after = listed.page_info.end_cursor;
+    for address in addresses {
+        let about = grants::about(admin, address, which).await?;
+        found.extend(about.into_iter().filter(|grant| is_own(grant, addresses)));
     }
-}
-
-/// Whether an application has rights by it, or gets them when it asks again.
-fn is_live(grant: &GrantView) -> bool {
-    matches!(grant.finalization_reason.as_deref(), Some("ISSUED") | None)
-}
-
-async fn payments(ctx: &Ctx, grant: Uuid) -> Result<Vec<Listed>, Problem> {
-    let wanted = Wanted { grant: Some(grant.to_string()), ..Wanted::default() };
-    Ok(ctx.customer.movements(&wanted, PAYMENTS_MAX).await?)
+    found.sort_by_key(|grant| (std::cmp::Reverse(grant.created_at), grant.id));
+    found.dedup_by_key(|grant| grant.id);
+    Ok(found)
 }
 
 /// A grant about own addresses.
 async fn own(ctx: &Ctx) -> Result<(GrantView, Vec<Held>), Problem> {
     let accounts = ctx.customer.accounts().await?;
     let addresses = addresses(&accounts);
-    let grant = grants(ctx)?.grant_view(ctx.id()?).await?;
+    let grant = server(ctx)?.grant_view(ctx.id()?).await?;
     let grant = grant.filter(|grant| is_own(grant, &addresses)).ok_or(Problem::NotFound)?;
     Ok((grant, accounts))
 }
@@ -151,9 +126,10 @@ async fn own(ctx: &Ctx) -> Result<(GrantView, Vec<Held>), Problem> {
 /// `GET /agreements/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     let (grant, accounts) = own(&ctx).await?;
-    let movements = payments(&ctx, grant.id).await?;
+    let wanted = Wanted { grant: Some(grant.id.to_string()), ..Wanted::default() };
+    let movements = ctx.customer.movements(&wanted, PAYMENTS_MAX).await?;
     let f = ctx.frame("agreements");
-    let a = agreement(&f, &grant, &accounts, &movements);
+    let a = agreement(&ctx, &f, &grant, &accounts).await?;
     let once = ctx.once(&format!("/agreements/{}", grant.id));
     Ok(html(StatusCode::OK, &Shown { days: &days(&f, &movements), a: &a, once, f: &f }))
 }
@@ -162,28 +138,42 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 pub(crate) async fn revoke(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Problem> {
     let (grant, _) = own(&ctx).await?;
     if grant.finalization_reason.as_deref() != Some("REVOKED") {
-        grants(&ctx)?.change(Mutation::RevokeGrant, json!({"grantId": grant.id})).await?;
+        server(&ctx)?.change(Mutation::RevokeGrant, json!({"grantId": grant.id})).await?;
     }
     Ok(go(&format!("/agreements/{}?said=revoked", grant.id)))
 }
 
-fn agreement(f: &Frame, grant: &GrantView, accounts: &[Held], payments: &[Listed]) -> Agreement {
-    let state = match grant.finalization_reason.as_deref() {
-        Some("ISSUED") => ("Active", "done"),
-        Some("REVOKED") => ("Ended", "quiet"),
-        Some(_) => ("Not allowed", "quiet"),
-        None => ("Waiting for the application", "waiting"),
-    };
-    let items: Vec<AccessItem> = grant.access.iter().filter_map(item).collect();
-    Agreement {
-        id: grant.id,
-        client: grant.client.as_deref().map_or_else(|| f.t("An application").to_owned(), short),
-        client_url: grant.client.clone().unwrap_or_default(),
-        rights: items.iter().map(|item| right(f, item, accounts)).collect(),
-        live: is_live(grant),
-        state,
-        since: grant.created_at,
-        usage: items.iter().filter_map(|item| usage(f, item, accounts, payments)).collect(),
+/// A grant with what was used of it.
+async fn agreement(ctx: &Ctx, f: &Frame, grant: &GrantView, accounts: &[Held]) -> Result<Agreement, Problem> {
+    let (id, items) = (grant.id.to_string(), rights(grant));
+    let mut agreement = Agreement::unused(f, grant, &items, accounts);
+    for item in &items {
+        agreement.usage.extend(usage(ctx, f, &id, item, accounts).await?);
+    }
+    Ok(agreement)
+}
+
+fn rights(grant: &GrantView) -> Vec<AccessItem> {
+    grant.access.iter().filter_map(item).collect()
+}
+
+impl Agreement {
+    fn unused(f: &Frame, grant: &GrantView, items: &[AccessItem], accounts: &[Held]) -> Self {
+        Self {
+            id: grant.id,
+            client: grant.client.as_deref().map_or_else(|| f.t("An application").to_owned(), short),
+            client_url: grant.client.clone().unwrap_or_default(),
+            rights: items.iter().map(|item| right(f, item, accounts)).collect(),
+            live: grants::is_live(grant),
+            state: match grant.finalization_reason.as_deref() {
+                Some("ISSUED") => ("Active", "done"),
+                Some("REVOKED") => ("Ended", "quiet"),
+                Some(_) => ("Not allowed", "quiet"),
+                None => ("Waiting for the application", "waiting"),
+            },
+            since: grant.created_at,
+            usage: Vec::new(),
+        }
     }
 }
 
@@ -210,34 +200,28 @@ fn item(access: &AccessView) -> Option<AccessItem> {
 }
 
 /// What payments have used of a limit, in the period of now. The instance counts in the same way.
-fn usage(f: &Frame, item: &AccessItem, accounts: &[Held], payments: &[Listed]) -> Option<Usage> {
-    let (limits, account) = (item.limits()?, account_of(accounts, item).map(|held| held.account.id));
-    let (limit, by_debit) = match limits.amount.as_ref()? {
-        LimitAmount::Debit(limit) => (limit, true),
-        LimitAmount::Receive(limit) => (limit, false),
+async fn usage(
+    ctx: &Ctx,
+    f: &Frame,
+    grant: &str,
+    item: &AccessItem,
+    accounts: &[Held],
+) -> Result<Option<Usage>, Problem> {
+    let Some(limits) = item.limits() else { return Ok(None) };
+    let (limit, side) = match &limits.amount {
+        Some(LimitAmount::Debit(limit)) => (limit, Side::Debit),
+        Some(LimitAmount::Receive(limit)) => (limit, Side::Receive),
+        None => return Ok(None),
     };
-    let period = limits.interval.as_ref().and_then(|interval| interval.window_at(f.now));
-    let counted = payments
-        .iter()
-        .filter(|listed| account.is_none_or(|account| listed.movement.account == account))
-        .filter(|listed| period.as_ref().is_none_or(|period| period.contains(listed.movement.made_at)));
-    let used = counted.map(|listed| counts(listed, by_debit)).fold(0_u64, u64::saturating_add);
+    let window = limits.interval.as_ref().and_then(|interval| interval.window_at(f.now));
+    let period = window.as_ref().map(|window| (window.start, window.end));
+    let account = account_of(accounts, item).map(|held| held.account.id);
+    let used = ctx.customer.used(&Spending { grant, account, side, period }).await?;
     let hundredths = u128::from(used) * 100 / u128::from(limit.value.max(1));
-    Some(Usage {
+    Ok(Some(Usage {
         used: f.money(used, &limit.asset),
         limit: f.money(limit.value, &limit.asset),
         hundredths: u8::try_from(hundredths.min(100)).unwrap_or(100),
-        until: period.map(|period| period.end),
-    })
-}
-
-/// A payment counts with what it may cost from its beginning on, and not at all if nothing of it was sent.
-fn counts(listed: &Listed, by_debit: bool) -> u64 {
-    let movement = &listed.movement;
-    match movement.state {
-        State::Cancelled => 0,
-        State::Failed if movement.amount == 0 => 0,
-        _ if by_debit => movement.most,
-        _ => movement.receives.as_ref().map_or(0, |(value, _)| *value),
-    }
+        until: window.map(|window| window.end),
+    }))
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::context::{Ctx, Message, Posted, Problem, go};
 use super::frame::{Frame, html};
 use super::history::short;
+use super::security::{needs_code, prove_first};
 use crate::consent::interval::{Each, HowOften};
 use crate::consent::{
     ConsentError, Consents, Decision, Interaction, InteractionError, Opened, Question, Shown, account_of,
@@ -209,6 +210,10 @@ pub(crate) async fn decide(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response
         _ => return Err(Problem::ForeignForm),
     };
     if decision == Decision::Allow {
+        // What is allowed moves money without any other question.
+        if needs_code(&ctx).await? {
+            return Ok(prove_first(&format!("/consent/{}", opened.id)));
+        }
         let shown = consents.show(&ctx.customer, &opened).await;
         let question = match settled(&ctx, &opened, shown)? {
             Ok(question) => question,

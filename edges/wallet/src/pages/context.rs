@@ -11,7 +11,7 @@ use askama::Template;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
 use clock::{Clock, Entropy};
-use http::header::{ACCEPT_LANGUAGE, SET_COOKIE, USER_AGENT};
+use http::header::{ACCEPT_LANGUAGE, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::ClientAddress;
@@ -24,6 +24,7 @@ use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
+use crate::leaving::Leaving;
 use crate::letters::{Letters, Post, Texts};
 use crate::sending::Sending;
 use crate::users::{Lifetimes, Resets, Session, Users, Verification, Visitor};
@@ -77,6 +78,7 @@ pub(crate) struct PageCore {
     pub(crate) users: Users,
     pub(crate) letters: Letters,
     pub(crate) resets: Resets,
+    pub(crate) leaving: Leaving,
     pub(crate) effects: Effects,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
@@ -339,7 +341,7 @@ fn done(said: &str) -> Option<&'static str> {
         "email" => "Look into your mail: the link in our letter makes the new address count.",
         "email-changed" => "Your e-mail address is changed.",
         "saved" => "Saved.",
-        "left" => "Your wallet is closed. A letter says so, too.",
+        "left" => "You are signed out, and your wallet is being closed. A letter says when it is done.",
         "contact-gone" => "The contact is forgotten.",
         "closed" => "The request is closed.",
         "factor-off" => "The second factor is off.",
@@ -400,7 +402,21 @@ pub(crate) fn go(to: &str) -> Response {
 
 /// Where a payment to this address begins.
 pub(crate) fn send_to(url: &str) -> String {
-    format!("/send?to={}", url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>())
+    format!("/send?to={}", quoted(url))
+}
+
+/// A text as a part of an address.
+pub(crate) fn quoted(text: &str) -> String {
+    // Mail programs and apps do not read a plus sign as a space.
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// The same answer, which says when to try again, if there was too much of something.
+pub(crate) fn try_later(mut response: Response, wait: Option<Duration>) -> Response {
+    if let Some(wait) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    response
 }
 
 /// How long somebody has to wait, in words.

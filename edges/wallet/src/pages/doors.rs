@@ -5,11 +5,11 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::header::{RETRY_AFTER, SET_COOKIE};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::SET_COOKIE;
 use uuid::Uuid;
 
-use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go, paused};
+use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go, paused, quoted, try_later};
 use super::frame::{Frame, html};
 use super::security::said;
 use crate::users::{Entered, NewUser, ProofError, SignInError, SignUpError, SignedUp};
@@ -72,7 +72,7 @@ fn draw_sign_in(reader: &Reader, status: StatusCode, email: &str, error: Option<
 fn kept_next(reader: &Reader) -> String {
     match next(reader) {
         "" => String::new(),
-        next => format!("?next={}", url::form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()),
+        next => format!("?next={}", quoted(next)),
     }
 }
 
@@ -105,11 +105,7 @@ pub(crate) async fn code(reader: Reader, posted: Posted) -> Result<Response, Pro
         }
         Err(error) => {
             let (status, said) = said(&reader, &error);
-            let mut response = draw_code(&reader, status, half, Some(said));
-            if let ProofError::Paused(wait) = error {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
-            }
-            Ok(response)
+            Ok(try_later(draw_code(&reader, status, half, Some(said)), error.wait()))
         }
     }
 }
@@ -127,13 +123,12 @@ pub(crate) async fn sign_in(reader: Reader, posted: Posted) -> Result<Response, 
         Err(SignInError::Store(error)) => Err(error.into()),
         Err(SignInError::Paused(wait)) => {
             let said = paused(&reader, wait);
-            let mut response = draw_sign_in(&reader, StatusCode::TOO_MANY_REQUESTS, email, Some(said));
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
-            Ok(response)
+            let response = draw_sign_in(&reader, StatusCode::TOO_MANY_REQUESTS, email, Some(said));
+            Ok(try_later(response, Some(wait)))
         }
         Err(error) => {
             let status = match error {
-                SignInError::Unverified => StatusCode::FORBIDDEN,
+                SignInError::Unverified | SignInError::Leaving => StatusCode::FORBIDDEN,
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             };
             let said = reader.words.t(&error.to_string()).to_owned();

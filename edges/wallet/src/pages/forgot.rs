@@ -4,10 +4,9 @@
 
 use askama::Template;
 use axum::response::Response;
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
-use super::context::{Message, Posted, Problem, Reader, go, paused};
+use super::context::{Message, Posted, Problem, Reader, go, paused, try_later};
 use super::frame::{Frame, html};
 use crate::users::{Asked, ResetError};
 
@@ -60,11 +59,7 @@ pub(crate) async fn ask(reader: Reader, posted: Posted) -> Result<Response, Prob
             let text = f.t("Write an e-mail address such as name@example.com.").to_owned();
             Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, text))
         }
-        Asked::Paused(wait) => {
-            let mut response = refused(StatusCode::TOO_MANY_REQUESTS, paused(&reader, wait));
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
-            Ok(response)
-        }
+        Asked::Paused(wait) => Ok(try_later(refused(StatusCode::TOO_MANY_REQUESTS, paused(&reader, wait)), Some(wait))),
     }
 }
 

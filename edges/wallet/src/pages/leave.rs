@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::context::{Ctx, Posted, Problem, go};
 use super::frame::{Frame, html};
 use super::security::prove_first;
-use crate::leaving::{self, Left, Obstacle};
+use crate::leaving::Obstacle;
 
 const HERE: &str = "/settings/leave";
 
@@ -30,6 +30,9 @@ fn task(obstacle: Obstacle) -> (&'static str, &'static str, &'static str) {
         Obstacle::Money => ("There is money in your accounts. Send it to another wallet.", "/send", "Send"),
         Obstacle::Payments => ("Payments are on their way. Wait until they have ended.", "/history", "History"),
         Obstacle::Requests => ("Requests for money are open. Close them.", "/requests", "Your requests"),
+        Obstacle::Arriving => {
+            ("Money for a request is on its way. Wait until it is in your account.", "/requests", "Your requests")
+        }
         Obstacle::Agreements => ("Applications have access. End the agreements.", "/agreements", "Agreements"),
     }
 }
@@ -42,8 +45,7 @@ fn draw(ctx: &Ctx, status: StatusCode, obstacles: &[Obstacle], error: Option<&'s
 
 /// `GET /settings/leave`
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
-    let core = ctx.core();
-    let found = leaving::obstacles(&core.effects, &ctx.customer, core.settings.grants.as_ref()).await?;
+    let found = ctx.core().leaving.obstacles(&ctx.customer).await?;
     Ok(draw(&ctx, StatusCode::OK, &found, None))
 }
 
@@ -57,15 +59,13 @@ pub(crate) async fn leave(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
         let error = Some("Confirm that the wallet shall be closed.");
         return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &[], error));
     }
-    let (grants, letter) = (core.settings.grants.as_ref(), ctx.reader.texts().closed());
-    let email = &ctx.session.email;
-    match leaving::leave(&core.effects, &core.users, &ctx.customer, grants, email, letter).await? {
-        Left::No(found) => Ok(draw(&ctx, StatusCode::CONFLICT, &found, None)),
-        Left::Yes => {
-            let mut response = go("/sign-in?said=left").into_response();
-            let line = ctx.reader.set_cookie(&core.cookie, "", None);
-            response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
-            Ok(response)
-        }
+    let found = core.leaving.obstacles(&ctx.customer).await?;
+    if !found.is_empty() {
+        return Ok(draw(&ctx, StatusCode::CONFLICT, &found, None));
     }
+    core.users.begin_leaving(&ctx.session, ctx.reader.words).await?;
+    let mut response = go("/sign-in?said=left").into_response();
+    let line = ctx.reader.set_cookie(&core.cookie, "", None);
+    response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
+    Ok(response)
 }

@@ -8,10 +8,9 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 use page_kit::{numbers, qr};
-use url::form_urlencoded::byte_serialize;
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go};
+use super::context::{Ctx, Posted, Problem, go, quoted};
 use super::frame::{Frame, html};
 use crate::customers::Held;
 use crate::requests::{self, Lasts, NewRequest, Request, RequestError, State};
@@ -193,7 +192,6 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
         let live = ctx.core().effects.admin.incoming_payment(request.payment).await.ok();
         so_far = live.map(|payment| payment.received_amount.value);
     }
-    let quoted = |text: &str| byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
     let subject = request.amount.map_or_else(
         || f.t("A request for money").to_owned(),
         |amount| f.with("A request for {}", f.money(amount, &request.asset)),

@@ -5,14 +5,11 @@
 
 use askama::Template;
 use axum::response::Response;
-use http::HeaderValue;
 use http::StatusCode;
-use http::header::RETRY_AFTER;
 use page_kit::{numbers, qr};
-use url::form_urlencoded::byte_serialize;
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, Reader, go, own_path, paused};
+use super::context::{Ctx, Posted, Problem, Reader, go, own_path, paused, quoted, try_later};
 use super::frame::{Frame, html};
 use crate::customers::Held;
 use crate::users::{ProofError, SecondFactor};
@@ -21,7 +18,14 @@ const HERE: &str = "/settings/second-factor";
 
 /// The page on which the session proves who uses it, and then goes on to `next`.
 pub(crate) fn prove_first(next: &str) -> Response {
-    go(&format!("/prove?next={}", byte_serialize(next.as_bytes()).collect::<String>()))
+    go(&format!("/prove?next={}", quoted(next)))
+}
+
+/// Whether somebody with a second factor has to prove it first.
+pub(crate) async fn needs_code(ctx: &Ctx) -> Result<bool, Problem> {
+    let users = &ctx.core().users;
+    let has_factor = users.second_factor(&ctx.session).await? != SecondFactor::None;
+    Ok(has_factor && !users.is_proved(&ctx.session).await?)
 }
 
 #[derive(Template)]
@@ -57,11 +61,7 @@ pub(crate) async fn prove(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
         Err(ProofError::Store(error)) => Err(error.into()),
         Err(error) => {
             let (status, said) = said(&ctx.reader, &error);
-            let mut response = draw_prove(&ctx, status, next, Some(said)).await?;
-            if let ProofError::Paused(wait) = error {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
-            }
-            Ok(response)
+            Ok(try_later(draw_prove(&ctx, status, next, Some(said)).await?, error.wait()))
         }
     }
 }
@@ -113,7 +113,6 @@ async fn factor(ctx: &Ctx) -> Result<Factor, Problem> {
         return Ok(Factor::None);
     }
     Ok(users.offered(&ctx.session).await?.map_or(Factor::None, |offered| {
-        let quoted = |text: &str| byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
         let (issuer, email) = (quoted(&ctx.core().institution), quoted(&ctx.session.email));
         let link = format!("otpauth://totp/{issuer}:{email}?secret={}&issuer={issuer}", offered.secret);
         let groups: Vec<&str> =

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::context::{Ctx, Posted, Problem, go, paused};
 use super::frame::{Frame, html};
-use super::security::prove_first;
+use super::security::{needs_code, prove_first};
 use crate::users::{EmailChangeError, PasswordError, SecondFactor, SessionRow};
 
 const YEAR: u64 = 365 * 24 * 3600;
@@ -110,13 +110,6 @@ pub(crate) async fn save(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, 
         line.map(|line| response.headers_mut().append(SET_COOKIE, line));
     }
     Ok(response)
-}
-
-/// Whether somebody with a second factor has to prove it first.
-async fn needs_code(ctx: &Ctx) -> Result<bool, Problem> {
-    let users = &ctx.core().users;
-    let has_factor = users.second_factor(&ctx.session).await? != SecondFactor::None;
-    Ok(has_factor && !users.is_proved(&ctx.session).await?)
 }
 
 async fn refuse(ctx: &Ctx, part: Part, text: String) -> Result<Response, Problem> {

@@ -327,7 +327,7 @@ impl Sending {
         Ok(None)
     }
 
-    /// Gives the offer up, unless its payment is funded by now. Then there is no reason.
+    /// Gives the offer up, unless its payment is funded by now. Then there is no reason. It may be repeated.
     async fn refuse(&self, offer: &Offer, reason: &str) -> Result<Option<String>, EffectError> {
         let database = self.effects.store.database();
         if !holds::give_up(database, offer.quote).await? {
@@ -407,7 +407,15 @@ impl Handler for Sending {
             Err(_) => None,
         };
         let Some(draft) = draft else { return Ok(Done::Complete) };
-        let Stage::Confirmed(offer) = &draft.stage else { return Ok(Done::Complete) };
+        let offer = match &draft.stage {
+            Stage::Confirmed(offer) => offer,
+            Stage::Refused { offer, .. } => {
+                // The look at old holds may have given the offer up just before this job held the money.
+                self.refuse(offer, "").await.map_err(Box::new)?;
+                return Ok(Done::Complete);
+            }
+            Stage::Begun | Stage::Quoted(_) | Stage::Made(_) => return Ok(Done::Complete),
+        };
         let refusal = self.make(&draft, offer).await.map_err(Box::new)?;
         let transaction = database.begin().await?;
         drafts::finish(&transaction, draft.id, refusal.as_deref()).await?;

@@ -1,16 +1,31 @@
-//! The end of a user: what identifies the person is removed, and every session ends.
+//! The end of a user: from the wish on nobody is signed in, and in the end what identifies the person is removed.
 //!
-//! Whether a wallet may be closed is decided in `leaving`.
+//! Whether a wallet may be closed is decided in `leaving`. What stays is what the books name: the accounts with their
+//! names and addresses, their movements, and the payments of the customer, with notes and the other sides.
 
-use database::Error;
+use database::{Error, WriteTransaction};
+use jobs::{IfWaiting, Job, NewJob};
+use page_kit::Words;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Inner, NEWS_FOR, Users};
+use super::sessions::Session;
+use super::{Inner, NEWS_FOR, Users, end_links};
 use crate::letters::Text;
-use crate::sql::execute;
+use crate::sql::{execute, one, read_one};
+
+/// The queue of wallets to be closed. The key is the user.
+pub(crate) const LEAVINGS: &str = "wallet leavings";
+
+/// A wish to leave, as the job reads it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LeavingWish {
+    /// Of the letter.
+    pub(crate) language: String,
+}
 
 /// Tables with rows of a user that end with the user.
-const OWN: [&str; 7] = [
+const OWN: [&str; 10] = [
     "wallet_sessions",
     "wallet_one_time_tokens",
     "wallet_email_changes",
@@ -18,23 +33,76 @@ const OWN: [&str; 7] = [
     "wallet_recovery_codes",
     "wallet_second_factors",
     "wallet_contacts",
+    "wallet_consents",
+    "wallet_begun_requests",
+    "wallet_switched_off",
 ];
 
 impl Users {
-    /// Closes a user. The e-mail address is free afterwards.
-    pub(crate) async fn close(&self, user: Uuid, email: &str, letter: Text) -> Result<(), Error> {
-        let Inner { database, letters, .. } = &*self.inner;
+    /// Ends all sessions of a user, who wants to leave, together with the job that closes the wallet.
+    pub(crate) async fn begin_leaving(&self, session: &Session, words: Words) -> Result<(), Error> {
+        let Inner { database, clock, .. } = &*self.inner;
         let transaction = database.begin().await?;
-        let sql = "UPDATE wallet_users SET state = 'closed', email = $2, name = '', password = ''
-            WHERE id = $1 AND state <> 'closed'";
-        // Without an @ it is the address of nobody.
-        if execute(&transaction, sql, [user.into(), format!("closed {user}").into()]).await? == 0 {
+        let sql = "UPDATE wallet_users SET state = 'leaving' WHERE id = $1 AND state = 'active'";
+        if execute(&transaction, sql, [session.user.into()]).await? == 0 {
             return Ok(());
         }
-        for table in OWN {
-            execute(&transaction, &format!("DELETE FROM {table} WHERE user_id = $1"), [user.into()]).await?;
-        }
-        letters.write(&transaction, email, letter, NEWS_FOR).await?;
+        execute(&transaction, "DELETE FROM wallet_sessions WHERE user_id = $1", [session.user.into()]).await?;
+        end_links(&transaction, session.user).await?;
+        let job = NewJob {
+            queue: LEAVINGS,
+            key: session.user.to_string(),
+            lane: String::new(),
+            payload: LeavingWish { language: words.code().to_owned() },
+            run_at: clock.now(),
+            carried: None,
+            if_waiting: IfWaiting::default(),
+        };
+        jobs::enqueue(&transaction, job)?;
         transaction.commit().await
     }
+
+    /// Whether somebody has asked to leave, and has not left.
+    pub(crate) async fn is_leaving(&self, user: Uuid) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM wallet_users WHERE id = $1 AND state = 'leaving'";
+        Ok(read_one(&self.inner.database, sql, [user.into()]).await?.is_some())
+    }
+
+    /// Lets somebody who wanted to leave sign in again, and ends the job.
+    pub(crate) async fn stay(&self, job: &Job, user: Uuid, letter: Text) -> Result<(), Error> {
+        let Inner { database, letters, .. } = &*self.inner;
+        let transaction = database.begin().await?;
+        if let Some(email) = email_of_leaving(&transaction, user).await? {
+            execute(&transaction, "UPDATE wallet_users SET state = 'active' WHERE id = $1", [user.into()]).await?;
+            execute(&transaction, "DELETE FROM wallet_switched_off WHERE user_id = $1", [user.into()]).await?;
+            letters.write(&transaction, &email, letter, NEWS_FOR).await?;
+        }
+        job.complete(&transaction);
+        transaction.commit().await
+    }
+
+    /// Closes a user who wanted to leave, and ends the job. The e-mail address is free afterwards.
+    pub(crate) async fn close(&self, job: &Job, user: Uuid, letter: Text) -> Result<(), Error> {
+        let Inner { database, letters, .. } = &*self.inner;
+        let transaction = database.begin().await?;
+        if let Some(email) = email_of_leaving(&transaction, user).await? {
+            let sql = "UPDATE wallet_users SET state = 'closed', email = $2, name = '', password = '' WHERE id = $1";
+            // Without an @ it is the address of nobody.
+            execute(&transaction, sql, [user.into(), format!("closed {user}").into()]).await?;
+            for table in OWN {
+                execute(&transaction, &format!("DELETE FROM {table} WHERE user_id = $1"), [user.into()]).await?;
+            }
+            let notes = "UPDATE wallet_requests SET note = NULL WHERE user_id = $1";
+            execute(&transaction, notes, [user.into()]).await?;
+            letters.write(&transaction, &email, letter, NEWS_FOR).await?;
+        }
+        job.complete(&transaction);
+        transaction.commit().await
+    }
+}
+
+async fn email_of_leaving(transaction: &WriteTransaction, user: Uuid) -> Result<Option<String>, Error> {
+    let sql = "SELECT email FROM wallet_users WHERE id = $1 AND state = 'leaving'";
+    let row = one(transaction, sql, [user.into()]).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
 }

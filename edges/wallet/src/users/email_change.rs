@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::attempts::{self, Claim, Subject};
 use super::sessions::{Session, Visitor, hash_of};
-use super::{Inner, NEWS_FOR, Users, email};
+use super::{Checked, Inner, NEWS_FOR, Users, email};
 use crate::letters::Texts;
 use crate::sql::{execute, one};
 
@@ -30,7 +30,7 @@ pub(crate) enum EmailChangeError {
 }
 
 impl Users {
-    /// Sends a link to the new address. The answer is the same if somebody else has it.
+    /// Sends a link to the new address, and tells the present one. The answer is the same if somebody else has it.
     pub(crate) async fn ask_for_email(
         &self,
         session: &Session,
@@ -39,18 +39,17 @@ impl Users {
         visitor: &Visitor,
         texts: &Texts<'_>,
     ) -> Result<(), EmailChangeError> {
-        let Inner { database, clock, entropy, hashing, letters, .. } = &*self.inner;
+        let Inner { database, clock, entropy, letters, .. } = &*self.inner;
         let new = email(written).ok_or(EmailChangeError::Unreadable)?;
-        for subject in [Subject::Source(&visitor.address), Subject::User(&session.email), Subject::Letters(&new)] {
-            if let Claim::Paused(wait) = attempts::claim(database, subject, clock.now()).await? {
-                return Err(EmailChangeError::Paused(wait));
-            }
+        match self.check_password(&session.email, password, visitor).await? {
+            Checked::Right(_) => {}
+            Checked::Wrong => return Err(EmailChangeError::Wrong),
+            Checked::Paused(wait) => return Err(EmailChangeError::Paused(wait)),
         }
-        let user = self.by_email(&session.email).await?;
-        if !hashing.matches(password, user.as_ref().map(|user| user.password.as_str())).await {
-            return Err(EmailChangeError::Wrong);
+        // Only now: a wrong password shall not keep letters from somebody else.
+        if let Claim::Paused(wait) = attempts::claim(database, Subject::Letters(&new), clock.now()).await? {
+            return Err(EmailChangeError::Paused(wait));
         }
-        attempts::succeeded(database, &session.email, &visitor.address).await?;
 
         let token = hex::encode(entropy.bytes::<32>());
         let transaction = database.begin().await?;
@@ -64,6 +63,7 @@ impl Users {
             execute(&transaction, sql, values).await?;
             letters.write(&transaction, &new, texts.new_address(&token), WITHIN).await?;
         }
+        letters.write(&transaction, &session.email, texts.address_asked(&new), NEWS_FOR).await?;
         Ok(transaction.commit().await?)
     }
 

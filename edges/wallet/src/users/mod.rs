@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Entropy};
-use database::{Database, Error};
+use database::{Database, Error, WriteTransaction};
 use sealed_text::Sealer;
 use uuid::Uuid;
 
 use attempts::{Claim, Subject};
+pub(crate) use closing::{LEAVINGS, LeavingWish};
 pub(crate) use codes::SecondFactor;
 pub(crate) use email_change::EmailChangeError;
 use password::Hashing;
@@ -89,6 +90,8 @@ pub(crate) enum SignInError {
     Wrong,
     #[error("Confirm your e-mail address first. The link is in the letter that we sent.")]
     Unverified,
+    #[error("This wallet is being closed. A letter says when it is done.")]
+    Leaving,
     #[error("There were too many attempts.")]
     Paused(Duration),
     #[error(transparent)]
@@ -160,7 +163,13 @@ impl Users {
         let hash = hashing.hash(&new.password, entropy.bytes()).await.ok_or(SignUpError::Busy)?;
         let (id, now) = (entropy.uuid(), clock.now());
         let state = match verification {
-            Verification::ByLetter => "pending",
+            Verification::ByLetter => {
+                // The letters that were sent are enough. The answer is the same, so it tells nothing.
+                if let Claim::Paused(_) = attempts::claim(database, Subject::Letters(&email), now).await? {
+                    return Ok(SignedUp::LetterSent);
+                }
+                "pending"
+            }
             Verification::None => "active",
         };
         let transaction = database.begin().await?;
@@ -229,20 +238,16 @@ impl Users {
         password: &str,
         visitor: &Visitor,
     ) -> Result<Entered, SignInError> {
-        let Inner { database, clock, hashing, .. } = &*self.inner;
         let email = email(written).ok_or(SignInError::Wrong)?;
-        for subject in [Subject::Source(&visitor.address), Subject::User(&email)] {
-            if let Claim::Paused(wait) = attempts::claim(database, subject, clock.now()).await? {
-                return Err(SignInError::Paused(wait));
-            }
-        }
-        let user = self.by_email(&email).await?;
-        let stored = user.as_ref().map(|user| user.password.as_str());
-        let right = hashing.matches(password, stored).await;
-        let Some(user) = user.filter(|_| right) else { return Err(SignInError::Wrong) };
-        attempts::succeeded(database, &email, &visitor.address).await?;
-        if user.state != "active" {
-            return Err(SignInError::Unverified);
+        let user = match self.check_password(&email, password, visitor).await? {
+            Checked::Right(user) => user,
+            Checked::Wrong => return Err(SignInError::Wrong),
+            Checked::Paused(wait) => return Err(SignInError::Paused(wait)),
+        };
+        match user.state.as_str() {
+            "active" => {}
+            "leaving" => return Err(SignInError::Leaving),
+            _ => return Err(SignInError::Unverified),
         }
         // The password may have been changed while this one was compared.
         self.begin_or_ask(&user, visitor, Proof::Given).await?.ok_or(SignInError::Wrong)
@@ -308,19 +313,13 @@ impl Users {
         visitor: &Visitor,
         texts: &Texts<'_>,
     ) -> Result<(), PasswordError> {
-        let Inner { database, clock, entropy, hashing, letters, .. } = &*self.inner;
+        let Inner { database, entropy, hashing, letters, .. } = &*self.inner;
         password::check(new, &session.email, &session.name)?;
-        // Both, as for signing in: what succeeds takes back one attempt of each.
-        for subject in [Subject::Source(&visitor.address), Subject::User(&session.email)] {
-            if let Claim::Paused(wait) = attempts::claim(database, subject, clock.now()).await? {
-                return Err(PasswordError::Paused(wait));
-            }
+        match self.check_password(&session.email, old, visitor).await? {
+            Checked::Right(_) => {}
+            Checked::Wrong => return Err(PasswordError::Wrong),
+            Checked::Paused(wait) => return Err(PasswordError::Paused(wait)),
         }
-        let user = self.by_email(&session.email).await?;
-        if !hashing.matches(old, user.as_ref().map(|user| user.password.as_str())).await {
-            return Err(PasswordError::Wrong);
-        }
-        attempts::succeeded(database, &session.email, &visitor.address).await?;
         let hash = hashing.hash(new, entropy.bytes()).await.ok_or(PasswordError::Busy)?;
         let transaction = database.begin().await?;
         // The row is changed first, so that a session which begins meanwhile sees the new password.
@@ -328,8 +327,26 @@ impl Users {
         execute(&transaction, change, [session.user.into(), hash.into()]).await?;
         let end = "DELETE FROM wallet_sessions WHERE user_id = $1 AND id <> $2";
         execute(&transaction, end, [session.user.into(), session.id.into()]).await?;
+        end_links(&transaction, session.user).await?;
         letters.write(&transaction, &session.email, texts.password_changed(), NEWS_FOR).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Compares a password. The attempt is counted before, for the address and for where it comes from. If the password
+    /// is right, both are taken back.
+    async fn check_password(&self, email: &str, password: &str, visitor: &Visitor) -> Result<Checked, Error> {
+        let Inner { database, clock, hashing, .. } = &*self.inner;
+        for subject in [Subject::Source(&visitor.address), Subject::User(email)] {
+            if let Claim::Paused(wait) = attempts::claim(database, subject, clock.now()).await? {
+                return Ok(Checked::Paused(wait));
+            }
+        }
+        let user = self.by_email(email).await?;
+        // Also for nobody, so that both answers take as long.
+        let right = hashing.matches(password, user.as_ref().map(|user| user.password.as_str())).await;
+        let Some(user) = user.filter(|_| right) else { return Ok(Checked::Wrong) };
+        attempts::succeeded(database, email, &visitor.address).await?;
+        Ok(Checked::Right(user))
     }
 
     async fn by_email(&self, email: &str) -> Result<Option<UserRow>, Error> {
@@ -368,8 +385,24 @@ struct UserRow {
     state: String,
 }
 
+/// What came of comparing a password.
+enum Checked {
+    /// It is that of this user.
+    Right(UserRow),
+    Wrong,
+    Paused(Duration),
+}
+
+/// Ends what a letter lets its reader do: to set a new password, or to confirm a new address. Whoever knew the former
+/// password may have asked for it.
+async fn end_links(transaction: &WriteTransaction, user: Uuid) -> Result<(), Error> {
+    let resets = "DELETE FROM wallet_one_time_tokens WHERE user_id = $1 AND purpose = 'reset'";
+    execute(transaction, resets, [user.into()]).await?;
+    execute(transaction, "DELETE FROM wallet_email_changes WHERE user_id = $1", [user.into()]).await.map(drop)
+}
+
 async fn insert(
-    transaction: &database::WriteTransaction,
+    transaction: &WriteTransaction,
     id: Uuid,
     email: &str,
     name: &str,
@@ -387,7 +420,11 @@ async fn insert(
 fn email(written: &str) -> Option<String> {
     let email = written.trim().to_lowercase();
     let (local, domain) = email.rsplit_once('@')?;
+    // Such an address would need quotes in a letter. No mailbox of a customer does.
+    let is_special = |c: char| "<>(),:;\"\\[]".contains(c);
     let good = !local.is_empty()
+        && !local.contains('@')
+        && !email.contains(is_special)
         && domain.contains('.')
         && !domain.starts_with('.')
         && !domain.ends_with('.')
@@ -419,6 +456,32 @@ mod tests {
         assert!(users.begin(&read, &Visitor::default(), Proof::Given).await.unwrap().is_some());
         database.execute("UPDATE wallet_users SET password = 'another'", []).await.unwrap();
         assert!(users.begin(&read, &Visitor::default(), Proof::Given).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn an_address_that_is_none_or_names_another_one_is_refused() {
+        for good in ["nora@example.com", " Nora+bank@Mail.example.com ", "o'neill@example.com"] {
+            assert_eq!(email(good), Some(good.trim().to_lowercase()), "{good}");
+        }
+        for bad in [
+            "nora",
+            "@example.com",
+            "nora@example",
+            "nora@.com",
+            "no ra@example.com",
+            "x1<nora@example.com>",
+            "<nora@example.com>",
+            "eve@example.com,nora@example.com",
+            "eve@a.com;nora@example.com",
+            "a@b@example.com",
+            "\"nora\"@example.com",
+            "nora(x)@example.com",
+            "nora@[127.0.0.1]",
+            "nora\\@example.com",
+            "to:nora@example.com",
+        ] {
+            assert_eq!(email(bad), None, "{bad}");
+        }
     }
 
     #[test]

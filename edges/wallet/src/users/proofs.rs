@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::attempts::{self, Claim, Subject};
 use super::codes::{self, SecondFactor};
 use super::sessions::{Session, Visitor, hash_of};
-use super::{Inner, NEWS_FOR, UserRow, Users};
+use super::{Checked, Inner, NEWS_FOR, UserRow, Users, end_links};
 use crate::letters::Texts;
 use crate::sql::{amount, execute, one, read_one, stored};
 
@@ -37,6 +37,16 @@ pub(crate) enum ProofError {
     Store(#[from] Error),
 }
 
+impl ProofError {
+    /// How long to wait before the next attempt.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Paused(wait) => Some(*wait),
+            Self::WrongCode | Self::WrongPassword | Self::Ended | Self::Store(_) => None,
+        }
+    }
+}
+
 impl Users {
     /// The session's second factor.
     pub(crate) async fn second_factor(&self, session: &Session) -> Result<SecondFactor, Error> {
@@ -53,21 +63,14 @@ impl Users {
 
     /// Proves it with a code, or with the password of somebody without a second factor.
     pub(crate) async fn prove(&self, session: &Session, written: &str, visitor: &Visitor) -> Result<(), ProofError> {
-        let Inner { database, clock, hashing, .. } = &*self.inner;
+        let Inner { database, clock, .. } = &*self.inner;
         match codes::state(database, session.user).await? {
             SecondFactor::Active { .. } => self.use_code(session.user, written).await?,
-            SecondFactor::None => {
-                for subject in [Subject::Source(&visitor.address), Subject::User(&session.email)] {
-                    if let Claim::Paused(wait) = attempts::claim(database, subject, clock.now()).await? {
-                        return Err(ProofError::Paused(wait));
-                    }
-                }
-                let user = self.by_email(&session.email).await?;
-                if !hashing.matches(written, user.as_ref().map(|user| user.password.as_str())).await {
-                    return Err(ProofError::WrongPassword);
-                }
-                attempts::succeeded(database, &session.email, &visitor.address).await?;
-            }
+            SecondFactor::None => match self.check_password(&session.email, written, visitor).await? {
+                Checked::Right(_) => {}
+                Checked::Wrong => return Err(ProofError::WrongPassword),
+                Checked::Paused(wait) => return Err(ProofError::Paused(wait)),
+            },
         }
         Ok(note(database, session.id, clock.now()).await?)
     }
@@ -190,6 +193,7 @@ impl Users {
         let shown = codes::renew_recovery_codes(&transaction, session.user, || entropy.bytes()).await?;
         let end = "DELETE FROM wallet_sessions WHERE user_id = $1 AND id <> $2";
         execute(&transaction, end, [session.user.into(), session.id.into()]).await?;
+        end_links(&transaction, session.user).await?;
         letters.write(&transaction, &session.email, texts.second_factor_on(), NEWS_FOR).await?;
         transaction.commit().await?;
         attempts::forget(database, Subject::Code(&subject)).await?;

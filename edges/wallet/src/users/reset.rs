@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::attempts::{self, Claim, Subject};
 use super::password::{self, WeakPassword};
 use super::sessions::{Visitor, hash_of};
-use super::{Inner, NEWS_FOR, Users, email};
+use super::{Inner, NEWS_FOR, Users, email, end_links};
 use crate::letters::Texts;
 use crate::sql::{execute, one, read_one};
 
@@ -123,8 +123,7 @@ impl Users {
         let change = "UPDATE wallet_users SET password = $2 WHERE id = $1";
         execute(&transaction, change, [user.into(), hash.into()]).await?;
         execute(&transaction, "DELETE FROM wallet_sessions WHERE user_id = $1", [user.into()]).await?;
-        let others = "DELETE FROM wallet_one_time_tokens WHERE user_id = $1 AND purpose = 'reset'";
-        execute(&transaction, others, [user.into()]).await?;
+        end_links(&transaction, user).await?;
         letters.write(&transaction, &email, texts.password_changed(), NEWS_FOR).await?;
         transaction.commit().await?;
         Ok(attempts::forget(database, Subject::User(&email)).await?)

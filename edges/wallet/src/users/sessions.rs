@@ -58,7 +58,7 @@ pub(crate) fn hash_of(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
-/// Begins a session of a user who still has the password that was read. Returns whether it has begun.
+/// Begins a session of an active user who still has the password that was read. Returns whether it has begun.
 pub(crate) async fn begin(
     database: &Database,
     (id, token): (Uuid, &str),
@@ -73,7 +73,7 @@ pub(crate) async fn begin(
     };
     let sql = format!(
         "INSERT INTO wallet_sessions (token, id, user_id, device, address, created_at, seen_at)
-        SELECT $1, $2, id, $4, $5, $6, $6 FROM wallet_users WHERE id = $3 AND password = $7{lock}"
+        SELECT $1, $2, id, $4, $5, $6, $6 FROM wallet_users WHERE id = $3 AND password = $7 AND state = 'active'{lock}"
     );
     let values = [
         hash_of(token).into(),

@@ -1,7 +1,11 @@
 //! Applications get rights about the customer's own accounts only, each right for one of them. The wallet needs no secret
 //! where a token proves who it is.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
+use clock::Clock;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use testkit::on_each_database;
 use uuid::Uuid;
@@ -74,12 +78,53 @@ on_each_database! {
         assert_eq!(bench.instance.decisions(), vec!["reject"; count]);
     }
 
+    async fn what_an_agreement_has_used_is_the_sum_of_all_its_payments_however_many_there_are(database) {
+        let bench = Bench::on(database).await;
+        let grant = Uuid::from_u128(1);
+        let limits = |kind: &str, value: u64, interval: Value| {
+            let mut limits = json!({"receiver": null, "debitAmount": null, "receiveAmount": null, "interval": interval});
+            limits[kind] = usd(value);
+            json!({"identifier": NORA, "type": "outgoing-payment", "actions": ["create"], "limits": limits})
+        };
+        // The second limit begins anew a second after the beginning of time here.
+        let second = json!("R/2026-01-01T00:00:00Z/PT1S");
+        bench.instance.grant(json!({"id": grant, "client": "https://shop.example/",
+            "access": [limits("debitAmount", 500_000, Value::Null), limits("receiveAmount", 1_000, second)],
+            "subject": null, "state": "FINALIZED", "finalizationReason": "ISSUED",
+            "createdAt": "2026-01-01T00:00:00.000Z", "tenantId": Uuid::nil()}));
+        let start = bench.clock.now().as_millis();
+        let account: Uuid = bench.noras.parse().unwrap();
+        let transaction = bench.database.begin().await.unwrap();
+        for number in 0..604_u128 {
+            // One was cancelled, and one has failed without any cost.
+            let (state, amount) = [("cancelled", 0), ("failed", 0), ("failed", 4), ("sending", 0)].get(usize::try_from(number).unwrap()).copied().unwrap_or(("completed", 6));
+            let sql = "INSERT INTO wallet_movements (id, account_id, kind, state, rank, amount, fee, most, receives, grant_id, made_at)
+                VALUES ($1, $2, 'sent', $3, 3, $4, 0, 7, 5, $5, $6)";
+            let at = start + if number < 500 { 0 } else { 1_000 };
+            let id = Uuid::from_u128((7 << 90) + number);
+            let values = [id.into(), account.into(), state.into(), i64::from(amount).into(), grant.to_string().into(), at.into()];
+            let backend = transaction.get_database_backend();
+            transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        bench.clock.advance(Duration::from_millis(1_500));
+        for page in ["/agreements".to_owned(), format!("/agreements/{grant}")] {
+            let text = bench.get(&page).await.2;
+            for used in [602 * 7, 104 * 5] {
+                let used = format!("{}.{:02}\u{a0}USD used", used / 100, used % 100);
+                assert!(text.contains(&used), "{used}: {text}");
+            }
+        }
+    }
+
     async fn every_agreement_is_listed_however_many_there_are(database) {
         let bench = Bench::on(database).await;
-        for number in 0..260_u128 {
+        for number in 0..380_u128 {
             let (state, reason) = match number {
                 0..120 => ("FINALIZED", json!("ISSUED")),
                 120..240 => ("FINALIZED", json!("REVOKED")),
+                // Strangers may make any number of these.
+                260..380 => ("FINALIZED", json!("REJECTED")),
                 _ => ("APPROVED", Value::Null),
             };
             bench.instance.grant(json!({"id": Uuid::from_u128(number + 1), "client": format!("https://shop.example/{number}"),
@@ -98,5 +143,6 @@ on_each_database! {
             page = next;
         }
         assert_eq!(seen.len(), 260);
+        assert!(!bench.instance.given_grants().contains("\"REJECTED\""), "what was refused is not read at all");
     }
 }

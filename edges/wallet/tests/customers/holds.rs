@@ -160,6 +160,21 @@ on_each_database! {
         assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 0));
     }
 
+    async fn money_that_was_held_after_its_offer_was_given_up_goes_back_although_the_process_ended_in_between(database) {
+        let mut bench = Bench::on(database).await;
+        bench.nora_sends("receive", 500).await;
+        // The process ends right after the hold.
+        bench.work(Cut::After(0)).await;
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 505));
+        // Another process had looked before the hold, found no payment, and given the offer up.
+        for given_up in ["UPDATE wallet_sends SET state = 'refused', refusal = 'late'", "UPDATE wallet_holds SET state = 'released'"] {
+            bench.database.execute(given_up, []).await.unwrap();
+        }
+        bench.work(Cut::Never).await;
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 0));
+        assert!(bench.instance.payments().is_empty());
+    }
+
     async fn a_customer_pays_the_fee_that_was_confirmed_although_it_was_changed_before_the_end(database) {
         let mut bench = Bench::on(database).await;
         bench.instance.set_fee(SEEDED, bench.clock.now());
@@ -176,6 +191,32 @@ on_each_database! {
         }
         bench.work(Cut::Never).await;
         // The fee on 505 is 111. What was kept for bad rates and not used goes back.
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS) - 501 - 111, 0));
+        assert_eq!(bench.balance(Bench::address(0)).await, (i128::from(BEGINNING) - 501 - 111, 0));
+        assert_eq!(bench.house(3).await, 222);
+    }
+
+    async fn a_fee_is_found_behind_hundreds_of_fees_that_came_later(database) {
+        let mut bench = Bench::on(database).await;
+        bench.instance.set_fee(SEEDED, bench.clock.now());
+        for number in 0..250 {
+            bench.clock.advance(Duration::from_secs(1));
+            bench.instance.set_fee_of_receiving(FeeRule { fixed: number, basis_points: 0 }, bench.clock.now());
+        }
+        let (offer, _) = bench.nora_sends("receive", 500).await;
+        let payment = bench.instance.client_pays(Bench::address(0), None, Some(500), bench.clock.now());
+        for _ in 0..250 {
+            bench.clock.advance(Duration::from_millis(1));
+            bench.instance.set_fee(FeeRule { fixed: 1, basis_points: 0 }, bench.clock.now());
+        }
+        bench.work(Cut::Never).await;
+        for (number, id) in [(1, offer), (2, payment)] {
+            bench.deliver(&bench.instance.told(event(number), "created", id)).await;
+            bench.work(Cut::Never).await;
+            bench.instance.end(id, State::Completed, 501);
+            bench.deliver(&bench.instance.told(event(10 + number), "completed", id)).await;
+        }
+        bench.work(Cut::Never).await;
         assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS) - 501 - 111, 0));
         assert_eq!(bench.balance(Bench::address(0)).await, (i128::from(BEGINNING) - 501 - 111, 0));
         assert_eq!(bench.house(3).await, 222);

@@ -69,7 +69,8 @@ struct Kept {
     receivers: BTreeMap<String, Option<u64>>,
     /// Payments of the customer whose first event was not told yet.
     new: BTreeSet<Uuid>,
-    fees: Vec<(Timestamp, FeeRule)>,
+    /// The fees that were set, the oldest first, and of which type.
+    fees: Vec<(Timestamp, FeeRule, &'static str)>,
     addresses: BTreeSet<String>,
     /// Deposits less withdrawals, of everybody: what the entity has given to the network.
     given: i128,
@@ -80,6 +81,8 @@ struct Kept {
     asked: Value,
     decisions: Vec<String>,
     grants: Vec<Value>,
+    /// How grants were finalized that were given to whoever asked.
+    given_grants: BTreeSet<String>,
     numbers: u128,
 }
 
@@ -112,7 +115,7 @@ impl Kept {
     }
 
     fn rule(&self) -> FeeRule {
-        self.fees.last().map_or(FeeRule::NONE, |(_, rule)| *rule)
+        self.fees.iter().rfind(|(.., kind)| *kind == "SENDING").map_or(FeeRule::NONE, |(_, rule, _)| *rule)
     }
 
     /// An offer in which the debit is fixed, or the delivery, of which one percent is kept for bad rates.
@@ -158,10 +161,9 @@ impl Kept {
     fn answer(&mut self, operation: &str, variables: &Value, now: Timestamp) -> Result<Value, Value> {
         let input = &variables["input"];
         let id = |name: &str| -> Uuid { input[name].as_str().unwrap().parse().unwrap() };
-        let fee = self
-            .fees
-            .last()
-            .map(|(_, rule)| json!({"fixed": rule.fixed.to_string(), "basisPoints": rule.basis_points}));
+        let fee = Some(self.rule())
+            .filter(|rule| *rule != FeeRule::NONE)
+            .map(|rule| json!({"fixed": rule.fixed.to_string(), "basisPoints": rule.basis_points}));
         let asset = json!({"id": Uuid::from_u128(1), "code": "USD", "scale": 2, "liquidity": "0", "sendingFee": fee});
         let address = |url: &Value| json!({"id": id_of(url.as_str().unwrap()), "address": url, "publicName": "x", "asset": asset});
         Ok(match operation {
@@ -170,17 +172,15 @@ impl Kept {
             }
             "AssetByCodeAndScale" => json!({"assetByCodeAndScale": asset}),
             "ConsoleFees" => {
-                let fees: Vec<Value> = self
-                    .fees
-                    .iter()
-                    .rev()
-                    .map(|(at, rule)| {
-                        json!({"node": {"id": Uuid::from_u128(3),
-                    "type": "SENDING", "fixed": rule.fixed.to_string(), "basisPoints": rule.basis_points,
-                    "createdAt": at.to_string()}})
-                    })
-                    .collect();
-                json!({"asset": {"fees": {"edges": fees, "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}}})
+                let before: usize = variables["after"].as_str().map_or(self.fees.len(), |after| after.parse().unwrap());
+                let from = before.saturating_sub(usize::try_from(variables["first"].as_u64().unwrap()).unwrap());
+                let fee = |(at, rule, kind): &(Timestamp, FeeRule, &str)| {
+                    json!({"node": {"id": Uuid::from_u128(3), "type": kind, "fixed": rule.fixed.to_string(),
+                        "basisPoints": rule.basis_points, "createdAt": at.to_string()}})
+                };
+                let fees: Vec<Value> = self.fees[from..before].iter().rev().map(fee).collect();
+                json!({"asset": {"fees": {"edges": fees, "pageInfo": {"hasNextPage": from > 0, "hasPreviousPage": false,
+                    "endCursor": from.to_string()}}}})
             }
             "ConsoleQuote" => {
                 let offer: Uuid = variables["id"].as_str().unwrap().parse().unwrap();
@@ -297,7 +297,12 @@ impl Instance {
     }
 
     pub(crate) fn set_fee(&self, rule: FeeRule, now: Timestamp) {
-        self.kept.lock().unwrap().fees.push((now, rule));
+        self.kept.lock().unwrap().fees.push((now, rule, "SENDING"));
+    }
+
+    /// The fee that payees pay.
+    pub(crate) fn set_fee_of_receiving(&self, rule: FeeRule, now: Timestamp) {
+        self.kept.lock().unwrap().fees.push((now, rule, "RECEIVING"));
     }
 
     /// An application asks for this.
@@ -321,17 +326,29 @@ impl Instance {
         self.kept.lock().unwrap().grants.push(grant);
     }
 
-    /// A page of the grants: those of a state, from a cursor on.
+    /// A page of the grants: those of a state that were finalized as asked for, from a cursor on. Or one grant.
     pub(crate) fn grants(&self, variables: &Value) -> Value {
-        let kept = self.kept.lock().unwrap();
-        let state = &variables["filter"]["state"]["in"][0];
-        let of_state: Vec<&Value> = kept.grants.iter().filter(|grant| grant["state"] == *state).collect();
+        let mut kept = self.kept.lock().unwrap();
+        if variables["filter"].is_null() {
+            let found = kept.grants.iter().find(|grant| grant["id"] == variables["id"]);
+            return json!({"data": {"grant": found}});
+        }
+        let (state, reason) =
+            (&variables["filter"]["state"]["in"][0], &variables["filter"]["finalizationReason"]["in"][0]);
+        let is_wanted =
+            |grant: &&Value| grant["state"] == *state && (reason.is_null() || grant["finalizationReason"] == *reason);
+        let of_state: Vec<Value> = kept.grants.iter().filter(is_wanted).cloned().collect();
+        kept.given_grants.extend(of_state.iter().map(|grant| grant["finalizationReason"].to_string()));
         let from: usize = variables["after"].as_str().map_or(0, |after| after.parse().unwrap());
         let first = usize::try_from(variables["first"].as_u64().unwrap()).unwrap();
         let until = of_state.len().min(from + first);
         let edges: Vec<Value> = of_state[from..until].iter().map(|grant| json!({"node": grant})).collect();
         json!({"data": {"grants": {"edges": edges, "pageInfo": {"hasNextPage": until < of_state.len(),
             "hasPreviousPage": from > 0, "endCursor": until.to_string()}}}})
+    }
+
+    pub(crate) fn given_grants(&self) -> BTreeSet<String> {
+        self.kept.lock().unwrap().given_grants.clone()
     }
 
     /// A client makes a payment under a grant. Returns its id.

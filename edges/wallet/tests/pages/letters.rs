@@ -11,11 +11,21 @@ async fn with_mail(database: TestDatabase) -> (Bench, MailServer) {
     (Bench::with_post(database, Verification::ByLetter, post).await, server)
 }
 
-/// The path behind a link of the newest letter.
+/// The letters with whole lines.
+fn read(server: &MailServer) -> Vec<String> {
+    server.letters().iter().map(|letter| letter.replace("=\n", "")).collect()
+}
+
+/// The path behind a link of the newest letter that has one.
 fn link(server: &MailServer, path: &str) -> String {
-    let letter = server.letters().pop().unwrap().replace("=\n", "");
-    let from = letter.find(path).unwrap_or_else(|| panic!("no {path} in {letter}"));
-    letter[from..].split_whitespace().next().unwrap().to_owned()
+    let letters = read(server);
+    let found = letters.iter().rev().find_map(|letter| Some(&letter[letter.find(path)?..]));
+    found.unwrap_or_else(|| panic!("no {path} in {letters:?}")).split_whitespace().next().unwrap().to_owned()
+}
+
+/// How many letters have this in their head.
+fn count(server: &MailServer, line: &str) -> usize {
+    server.letters().iter().filter(|letter| letter.contains(line)).count()
 }
 
 /// Somebody who has signed up and confirmed the address.
@@ -51,8 +61,8 @@ on_each_database! {
         assert_eq!(server.letters().len(), 1);
         let letter = server.letters().remove(0);
         assert!(letter.contains("To: nora@example.com") && letter.contains("Auto-Submitted: auto-generated"), "{letter}");
-        let kept = bench.one_text("SELECT state || ':' || body FROM wallet_letters").await;
-        assert_eq!(kept, "sent:", "the link of a letter is not kept");
+        let kept = bench.one_text("SELECT state || ':' || recipient || subject || body FROM wallet_letters").await;
+        assert_eq!(kept, "sent:", "neither the link of a letter nor its reader is kept");
     }
 
     async fn a_letter_whose_answer_was_lost_comes_again_with_the_same_number(database) {
@@ -78,7 +88,8 @@ on_each_database! {
         bench.clock.advance(Duration::from_hours(1));
         bench.wallet.work_due().await.unwrap();
         assert_eq!(server.letters().len(), 1);
-        assert_eq!(bench.one_text("SELECT state FROM wallet_letters WHERE recipient LIKE 'nora%'").await, "refused");
+        assert_eq!(bench.one_text("SELECT state FROM wallet_letters ORDER BY written_at, state LIMIT 1").await, "refused");
+        assert_eq!(count(&server, "To: eve@example.com"), 1);
     }
 
     async fn a_letter_is_not_sent_when_its_link_has_ended(database) {
@@ -150,12 +161,70 @@ on_each_database! {
     async fn nobody_is_flooded_with_letters(database) {
         let (bench, server) = with_mail(database).await;
         confirmed(&bench, &server, "nora").await;
+        // The letter of signing up counts, too.
+        bench.clock.advance(Duration::from_mins(16));
         let mut statuses = Vec::new();
         for _ in 0..5 {
             statuses.push(bench.browser().post("/forgot", &[("email", "nora@example.com")]).await.status);
         }
         assert_eq!(statuses[..3], [StatusCode::OK; 3]);
         assert_eq!(statuses[3..], [StatusCode::TOO_MANY_REQUESTS; 2]);
+    }
+
+    async fn who_signs_up_for_somebody_else_again_and_again_sends_three_letters_and_is_not_told(database) {
+        let (bench, server) = with_mail(database).await;
+        let mut answers = BTreeSet::new();
+        for _ in 0..6 {
+            let answer = bench.browser().sign_up("nora").await;
+            answers.insert((answer.status, answer.text));
+        }
+        bench.wallet.work_due().await.unwrap();
+        assert_eq!((server.letters().len(), answers.len()), (3, 1));
+        let rows = bench.one_text("SELECT CAST(COUNT(*) AS text) FROM wallet_one_time_tokens").await;
+        assert_eq!(rows, "1", "what was not sent changes nothing");
+    }
+
+    async fn a_change_of_the_address_that_waits_ends_with_a_new_password_and_the_present_address_is_told(database) {
+        const NEW: &str = "another rainy day in may";
+        let (bench, server) = with_mail(database).await;
+        let mut nora = confirmed(&bench, &server, "nora").await;
+        let mut eve = bench.browser();
+        eve.sign_in("nora", PASSWORD).await;
+        let asked = eve.send("/settings", "/settings/email", &[("email", "eve@example.com"), ("password", PASSWORD)]).await;
+        assert_eq!(asked.location, "/settings?said=email", "{}", asked.text);
+        bench.wallet.work_due().await.unwrap();
+        let told = |letter: &String| letter.contains("To: nora@example.com") && letter.contains("eve@example.com");
+        assert!(read(&server).iter().any(told), "{:?}", read(&server));
+        let taken_over = link(&server, "/email/");
+        bench.browser().post("/forgot", &[("email", "nora@example.com")]).await;
+        bench.wallet.work_due().await.unwrap();
+        let reset = link(&server, "/reset/");
+        let fields = [("old", PASSWORD), ("new", NEW), ("again", NEW)];
+        assert_eq!(nora.send("/settings", "/settings/password", &fields).await.location, "/settings?said=password");
+        for path in [&taken_over, &reset] {
+            assert_eq!(eve.post(path, &[("password", PASSWORD), ("again", PASSWORD)]).await.status, StatusCode::GONE, "{path}");
+        }
+
+        nora.send("/settings", "/settings/email", &[("email", "eve@example.com"), ("password", NEW)]).await;
+        bench.browser().post("/forgot", &[("email", "nora@example.com")]).await;
+        bench.wallet.work_due().await.unwrap();
+        let (taken_over, reset) = (link(&server, "/email/"), link(&server, "/reset/"));
+        assert_eq!(bench.browser().post(&reset, &[("password", PASSWORD), ("again", PASSWORD)]).await.location, "/sign-in?said=reset");
+        assert_eq!(eve.post(&taken_over, &[]).await.status, StatusCode::GONE);
+        assert_eq!(bench.browser().sign_in("nora", PASSWORD).await.location, "/");
+    }
+
+    async fn a_wrong_password_keeps_no_letters_from_somebody_else(database) {
+        let (bench, server) = with_mail(database).await;
+        let mut nora = confirmed(&bench, &server, "nora").await;
+        for _ in 0..3 {
+            let wrong = [("email", "new@example.com"), ("password", "not the password")];
+            assert_eq!(nora.send("/settings", "/settings/email", &wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        let right = nora.send("/settings", "/settings/email", &[("email", "new@example.com"), ("password", PASSWORD)]).await;
+        assert_eq!(right.location, "/settings?said=email", "{}", right.text);
+        bench.wallet.work_due().await.unwrap();
+        assert_eq!(count(&server, "To: new@example.com"), 1);
     }
 
     async fn another_address_counts_after_its_link_was_opened(database) {

@@ -31,6 +31,48 @@ on_each_database! {
         assert_eq!(sent["expiresAt"], "2026-01-08T00:00:00.000Z");
     }
 
+    async fn a_request_whose_answer_was_lost_is_asked_for_again_with_the_same_end_and_amount(database) {
+        let bench = Bench::playground(database).await;
+        let (mut nora, account) = bench.customer("nora").await;
+        let once = nora.hidden("/request", "/request").await.remove(0).1;
+        bench.instance.fails.lock().unwrap().insert("CreateIncomingPayment");
+        let ask = |amount: &'static str| [("once", once.clone()), ("account", account.clone()), ("amount", amount.to_owned()), ("lasts", "week".to_owned())];
+        let mut asked = Vec::new();
+        for amount in ["20.00", "20.00", "21.00"] {
+            let fields = ask(amount);
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            asked.push(nora.post("/request", &fields).await);
+            bench.clock.advance(Duration::from_secs(90));
+            if asked.len() == 2 {
+                bench.instance.fails.lock().unwrap().clear();
+            }
+        }
+        assert_eq!((asked[0].status, asked[1].status), (StatusCode::BAD_GATEWAY, StatusCode::BAD_GATEWAY));
+        assert!(asked[2].location.starts_with("/requests/"), "{}", asked[2].text);
+        let calls = bench.instance.calls.lock().unwrap().clone();
+        let sent: Vec<&Value> = calls.iter().filter(|(name, _)| name == "CreateIncomingPayment").map(|(_, input)| input).collect();
+        assert_eq!(sent, [sent[0]; 3]);
+        assert!(nora.get(&asked[2].location).await.text.contains("20.00"), "it shows what was asked for");
+    }
+
+    async fn a_customer_has_at_most_two_hundred_open_requests(database) {
+        let bench = Bench::playground(database).await;
+        let (mut nora, account) = bench.customer("nora").await;
+        for _ in 0..199 {
+            assert_eq!(nora.ask(&account, "1.00").await.status, StatusCode::SEE_OTHER);
+        }
+        // Two forms at the same time: only one is the last that is possible.
+        let (mut one, mut other) = (nora.clone(), nora.clone());
+        let (one, other) = tokio::join!(one.ask(&account, "1.00"), other.ask(&account, "1.00"));
+        let last = if one.status == StatusCode::SEE_OTHER { &one } else { &other }.location.clone();
+        assert_eq!([one, other].iter().filter(|answer| answer.location.starts_with("/requests/")).count(), 1);
+        let refused = nora.ask(&account, "1.00").await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.text.contains("You have 200 open requests"), "{}", refused.text);
+        nora.send(&last, &last, &[]).await;
+        assert_eq!(nora.ask(&account, "1.00").await.status, StatusCode::SEE_OTHER);
+    }
+
     async fn what_was_written_wrongly_is_not_asked_for(database) {
         let bench = Bench::playground(database).await;
         let (mut nora, account) = bench.customer("nora").await;

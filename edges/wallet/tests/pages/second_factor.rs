@@ -88,6 +88,19 @@ on_each_database! {
         assert_eq!(bench.browser().code(&"0".repeat(64), &code).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
 
+    async fn a_change_of_the_address_that_waits_ends_with_a_second_factor(database) {
+        let bench = Bench::playground(database).await;
+        let (mut nora, _) = bench.customer("nora").await;
+        let mut eve = bench.browser();
+        eve.sign_in("nora", PASSWORD).await;
+        let fields = [("email", "eve@example.com"), ("password", PASSWORD)];
+        assert_eq!(eve.send("/settings", "/settings/email", &fields).await.location, "/settings?said=email");
+        let waiting = async || bench.database.bulk_query("SELECT email FROM wallet_email_changes", []).await.unwrap().len();
+        assert_eq!(waiting().await, 1);
+        nora.enrol().await;
+        assert_eq!(waiting().await, 0);
+    }
+
     async fn a_recovery_code_replaces_a_code_once_and_new_ones_end_the_old(database) {
         let bench = Bench::playground(database).await;
         let (mut nora, _) = bench.customer("nora").await;
@@ -145,6 +158,32 @@ on_each_database! {
         bench.clock.advance(Duration::from_mins(6));
         let review = format!("{}/review", nora.draft(&account).await);
         assert!(nora.send(&review, &review, &[]).await.location.ends_with("/done"), "13.00 is not above the limit");
+    }
+
+    async fn an_application_is_allowed_something_only_after_a_code_and_refused_without(database) {
+        let bench = Bench::playground(database).await;
+        let (mut nora, _) = bench.customer("nora").await;
+        let (phone, _) = nora.enrol().await;
+        bench.clock.advance(Duration::from_mins(6));
+        let ask = || {
+            *bench.instance.asked.lock().unwrap() = json!({"grantId": Uuid::from_u128(5), "state": "PENDING", "clientName": "Shop",
+                "clientUri": "https://shop.example/", "access": [{"type": "outgoing-payment", "actions": ["create"],
+                "identifier": "https://localhost:3000/accounts/nora", "limits": {"debitAmount": usd(2_000)}}]});
+        };
+        ask();
+        let page = nora.get("/consent?interactId=i1&nonce=n1").await.location;
+        let asked = nora.send(&page, &page, &[("decision", "allow")]).await;
+        assert_eq!(asked.location, format!("/prove?next={}", page.replace('/', "%2F")), "{}", asked.text);
+        assert!(bench.instance.decisions.lock().unwrap().is_empty());
+        assert_eq!(nora.prove(&phone.next_code(&bench)).await.location, "/settings");
+        assert_eq!(nora.send(&page, &page, &[("decision", "allow")]).await.location, format!("{page}/done"));
+        assert_eq!(*bench.instance.decisions.lock().unwrap(), ["accept"]);
+
+        ask();
+        bench.clock.advance(Duration::from_mins(6));
+        let page = nora.get("/consent?interactId=i2&nonce=n2").await.location;
+        assert_eq!(nora.send(&page, &page, &[("decision", "deny")]).await.location, format!("{page}/done"));
+        assert_eq!(*bench.instance.decisions.lock().unwrap(), ["accept", "reject"]);
     }
 
     async fn without_a_fresh_code_nothing_that_protects_the_wallet_changes(database) {

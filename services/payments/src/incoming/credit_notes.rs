@@ -12,6 +12,7 @@ use connector::LocalAccountId;
 use jobs::NewJob;
 use payments_model::incoming_payment::IncomingState;
 use payments_model::{IncomingPayment, IncomingPaymentId, WalletAddress, WalletAddressId};
+use tokio::sync::oneshot;
 
 use crate::incoming::expectations::{self, InLedger};
 use crate::incoming::incoming_events::announce;
@@ -28,6 +29,13 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How many accounts are read with one query.
 const CHUNK: usize = 1000;
+
+/// When a note is committed.
+enum Commit {
+    Now,
+    /// With the unit of another caller, which is told when the note is ready.
+    With(oneshot::Sender<()>),
+}
 
 impl LiveReceivers {
     /// Notes the credits to an account, and returns the total that it has received.
@@ -93,6 +101,35 @@ impl LiveReceivers {
     ///
     /// One transaction holds the change of state, its event and the end of the payment's jobs.
     pub async fn note_credit(&self, id: IncomingPaymentId) -> Result<u64, Unavailable> {
+        self.note_credit_as(id, Commit::Now).await
+    }
+
+    /// Notes the credits to a payment in the same commit as `with`, which commits another unit.
+    ///
+    /// If the note cannot be made in it, it is made before. If it fails, it is made in the background.
+    pub(crate) async fn note_credit_with<T>(&self, id: IncomingPaymentId, with: impl Future<Output = T>) -> T {
+        let (ready, is_ready) = oneshot::channel();
+        let note = async {
+            match tokio::time::timeout(PATIENCE, self.note_credit_as(id, Commit::With(ready))).await {
+                Ok(Ok(_)) => return,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, payment.id = %id, "a credit is not noted yet; it will be tried until it succeeds");
+                }
+                Err(_) => {
+                    tracing::warn!(payment.id = %id, "a credit was not noted in time; it will be tried until it succeeds");
+                }
+            }
+            self.note_in_background(LocalAccountId::IncomingPayment(id));
+        };
+        let other = async {
+            // An error means that the note has been made, or failed.
+            let _ = is_ready.await;
+            with.await
+        };
+        tokio::join!(note, other).1
+    }
+
+    async fn note_credit_as(&self, id: IncomingPaymentId, commit: Commit) -> Result<u64, Unavailable> {
         let live = self.known(id.as_uuid());
         let noting = live.as_ref().map(|live| live.noting.clone()).unwrap_or_default();
         let mut written = noting.lock().await;
@@ -111,7 +148,7 @@ impl LiveReceivers {
         let known = written.take().into_iter().chain(read).max_by_key(|payment| payment.updated_at);
 
         if let Some(before) = known
-            && let Some(noted) = self.note_credit_of_known(&before, &mut found).await?
+            && let Some(noted) = self.note_credit_of_known(&before, &mut found, commit).await?
         {
             *written = Some(noted);
             return Ok(found.received);
@@ -177,6 +214,7 @@ impl LiveReceivers {
         &self,
         before: &IncomingPayment,
         found: &mut InLedger,
+        commit: Commit,
     ) -> Result<Option<IncomingPayment>, Unavailable> {
         if !before.is_open() {
             return Ok(None);
@@ -197,7 +235,17 @@ impl LiveReceivers {
         }
 
         unit.every_tenant().replace_incoming_payment(before, &payment)?;
-        match unit.commit().await {
+        let committed = match commit {
+            Commit::Now => unit.commit().await,
+            // Before a repetition takes effect, it finds the row as it was read. So it is safe to repeat.
+            Commit::With(ready) => {
+                let committed = unit.commit_deferred();
+                // The caller is gone if it gave up waiting.
+                let _ = ready.send(());
+                committed.await
+            }
+        };
+        match committed {
             Ok(()) => {}
             Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),

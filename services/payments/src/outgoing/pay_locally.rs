@@ -11,7 +11,7 @@ use payments_model::local_delivery::debit_for_part_ceil;
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
 use payments_model::quote::{MethodAmounts, QuoteMethod};
 use payments_model::receiver::ReceiverLocation;
-use payments_model::{IncomingPayment, OutgoingPayment, Receiver};
+use payments_model::{IncomingPayment, IncomingPaymentId, OutgoingPayment, Receiver};
 
 use crate::incoming::expectations;
 use crate::incoming::expectations::Ready;
@@ -46,6 +46,14 @@ impl From<Unavailable> for DeliveryError {
     }
 }
 
+/// A local delivery that was made.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    pub(crate) moved: Progress,
+    /// The receiver, whose row does not have the credit yet.
+    pub(crate) to: IncomingPaymentId,
+}
+
 /// The result of the movement of a local delivery.
 enum Moved {
     /// It was made.
@@ -59,13 +67,13 @@ enum Moved {
 }
 
 impl Payments {
-    /// Moves the money. Failures of a local delivery are final.
+    /// Moves the money. The caller notes the credit. Failures of a local delivery are final.
     pub(crate) async fn pay_locally(
         &self,
         payment: &OutgoingPayment,
         receiver: &Receiver,
         amounts: MethodAmounts,
-    ) -> Result<Progress, DeliveryError> {
+    ) -> Result<Delivered, DeliveryError> {
         let found = match receiver.location {
             ReceiverLocation::Local { tenant: Some(tenant), id } => self.own_incoming_payment(tenant, id).await?,
             ReceiverLocation::Local { tenant: None, .. } | ReceiverLocation::Remote(_) => None,
@@ -78,9 +86,12 @@ impl Payments {
         }
 
         let moved = self.move_what_is_expected(payment, &incoming, amounts).await?;
-        // The money has moved. If the database does not answer, the note is made later.
-        self.0.parts.receivers.note_in_time(LocalAccountId::IncomingPayment(incoming.id), FAR_FUTURE).await;
-        Ok(moved)
+        Ok(Delivered { moved, to: incoming.id })
+    }
+
+    /// Notes what a payment received by a local delivery. If the database does not answer, the note is made later.
+    pub(crate) async fn note_delivery_to(&self, incoming: IncomingPaymentId) {
+        self.0.parts.receivers.note_in_time(LocalAccountId::IncomingPayment(incoming), FAR_FUTURE).await;
     }
 
     /// Pays `amounts`. If other payers were faster, pays only the part that the receiver still takes, and debits in
@@ -174,7 +185,7 @@ impl Payments {
         if let Ok(ReceiverLocation::Local { id, .. }) =
             ReceiverLocation::parse(&payment.quote.receiver, &self.settings().open_payments_url)
         {
-            self.0.parts.receivers.note_in_time(LocalAccountId::IncomingPayment(id), FAR_FUTURE).await;
+            self.note_delivery_to(id).await;
         }
         Ok(Some(Progress { debited: amount_of(debited), delivered: amount_of(delivered) }))
     }

@@ -13,7 +13,7 @@ use ilp_packet::{ErrorCode, PrepareBuf, Reject, Reply};
 use money::Ratio;
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
 use payments_model::quote::IlpQuoteDetails;
-use payments_model::{DeliveryRecord, OutgoingPayment, Receiver};
+use payments_model::{DeliveryRecord, IncomingPaymentId, OutgoingPayment, Receiver};
 use payments_store::PacketInFlight;
 use sealed_text::Place;
 use stream::{SharedSecret, StreamPacket, Verdict};
@@ -35,6 +35,8 @@ pub(crate) struct Counted {
     pub(crate) settled: Vec<Settled>,
     /// What a local delivery moved.
     pub(crate) progress: Progress,
+    /// The receiver of a local delivery, if its row does not have the credit yet.
+    pub(crate) to_note: Option<IncomingPaymentId>,
     /// What became of the packets.
     pub(crate) record: DeliveryRecord,
     /// Whether packets with unknown outcome exist.

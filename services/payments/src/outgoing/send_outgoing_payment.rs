@@ -107,7 +107,7 @@ impl Payments {
 
         if origin == RowOrigin::AtHand
             && !counted.row_has_changed
-            && let Some(done) = self.note_end_of_known(job, &payment, &ended, &counted).await?
+            && let Some(done) = self.note_end_of_known(job, &payment, &ended, &mut counted).await?
         {
             return Ok(done);
         }
@@ -203,7 +203,9 @@ impl Payments {
         match (step.map_err(failed)?, receiver) {
             (NextStep::Complete, _) => Ok(AttemptResult::Delivered),
             (NextStep::PayLocally(amounts), Some(receiver)) => {
-                counted.progress = self.pay_locally(&payment, &receiver, amounts).await?;
+                let delivered = self.pay_locally(&payment, &receiver, amounts).await?;
+                counted.progress = delivered.moved;
+                counted.to_note = Some(delivered.to);
                 Ok(AttemptResult::Delivered)
             }
             (NextStep::PayOverIlp { max_source, min_delivery, details }, Some(receiver)) => {
@@ -235,13 +237,14 @@ impl Payments {
     }
 
     /// Writes the end of a payment whose row is still equal to `before`, and ends the job. Returns `None` and writes
-    /// nothing if the payment has not ended or the row has changed.
+    /// nothing if the payment has not ended or the row has changed. The receiver of a local delivery gets its note in the
+    /// same commit.
     async fn note_end_of_known(
         &self,
         job: &Job,
         before: &OutgoingPayment,
         ended: &AttemptResult,
-        counted: &Counted,
+        counted: &mut Counted,
     ) -> Result<Option<Done>, Failure> {
         let (account, now) = (self.account(before.id()).await?, self.now());
         let (sent, balance) =
@@ -267,7 +270,11 @@ impl Payments {
         unit.tenant(after.quote.tenant_id).replace_outgoing_payment(before, &after)?;
         self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
 
-        match unit.commit().await {
+        let committed = match counted.to_note.take() {
+            Some(incoming) => self.0.parts.receivers.note_credit_with(incoming, unit.commit()).await,
+            None => unit.commit().await,
+        };
+        match committed {
             Ok(()) => {}
             Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -308,6 +315,10 @@ impl Payments {
         ended: AttemptResult,
         counted: Counted,
     ) -> Result<Done, Failure> {
+        if let Some(incoming) = counted.to_note {
+            self.note_delivery_to(incoming).await;
+        }
+
         let account = self.account(before.id()).await?;
         let (sent, balance) =
             account.map_or((0, 0), |account| (amount_of(account.debits_posted), amount_of(account.credit_balance())));

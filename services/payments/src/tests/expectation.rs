@@ -198,8 +198,8 @@ on_each_database! {
         let streamer = Streamer::to(&node, incoming).await;
         assert_eq!(streamer.pay(&node, &other.parts.connector, 700).await, None);
         let amounts = payments_model::quote::MethodAmounts { debit: 1000, receive: 1000 };
-        let moved = node.payments.pay_locally(&payment, &receiver, amounts).await.unwrap();
-        assert_eq!((moved.debited, moved.delivered), (300, 300));
+        let delivered = node.payments.pay_locally(&payment, &receiver, amounts).await.unwrap();
+        assert_eq!((delivered.moved.debited, delivered.moved.delivered), (300, 300));
         // The attempt is repeated by a process that has no memory of it.
         let again = other.payments.local_delivery_made(&payment).await.unwrap().unwrap();
         assert_eq!((again.debited, again.delivered), (300, 300));

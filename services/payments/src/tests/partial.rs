@@ -266,10 +266,10 @@ on_each_database! {
             _ = scene.near.send_due() => panic!("the packet waits"),
             question = scene.question() => question,
         };
-        assert_eq!(scene.decide(&question, PartialPaymentDecision::Accept).await, DecisionEffect::Counts);
         assert_eq!(scene.received().await, 0);
         scene.far.restart(&scene.near);
         scene.near.restart(&scene.far);
+        assert_eq!(scene.decide(&question, PartialPaymentDecision::Accept).await, DecisionEffect::Counts);
         scene.send_to_the_end().await;
         scene.assert_paid().await;
         assert_eq!(scene.questions().await, 1);

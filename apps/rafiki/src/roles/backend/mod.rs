@@ -30,11 +30,11 @@ use self::services::Services;
 use self::stores::Stores;
 use super::cache::for_cache;
 use super::listening::{Exposure, announce, serving};
+use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
-use crate::output::say;
 use crate::places::Place;
 
 /// How long the gate may take to end waiting requests.
@@ -88,7 +88,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
 
     let running = start(&config, listeners, &deps).await?;
     tracing::info!(instance = config.instance_name, ?ports, "backend ready");
-    say("ready\n");
+    tell_ready(&environment);
 
     stop_signal().await;
     running.stop().await;

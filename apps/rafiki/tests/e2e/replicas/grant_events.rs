@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use admin_client::{Key, Mutation};
+use admin_client::{AdminClient, DeliverySelection, Key, Mutation, PageRequest};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -20,6 +20,9 @@ use url::Url;
 use super::{Replicated, Staff};
 use crate::asking::{insist, outbound};
 use crate::institutions::{Side, Storage};
+
+/// The events about a grant that is made and cancelled.
+const KINDS: [&str; 2] = ["grant.created", "grant.revoked"];
 
 /// The endpoint of a tenant that wants to be told of grants.
 #[derive(Clone, Default)]
@@ -54,6 +57,22 @@ impl Endpoint {
     }
 }
 
+/// Waits until the backend has recorded that `number` events about grants were answered. An event whose answer was not
+/// recorded is sent again after a crash.
+async fn answers_are_recorded(admin: &AdminClient, number: usize) {
+    let selection = DeliverySelection {
+        states: vec!["DELIVERED".to_owned()],
+        types: KINDS.map(str::to_owned).to_vec(),
+        ..DeliverySelection::default()
+    };
+    let page = PageRequest { first: Some(10), ..PageRequest::default() };
+    let recorded = until(Duration::from_mins(2), || async {
+        let recorded = admin.webhook_deliveries_page(&page, &selection, None).await.ok()?;
+        (recorded.nodes.len() == number).then_some(())
+    });
+    recorded.await.expect("the answers are recorded");
+}
+
 /// A client with a key at a wallet address of the other institution.
 struct Client {
     identity: String,
@@ -61,7 +80,7 @@ struct Client {
 }
 
 impl Client {
-    async fn publish(admin: &admin_client::AdminClient, identity: &str) -> Self {
+    async fn publish(admin: &AdminClient, identity: &str) -> Self {
         let signer = Arc::new(Signer::new(SigningKey::random(&SystemEntropy), "grants").unwrap());
         let jwk = serde_json::to_value(signer.jwk()).unwrap();
         let key = Key { kid: "grants".to_owned(), x: jwk["x"].as_str().unwrap().to_owned() };
@@ -98,7 +117,7 @@ fn what_happens_to_grants_reaches_the_tenants_endpoint_also_after_the_backend_wa
     let endpoint = Endpoint::default();
     let (client, grants) = runtime.block_on(async {
         let url = endpoint.listen().await;
-        let input = json!({ "url": url, "eventTypes": ["grant.created", "grant.revoked"] });
+        let input = json!({ "url": url, "eventTypes": KINDS });
         let admin = replicated.admin(Side::CloudNine);
         admin.change(Mutation::CreateWebhookEndpoint, input).await.unwrap();
         let page = Url::parse(&owner.replace("https:", "http:")).unwrap();
@@ -113,9 +132,10 @@ fn what_happens_to_grants_reaches_the_tenants_endpoint_also_after_the_backend_wa
     let event = endpoint.0.lock().unwrap()[0]["data"].clone();
     assert_eq!((&event["client"], &event["access"][0]["identifier"]), (&json!(identity), &json!(owner)));
     runtime.block_on(client.cancel(&first));
-    let both = |grant: &str| ["grant.created", "grant.revoked"].map(|kind| (kind.to_owned(), grant.to_owned()));
+    let both = |grant: &str| KINDS.map(|kind| (kind.to_owned(), grant.to_owned()));
     assert_eq!(runtime.block_on(endpoint.hears(2)), both(&grant));
 
+    runtime.block_on(answers_are_recorded(&replicated.admin(Side::CloudNine), 2));
     replicated.banks[Side::CloudNine as usize].kill("backend");
     let second = runtime.block_on(client.request(&grants, &owner));
     runtime.block_on(client.cancel(&second));

@@ -1,0 +1,210 @@
+//! Orders, the transfers of money that belong to them, and the stages of a transfer.
+//!
+//! A stage carries what the next step needs, so every step can be repeated after a crash.
+
+use clock::Timestamp;
+use money::Asset;
+use open_payments::Amount;
+use open_payments_client::{PendingGrant, Reference};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::catalogue::Product;
+
+/// What a customer has ordered.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) id: Uuid,
+    /// The browser that may see it.
+    pub(crate) visitor: Uuid,
+    pub(crate) product: &'static Product,
+    /// The customer's wallet address.
+    pub(crate) customer: String,
+    /// What the shop gets, each time.
+    pub(crate) value: u64,
+    pub(crate) asset: Asset,
+    pub(crate) standing: Standing,
+    /// Grows with each change of the standing, so that two processes do not change it at once.
+    pub(crate) version: i64,
+    pub(crate) created_at: Timestamp,
+}
+
+/// The right to charge a customer again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    /// There is none: the order is paid once, or the customer has not agreed yet.
+    None,
+    /// The customer has agreed.
+    Running { token: Token, interval: String },
+    /// The customer has ended it, so nothing is charged. The wallet has to be told that the token is not needed any more.
+    Ending { token: Token },
+    /// The customer has ended it, and the wallet was told.
+    Ended,
+    /// The wallet no longer accepts it.
+    Lapsed,
+}
+
+/// A token for outgoing payments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Token {
+    pub(crate) value: String,
+    pub(crate) manage: String,
+}
+
+/// Why money is moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The customer pays an order, or the first period of a subscription.
+    Purchase,
+    /// The customer pays a further period.
+    Charge,
+    /// The shop gives money back.
+    Refund,
+}
+
+impl Purpose {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Purchase => "purchase",
+            Self::Charge => "charge",
+            Self::Refund => "refund",
+        }
+    }
+
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        [Self::Purchase, Self::Charge, Self::Refund].into_iter().find(|purpose| purpose.word() == word)
+    }
+}
+
+/// One movement of money. It is made once, whatever is repeated.
+#[derive(Clone, Debug)]
+pub(crate) struct Transfer {
+    pub(crate) id: Uuid,
+    pub(crate) order: Uuid,
+    pub(crate) purpose: Purpose,
+    /// The period of a subscription, or how many refunds were tried before. 0 for a purchase.
+    pub(crate) period: u32,
+    /// In the asset of the order.
+    pub(crate) value: u64,
+    pub(crate) stage: Stage,
+    /// Grows with each change, so that two processes do not change it at once.
+    pub(crate) version: i64,
+    /// How often the present step has failed.
+    pub(crate) attempts: u32,
+    pub(crate) created_at: Timestamp,
+}
+
+impl Transfer {
+    /// The key of the requests that make its bill. What is asked anew later is another bill.
+    pub(crate) fn bill_key(&self) -> String {
+        format!("shop-{}-{}", self.id, self.created_at.as_millis())
+    }
+
+    /// The key of the request that pays. A transfer is paid once, whatever happens.
+    pub(crate) fn payment_key(&self) -> String {
+        format!("shop-{}", self.id)
+    }
+
+    /// Whether it is a period of a subscription that has not begun. Nobody is shown it.
+    pub(crate) fn waits_for_its_period(&self) -> bool {
+        self.purpose == Purpose::Charge && self.attempts == 0 && self.stage.is_begun()
+    }
+}
+
+/// What is asked of the payer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Bill {
+    /// The incoming payment at the payee's institution.
+    pub(crate) incoming: String,
+    /// What has to arrive there, in its smallest unit.
+    pub(crate) expected: u64,
+    /// What the payer pays.
+    pub(crate) debit: Amount,
+    pub(crate) quote: String,
+}
+
+/// How far a transfer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// Nothing was asked.
+    Begun,
+    /// The payer's wallet asks the payer.
+    Asked { bill: Bill, pending: PendingGrant },
+    /// The payer came back with a reference whose hash is right.
+    Returned { bill: Bill, pending: PendingGrant, reference: Reference },
+    /// There is a token to pay with.
+    Agreed { bill: Bill, token: Token },
+    /// The payment was made, and its money is awaited.
+    Paying { bill: Bill, token: Token, payment: String },
+    /// The money has arrived.
+    Paid { bill: Bill },
+    /// The payer does not want to.
+    Refused,
+    /// It ended otherwise.
+    Failed { why: Why, received: u64 },
+}
+
+/// Why a transfer has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Why {
+    /// The payer did not answer in time.
+    Late,
+    /// The wallet took its permission back, or did not give it.
+    NotAllowed,
+    /// The wallet did not make the payment.
+    NotPaid,
+    /// Not all of the money has arrived.
+    TooLittle,
+}
+
+impl Why {
+    /// For the payer.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Late => "Nobody agreed in time, so nothing was paid.",
+            Self::NotAllowed => "The wallet did not give the permission to pay.",
+            Self::NotPaid => "The wallet could not make the payment. Is there enough money in the account?",
+            Self::TooLittle => "Not all of the money has arrived. Ask the shop to give it back.",
+        }
+    }
+}
+
+impl Stage {
+    /// Whether nothing more will happen.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Paid { .. } | Self::Refused | Self::Failed { .. })
+    }
+
+    /// Whether nothing was done yet.
+    pub(crate) fn is_begun(&self) -> bool {
+        *self == Self::Begun
+    }
+
+    /// What was asked of the payer.
+    pub(crate) fn bill(&self) -> Option<&Bill> {
+        match self {
+            Self::Asked { bill, .. }
+            | Self::Returned { bill, .. }
+            | Self::Agreed { bill, .. }
+            | Self::Paying { bill, .. }
+            | Self::Paid { bill } => Some(bill),
+            Self::Begun | Self::Refused | Self::Failed { .. } => None,
+        }
+    }
+
+    /// Where the payer's browser has to go now.
+    pub(crate) fn redirect(&self) -> Option<&str> {
+        match self {
+            Self::Asked { pending, .. } => Some(&pending.redirect),
+            _ => None,
+        }
+    }
+
+    /// Whether something happens without the payer.
+    pub(crate) fn is_under_way(&self) -> bool {
+        matches!(self, Self::Returned { .. } | Self::Agreed { .. } | Self::Paying { .. })
+    }
+}

@@ -1,0 +1,71 @@
+//! What every page has around its content, and how amounts and instants are written.
+//!
+//! The templates escape all text.
+
+use std::borrow::Borrow;
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use clock::Timestamp;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use money::Asset;
+use page_kit::{Words, numbers};
+
+/// The values around the content of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) w: Words,
+    pub(crate) accent: &'static str,
+    pub(crate) shop: String,
+    pub(crate) version: String,
+    /// The address of this page, to come back to after the language was changed.
+    pub(crate) path: String,
+    /// After so many seconds the page is loaded again, until what it shows has ended.
+    pub(crate) again: Option<u8>,
+    /// The page is only on the way to this address.
+    pub(crate) onward: Option<String>,
+}
+
+impl Frame {
+    pub(crate) fn t<'a>(&self, english: &'a str) -> &'a str {
+        self.w.t(english)
+    }
+
+    pub(crate) fn with(&self, english: &str, value: impl AsRef<str>) -> String {
+        self.w.with(english, value.as_ref())
+    }
+
+    /// `77.00 USD`
+    pub(crate) fn money(&self, value: impl Borrow<u64>, asset: &Asset) -> String {
+        format!("{}\u{a0}{}", numbers::decimal(*value.borrow(), asset.scale, self.w), asset.code)
+    }
+
+    /// `2026-11-27 14:05 UTC`
+    #[expect(clippy::unused_self, reason = "templates call it as they call the others")]
+    pub(crate) fn instant(&self, at: impl Borrow<Timestamp>) -> String {
+        let at = *at.borrow();
+        at.to_civil().map_or_else(|| at.to_string(), |civil| format!("{} UTC", civil.strftime("%Y-%m-%d %H:%M")))
+    }
+
+    /// The code and the name of the other language.
+    pub(crate) fn other_language(&self) -> (&'static str, &'static str) {
+        match self.w {
+            Words::English => ("de", "Deutsch"),
+            Words::German => ("en", "English"),
+        }
+    }
+}
+
+/// A page as an answer. No copy of it is kept anywhere.
+pub(crate) fn html(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => {
+            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], text).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page could not be drawn");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The steps of a transfer that need nobody's decision: permission, payment, arrival, and the end.
+//!
+//! Every step may be repeated. A transfer fails only after its bill is closed, so what has arrived is known for good.
+
+use std::time::Duration;
+
+use open_payments_client::IssuedToken;
+
+use crate::asking::metadata;
+use crate::catalogue::Terms;
+use crate::orders::{Bill, Order, Purpose, Stage, Standing, Token, Transfer, Why};
+use crate::periods::{following, interval, next_look};
+use crate::store::Changed;
+use crate::till::{BILL_LIVES, Till, TillError};
+
+/// After so many failures to make a payment it is given up.
+const ATTEMPTS_MAX: u32 = 24;
+/// The first refusals may be those of a server that was asked too early.
+const REFUSALS_MAX: u32 = 2;
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// What came of a step.
+enum Step {
+    /// The transfer is further.
+    Reached(Box<Stage>),
+    /// It is where it was, and is looked at again later.
+    Again,
+    /// It will not succeed.
+    Hopeless(Why),
+}
+
+impl Step {
+    fn reached(stage: Stage) -> Self {
+        Self::Reached(Box::new(stage))
+    }
+}
+
+impl Till {
+    /// The next step of a transfer.
+    pub(crate) async fn advance(&self, order: &Order, transfer: &mut Transfer) -> Result<Changed, TillError> {
+        let made = match transfer.stage.clone() {
+            Stage::Asked { .. } => Ok(Step::Hopeless(Why::Late)),
+            Stage::Returned { bill, pending, reference } => {
+                let issued = self.client.continue_grant(&pending, &reference).await;
+                let agreed = issued.map(|issued| Stage::Agreed { bill, token: token_of(&issued) });
+                agreed.map(Step::reached).map_err(TillError::from)
+            }
+            Stage::Agreed { bill, token } => self.pay(order, transfer, bill, token).await.map(Step::reached),
+            Stage::Paying { bill, token, payment } => self.look(order, transfer, &bill, &token, &payment).await,
+            Stage::Begun | Stage::Paid { .. } | Stage::Refused | Stage::Failed { .. } => {
+                return Ok(self.store.save(transfer, None).await?);
+            }
+        };
+        let step = match made {
+            Ok(step) => step,
+            Err(TillError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(transfer = %transfer.id, %error, "a step of a transfer was not made");
+                after_failure(transfer, &error)
+            }
+        };
+        match step {
+            Step::Reached(stage) => self.reached(order, transfer, *stage).await,
+            Step::Again => self.again(transfer).await,
+            Step::Hopeless(why) => match self.ended(order, transfer, why).await {
+                Ok(stage) => self.reached(order, transfer, stage).await,
+                Err(TillError::Store(error)) => Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(transfer = %transfer.id, %error, "nobody tells what has arrived, so a transfer waits");
+                    self.again(transfer).await
+                }
+            },
+        }
+    }
+
+    async fn pay(&self, order: &Order, transfer: &Transfer, bill: Bill, token: Token) -> Result<Stage, TillError> {
+        let (payer, _) = self.parties(order, transfer.purpose).await?;
+        let (about, key) = (metadata(order, transfer), transfer.payment_key());
+        let made = self.client.create_outgoing_payment(&payer, &bill.quote, &about, &key, &token.value).await?;
+        Ok(Stage::Paying { bill, token, payment: made.id })
+    }
+
+    /// Whether the money is there.
+    async fn look(
+        &self,
+        order: &Order,
+        transfer: &Transfer,
+        bill: &Bill,
+        token: &Token,
+        payment: &str,
+    ) -> Result<Step, TillError> {
+        if self.received(order, transfer.purpose, &bill.incoming).await? >= bill.expected {
+            return Ok(Step::reached(Stage::Paid { bill: bill.clone() }));
+        }
+        if self.clock.now() > transfer.created_at.saturating_add(BILL_LIVES) {
+            return Ok(Step::Hopeless(Why::NotPaid));
+        }
+        // The payer's side says sooner when nothing will come. Its token may have ended by now; then the bill does.
+        match self.client.outgoing_payment(payment, &token.value).await {
+            Ok(outgoing) if outgoing.failed => Ok(Step::Hopeless(Why::NotPaid)),
+            Ok(_) | Err(_) => Ok(Step::Again),
+        }
+    }
+
+    /// How it ended, by what has arrived. Nothing arrives afterwards.
+    async fn ended(&self, order: &Order, transfer: &Transfer, why: Why) -> Result<Stage, TillError> {
+        let Some(bill) = transfer.stage.bill() else { return Ok(Stage::Failed { why, received: 0 }) };
+        let received = self.closed(order, transfer.purpose, &bill.incoming).await?;
+        Ok(match received {
+            enough if enough >= bill.expected => Stage::Paid { bill: bill.clone() },
+            0 => Stage::Failed { why, received: 0 },
+            received => Stage::Failed { why: Why::TooLittle, received },
+        })
+    }
+
+    /// Stores a new stage. The consent to a subscription is the right to charge again.
+    async fn reached(&self, order: &Order, transfer: &mut Transfer, stage: Stage) -> Result<Changed, TillError> {
+        let begins = matches!((&transfer.stage, &stage), (Stage::Returned { .. }, Stage::Agreed { .. }))
+            && order.product.terms == Terms::Monthly
+            && transfer.purpose == Purpose::Purchase;
+        let now = self.clock.now();
+        let due = (!stage.is_over()).then_some(now);
+        transfer.stage = stage;
+        transfer.attempts = 0;
+        let interval = begins.then(|| interval(order)).flatten();
+        let window = interval.as_ref().and_then(|interval| interval.window_at(now));
+        let (Stage::Agreed { token, .. }, Some(interval), Some(window)) = (&transfer.stage, interval, window) else {
+            return Ok(self.store.save(transfer, due).await?);
+        };
+        let standing = Standing::Running { token: token.clone(), interval: interval.as_str().to_owned() };
+        let next = following(order, 1, window.end, self.entropy.uuid());
+        let looks = next_look(now, window.end);
+        Ok(self.store.save_with_right(transfer, now, (order, &standing), (&next, looks)).await?)
+    }
+
+    /// Nothing has happened yet. The pauses grow.
+    async fn again(&self, transfer: &mut Transfer) -> Result<Changed, TillError> {
+        transfer.attempts = transfer.attempts.saturating_add(1);
+        let due = self.clock.now().saturating_add(pause(transfer.attempts));
+        Ok(self.store.save(transfer, Some(due)).await?)
+    }
+}
+
+/// What an error means for the transfer.
+fn after_failure(transfer: &Transfer, error: &TillError) -> Step {
+    let most = if error.is_transient() { ATTEMPTS_MAX } else { REFUSALS_MAX };
+    match transfer.stage {
+        // It was made, so only its end ends the transfer, or that of the bill.
+        Stage::Paying { .. } => Step::Again,
+        _ if transfer.attempts < most => Step::Again,
+        Stage::Returned { .. } => Step::Hopeless(Why::NotAllowed),
+        _ => Step::Hopeless(Why::NotPaid),
+    }
+}
+
+/// How long to wait after so many attempts.
+fn pause(attempts: u32) -> Duration {
+    Duration::from_millis(500 << attempts.min(10)).min(LONGEST_PAUSE)
+}
+
+pub(crate) fn token_of(issued: &IssuedToken) -> Token {
+    Token { value: issued.value.expose().to_owned(), manage: issued.manage.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_stay_short_enough_to_see_the_end_of_a_bill() {
+        assert_eq!(pause(1), Duration::from_secs(1));
+        assert!((0..100).all(|attempts| pause(attempts) <= pause(attempts + 1)));
+        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+    }
+}
