@@ -202,7 +202,7 @@ on_each_database! {
             bench.work(Cut::Never).await;
             let state = bench.instance.payment(payment).state;
             assert_eq!(state == State::Sending, paused != decided, "step {step}: {state:?}");
-            if state == State::Sending { sending += 1 } else { cancelled += 1 }
+            if state == State::Sending { sending += 1; } else { cancelled += 1; }
             assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), sending * 100), "step {step}");
         }
         assert!(sending > 5 && cancelled > 5, "{sending} {cancelled}");

@@ -20,7 +20,7 @@ on_each_database! {
             bench.clock.advance(Duration::from_hours(later));
         }
         let text = bench.get(&page).await.2;
-        for part in ["24.50\u{a0}USD", "8.16\u{a0}USD", "+15.00\u{a0}USD", "+9.50\u{a0}USD", "2 times", "1 times"] {
+        for part in ["24.50\u{a0}USD", "8.16\u{a0}USD", "+15.00\u{a0}USD", "+9.50\u{a0}USD", "2 ×", "1 ×"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("50.00"), "{text}");
