@@ -188,6 +188,79 @@ async function betweenAccounts(page, address, slug, shot) {
   assert.equal(await page.locator('.lines li').count(), 1)
 }
 
+const plain = (url) => url.replace('https:', 'http:')
+
+/** An application pays under its grant. Returns the payment once it has ended. */
+async function pays(wallets, own, value, { token, keyId, key }) {
+  const payee = facts(wallets.data, 'happy-life').walletAddresses.find(({ name }) => name === 'Philip Fry').url
+  const places = async (url) => (await fetch(plain(url), { headers: { accept: 'application/json' } })).json()
+  const [at, to] = [await places(own), await places(payee)]
+  const access = [{ type: 'incoming-payment', actions: ['create', 'read'] }]
+  const asking = await signed('POST', plain(to.authServer), { body: { access_token: { access }, client: payee }, keyId, key })
+  const receiving = { body: { walletAddress: payee }, token: asking.access_token.value, keyId, key }
+  const incoming = await signed('POST', `${plain(to.resourceServer)}/incoming-payments`, receiving)
+  const call = (method, path, body) => signed(method, `${plain(at.resourceServer)}${path}`, { body, token, keyId, key })
+  const debitAmount = { value, assetCode: 'USD', assetScale: 2 }
+  const quote = await call('POST', '/quotes', { walletAddress: own, receiver: incoming.id, method: 'ilp', debitAmount })
+  const { id } = await call('POST', '/outgoing-payments', { walletAddress: own, quoteId: quote.id })
+  const path = new URL(id).pathname.split('/outgoing-payments/')[1]
+  for (let tries = 0; tries < 100; tries += 1) {
+    const payment = await call('GET', `/outgoing-payments/${path}`)
+    if (payment.failed || Number(payment.sentAmount.value) > 0) {
+      const { spentDebitAmount } = await call('GET', '/outgoing-payment-grant')
+      return { failed: payment.failed, spent: Number(spentDebitAmount?.value ?? 0) }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error('the payment does not end')
+}
+
+/** What the page of the agreement says was used, in cents. */
+async function used(page) {
+  await page.reload()
+  return Number(/([0-9.]+)\sUSD used/.exec(await page.locator('main').textContent())[1].replace('.', ''))
+}
+
+/** Makes a pair of keys in the browser. A program signs with it, until it is revoked. */
+async function keys(page, address, wallets, own, shot) {
+  await page.goto(address)
+  await page.locator('.account-card').first().click()
+  await page.locator('a[href$="/keys"]').click()
+  await page.locator('[data-make-key]').click()
+  await page.locator('#private').waitFor()
+  await shot('keys')
+  const keyId = await page.locator('#name').inputValue()
+  const key = createPrivateKey(await page.locator('#private').inputValue())
+  await page.locator('main .button.main').click()
+  await page.waitForURL('**/keys?said=key')
+  const here = facts(wallets.data, 'cloud-nine')
+  const body = { access_token: { access: [{ type: 'incoming-payment', actions: ['create', 'read'] }] }, client: own }
+  const asks = () => signed('POST', `${here.authUrl}${here.tenantId}`, { body, keyId, key })
+  assert.ok((await asks()).access_token.value, 'a key made here signs')
+  await page.locator('li', { hasText: keyId }).locator('button').click()
+  await page.waitForURL('**/keys?said=key-gone')
+  await shot('keys-revoked')
+  await assert.rejects(asks(), /40[01]/, 'a revoked key does not')
+  await page.locator('.back').click()
+  await page.locator('a[href$="/monetization"]').click()
+  await shot('monetization')
+}
+
+/** The person who has the first seeded account freezes its card. */
+async function cards(page, address, shot) {
+  await page.goto(`${address}sign-in`)
+  await page.locator('form[action="/sign-in/one-click"] button').first().click()
+  await page.waitForURL((url) => url.pathname === '/')
+  await page.goto(`${address}cards`)
+  await shot('cards')
+  await page.locator('.lines a').first().click()
+  await shot('card')
+  await page.locator('button[value=frozen]').click()
+  await page.waitForURL('**?said=card-frozen')
+  await page.locator('button[value=active]').click()
+  await page.waitForURL('**?said=card-active')
+}
+
 /** Turns the second factor on, and signs in with it. */
 async function secondFactor(page, address, slug, shot) {
   await page.goto(`${address}settings/second-factor`)
@@ -259,6 +332,9 @@ export async function story(browser, wallets, { width, height = 800, colorScheme
   const text = await page.locator('main').textContent()
   assert.match(text, /20\.00\sUSD each month/)
   assert.match(text, /12 times/)
+  await page.locator('summary').click()
+  await page.locator('input[name^=payment-]').fill('5.00')
+  await shot('consent-limits')
   await page.locator('button[value=allow]').click()
   await page.waitForURL((url) => url.pathname === '/healthz', { timeout: 15000 })
   const reference = new URL(page.url()).searchParams.get('interact_ref')
@@ -271,15 +347,30 @@ export async function story(browser, wallets, { width, height = 800, colorScheme
   await page.goto(`${address}agreements`)
   await shot('agreements')
   await page.locator('.agreements a').first().click()
+  assert.equal(await page.locator('input[name^=payment-]').inputValue(), '5.00')
+  const spender = { token: finished.access_token.value, keyId, key }
+  assert.deepEqual(await pays(wallets, own, '300', spender), { failed: false, spent: 300 })
+  assert.equal(await used(page), 300, 'the wallet counts as the instance does')
+  assert.deepEqual(await pays(wallets, own, '501', spender), { failed: true, spent: 300 }, 'more than the own limit')
+  assert.equal(await used(page), 300)
   await shot('agreement')
+  await page.locator('button[value=paused]').click()
+  await page.waitForURL('**?said=paused')
+  assert.deepEqual(await pays(wallets, own, '100', spender), { failed: true, spent: 300 }, 'paused')
+  await shot('agreement-paused')
+  await page.locator('button[value=active]').click()
+  await page.waitForURL('**?said=resumed')
   await page.locator('.button.stop').click()
   await page.waitForURL('**?said=revoked')
   assert.match(await page.locator('.badge').first().textContent(), /Ended/)
   await page.goto(`${address}settings`)
   await shot('settings')
+  await keys(page, address, wallets, own, shot)
   await betweenAccounts(page, address, slug, shot)
   await secondFactor(page, address, slug, shot)
   await page.goto(`${address}settings/leave`)
   await shot('leave')
+  await context.clearCookies()
+  await cards(page, address, shot)
   await context.close()
 }

@@ -15,6 +15,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use crate::event::{CardData, EventAmount};
+use crate::ids::derived_v4;
 
 /// A card to store.
 #[derive(Clone, Debug)]
@@ -36,6 +37,47 @@ pub enum CardVerification {
     Required,
     /// Card data are not checked, for playgrounds whose terminals send none.
     Off,
+}
+
+/// Whether a card pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CardState {
+    Active,
+    /// Until the customer thaws it.
+    Frozen,
+    /// For good.
+    Ended,
+}
+
+impl CardState {
+    const ALL: [Self; 3] = [Self::Active, Self::Frozen, Self::Ended];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Frozen => "frozen",
+            Self::Ended => "ended",
+        }
+    }
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
+}
+
+/// A card, as its owner sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnCard {
+    /// Stands for the number, which is not shown whole.
+    pub(crate) id: Uuid,
+    pub(crate) number: String,
+    pub(crate) account: Uuid,
+    pub(crate) state: CardState,
+}
+
+/// The number of the card that was presented, which nobody has verified.
+pub(crate) fn number_of(presented: &CardData) -> Option<String> {
+    SignedPayload::from_hex(&presented.data.payload).ok().map(|payload| payload.payload.number.to_string())
 }
 
 /// Why a card was not accepted.
@@ -115,6 +157,28 @@ impl Cards {
             i64::try_from(new.pin.from).unwrap_or(i64::MAX).into(),
         ];
         self.database.execute(sql, values).await.map(drop)
+    }
+
+    /// The cards of a user.
+    pub(crate) async fn of_user(&self, user: Uuid) -> Result<Vec<OwnCard>, Error> {
+        let sql = "SELECT c.number, c.account_id, c.state FROM wallet_cards c
+            JOIN wallet_accounts a ON a.id = c.account_id WHERE a.user_id = $1 ORDER BY c.number";
+        let rows = crate::sql::read(&self.database, sql, [user.into()]).await?;
+        let card = |row: &QueryResult| {
+            let (number, account): (String, Uuid) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let (id, state) = (derived_v4(account, &number), row.try_get_by_index::<String>(2)?);
+            let state = CardState::read(&state).ok_or_else(|| Error::inconsistent("wallet_cards", "state", id))?;
+            Ok(OwnCard { id, number, account, state })
+        };
+        rows.iter().map(card).collect()
+    }
+
+    /// Changes whether a card of a user pays. A card that has ended stays so. It waits for a decision about the card
+    /// that is being made.
+    pub(crate) async fn stand(&self, user: Uuid, number: &str, state: CardState) -> Result<(), Error> {
+        let sql = "UPDATE wallet_cards SET state = $3 WHERE number = $1 AND state <> 'ended'
+            AND account_id IN (SELECT id FROM wallet_accounts WHERE user_id = $2)";
+        self.database.execute(sql, [number.into(), user.into(), state.as_str().into()]).await.map(drop)
     }
 
     /// Decides about the card presented for a payment from the wallet address of `account`.

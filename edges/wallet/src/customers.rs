@@ -3,14 +3,17 @@
 //! Who the user is, is decided in `users`.
 
 use admin_client::AdminError;
+use clock::Timestamp;
 use database::Error;
 use money::Asset;
 use uuid::Uuid;
 
+use crate::cards::{CardState, OwnCard};
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
-use crate::history::{self, Kind, Listed, Movement, Spending, Wanted};
+use crate::history::{self, Kind, Listed, Movement, Spending, StreamedDay, Wanted};
 use crate::ledger_book::{Balance, BookError};
+use crate::own_limits::{self, Own, OwnLimits, Standing};
 use crate::sql::{execute, one, read};
 use crate::store::{ACCOUNT, AccountRow, account};
 
@@ -114,6 +117,41 @@ impl Customer {
     /// What payments under a grant have used of a limit.
     pub(crate) async fn used(&self, spending: &Spending<'_>) -> Result<u64, Error> {
         history::used(self.effects.store.database(), self.user, spending).await
+    }
+
+    /// What the customer decided about an agreement, for an account.
+    pub(crate) async fn own_limits(&self, grant: &str, account: Uuid) -> Result<Own, Error> {
+        own_limits::of(self.effects.store.database(), grant, account).await
+    }
+
+    /// What the payments of today under an agreement count for its limit of a day.
+    pub(crate) async fn spent_today(&self, grant: &str, account: Uuid) -> Result<u64, Error> {
+        own_limits::spent(self.effects.store.database(), grant, account, self.effects.clock.now()).await
+    }
+
+    /// Pauses an agreement for an own account, or lets its payments through again.
+    pub(crate) async fn stand(&self, grant: &str, account: Uuid, standing: Standing) -> Result<(), Error> {
+        own_limits::stand(self.effects.store.database(), self.user, (grant, account), standing).await
+    }
+
+    /// Sets own limits of an agreement for an own account.
+    pub(crate) async fn limit(&self, grant: &str, account: Uuid, limits: &OwnLimits) -> Result<(), Error> {
+        own_limits::limit(self.effects.store.database(), self.user, (grant, account), limits).await
+    }
+
+    /// The own cards.
+    pub(crate) async fn cards(&self) -> Result<Vec<OwnCard>, Error> {
+        self.effects.cards.of_user(self.user).await
+    }
+
+    /// Changes whether an own card pays.
+    pub(crate) async fn card_stands(&self, number: &str, state: CardState) -> Result<(), Error> {
+        self.effects.cards.stand(self.user, number, state).await
+    }
+
+    /// What was streamed to an own account since an instant, by days.
+    pub(crate) async fn streamed(&self, account: Uuid, since: Timestamp) -> Result<Vec<StreamedDay>, Error> {
+        history::streamed(self.effects.store.database(), self.user, account, since).await
     }
 
     /// One movement.

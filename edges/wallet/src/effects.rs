@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin_client::{AdminClient, AdminError, CardFailure, ErrorCode, OutgoingPaymentState};
-use clock::Clock;
+use clock::{Clock, Timestamp};
 use money::Asset;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::addresses::Addresses;
-use crate::cards::{Cards, JudgeError, Refused};
+use crate::cards::{Cards, JudgeError, Refused, number_of};
 use crate::effect_error::EffectError;
 use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, OutgoingPaymentData, StreamedTo};
 use crate::fees::{FeePolicy, FeeRule, charged};
@@ -21,6 +21,7 @@ use crate::history::{self, Kind, Movement, NOTE_MAX, State};
 use crate::holds::{self, HoldRow, HoldState, Terms};
 use crate::ids::derived_v4;
 use crate::ledger_book::{Book, BookError};
+use crate::own_limits::{self, Refusal, Use};
 use crate::store::{AccountRow, Store};
 
 /// At most one top-up of a resource in this time.
@@ -91,6 +92,9 @@ impl Effects {
 
     /// Holds the money of a payment, and decides that the payment gets it.
     async fn reserve(&self, account: &AccountRow, payment: &OutgoingPaymentData) -> Result<Reserved, EffectError> {
+        if let Some(refusal) = self.refused_by_customer(account.id, payment).await? {
+            return Ok(Reserved::No { because: refusal.reason() });
+        }
         let hold = self.hold_row(account, payment).await?;
         let database = self.store.database();
         if matches!(hold.state, HoldState::Held | HoldState::Funding) {
@@ -122,6 +126,21 @@ impl Effects {
                 Err(EffectError::UnderDecision(payment.id))
             }
         }
+    }
+
+    /// What the customer's own limits say about a payment of an application, before money is held for it.
+    async fn refused_by_customer(
+        &self,
+        account: Uuid,
+        payment: &OutgoingPaymentData,
+    ) -> Result<Option<Refusal>, EffectError> {
+        let (database, now) = (self.store.database(), self.clock.now());
+        let Some(used) = use_of(account, payment, now) else { return Ok(None) };
+        // What has a hold was let through before.
+        if holds::of(database, payment.id).await?.is_some() {
+            return Ok(None);
+        }
+        Ok(own_limits::ask(database, &used, now).await?)
     }
 
     /// The stored hold of a payment, with the terms that count until its end.
@@ -314,7 +333,15 @@ impl Effects {
             made_at: payment.created_at.unwrap_or(now),
             ended_at: state.is_final().then_some(now),
         };
-        Ok(history::record(self.store.database(), &movement).await?)
+        history::record(self.store.database(), &movement).await?;
+        if state.is_final() {
+            let counts = if state == State::Completed { payment.debit_amount.value } else { spent.sent };
+            match use_of(account.id, payment, now) {
+                Some(used) => own_limits::ended(self.store.database(), &used, counts, now).await?,
+                None => own_limits::ended_somehow(self.store.database(), payment.id, counts, now).await?,
+            }
+        }
+        Ok(())
     }
 
     async fn credited(
@@ -395,6 +422,18 @@ fn cancelled_or_ended(result: Result<(), AdminError>) -> Result<(), EffectError>
         Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::NotFound) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A payment that an application made under an agreement, or somebody with a card.
+fn use_of(account: Uuid, payment: &OutgoingPaymentData, now: Timestamp) -> Option<Use> {
+    let by_card = payment.card_details.as_ref().and_then(number_of).map(|number| own_limits::of_card(&number));
+    Some(Use {
+        payment: payment.id,
+        grant: by_card.or_else(|| payment.grant_id.clone())?,
+        account,
+        debit: payment.debit_amount.value,
+        made_at: payment.created_at.unwrap_or(now),
+    })
 }
 
 /// What a finished payment cost.

@@ -374,6 +374,44 @@ fn sum(user: Uuid, spending: &Spending<'_>) -> Select {
     select
 }
 
+/// What was streamed to an account on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StreamedDay {
+    pub(crate) day: Timestamp,
+    /// How often the instance told of money.
+    pub(crate) times: u64,
+    pub(crate) sum: u64,
+}
+
+/// The days since an instant on which money was streamed to an account of a user, the newest first.
+pub(crate) async fn streamed(
+    database: &Database,
+    user: Uuid,
+    account: Uuid,
+    since: Timestamp,
+) -> Result<Vec<StreamedDay>, Error> {
+    let sql = format!(
+        "SELECT m.made_at / {DAY}, COUNT(*), CAST(SUM(m.amount / {MILLION}) AS bigint),
+            CAST(SUM(m.amount % {MILLION}) AS bigint)
+        FROM wallet_movements m JOIN wallet_accounts a ON a.id = m.account_id
+        WHERE a.user_id = $1 AND m.account_id = $2 AND m.made_at >= $3 AND m.kind = 'streamed'
+        GROUP BY 1 ORDER BY 1 DESC"
+    );
+    let rows = read(database, &sql, [user.into(), account.into(), since.as_millis().into()]).await?;
+    let day = |row: &QueryResult| {
+        let number = |index: usize| row.try_get_by_index::<i64>(index);
+        Ok(StreamedDay {
+            day: Timestamp::from_millis(number(0)?.saturating_mul(DAY)),
+            times: amount(number(1)?),
+            sum: amount(number(2)?).saturating_mul(MILLION).saturating_add(amount(number(3)?)),
+        })
+    };
+    rows.iter().map(day).collect()
+}
+
+/// The length of a day, in milliseconds.
+const DAY: i64 = 86_400_000;
+
 /// One movement of a user.
 pub(crate) async fn one(database: &Database, user: Uuid, id: Uuid) -> Result<Option<Listed>, Error> {
     let sql = format!("{LISTED} AND m.id = $2");

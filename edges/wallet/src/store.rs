@@ -27,6 +27,8 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0014_lists", sql: include_str!("migrations/0014_lists.sql") },
         Step { name: "0015_begun_requests", sql: include_str!("migrations/0015_begun_requests.sql") },
         Step { name: "0016_leaving", sql: include_str!("migrations/0016_leaving.sql") },
+        Step { name: "0017_own_limits", sql: include_str!("migrations/0017_own_limits.sql") },
+        Step { name: "0018_own_switch", sql: include_str!("migrations/0018_own_switch.sql") },
     ],
 };
 

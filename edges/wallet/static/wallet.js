@@ -41,3 +41,21 @@ async function follow() {
   }
 }
 follow()
+
+// A pair of keys is made here. The private half has no name, so the form does not send it.
+const pem = (octets) => `-----BEGIN PRIVATE KEY-----\n${btoa(String.fromCharCode(...new Uint8Array(octets)))}\n-----END PRIVATE KEY-----\n`
+const pair = document.querySelector('[data-key-pair]')
+const make = pair && pair.querySelector('[data-make-key]')
+if (make && globalThis.crypto && crypto.subtle) {
+  make.hidden = false
+  make.addEventListener('click', async () => {
+    try {
+      const { publicKey, privateKey } = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])
+      const { x } = await crypto.subtle.exportKey('jwk', publicKey)
+      if (!pair.elements.name.value) pair.elements.name.value = crypto.randomUUID()
+      pair.elements.key.value = JSON.stringify({ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', x })
+      pair.querySelector('#private').value = pem(await crypto.subtle.exportKey('pkcs8', privateKey))
+      pair.querySelector('[data-private]').hidden = false
+    } catch { make.hidden = true }
+  })
+}

@@ -32,12 +32,16 @@ use wallet::{
 
 #[path = "pages/contacts.rs"]
 mod contacts;
+#[path = "pages/keys.rs"]
+mod keys;
 #[path = "pages/leaving.rs"]
 mod leaving;
 #[path = "pages/letters.rs"]
 mod letters;
 #[path = "pages/opening.rs"]
 mod opening;
+#[path = "pages/reach.rs"]
+mod reach;
 #[path = "pages/requests.rs"]
 mod requests;
 #[path = "pages/second_factor.rs"]
@@ -60,6 +64,9 @@ struct Instance {
     inactive: Mutex<BTreeSet<String>>,
     /// Operations that fail for a reason of the instance.
     fails: Mutex<BTreeSet<&'static str>>,
+    /// The keys that were published, and those that were revoked.
+    keys: Mutex<Vec<Value>>,
+    revoked: Mutex<BTreeSet<String>>,
     /// State and received amount of every incoming payment, if it is not one that has got a part.
     incoming: Mutex<Option<(&'static str, u64)>>,
     asked: Mutex<Value>,
@@ -115,21 +122,57 @@ impl Instance {
                 "state": state, "liquidity": "0", "incomingAmount": usd(2_000), "receivedAmount": usd(received)}})
             }
             "ConsoleWalletAddress" => {
+                let revoked = self.revoked.lock().unwrap();
+                let mut keys: Vec<Value> = self
+                    .keys
+                    .lock()
+                    .unwrap()
+                    .iter()
+                    .rev()
+                    .filter(|key| key["address"] == variables["id"])
+                    .map(|key| {
+                        json!({"node": {
+                    "id": key["id"], "revoked": revoked.contains(key["id"].as_str().unwrap()),
+                    "createdAt": "2026-01-01T00:00:00.000Z", "jwk": key["jwk"]}})
+                    })
+                    .collect();
+                keys.push(json!({"node": {"id": Uuid::from_u128(6), "revoked": false,
+                    "createdAt": "2026-01-01T00:00:00.000Z", "jwk": {"kid": "k", "x": "x"}}}));
                 let is_off = self.inactive.lock().unwrap().contains(variables["id"].as_str().unwrap());
                 json!({"walletAddress": {"id": variables["id"], "address": "https://localhost:3000/accounts/nora",
                 "publicName": null, "status": if is_off { "INACTIVE" } else { "ACTIVE" }, "createdAt": "2026-01-01T00:00:00.000Z", "tenant": null,
-                "asset": {"id": Uuid::from_u128(1), "code": "USD", "scale": 2}, "walletAddressKeys": {"edges": [
-                {"node": {"id": Uuid::from_u128(6), "revoked": false, "createdAt": "2026-01-01T00:00:00.000Z",
-                "jwk": {"kid": "k", "x": "x"}}}]}}})
+                "asset": {"id": Uuid::from_u128(1), "code": "USD", "scale": 2}, "walletAddressKeys": {"edges": keys}}})
             }
             "UpdateWalletAddress" => {
-                let (status, id) = (input["status"].as_str().unwrap(), input["id"].as_str().unwrap().to_owned());
+                let id = input["id"].as_str().unwrap().to_owned();
+                let Some(status) = input["status"].as_str() else {
+                    return json!({"data": {"updateWalletAddress": {"walletAddress": {"id": id}}}});
+                };
                 self.statuses.lock().unwrap().push(status.to_owned());
                 let mut inactive = self.inactive.lock().unwrap();
                 let _ = if status == "ACTIVE" { inactive.remove(&id) } else { inactive.insert(id) };
                 json!({"updateWalletAddress": {"walletAddress": {"id": input["id"]}}})
             }
-            "RevokeWalletAddressKey" => json!({"revokeWalletAddressKey": {"walletAddressKey": {"id": input["id"]}}}),
+            "ConsoleGrants" => {
+                json!({"grants": {"edges": [], "pageInfo": {"hasNextPage": false, "hasPreviousPage": false, "endCursor": null}}})
+            }
+            "ConsoleGrant" => json!({"grant": {"id": variables["id"], "client": "https://shop.example/",
+                "access": [{"identifier": "https://localhost:3000/accounts/nora", "type": "outgoing-payment", "actions": ["create"],
+                    "limits": {"receiver": null, "debitAmount": usd(500), "receiveAmount": null, "interval": null}}],
+                "subject": null, "state": "FINALIZED", "finalizationReason": "ISSUED",
+                "createdAt": "2026-01-01T00:00:00.000Z", "tenantId": Uuid::nil()}}),
+            "CreateWalletAddressKey" => {
+                let id = Uuid::from_u128((3 << 90) + number);
+                self.keys
+                    .lock()
+                    .unwrap()
+                    .push(json!({"id": id, "jwk": input["jwk"], "address": input["walletAddressId"]}));
+                json!({"createWalletAddressKey": {"walletAddressKey": {"id": id}}})
+            }
+            "RevokeWalletAddressKey" => {
+                self.revoked.lock().unwrap().insert(input["id"].as_str().unwrap().to_owned());
+                json!({"revokeWalletAddressKey": {"walletAddressKey": {"id": input["id"]}}})
+            }
             "CompleteReceiver" => json!({"completeReceiver": {"receiver": {
                 "id": input["incomingPaymentUrl"], "walletAddressUrl": "https://localhost:3000/accounts/nora", "completed": true,
                 "incomingAmount": usd(2_000), "receivedAmount": usd(0), "expiresAt": null}}}),
@@ -221,7 +264,7 @@ impl Bench {
                 secret: Some(IDP_SECRET.to_owned()),
                 proof: ServiceProofs::default().of(Wanted::WALLET_CONSENT, None),
             }),
-            grants: None,
+            grants: Some(AdminClient::of_auth(base("/graphql"), credentials.clone(), http.clone(), dyn_clock())),
             http: http.clone(),
         };
         let settings = WalletSettings {
@@ -585,6 +628,7 @@ fn every_text_of_the_pages_has_a_german_one() {
         .chain(read("src/sending", ".rs"))
         .chain(read("src", "customers.rs"))
         .chain(read("src", "requests.rs"))
+        .chain(read("src", "keys.rs"))
     {
         texts.extend(source.split("#[error(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
     }

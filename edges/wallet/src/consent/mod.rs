@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clock::{Clock, Entropy};
 use database::{Database, Error};
-use gnap::{AccessItem, AccessType, Subject};
+use gnap::{AccessItem, AccessType, Action, Subject};
 pub use interactions::ConsentSettings;
 pub(crate) use interactions::{Asked, Decision, Interaction, InteractionError};
 use outbound_http::Outbound;
@@ -43,7 +43,7 @@ pub(crate) struct Question {
     pub(crate) subjects: Vec<String>,
     /// The accounts that it is about.
     pub(crate) accounts: Vec<Held>,
-    grant_id: String,
+    pub(crate) grant_id: String,
 }
 
 /// What comes of opening a request.
@@ -196,6 +196,18 @@ pub(crate) fn account_of<'a>(accounts: &'a [Held], item: &AccessItem) -> Option<
     accounts
         .iter()
         .find(|held| held.account.wallet_address_url.as_deref().map(normal).as_deref() == Some(named.as_str()))
+}
+
+/// The accounts from which an application may pay by these rights.
+pub(crate) fn payers(accounts: &[Held], items: &[AccessItem]) -> Vec<Held> {
+    let pays = |item: &&AccessItem| {
+        item.kind() == AccessType::OutgoingPayment && item.actions().as_slice().contains(&Action::Create)
+    };
+    let mut found: Vec<Held> =
+        items.iter().filter(pays).filter_map(|item| account_of(accounts, item)).cloned().collect();
+    found.sort_by_key(|held| held.account.id);
+    found.dedup_by_key(|held| held.account.id);
+    found
 }
 
 /// The question, if every address that it names is the customer's, and it names one. Nobody gives rights about

@@ -37,6 +37,7 @@ struct Shown<'a> {
     held: &'a Held,
     address: Option<Address>,
     days: &'a [Day],
+    has_card: bool,
     make_address: String,
     top_up: String,
     written: String,
@@ -57,6 +58,7 @@ async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<(String, &'static str
     let (written, error) = wrong.map_or((String::new(), None), |(text, error)| (text, Some(error)));
     let page = Shown {
         days: &days(&f, &movements),
+        has_card: ctx.customer.cards().await?.iter().any(|card| card.account == id),
         address: address(&held),
         make_address: ctx.once(&format!("/accounts/{id}/address")),
         top_up: ctx.once(&format!("/accounts/{id}/top-up")),

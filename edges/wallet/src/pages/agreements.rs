@@ -8,6 +8,7 @@ use axum::response::Response;
 use clock::Timestamp;
 use gnap::{AccessItem, LimitAmount};
 use http::StatusCode;
+use money::Asset;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -15,10 +16,13 @@ use super::consent::{Right, right};
 use super::context::{Ctx, Posted, Problem, go};
 use super::frame::{Frame, html};
 use super::history::{Day, days, short};
-use crate::consent::account_of;
+use super::limit_fields::{self, LimitFields};
+use super::security::{needs_code, prove_first};
+use crate::consent::{account_of, payers};
 use crate::customers::Held;
 use crate::grants::{self, Which};
 use crate::history::{Side, Spending, Wanted};
+use crate::own_limits::Standing;
 
 /// How many ended agreements are on a page.
 const ENDED_ON_A_PAGE: usize = 50;
@@ -36,6 +40,11 @@ pub(crate) struct Agreement {
     pub(crate) since: Timestamp,
     /// For each right with a limit.
     pub(crate) usage: Vec<Usage>,
+    /// Of the customer's own limits for a day.
+    pub(crate) own_usage: Vec<Usage>,
+    pub(crate) paused: bool,
+    /// The accounts from which it pays.
+    payers: Vec<Held>,
 }
 
 /// How much of a limit is used.
@@ -64,6 +73,10 @@ struct Shown<'a> {
     a: &'a Agreement,
     days: &'a [Day],
     once: String,
+    stand: String,
+    limit: String,
+    limits: Vec<LimitFields>,
+    error: Option<&'static str>,
 }
 
 fn server(ctx: &Ctx) -> Result<&AdminClient, Problem> {
@@ -125,13 +138,84 @@ async fn own(ctx: &Ctx) -> Result<(GrantView, Vec<Held>), Problem> {
 
 /// `GET /agreements/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
-    let (grant, accounts) = own(&ctx).await?;
+    draw(&ctx, StatusCode::OK, None).await
+}
+
+/// Fields that were sent and are wrong, and why.
+struct Wrong {
+    fields: Vec<LimitFields>,
+    error: &'static str,
+}
+
+async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Response, Problem> {
+    let (grant, accounts) = own(ctx).await?;
     let wanted = Wanted { grant: Some(grant.id.to_string()), ..Wanted::default() };
     let movements = ctx.customer.movements(&wanted, PAYMENTS_MAX).await?;
     let f = ctx.frame("agreements");
-    let a = agreement(&ctx, &f, &grant, &accounts).await?;
-    let once = ctx.once(&format!("/agreements/{}", grant.id));
-    Ok(html(StatusCode::OK, &Shown { days: &days(&f, &movements), a: &a, once, f: &f }))
+    let a = agreement(ctx, &f, &grant, &accounts).await?;
+    let here = format!("/agreements/{}", grant.id);
+    let (limits, error) = match wrong {
+        Some(Wrong { fields, error }) => (fields, Some(error)),
+        None => (stored_fields(ctx, &a).await?, None),
+    };
+    let page = Shown {
+        days: &days(&f, &movements),
+        a: &a,
+        once: ctx.once(&here),
+        stand: ctx.once(&format!("{here}/standing")),
+        limit: ctx.once(&format!("{here}/limits")),
+        limits,
+        error,
+        f: &f,
+    };
+    Ok(html(status, &page))
+}
+
+async fn stored_fields(ctx: &Ctx, a: &Agreement) -> Result<Vec<LimitFields>, Problem> {
+    let mut fields = Vec::new();
+    for held in &a.payers {
+        let own = ctx.customer.own_limits(&a.id.to_string(), held.account.id).await?;
+        fields.push(LimitFields::stored(held, &own.limits, ctx.reader.words));
+    }
+    Ok(fields)
+}
+
+/// `POST /agreements/{id}/standing`: pauses the agreement, or lets it go on.
+pub(crate) async fn stand(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
+    let (grant, accounts) = own(&ctx).await?;
+    let here = format!("/agreements/{}", grant.id);
+    let (standing, said) = match posted.text("standing") {
+        "paused" => (Standing::Paused, "paused"),
+        "active" => (Standing::Active, "resumed"),
+        _ => return Err(Problem::ForeignForm),
+    };
+    // A pause is always possible. What lets money go again is asked about.
+    if standing == Standing::Active && needs_code(&ctx).await? {
+        return Ok(prove_first(&here));
+    }
+    for held in payers(&accounts, &rights(&grant)) {
+        ctx.customer.stand(&grant.id.to_string(), held.account.id, standing).await?;
+    }
+    Ok(go(&format!("{here}?said={said}")))
+}
+
+/// `POST /agreements/{id}/limits`
+pub(crate) async fn limit(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
+    let (grant, accounts) = own(&ctx).await?;
+    let here = format!("/agreements/{}", grant.id);
+    if needs_code(&ctx).await? {
+        return Ok(prove_first(&here));
+    }
+    let payers = payers(&accounts, &rights(&grant));
+    match limit_fields::read_all(&payers, &posted, ctx.reader.words, ctx.core().clock.now()) {
+        Err((fields, error)) => draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(Wrong { fields, error })).await,
+        Ok(limits) => {
+            for (account, limits) in limits {
+                ctx.customer.limit(&grant.id.to_string(), account, &limits).await?;
+            }
+            Ok(go(&format!("{here}?said=saved")))
+        }
+    }
 }
 
 /// `POST /agreements/{id}`: ends it.
@@ -147,6 +231,18 @@ pub(crate) async fn revoke(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Pro
 async fn agreement(ctx: &Ctx, f: &Frame, grant: &GrantView, accounts: &[Held]) -> Result<Agreement, Problem> {
     let (id, items) = (grant.id.to_string(), rights(grant));
     let mut agreement = Agreement::unused(f, grant, &items, accounts);
+    for held in payers(accounts, &items) {
+        let own = ctx.customer.own_limits(&id, held.account.id).await?;
+        agreement.paused |= agreement.live && own.standing == Standing::Paused;
+        if let Some(most) = own.limits.day {
+            let spent = ctx.customer.spent_today(&id, held.account.id).await?;
+            agreement.own_usage.push(Usage::of(f, spent, most, &held.account.asset, None));
+        }
+        agreement.payers.push(held);
+    }
+    if agreement.paused {
+        agreement.state = ("Paused", "waiting");
+    }
     for item in &items {
         agreement.usage.extend(usage(ctx, f, &id, item, accounts).await?);
     }
@@ -173,6 +269,9 @@ impl Agreement {
             },
             since: grant.created_at,
             usage: Vec::new(),
+            own_usage: Vec::new(),
+            paused: false,
+            payers: Vec::new(),
         }
     }
 }
@@ -217,11 +316,17 @@ async fn usage(
     let period = window.as_ref().map(|window| (window.start, window.end));
     let account = account_of(accounts, item).map(|held| held.account.id);
     let used = ctx.customer.used(&Spending { grant, account, side, period }).await?;
-    let hundredths = u128::from(used) * 100 / u128::from(limit.value.max(1));
-    Ok(Some(Usage {
-        used: f.money(used, &limit.asset),
-        limit: f.money(limit.value, &limit.asset),
-        hundredths: u8::try_from(hundredths.min(100)).unwrap_or(100),
-        until: window.map(|window| window.end),
-    }))
+    Ok(Some(Usage::of(f, used, limit.value, &limit.asset, window.map(|window| window.end))))
+}
+
+impl Usage {
+    pub(crate) fn of(f: &Frame, used: u64, limit: u64, asset: &Asset, until: Option<Timestamp>) -> Self {
+        let hundredths = u128::from(used) * 100 / u128::from(limit.max(1));
+        Self {
+            used: f.money(used, asset),
+            limit: f.money(limit, asset),
+            hundredths: u8::try_from(hundredths.min(100)).unwrap_or(100),
+            until,
+        }
+    }
 }

@@ -11,12 +11,14 @@ use uuid::Uuid;
 use super::context::{Ctx, Message, Posted, Problem, go};
 use super::frame::{Frame, html};
 use super::history::short;
+use super::limit_fields::{self, LimitFields};
 use super::security::{needs_code, prove_first};
 use crate::consent::interval::{Each, HowOften};
 use crate::consent::{
-    ConsentError, Consents, Decision, Interaction, InteractionError, Opened, Question, Shown, account_of,
+    ConsentError, Consents, Decision, Interaction, InteractionError, Opened, Question, Shown, account_of, payers,
 };
 use crate::customers::Held;
+use crate::own_limits::OwnLimits;
 
 /// One right in words.
 pub(crate) struct Right {
@@ -107,6 +109,7 @@ struct Asking<'a> {
     rights: Vec<Right>,
     once: String,
     must_confirm: bool,
+    limits: Vec<LimitFields>,
     error: Option<&'static str>,
 }
 
@@ -173,12 +176,18 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     let opened = opened(&ctx, &consents).await?;
     let shown = consents.show(&ctx.customer, &opened).await;
     match settled(&ctx, &opened, shown)? {
-        Ok(question) => Ok(draw(&ctx, StatusCode::OK, &opened, &question, None)),
+        Ok(question) => {
+            let limits = payers(&question.accounts, &question.access).iter().map(LimitFields::empty).collect();
+            Ok(draw(&ctx, StatusCode::OK, &opened, &question, (limits, None)))
+        }
         Err(other) => Ok(other),
     }
 }
 
-fn draw(ctx: &Ctx, status: StatusCode, opened: &Opened, q: &Question, error: Option<&'static str>) -> Response {
+/// The fields for limits of the customer's own, and what is wrong.
+type Filled = (Vec<LimitFields>, Option<&'static str>);
+
+fn draw(ctx: &Ctx, status: StatusCode, opened: &Opened, q: &Question, (limits, error): Filled) -> Response {
     let f = ctx.frame("");
     // What can move money comes first.
     let mut items: Vec<&AccessItem> = q.access.iter().collect();
@@ -192,6 +201,7 @@ fn draw(ctx: &Ctx, status: StatusCode, opened: &Opened, q: &Question, error: Opt
         once: ctx.once(&format!("/consent/{}", opened.id)),
         q,
         f: &f,
+        limits,
         error,
     };
     html(status, &page)
@@ -219,11 +229,26 @@ pub(crate) async fn decide(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response
             Ok(question) => question,
             Err(other) => return Ok(other),
         };
+        let payers = payers(&question.accounts, &question.access);
+        let limits = limit_fields::read_all(&payers, &posted, ctx.reader.words, ctx.core().clock.now());
         let f = ctx.frame("");
         let unlimited = question.access.iter().any(|item| right(&f, item, &question.accounts).unlimited);
         if unlimited && posted.text("unlimited") != "yes" {
             let error = Some("Confirm that there is no limit, or do not allow it.");
-            return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &opened, &question, error));
+            let fields = limit_fields::written(&payers, &posted);
+            return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &opened, &question, (fields, error)));
+        }
+        match limits {
+            Err((fields, error)) => {
+                let filled = (fields, Some(error));
+                return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &opened, &question, filled));
+            }
+            // Before the answer, so that no payment comes between.
+            Ok(limits) => {
+                for (account, limits) in limits.into_iter().filter(|(_, limits)| *limits != OwnLimits::default()) {
+                    ctx.customer.limit(&question.grant_id, account, &limits).await?;
+                }
+            }
         }
     }
     let shown = consents.decide(&ctx.customer, &opened, decision).await;

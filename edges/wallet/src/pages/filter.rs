@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::history::{Standing, Wanted, Way};
 
 const TEXT_MAX: usize = 100;
-const DAY: Duration = Duration::from_hours(24);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// A filter, read from the query of an address.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ fn one_of<T: Copy>(given: &str, known: &[(&str, T)]) -> (String, Option<T>) {
 }
 
 /// The beginning of a day such as `2026-11-27` in UTC.
-fn day(written: &str) -> Option<Timestamp> {
+pub(crate) fn day(written: &str) -> Option<Timestamp> {
     format!("{written}T00:00:00Z").parse().ok().filter(|_| written.len() == 10)
 }
 

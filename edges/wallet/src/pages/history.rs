@@ -13,6 +13,7 @@ use super::frame::{Frame, html};
 use crate::contacts;
 use crate::customers::Held;
 use crate::history::{Kind, Listed, Movement, State};
+use crate::own_limits::{self, Refusal};
 
 const PAGE: u32 = 30;
 
@@ -163,6 +164,8 @@ struct Shown<'a> {
     amount: String,
     badge: (&'static str, &'static str),
     sentence: &'static str,
+    /// Why the customer's own limits refused it.
+    because: Option<&'static str>,
     /// How much of it has arrived, in hundredths.
     progress: Option<u8>,
     account: Option<&'a Held>,
@@ -184,12 +187,17 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
         let live = ctx.core().effects.admin.outgoing_payment(m.id).await.ok();
         progress = live.as_ref().map(hundredths);
     }
+    let refusal = match m.state {
+        State::Cancelled => own_limits::refusal_of(ctx.core().effects.store.database(), m.id).await?,
+        _ => None,
+    };
     let address = m.party.as_deref().filter(|url| !url.contains("/incoming-payments/"));
     let page = Shown {
         title: title(&f, &listed),
         amount: signed(&f, &listed),
         badge: badge(m.state).unwrap_or(("Finished", "done")),
         sentence: sentence(m),
+        because: refusal.map(Refusal::sentence),
         progress,
         account: held.as_ref(),
         again: address.filter(|_| m.state.is_final()).map(send_to),

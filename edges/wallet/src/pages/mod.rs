@@ -4,6 +4,7 @@
 
 mod account;
 mod agreements;
+mod cards;
 mod consent;
 mod contacts;
 mod context;
@@ -16,7 +17,11 @@ mod forgot;
 mod frame;
 mod history;
 mod home;
+mod keys;
 mod leave;
+mod limit_fields;
+mod monetization;
+mod reach;
 mod requests;
 mod routes;
 mod security;

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::context::{Ctx, FORM_MAX, PageCore, Pages, Posted, Problem, Reader};
 use super::{
-    account, agreements, consent, contacts, doors, exchange, export, files, forgot, history, home, leave, requests,
-    security, send, settings,
+    account, agreements, cards, consent, contacts, doors, exchange, export, files, forgot, history, home, keys, leave,
+    monetization, reach, requests, security, send, settings,
 };
 
 /// All pages.
@@ -38,6 +38,14 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/accounts/{id}", Access::Session, page(account::page))
         .declare("/accounts/{id}/address", Access::Session, form(account::page, account::make_address))
         .declare("/accounts/{id}/top-up", Access::Session, form(account::page, account::top_up))
+        .declare("/accounts/{id}/keys", Access::Session, form(keys::page, keys::add))
+        .declare("/accounts/{id}/keys/revoke", Access::Session, form(keys::page, keys::revoke))
+        .declare("/accounts/{id}/public", Access::Session, form(reach::page, reach::rename))
+        .declare("/accounts/{id}/public/switch", Access::Session, form(reach::page, reach::switch))
+        .declare("/accounts/{id}/monetization", Access::Session, page(monetization::page))
+        .declare("/cards", Access::Session, page(cards::list))
+        .declare("/cards/{id}", Access::Session, form(cards::page, cards::stand))
+        .declare("/cards/{id}/limits", Access::Session, form(cards::page, cards::limit))
         .declare("/receive", Access::Session, page(account::receive))
         .declare("/contacts", Access::Session, page(contacts::list))
         .declare("/contacts/add", Access::Session, form(contacts::add_page, contacts::add))
@@ -57,6 +65,8 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/history/{id}", Access::Session, page(history::movement))
         .declare("/agreements", Access::Session, page(agreements::list))
         .declare("/agreements/{id}", Access::Session, form(agreements::page, agreements::revoke))
+        .declare("/agreements/{id}/standing", Access::Session, form(agreements::page, agreements::stand))
+        .declare("/agreements/{id}/limits", Access::Session, form(agreements::page, agreements::limit))
         .declare("/settings", Access::Session, form(settings::page, settings::save))
         .declare("/settings/password", Access::Session, form(settings::page, settings::change_password))
         .declare("/settings/email", Access::Session, form(settings::page, settings::change_email))

@@ -25,7 +25,7 @@ pub(crate) struct LeavingWish {
 }
 
 /// Tables with rows of a user that end with the user.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "wallet_sessions",
     "wallet_one_time_tokens",
     "wallet_email_changes",
@@ -36,6 +36,7 @@ const OWN: [&str; 10] = [
     "wallet_consents",
     "wallet_begun_requests",
     "wallet_switched_off",
+    "wallet_own_switched_off",
 ];
 
 impl Users {

@@ -362,6 +362,18 @@ impl Bench {
 
     /// Fills in the form on `page` that is sent to `action`. Returns where it leads.
     pub(crate) async fn send(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
+        let (status, location, text) = self.fill_in(page, action, fields).await;
+        assert_eq!(status, StatusCode::SEE_OTHER, "{action}: {text}");
+        location
+    }
+
+    /// The same. Returns the status and the page that is the answer.
+    pub(crate) async fn fill(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> (StatusCode, String) {
+        let (status, _, text) = self.fill_in(page, action, fields).await;
+        (status, text)
+    }
+
+    async fn fill_in(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> (StatusCode, String, String) {
         let text = self.get(page).await.2;
         let form = text.split(&format!("action=\"{action}\"")).nth(1).unwrap_or_else(|| panic!("{action}: {text}"));
         let hidden = form.split("</form>").next().unwrap().split("<input type=\"hidden\" name=\"").skip(1);
@@ -373,12 +385,10 @@ impl Bench {
         self.post(action, &all).await
     }
 
-    async fn post(&self, action: &str, fields: &[(&str, &str)]) -> String {
+    async fn post(&self, action: &str, fields: &[(&str, &str)]) -> (StatusCode, String, String) {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(action).header("cookie", self.cookie.lock().unwrap().clone());
-        let (status, location, text) = self.call(request.body(Body::from(body)).unwrap()).await;
-        assert_eq!(status, StatusCode::SEE_OTHER, "{action}: {text}");
-        location
+        self.call(request.body(Body::from(body)).unwrap()).await
     }
 
     /// Nora signs up, and opens an account with play money.
@@ -455,7 +465,7 @@ fn wallet(database: &TestDatabase, ledger: &Arc<Cutting>, clock: &Arc<ManualCloc
         holds_are_old: OLD,
         auto_create_address: true,
         liquidity_topup: 0,
-        cards: CardVerification::Off,
+        cards: CardVerification::Required,
         key_x: None,
         pages: Some(pages),
     };

@@ -9,4 +9,6 @@ mod bench;
 mod consents;
 mod holds;
 mod instance;
+mod own_limits;
 mod sequences;
+mod streamed;

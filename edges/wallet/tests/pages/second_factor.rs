@@ -135,6 +135,35 @@ on_each_database! {
         assert_eq!(bench.browser().code(&half, &code).await.location, "/");
     }
 
+    async fn an_agreement_is_paused_at_once_but_goes_on_or_gets_limits_or_a_key_only_after_a_code(database) {
+        let bench = Bench::playground(database).await;
+        let (mut nora, account) = bench.customer("nora").await;
+        let (phone, _) = nora.enrol().await;
+        bench.clock.advance(Duration::from_mins(6));
+        let page = format!("/agreements/{}", Uuid::from_u128(5));
+        let (standing, limits, day) = (format!("{page}/standing"), format!("{page}/limits"), format!("day-{account}"));
+        let paused = nora.send(&page, &standing, &[("standing", "paused")]).await;
+        assert_eq!(paused.location, format!("{page}?said=paused"));
+        let keys = format!("/accounts/{account}/keys");
+        for (page, action, field) in [(&page, &standing, ("standing", "active")), (&page, &limits, (day.as_str(), "7.00")), (&keys, &keys, ("key", "x"))] {
+            let asked = nora.send(page, action, &[field]).await;
+            assert!(asked.location.starts_with("/prove"), "{}", asked.text);
+        }
+        let text = nora.get(&page).await.text;
+        assert!(text.contains("Let it go on") && !text.contains("value=\"7.00\""), "{text}");
+        nora.prove(&phone.next_code(&bench)).await;
+        nora.send(&page, &standing, &[("standing", "active")]).await;
+        nora.send(&page, &limits, &[(&day, "7.00")]).await;
+        let text = nora.get(&page).await.text;
+        assert!(text.contains("Pause it") && text.contains("value=\"7.00\""), "{text}");
+
+        // Somebody else has no such agreement.
+        let (mut eve, _) = bench.customer("eve").await;
+        let other = eve.hidden("/send", "/send").await.remove(0).1;
+        assert_eq!(eve.get(&page).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(eve.post(&standing, &[("once", &other), ("standing", "paused")]).await.status, StatusCode::FORBIDDEN);
+    }
+
     async fn a_payment_above_the_limit_is_made_only_after_a_code(database) {
         let bench = Bench::playground(database).await;
         let (mut nora, account) = bench.customer("nora").await;
