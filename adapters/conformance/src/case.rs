@@ -112,6 +112,9 @@ pub(crate) struct Send {
     /// The URL is the page of an interaction, which the owner answers so.
     #[serde(default)]
     pub(crate) consent: Option<Answer>,
+    /// The name of the seconds that have to pass before. If the server did not say how many, none have to.
+    #[serde(default)]
+    pub(crate) wait: Option<String>,
 }
 
 fn get() -> String {

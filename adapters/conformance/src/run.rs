@@ -4,6 +4,7 @@
 //! units if it has the token of a peer, five hundred more if it may consent for the owner, and nothing otherwise.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -22,6 +23,8 @@ use crate::sending::Ready;
 
 /// How much of an answer is shown.
 const SHOWN: usize = 300;
+/// A server that wants longer pauses is asked too early.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 impl Kit {
     /// Runs every case.
@@ -51,6 +54,9 @@ impl Run<'_> {
             Ok(prepared) => prepared,
             Err(reason) => return Verdict::Skipped(reason),
         };
+        if let Some(name) = &case.send.wait {
+            self.wait(name).await;
+        }
         let sent = match (case.send.consent, &self.kit.owner) {
             (Some(answer), Some(owner)) => consent::answered(self.kit, owner, &ready.url, answer).await,
             _ => self.kit.send(&ready).await,
@@ -78,6 +84,12 @@ impl Run<'_> {
         }
         self.keep(case, &response);
         Verdict::Passed
+    }
+
+    /// Waits as long as the server has asked clients to wait before they continue a grant (RFC 9635 section 3.1).
+    async fn wait(&self, name: &str) {
+        let seconds = self.known.get(name).and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
+        tokio::time::sleep(Duration::from_secs(seconds).min(WAIT_MAX)).await;
     }
 
     /// The request of a case, and its packet; or why the case cannot be run.
