@@ -80,11 +80,25 @@ impl Error {
         Self::Inconsistent { table, column, row: row.to_string() }
     }
 
-    /// For signatures of the library that require its own error type.
+    /// For signatures of the library that require its own error type. What callers act on is found again by `from`.
     pub(crate) fn into_db_err(self) -> DbErr {
         match self {
             Self::Retriable(error) | Self::Unavailable(error) | Self::Other(error) => error,
+            kept @ (Self::UniqueViolation { .. } | Self::ForeignKeyViolation { .. } | Self::Overtaken { .. }) => {
+                DbErr::TryIntoErr { from: "a write", into: "a query", source: Arc::new(kept) }
+            }
             other => DbErr::Custom(other.to_string()),
+        }
+    }
+
+    /// What `into_db_err` has put into an error of the library.
+    fn kept_in(error: &DbErr) -> Option<Self> {
+        let DbErr::TryIntoErr { source, .. } = error else { return None };
+        match source.downcast_ref::<Self>()? {
+            Self::UniqueViolation { detail } => Some(Self::UniqueViolation { detail: detail.clone() }),
+            Self::ForeignKeyViolation { detail } => Some(Self::ForeignKeyViolation { detail: detail.clone() }),
+            Self::Overtaken { what } => Some(Self::Overtaken { what: what.clone() }),
+            _ => None,
         }
     }
 
@@ -121,6 +135,9 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
+        if let Some(kept) = Self::kept_in(&error) {
+            return kept;
+        }
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(detail)) => return Self::UniqueViolation { detail },
             Some(SqlErr::ForeignKeyConstraintViolation(detail)) => return Self::ForeignKeyViolation { detail },

@@ -162,6 +162,21 @@ on_each_database! {
         assert!(notes(&database).await.is_empty());
     }
 
+    async fn a_failed_write_that_a_query_has_sent_is_reported_with_its_cause(database) {
+        for overtaken in [false, true] {
+            let transaction = begin(&database).await;
+            if overtaken {
+                transaction.write(rename(&transaction, 1000, "nobody").must("it"));
+            } else {
+                transaction.write(insert(&transaction, 1, "same"));
+                transaction.write(insert(&transaction, 2, "same"));
+            }
+            let failed = transaction.query_all_raw(statement(&transaction, "SELECT 1", [])).await.unwrap_err();
+            let failed = Error::from(failed);
+            assert_eq!((failed.is_unique_violation(), failed.is_overtaken()), (!overtaken, overtaken), "{failed:?}");
+        }
+    }
+
     async fn after_a_failed_write_nothing_of_the_transaction_can_be_committed(database) {
         let transaction = begin(&database).await;
         transaction.write(insert(&transaction, 1, "same"));
