@@ -1,4 +1,5 @@
-//! What the world sees of an address: its owner renames it and switches it off and on, but not what the operator did.
+//! What the world sees of an address: its owner renames it, and switches it off and on.
+//! What the operator switched off stays off. Closing a whole wallet is in `leaving`.
 
 use super::*;
 
