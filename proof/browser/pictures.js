@@ -7,7 +7,7 @@ import { startWallets, story } from './wallet.js'
 
 const DESK = { width: 1280, height: 800 }
 const SHORT = { width: 1280, height: 700 }
-const PHONE = { width: 390, height: 780 }
+const PHONE = { width: 390, height: 844 }
 const { asset } = PAGES
 
 /** Brings a part of a page to the top. */
