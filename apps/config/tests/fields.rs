@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sections and how the binary calls a value of them.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("Backend", "config"),
     ("Auth", "config"),
     ("Wallet", "config"),
@@ -15,6 +15,7 @@ const SECTIONS: [(&str, &str); 7] = [
     ("PointOfSale", "config"),
     ("Console", "config"),
     ("Rates", "config"),
+    ("Shop", "config"),
 ];
 
 /// Structures whose fields are no settings, or the content of a file that a setting names.
