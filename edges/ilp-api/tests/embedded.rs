@@ -9,7 +9,7 @@ mod embedded_wallet;
 async fn alice_at_one_wallet_pays_bob_at_another_and_the_books_of_both_agree() {
     let folder = tempfile::tempdir().expect("a folder");
     let told = embedded_wallet::run(folder.path()).await.expect("it runs");
-    // A probe cannot tell whether its last unit was rounded, so the quote promises one less.
+    // A quote of an amount to send promises what its rate gives for one unit less, because of rounding.
     assert_eq!(
         told,
         "quoted: at least 249.99 EUR arrive\nsent 250.00 EUR, delivered 250.00 EUR\nAlice has 750.00 EUR\n\
