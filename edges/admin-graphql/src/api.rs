@@ -16,9 +16,8 @@ use peering::Peering;
 use shared_cache::SharedCache;
 use webhooks::WebhookAdministration;
 
-use crate::authenticate::Sender;
 use crate::errors::Refusal;
-use crate::rights::Payable;
+use crate::rights::{Payable, Sender};
 
 /// Settings of the Admin API (backend-config).
 #[derive(Clone, Debug)]

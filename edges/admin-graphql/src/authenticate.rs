@@ -12,9 +12,10 @@ use idempotency::{NotAccepted, SignedRequests};
 use payments::administration::Caller;
 use payments_model::{Secret, TenantId};
 use service_auth::{Scope, Service};
-use service_identity::{Principal, Refusal};
+use service_identity::Refusal;
 
 use crate::AdminApiParts;
+use crate::rights::Sender;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -65,14 +66,6 @@ impl From<Unauthenticated> for graphql::Unauthenticated {
             }
         }
     }
-}
-
-/// A sender whose proof was accepted.
-#[derive(Clone, Debug)]
-pub(crate) struct Sender {
-    pub(crate) caller: Caller,
-    /// The service, if it showed a token or a certificate. Whoever signs with the tenant's secret has all rights of the tenant.
-    pub(crate) principal: Option<Principal>,
 }
 
 /// The sender of `body`. A request with a token or certificate, and a signature, must have both right.

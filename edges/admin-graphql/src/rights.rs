@@ -3,6 +3,7 @@
 //! A field that is in no list needs `admin:*`. So a new field is closed until somebody opens it.
 
 use http_kit::graphql::FieldRights;
+use payments::administration::Caller;
 use service_auth::Scope;
 use service_identity::Principal;
 
@@ -30,6 +31,14 @@ impl ScopedRights<'_> {
     fn has_one_of(self, scopes: &[Scope]) -> bool {
         self.0.has(Scope::Admin) || scopes.iter().any(|scope| self.0.has(*scope))
     }
+}
+
+/// A sender whose proof was accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) caller: Caller,
+    /// The service, if it showed a token or a certificate. Whoever signs with the tenant's secret has all rights of the tenant.
+    pub(crate) principal: Option<Principal>,
 }
 
 /// From which wallet addresses of its tenant a caller can pay an incoming payment.

@@ -132,6 +132,21 @@ impl FromStr for ServiceRole {
     }
 }
 
+impl Service {
+    /// The roles that have it.
+    pub const fn roles(self) -> &'static [ServiceRole] {
+        match self {
+            Self::BackendAdmin => &[ServiceRole::Backend],
+            Self::AuthAdmin | Self::AuthIntrospection | Self::AuthService | Self::AuthIdp => &[ServiceRole::Auth],
+            Self::WalletHooks => &[ServiceRole::Wallet],
+            Self::CardHooks => &[ServiceRole::CardService],
+            Self::PosHooks => &[ServiceRole::PointOfSale],
+            // The wallet serves those of its seed.
+            Self::Rates => &[ServiceRole::Rates, ServiceRole::Wallet],
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

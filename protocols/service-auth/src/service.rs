@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Scope, ServiceRole};
+use crate::Scope;
 
 /// A service that may be called with a token. Its name is the audience of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,19 +64,6 @@ impl Service {
             Self::CardHooks => "card-hooks",
             Self::PosHooks => "pos-hooks",
             Self::Rates => "rates",
-        }
-    }
-
-    /// The roles that have it.
-    pub const fn roles(self) -> &'static [ServiceRole] {
-        match self {
-            Self::BackendAdmin => &[ServiceRole::Backend],
-            Self::AuthAdmin | Self::AuthIntrospection | Self::AuthService | Self::AuthIdp => &[ServiceRole::Auth],
-            Self::WalletHooks => &[ServiceRole::Wallet],
-            Self::CardHooks => &[ServiceRole::CardService],
-            Self::PosHooks => &[ServiceRole::PointOfSale],
-            // The wallet serves those of its seed.
-            Self::Rates => &[ServiceRole::Rates, ServiceRole::Wallet],
         }
     }
 }
