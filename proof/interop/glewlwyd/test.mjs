@@ -17,7 +17,8 @@ const installed = process.env.GLEWLWYD_ROOT ?? ''
 const folder = mkdtempSync(join(tmpdir(), 'glewlwyd-'))
 const port = await freePort()
 const issuer = `http://localhost:${port}/api/oidc`
-const client = ['cards', 'a secret of its own']
+// It takes id and secret as they are sent, so they have no character that RFC 6749 section 2.3.1 encodes.
+const client = ['cards', 'a-secret-of-its-own']
 
 async function freePort() {
   const server = createServer()
