@@ -16,7 +16,7 @@ use super::consent::{Right, right};
 use super::context::{Ctx, Posted, Problem, go};
 use super::frame::{Frame, html};
 use super::history::{Day, days, short};
-use super::limit_fields::{self, LimitFields};
+use super::limit_fields::{self, LimitFields, Wrong};
 use super::security::{needs_code, prove_first};
 use crate::consent::{account_of, payers};
 use crate::customers::Held;
@@ -141,12 +141,6 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     draw(&ctx, StatusCode::OK, None).await
 }
 
-/// Fields that were sent and are wrong, and why.
-struct Wrong {
-    fields: Vec<LimitFields>,
-    error: &'static str,
-}
-
 async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Response, Problem> {
     let (grant, accounts) = own(ctx).await?;
     let wanted = Wanted { grant: Some(grant.id.to_string()), ..Wanted::default() };
@@ -208,7 +202,7 @@ pub(crate) async fn limit(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
     }
     let payers = payers(&accounts, &rights(&grant));
     match limit_fields::read_all(&payers, &posted, ctx.reader.words, ctx.core().clock.now()) {
-        Err((fields, error)) => draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(Wrong { fields, error })).await,
+        Err(wrong) => draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(wrong)).await,
         Ok(limits) => {
             for (account, limits) in limits {
                 ctx.customer.limit(&grant.id.to_string(), account, &limits).await?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::agreements::Usage;
 use super::context::{Ctx, Posted, Problem, go};
 use super::frame::{Frame, html};
-use super::limit_fields::{self, LimitFields};
+use super::limit_fields::{self, LimitFields, Wrong};
 use super::security::{needs_code, prove_first};
 use crate::cards::{CardState, OwnCard};
 use crate::customers::Held;
@@ -85,11 +85,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     draw(&ctx, StatusCode::OK, None).await
 }
 
-async fn draw(
-    ctx: &Ctx,
-    status: StatusCode,
-    wrong: Option<(Vec<LimitFields>, &'static str)>,
-) -> Result<Response, Problem> {
+async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Response, Problem> {
     let line = own(ctx).await?;
     let (key, account) = (of_card(&line.card.number), &line.held.account);
     let stored = ctx.customer.own_limits(&key, account.id).await?.limits;
@@ -101,7 +97,7 @@ async fn draw(
     }
     let here = format!("/cards/{}", line.card.id);
     let (limits, error) = match wrong {
-        Some((fields, error)) => (fields, Some(error)),
+        Some(Wrong { fields, error }) => (fields, Some(error)),
         None => (vec![LimitFields::stored(&line.held, &stored, ctx.reader.words)], None),
     };
     let page = Shown {
@@ -128,7 +124,7 @@ pub(crate) async fn stand(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
     if state == CardState::Ended && posted.text("sure") != "yes" {
         let fields = limit_fields::written(&[line.held], &posted);
         let error = "Confirm that the card shall end for good.";
-        return draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some((fields, error))).await;
+        return draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(Wrong { fields, error })).await;
     }
     ctx.customer.card_stands(&line.card.number, state).await?;
     Ok(go(&format!("{here}?said=card-{}", state.as_str())))

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::context::{Ctx, Message, Posted, Problem, go};
 use super::frame::{Frame, html};
 use super::history::short;
-use super::limit_fields::{self, LimitFields};
+use super::limit_fields::{self, LimitFields, Wrong};
 use super::security::{needs_code, prove_first};
 use crate::consent::interval::{Each, HowOften};
 use crate::consent::{
@@ -239,7 +239,7 @@ pub(crate) async fn decide(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response
             return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &opened, &question, (fields, error)));
         }
         match limits {
-            Err((fields, error)) => {
+            Err(Wrong { fields, error }) => {
                 let filled = (fields, Some(error));
                 return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &opened, &question, filled));
             }

@@ -71,18 +71,28 @@ impl LimitFields {
     }
 }
 
+/// Fields that were sent and are wrong, and why.
+pub(crate) struct Wrong {
+    pub(crate) fields: Vec<LimitFields>,
+    pub(crate) error: &'static str,
+}
+
 /// The limits for each of these accounts. If one cannot be read, all fields and the reason.
 pub(crate) fn read_all(
     accounts: &[Held],
     posted: &Posted,
     words: Words,
     now: Timestamp,
-) -> Result<Vec<(Uuid, OwnLimits)>, (Vec<LimitFields>, &'static str)> {
+) -> Result<Vec<(Uuid, OwnLimits)>, Wrong> {
     let read = |held: &Held| {
         let limits = LimitFields::written(held, posted).read(held, words, now)?;
         Ok((held.account.id, limits))
     };
-    accounts.iter().map(read).collect::<Result<_, _>>().map_err(|error| (written(accounts, posted), error))
+    accounts
+        .iter()
+        .map(read)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Wrong { fields: written(accounts, posted), error })
 }
 
 /// The fields as they were sent.

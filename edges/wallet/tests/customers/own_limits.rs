@@ -77,7 +77,7 @@ fn chip() -> Chip {
 
 /// Nora gets a card.
 async fn issue(bench: &Bench) {
-    let key: String = chip().key.for_issuer().to_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    let key = hex::encode(chip().key.for_issuer().to_bytes());
     let sql = "INSERT INTO wallet_cards
             (number, account_id, wallet_address, kind, card_key, pin_key, pin, pin_from, state, wrong_pins)
         VALUES ($1, $2, $3, 'ecdsa', $4, $5, '1234', 100000, 'active', 0)";
@@ -94,7 +94,7 @@ async fn tapped(bench: &mut Bench, counter: &mut u16, amount: u32) -> State {
     let signed = chip().sign(&tap).unwrap();
     let (payment, mut event) = pays(bench, amount.into());
     event["data"]["grantId"] = Value::Null;
-    let signature: String = signed.cryptogram.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    let signature = hex::encode(signed.cryptogram.as_bytes());
     event["data"]["cardDetails"] = json!({"requestId": payment, "initiatedAt": "2026-01-01T00:00:00.000Z",
         "data": {"signature": signature, "payload": signed.to_hex()}});
     bench.deliver(&event).await;
