@@ -96,8 +96,7 @@ impl Run<'_> {
     fn prepare(&self, case: &Case) -> Result<(Ready, Option<Made>), String> {
         let kit = self.kit;
         let client = match (case.needs, &kit.client, &kit.peer) {
-            (Some(Need::Client), None, _) => return Err("it needs a client with a key".to_owned()),
-            (Some(Need::Consent), None, _) => return Err("it needs a client with a key".to_owned()),
+            (Some(Need::Client | Need::Consent), None, _) => return Err("it needs a client with a key".to_owned()),
             (Some(Need::Consent), ..) if kit.owner.is_none() => {
                 return Err("it needs the server's interactions and the secret of its identity provider".to_owned());
             }

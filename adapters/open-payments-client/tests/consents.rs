@@ -22,9 +22,12 @@ use serde_json::{Value, json};
 const NOW: Timestamp = Timestamp::from_millis(1_718_000_000_000);
 const BACK: &str = "https://shop.example/orders/1/back";
 
-/// What the institution was asked, by path.
+/// A path that was asked for, with the headers and the body.
+type Question = (&'static str, HeaderMap, Value);
+
+/// What the institution was asked.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Vec<(&'static str, HeaderMap, Value)>>>);
+struct Asked(Arc<Mutex<Vec<Question>>>);
 
 impl Asked {
     fn note(&self, path: &'static str, headers: HeaderMap, body: Value) {
@@ -141,7 +144,7 @@ async fn a_right_is_used_after_its_owner_came_back_with_the_right_hash() {
     assert!(pending.check_return("reference", "").is_err());
     let reference = pending.check_return("reference", &hash).unwrap();
     let issued = client.continue_grant(&pending, &reference).await.unwrap();
-    assert_eq!((issued.value.expose(), issued.expires_in), ("pay", Some(Duration::from_secs(600))));
+    assert_eq!((issued.value.expose(), issued.expires_in), ("pay", Some(Duration::from_mins(10))));
     let (headers, body) = asked.last("continue");
     assert_eq!(
         (headers["authorization"].to_str().unwrap(), &body["interact_ref"]),

@@ -62,14 +62,13 @@ impl Probe {
     }
 
     fn line(&self) -> Result<Line<'_>, ProbeError> {
-        let sender = match &self.receiver {
-            Some(receiver) => Sender::new(receiver.address.clone(), &receiver.secret),
-            None => {
-                // An address that nobody has: every answer is a reject.
-                let nobody = format!("example.rafiki-probe.{}", self.entropy.uuid().simple());
-                let nobody = nobody.parse().map_err(|_| ProbeError::Silent(format!("{nobody} is no ILP address")))?;
-                Sender::new(nobody, &SharedSecret::new(self.entropy.bytes()))
-            }
+        let sender = if let Some(receiver) = &self.receiver {
+            Sender::new(receiver.address.clone(), &receiver.secret)
+        } else {
+            // An address that nobody has: every answer is a reject.
+            let nobody = format!("example.rafiki-probe.{}", self.entropy.uuid().simple());
+            let nobody = nobody.parse().map_err(|_| ProbeError::Silent(format!("{nobody} is no ILP address")))?;
+            Sender::new(nobody, &SharedSecret::new(self.entropy.bytes()))
         };
         let (http, clock, entropy) = (&self.http, &*self.clock, &*self.entropy);
         Ok(Line { to: &self.peer, http, clock, entropy, sender })

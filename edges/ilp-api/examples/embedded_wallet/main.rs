@@ -3,6 +3,7 @@
 
 mod wallet;
 
+use std::fmt::Write;
 use std::path::Path;
 
 use money::Asset;
@@ -35,7 +36,7 @@ pub(crate) async fn run(folder: &Path) -> Result<String, Failure> {
         ("here owes there", here.balance(peer).await?),
         ("here may still send", there.balance(peer).await?),
     ] {
-        told += &format!("{name} {}\n", show(balance)?);
+        writeln!(told, "{name} {}", show(balance)?)?;
     }
     Ok(told)
 }
