@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::asking::outbound;
-use crate::institutions::{BINARY, Institutions, Side, Storage, rafiki, run};
+use crate::institutions::{BINARY, Institutions, Run, Side, Storage, rafiki, run};
 
 #[test]
 fn ours_passes_every_case_at_either_institution() {
@@ -230,8 +230,9 @@ async fn proxy(fault: fn(&mut Passing)) -> String {
     url
 }
 
-#[test]
-fn each_planted_fault_is_found_and_nothing_is_found_without_one() {
+/// What the kit says about two new institutions with each of these faults. All runs are made at once, because each waits as
+/// long as the server wants clients to wait. A server refuses an address after many wrong requests, so they are few.
+fn reports(faults: &[Fault]) -> Vec<Run> {
     let two = Institutions::start(Storage::Sqlite).unwrap();
     let facts = two.facts(Side::CloudNine);
     let origins = ["openPaymentsUrl", "authUrl", "connectorUrl"].map(|name| {
@@ -248,16 +249,18 @@ fn each_planted_fault_is_found_and_nothing_is_found_without_one() {
         }
         run(command.stdin(Stdio::null()))
     };
-    let sound = report(|_| {});
-    assert_eq!(sound.code, Some(0), "{}{}", sound.stdout, sound.stderr);
-    // Each run waits as long as the server wants clients to wait, so several are made at once.
     let report = &report;
-    let told = FAULTS.chunks(5).flat_map(|some| {
-        std::thread::scope(|scope| {
-            let runs: Vec<_> = some.iter().map(|(.., fault)| scope.spawn(move || report(*fault))).collect();
-            runs.into_iter().map(|run| run.join().unwrap()).collect::<Vec<_>>()
-        })
-    });
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = faults.iter().map(|(.., fault)| scope.spawn(move || report(*fault))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn each_planted_fault_is_found_and_nothing_is_found_without_one() {
+    let sound = reports(&[("none", &[], |_| {})]).remove(0);
+    assert_eq!(sound.code, Some(0), "{}{}", sound.stdout, sound.stderr);
+    let told = FAULTS.chunks(5).flat_map(reports);
     for ((name, cases, _), told) in FAULTS.iter().zip(told) {
         let all = told.json["cases"].as_array().unwrap();
         let differ: Vec<&str> =
