@@ -187,6 +187,10 @@ pub(crate) struct ListenOptions {
     pub(crate) asked: AskedOptions,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, and clap reads flags into booleans"
+)]
 #[derive(Debug, Args)]
 #[command(
     after_help = "Ends with 0 when every sample was answered with 200; 2 wrong arguments, 5 no answer, 1 another answer or any other \

@@ -94,7 +94,7 @@ fn cost(offer: &Offer) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("          {line}\n")).collect()
+    text.lines().flat_map(|line| ["          ", line, "\n"]).collect()
 }
 
 /// Why there is no peering, and what to do.
