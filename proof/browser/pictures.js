@@ -44,7 +44,7 @@ const SCENES = [
   ['payments', '/payments?type=OUTGOING', 'dark'],
   ['payment', PAGES['payment-completed'], 'light'],
   ['payment-packets', PAGES['payment-completed'], 'dark', to('.part:has(.rates)')],
-  ['payment-phone', PAGES['payment-sending'], 'dark', undefined, PHONE],
+  ['payment-phone', PAGES['payment-completed'], 'dark', undefined, PHONE],
   ['palette', '/payments', 'light', palette],
   ['account', PAGES.account, 'light', undefined, SHORT],
   ['peers', '/peers', 'dark', undefined, { width: 1280, height: 440 }],
