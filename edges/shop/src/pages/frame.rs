@@ -21,7 +21,7 @@ pub(crate) struct Frame {
     pub(crate) version: String,
     /// The address of this page, to come back to after the language was changed.
     pub(crate) path: String,
-    /// After so many seconds the page is loaded again, until what it shows has ended.
+    /// After so many seconds the content is read again, until what it shows has ended.
     pub(crate) again: Option<u8>,
     /// The page is only on the way to this address.
     pub(crate) onward: Option<String>,

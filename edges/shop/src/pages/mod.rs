@@ -1,6 +1,6 @@
 //! The pages of the shop: catalogue, checkout, orders, and the desk of its owner.
 //!
-//! They need no script. What they do is in `till` and `subscriptions`.
+//! They work without scripts; one follows payments that are under way. What they do is in `till` and `subscriptions`.
 
 mod context;
 mod counter;
@@ -18,9 +18,10 @@ use page_kit::{BASE_STYLE, File, Kind, own_forms_only, strict_headers};
 use crate::Shop;
 
 /// The files of the pages.
-const FILES: [File; 3] = [
+const FILES: [File; 4] = [
     BASE_STYLE,
     File { name: "shop.css", kind: Kind::Style, text: include_str!("../../static/shop.css") },
+    File { name: "shop.js", kind: Kind::Script, text: include_str!("../../static/shop.js") },
     File { name: "icon.svg", kind: Kind::Picture, text: include_str!("../../static/icon.svg") },
 ];
 
