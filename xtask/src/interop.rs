@@ -31,7 +31,7 @@ pub(crate) fn run(tally: &mut Tally) {
             tally.skip(&format!("SKIPPED: interop {name} (install Python 3.10 or later with its module venv)"));
             continue;
         }
-        if name == "glewlwyd" && !ensure_glewlwyd() {
+        if name == "glewlwyd" && !has_glewlwyd() {
             tally.skip(&format!("SKIPPED: interop {name} (install the Debian packages glewlwyd and sqlite3)"));
             continue;
         }
@@ -47,10 +47,10 @@ pub(crate) fn run(tally: &mut Tally) {
     }
 }
 
-/// Whether the provider of OAuth 2.0 is there that Debian ships. It needs no database server for this.
-fn ensure_glewlwyd() -> bool {
-    let is_there = || ["glewlwyd", "sqlite3"].iter().all(|name| find(name, &[]).is_some());
-    is_there() || (install(&["glewlwyd", "dbconfig-no-thanks", "sqlite3"]) && is_there())
+/// Whether the provider of OAuth 2.0 is there that Debian ships. It is not installed by this program: its package cannot be
+/// set up on every machine, and a package that is set up by half stops the installation of all others.
+fn has_glewlwyd() -> bool {
+    ["glewlwyd", "sqlite3"].iter().all(|name| find(name, &[]).is_some())
 }
 
 /// Whether Python can make a virtual environment. Debian has this function in a separate package.
