@@ -2,7 +2,6 @@
 //!
 //! The seed is data of the wallet. This section has only its path.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,9 +11,10 @@ use uuid::Uuid;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader};
+use crate::section::section;
 use crate::service_auth::ServiceAuth;
-use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
+use crate::{DatabaseUrl, Mode, Secret};
 
 /// The settings of the wallet.
 #[derive(Clone, Debug)]
@@ -163,22 +163,9 @@ pub enum FeePolicy {
     Compat,
 }
 
+section!(Wallet);
+
 impl Wallet {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
         let graphql_url = r.require_url("GRAPHQL_URL");
@@ -360,6 +347,7 @@ fn read_not_built(r: &mut Reader<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
 
     const REQUIRED: [(&str, &str); 4] = [
         ("OPEN_PAYMENTS_URL", "https://localhost:3000"),
