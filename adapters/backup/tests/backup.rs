@@ -22,6 +22,20 @@ fn check(folder: &Path, migrations: &[(&str, Vec<&str>)]) -> Result<Checked, Dam
     backup::check(folder, &Known { migrations, ledger_layout: 1 })
 }
 
+/// Fills these databases and saves them in `folder`. Returns the backup, which a program knows.
+async fn saved(spots: &[Spot], folder: &Path) -> Checked {
+    for spot in spots {
+        spot.fill().await;
+    }
+    let to = folder.join(format!("backup-of-{}", spots[0].name()));
+    check(&backup_of(spots, &to).await.folder, &[("some", vec!["0001_first"])]).unwrap()
+}
+
+/// Where each of `spots` is restored.
+fn places_of(targets: &[Spot], spots: &[Spot]) -> Vec<Place> {
+    targets.iter().zip(spots).flat_map(|(target, spot)| target.places(&[spot.name()])).collect()
+}
+
 /// How many backups are taken while two databases change.
 const BACKUPS: usize = 8;
 
@@ -89,9 +103,7 @@ fn what_is_restored_is_what_was_saved() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
         for [spot, target] in everything(folder.path()).await {
-            spot.fill().await;
-            let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join(spot.name())).await;
-            let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
+            let checked = saved(std::slice::from_ref(&spot), folder.path()).await;
             restore(&checked, &target.places(&[spot.name()]), |_| ()).await.unwrap();
             assert_eq!(spot.content().await, target.content().await);
             assert_eq!(spot.contents().await, target.contents().await, "no mark is left");
@@ -205,15 +217,9 @@ fn a_restore_that_is_cut_off_between_two_databases_leaves_marks_that_every_role_
         let (Some(one), Some(two)) = (TestDatabase::postgres().await, TestDatabase::postgres().await) else { return };
         let folder = tempfile::tempdir().unwrap();
         let spots = [Spot::file(&folder.path().join("a.db")), Spot::server(one.url())];
-        for spot in &spots {
-            spot.fill().await;
-        }
-        let taken = backup_of(&spots, &folder.path().join("backup")).await;
-        let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
-
+        let checked = saved(&spots, folder.path()).await;
         let targets = [Spot::file(&folder.path().join("b.db")), Spot::server(two.url())];
-        let places: Vec<Place> =
-            targets.iter().zip(&spots).flat_map(|(target, spot)| target.places(&[spot.name()])).collect();
+        let places = places_of(&targets, &spots);
         let mut restoring = Box::pin(restore(&checked, &places, |_| ()));
         while targets[0].contents().await != (Contents::Incomplete { filled: true }) {
             assert!(futures::poll!(restoring.as_mut()).is_pending(), "it has ended without a mark");
@@ -230,13 +236,36 @@ fn a_restore_that_is_cut_off_between_two_databases_leaves_marks_that_every_role_
 }
 
 #[test]
+fn if_one_place_cannot_get_its_data_every_other_stays_marked() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let [spots, targets] =
+            [["a.db", "b.db"], ["c.db", "d.db"]].map(|names| names.map(|name| Spot::file(&folder.path().join(name))));
+        let checked = saved(&spots, folder.path()).await;
+        // While the second one is written, another program writes to the place of the first.
+        let strange = |name: &str| {
+            if name == spots[1].name() {
+                let other = rusqlite::Connection::open(folder.path().join("c.db")).unwrap();
+                other.execute_batch("CREATE TABLE strange (n integer)").unwrap();
+            }
+        };
+        let failed = restore(&checked, &places_of(&targets, &spots), strange).await.unwrap_err();
+        assert!(matches!(failed, RestoreError::Half { done: 0, all: 2, .. }), "{failed}");
+        assert_eq!(targets[0].contents().await, Contents::Incomplete { filled: true });
+        assert_eq!(targets[1].contents().await, Contents::Incomplete { filled: false });
+
+        fs::remove_file(folder.path().join("c.db")).unwrap();
+        restore(&checked, &places_of(&targets, &spots), |_| ()).await.unwrap();
+        assert_eq!(spots[1].content().await, targets[1].content().await);
+    });
+}
+
+#[test]
 fn a_restore_that_was_cut_off_before_anything_was_written_is_repeated_as_it_is() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
         for [spot, target] in everything(folder.path()).await {
-            spot.fill().await;
-            let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join(spot.name())).await;
-            let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
+            let checked = saved(std::slice::from_ref(&spot), folder.path()).await;
             fs::create_dir_all(folder.path().join("deeper")).unwrap();
             target.run("CREATE TABLE restore_incomplete (backup text NOT NULL)").await;
             assert_eq!(target.contents().await, Contents::Incomplete { filled: false });
