@@ -1,6 +1,6 @@
 //! Runs the cases one after the other against a server. What an answer tells is known to the cases after it.
 //!
-//! One run makes an incoming payment and a few grants at the server, and revokes the grants. It pays a hundred smallest
+//! One run makes a few incoming payments and grants at the server, and some of them stay there. It pays a hundred smallest
 //! units if it has the token of a peer, five hundred more if it may consent for the owner, and nothing otherwise.
 
 use std::collections::BTreeMap;
