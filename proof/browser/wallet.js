@@ -356,7 +356,7 @@ export async function story(browser, wallets, { width, height = 800, colorScheme
   await shot('agreement')
   await page.locator('button[value=paused]').click()
   await page.waitForURL('**?said=paused')
-  assert.deepEqual(await pays(wallets, own, '100', spender), { failed: true, spent: 300 }, 'paused')
+  assert.deepEqual(await pays(wallets, own, '150', spender), { failed: true, spent: 300 }, 'paused')
   await shot('agreement-paused')
   await page.locator('button[value=active]').click()
   await page.waitForURL('**?said=resumed')
