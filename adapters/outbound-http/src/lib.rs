@@ -12,6 +12,7 @@ mod expected_server;
 mod party_tls;
 mod request;
 mod resolver;
+mod revoked;
 mod served_certificate;
 
 pub use address::is_public;
@@ -19,7 +20,8 @@ pub use certificate_facts::CertificateFacts;
 pub use client::Outbound;
 pub use config::{OutboundConfig, Scheme, Strangers};
 pub use error::{BuildError, OutboundError};
-pub use expected_server::{ExpectedServer, RevokedCertificates};
+pub use expected_server::ExpectedServer;
 pub use party_tls::{PartyTls, PartyTlsError, UsableTls};
 pub use request::{BeyondLimit, Destination, Request, Response};
+pub use revoked::{RevocationListError, RevocationListFacts, RevokedCertificates};
 pub use served_certificate::served_certificate;

@@ -46,6 +46,12 @@ pub enum PartyTlsError {
          -----END CERTIFICATE-----, and nothing else"
     )]
     Authorities,
+    /// A list of revoked certificates is of a kind that is not understood.
+    #[error(
+        "a list of revoked certificates cannot be used: it must be of version 2, and complete, and made by the authority \
+         itself (RFC 5280 section 5.2)"
+    )]
+    Revoked,
 }
 
 /// Certificates that can be used.
@@ -76,7 +82,7 @@ impl PartyTls<'_> {
         let chain = read_certificates(certificate).ok_or(PartyTlsError::Certificate)?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| PartyTlsError::PrivateKey)?;
         let roots = self.authorities.and_then(roots).ok_or(PartyTlsError::Authorities)?;
-        let config = config((chain, key), roots, expected).map_err(|_| PartyTlsError::Authorities)?;
+        let config = config((chain, key), roots, expected)?;
         Ok(UsableTls(Usable::Expected(Box::new(config))))
     }
 }

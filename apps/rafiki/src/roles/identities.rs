@@ -147,10 +147,7 @@ fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Cer
 
 fn revoked(service_auth: &ServiceAuth) -> Result<RevokedCertificates, Failure> {
     let Some(pem) = &service_auth.revoked_pem else { return Ok(RevokedCertificates::default()) };
-    RevokedCertificates::of_pem(pem.expose()).ok_or_else(|| {
-        let told = "give lists in PEM, from -----BEGIN X509 CRL----- to -----END X509 CRL-----, and nothing else";
-        Failure::start("SERVICE_TLS_REVOKED_FILE", told)
-    })
+    RevokedCertificates::of_pem(pem.expose()).map_err(|error| Failure::start("SERVICE_TLS_REVOKED_FILE", error))
 }
 
 /// Whether the certificate is to prove who this role is, and does not. With tokens alone it need not: they say it.
