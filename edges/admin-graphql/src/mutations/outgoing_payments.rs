@@ -13,7 +13,7 @@ use super::liquidity::{Success, done_once, id};
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
-use crate::rights::Payable;
+use crate::rights::Outgoing;
 use crate::scalars::JsonObject;
 use crate::texts::{Name, Prose, UrlText};
 use crate::types::amount::AmountInput;
@@ -113,7 +113,7 @@ impl OutgoingPaymentMutation {
         input: CreateOutgoingPaymentFromIncomingPaymentInput,
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
-        if call.payable == Payable::ByCardOnly && input.card_details.is_none() {
+        if call.outgoing.changes == Outgoing::ByCard && input.card_details.is_none() {
             return Err(Refusal::new(CARD_ONLY, Code::Forbidden).into());
         }
         let key = input.idempotency_key.as_deref();
@@ -149,7 +149,7 @@ impl OutgoingPaymentMutation {
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
         let id = id(&input.id, "unknown payment")?;
-        if call.payable == Payable::ByCardOnly {
+        if call.outgoing.changes == Outgoing::ByCard {
             let found = call.reach().outgoing_payment(id).await.map_err(Refusal::from)?;
             if found.is_some_and(|payment| payment.initiated_by != InitiatedBy::Card) {
                 return Err(Refusal::new(OF_CARD_ONLY, Code::Forbidden).into());
