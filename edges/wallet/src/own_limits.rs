@@ -4,16 +4,14 @@
 //! The limits of the grant itself are the instance's. What is decided about a payment is stored under the lock of the
 //! agreement's row. So a repetition, and another process, decide alike.
 
-use std::time::Duration;
-
 use clock::Timestamp;
 use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
+use crate::days;
 use crate::sql::{amount, execute, one, read_one, stored};
 
-const DAY: Duration = Duration::from_hours(24);
 /// Amounts are added up in two parts, because the sum of large ones would not fit a column.
 const MILLION: u64 = 1_000_000;
 
@@ -286,9 +284,8 @@ fn sum(row: Option<&QueryResult>) -> Result<u64, Error> {
 
 /// The day of an instant (UTC): its beginning and its end.
 fn day_of(at: Timestamp) -> (Timestamp, Timestamp) {
-    let length = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-    let from = Timestamp::from_millis(at.as_millis().div_euclid(length).saturating_mul(length));
-    (from, from.saturating_add(DAY))
+    let from = days::beginning_of(at);
+    (from, from.saturating_add(days::DAY))
 }
 
 #[cfg(test)]

@@ -172,8 +172,8 @@ impl Wallet {
         self.inner.pages.as_ref().map(|pages| &pages.users)
     }
 
-    /// Handles events, makes payments of customers, closes wallets, sends letters, and looks for what events have not told, until
-    /// `shutdown` resolves, then waits for those under way.
+    /// Handles events, makes payments of customers, closes wallets, sends letters, and looks for what events have not
+    /// told, until `shutdown` resolves, then waits for those under way.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = watch::channel(());
         let told = |mut stopped: watch::Receiver<()>| async move {

@@ -62,11 +62,15 @@ struct Instance {
     statuses: Mutex<Vec<String>>,
     /// The addresses that are switched off.
     inactive: Mutex<BTreeSet<String>>,
-    /// Operations that fail for a reason of the instance.
+    /// The keys under which a status was given before.
+    known: Mutex<BTreeSet<String>>,
+    /// Operations, and given statuses, that fail for a reason of the instance.
     fails: Mutex<BTreeSet<&'static str>>,
     /// The keys that were published, and those that were revoked.
     keys: Mutex<Vec<Value>>,
     revoked: Mutex<BTreeSet<String>>,
+    /// Whether the same key comes a moment before each key that is published.
+    overtaken: Mutex<bool>,
     /// State and received amount of every incoming payment, if it is not one that has got a part.
     incoming: Mutex<Option<(&'static str, u64)>>,
     asked: Mutex<Value>,
@@ -148,6 +152,15 @@ impl Instance {
                 let Some(status) = input["status"].as_str() else {
                     return json!({"data": {"updateWalletAddress": {"walletAddress": {"id": id}}}});
                 };
+                if self.fails.lock().unwrap().contains(status) {
+                    return json!({"errors": [{"message": "fails", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]});
+                }
+                if input["idempotencyKey"]
+                    .as_str()
+                    .is_some_and(|key| !self.known.lock().unwrap().insert(key.to_owned()))
+                {
+                    return json!({"data": {"updateWalletAddress": {"walletAddress": {"id": id}}}});
+                }
                 self.statuses.lock().unwrap().push(status.to_owned());
                 let mut inactive = self.inactive.lock().unwrap();
                 let _ = if status == "ACTIVE" { inactive.remove(&id) } else { inactive.insert(id) };
@@ -167,6 +180,9 @@ impl Instance {
                     .lock()
                     .unwrap()
                     .push(json!({"id": id, "jwk": input["jwk"], "address": input["walletAddressId"]}));
+                if *self.overtaken.lock().unwrap() {
+                    return json!({"errors": [{"message": "there is one", "extensions": {"code": "DUPLICATE"}}]});
+                }
                 json!({"createWalletAddressKey": {"walletAddressKey": {"id": id}}})
             }
             "RevokeWalletAddressKey" => {

@@ -15,11 +15,13 @@ use http::header::{ACCEPT_LANGUAGE, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::ClientAddress;
-use page_kit::{Accent, Cookies, Seal, Words, cookie, form_token, path_parameters, sign_in_first};
+use page_kit::{
+    Accent, Cookies, Posted, Seal, Words, cookie, form_token, html, own_path, path_parameters, sign_in_first,
+};
 use sealed_text::Sealer;
 use uuid::Uuid;
 
-use super::frame::{Frame, html};
+use super::frame::Frame;
 use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
@@ -161,31 +163,6 @@ impl Problem {
     }
 }
 
-/// The values of a sent form.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Posted(BTreeMap<String, String>);
-
-impl Posted {
-    /// Reads an `application/x-www-form-urlencoded` body. Of several equal names the last one counts.
-    pub(crate) fn read(body: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(body).into_owned().collect())
-    }
-
-    /// The value; empty if it was not sent.
-    pub(crate) fn text(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", |text| text.trim())
-    }
-
-    /// A password, with its spaces.
-    pub(crate) fn secret(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
-    }
-
-    pub(crate) fn id(&self, name: &str) -> Option<Uuid> {
-        Uuid::parse_str(self.text(name)).ok()
-    }
-}
-
 /// A request of any browser.
 #[derive(Clone)]
 pub(crate) struct Reader {
@@ -287,33 +264,17 @@ impl Reader {
         Texts { words: self.words, institution: &self.core.institution, base }
     }
 
-    /// A `Set-Cookie` line; an empty value removes the cookie.
-    pub(crate) fn set_cookie(&self, name: &str, value: &str, seconds: Option<u64>) -> Option<HeaderValue> {
-        let secure = match self.core.settings.cookies {
-            Cookies::Secure => "; Secure",
-            Cookies::Plain => "",
-        };
-        let age = match (value, seconds) {
-            ("", _) => "; Max-Age=0".to_owned(),
-            (_, Some(seconds)) => format!("; Max-Age={seconds}"),
-            (_, None) => String::new(),
-        };
-        HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}")).ok()
+    /// The answer with the token of a session in the browser's cookie. An empty token removes the cookie.
+    pub(crate) fn with_session(&self, token: &str, mut response: Response) -> Response {
+        let line = self.core.settings.cookies.line(&self.core.cookie, token, None);
+        response.headers_mut().extend(line.map(|line| (SET_COOKIE, line)));
+        response
     }
 
     /// Goes to a page with the cookie of a new session.
     pub(crate) fn enter(&self, token: &str, to: &str) -> Response {
-        let mut response = Redirect::to(own_path(to)).into_response();
-        let line = self.set_cookie(&self.core.cookie, token, None);
-        response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
-        response
+        self.with_session(token, Redirect::to(own_path(to)).into_response())
     }
-}
-
-/// Only a path of this wallet. `//host` and `/\host` would lead to another site.
-pub(crate) fn own_path(next: &str) -> &str {
-    let own = next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control);
-    if own { next } else { "/" }
 }
 
 fn message(f: &Frame, problem: &Problem) -> Response {

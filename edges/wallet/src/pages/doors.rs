@@ -4,13 +4,13 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::StatusCode;
-use http::header::SET_COOKIE;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go, paused, quoted, try_later};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Message, OneClick, Problem, Reader, go, paused, quoted, try_later};
+use super::frame::Frame;
 use super::security::said;
 use crate::users::{Entered, NewUser, ProofError, SignInError, SignUpError, SignedUp};
 
@@ -220,8 +220,5 @@ pub(crate) async fn verify(reader: Reader, Path(token): Path<String>) -> Respons
 /// `POST /sign-out`
 pub(crate) async fn sign_out(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Problem> {
     ctx.core().users.end(&ctx.session, ctx.session.id).await?;
-    let mut response = go("/sign-in?said=signed-out").into_response();
-    let line = ctx.reader.set_cookie(&ctx.core().cookie, "", None);
-    response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
-    Ok(response)
+    Ok(ctx.reader.with_session("", go("/sign-in?said=signed-out")))
 }

@@ -4,13 +4,11 @@
 
 use std::borrow::Borrow;
 
-use askama::Template;
-use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use money::Asset;
 use page_kit::{Words, numbers};
+
+use crate::days;
 
 /// Not in the catalogue, where "May" is a right.
 const MONTHS: [&str; 12] = [
@@ -105,9 +103,8 @@ impl Frame {
 
     /// `Today`, `Yesterday`, or the date.
     pub(crate) fn day(&self, at: impl Borrow<Timestamp>) -> String {
-        let day = |at: Timestamp| at.as_millis().div_euclid(86_400_000);
         let at = *at.borrow();
-        match day(self.now) - day(at) {
+        match days::number_of(self.now) - days::number_of(at) {
             0 => self.w.t("Today").to_owned(),
             1 => self.w.t("Yesterday").to_owned(),
             _ => self.date(at),
@@ -118,18 +115,5 @@ impl Frame {
     pub(crate) fn instant(&self, at: impl Borrow<Timestamp>) -> String {
         let at = *at.borrow();
         format!("{}, {} UTC", self.date(at), self.time(at))
-    }
-}
-
-/// A page as an answer. No copy of it is kept anywhere.
-pub(crate) fn html(status: StatusCode, template: &impl Template) -> Response {
-    match template.render() {
-        Ok(text) => {
-            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], text).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "a page could not be drawn");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
     }
 }

@@ -5,11 +5,12 @@ use admin_client::OutgoingPayment;
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::html;
 use uuid::Uuid;
 
 use super::context::{Ctx, Problem, send_to};
 use super::filter::Filter;
-use super::frame::{Frame, html};
+use super::frame::Frame;
 use crate::contacts;
 use crate::customers::Held;
 use crate::history::{Kind, Listed, Movement, State};

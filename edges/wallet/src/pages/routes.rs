@@ -10,10 +10,10 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use http_kit::{Access, Declared, read_body};
-use page_kit::{own_forms_only, strict_headers};
+use page_kit::{Posted, own_forms_only, strict_headers};
 use uuid::Uuid;
 
-use super::context::{Ctx, FORM_MAX, PageCore, Pages, Posted, Problem, Reader};
+use super::context::{Ctx, FORM_MAX, PageCore, Pages, Problem, Reader};
 use super::{
     account, agreements, cards, consent, contacts, doors, exchange, export, files, forgot, history, home, keys, leave,
     monetization, reach, requests, security, send, settings,

@@ -6,11 +6,11 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
-use page_kit::{numbers, qr};
+use page_kit::{Posted, html, numbers, own_path, qr};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, Reader, go, own_path, paused, quoted, try_later};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, Reader, go, paused, quoted, try_later};
+use super::frame::Frame;
 use crate::customers::Held;
 use crate::users::{ProofError, SecondFactor};
 

@@ -1,18 +1,21 @@
 //! The customer's own settings: language, colours, e-mail address, password, and where the customer is signed in.
 //! Signing in is in `doors`.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::SET_COOKIE;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go, paused};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go, paused};
+use super::frame::Frame;
 use super::security::{needs_code, prove_first};
 use crate::users::{EmailChangeError, PasswordError, SecondFactor, SessionRow};
 
-const YEAR: u64 = 365 * 24 * 3600;
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -106,7 +109,7 @@ pub(crate) async fn save(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, 
     };
     let mut response = go("/settings?said=saved");
     for (name, value) in [("wallet_language", language), ("wallet_theme", theme)] {
-        let line = ctx.reader.set_cookie(name, value, Some(YEAR));
+        let line = ctx.core().settings.cookies.line(name, value, Some(YEAR));
         line.map(|line| response.headers_mut().append(SET_COOKIE, line));
     }
     Ok(response)

@@ -16,11 +16,12 @@ use std::time::Duration;
 
 use clock::{Clock, Entropy};
 use database::{Database, Error, WriteTransaction};
+use outside_text::check_line;
 use sealed_text::Sealer;
 use uuid::Uuid;
 
 use attempts::{Claim, Subject};
-pub(crate) use closing::{LEAVINGS, LeavingWish};
+pub(crate) use closing::{Departure, LEAVINGS, LeavingWish};
 pub(crate) use codes::SecondFactor;
 pub(crate) use email_change::EmailChangeError;
 use password::Hashing;
@@ -149,7 +150,7 @@ impl Users {
     ) -> Result<SignedUp, SignUpError> {
         let email = email(&new.email).ok_or(SignUpError::Email)?;
         let name = new.name.trim();
-        if name.is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+        if name.is_empty() || check_line(name, NAME_MAX).is_err() {
             return Err(SignUpError::Name);
         }
         password::check(&new.password, &email, name)?;
@@ -246,7 +247,7 @@ impl Users {
         };
         match user.state.as_str() {
             "active" => {}
-            "leaving" => return Err(SignInError::Leaving),
+            state if Departure::read(state).is_some() => return Err(SignInError::Leaving),
             _ => return Err(SignInError::Unverified),
         }
         // The password may have been changed while this one was compared.
