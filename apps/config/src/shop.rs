@@ -59,7 +59,7 @@ impl Shop {
         r.judge_secret("COOKIE_SECRET");
         let desk_password = r.require_secret("SHOP_DESK_PASSWORD");
         if desk_password.as_ref().is_some_and(|password| password.expose().chars().count() < PASSWORD_MIN) {
-            r.problem("SHOP_DESK_PASSWORD", "is too short to be guessed by nobody; use at least 16 characters");
+            r.problem("SHOP_DESK_PASSWORD", "is too short and could be guessed; use at least 16 characters");
         }
         let (private_key_pem, key_id) = (r.private_key("PRIVATE_KEY_FILE"), r.text("KEY_ID"));
         for (name, missing) in [("PRIVATE_KEY_FILE", private_key_pem.is_none()), ("KEY_ID", key_id.is_none())] {

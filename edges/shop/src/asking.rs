@@ -8,6 +8,7 @@ use gnap::limits::{LimitAmount, Limits};
 use gnap::{AccessItem, AccessType, Action, Actions, WalletAddressUrl};
 use money::AssetAmount;
 use open_payments::{Amount, CreateIncomingPayment, CreateQuote, Metadata, QuoteAmount, WalletAddress};
+use open_payments_client::IssuedToken;
 
 use crate::catalogue::Terms;
 use crate::orders::{Bill, Order, Purpose, Stage, Transfer};
@@ -17,7 +18,7 @@ use crate::till::{BILL_LIVES, Till, TillError};
 
 /// How long the payer may think. The authorization servers of this release forget after ten minutes.
 const CONSENT_LIVES: Duration = Duration::from_mins(10);
-/// A bill that would be paid so late after the begin of its transfer is made anew.
+/// If the payer is asked later than this after the begin of the transfer, the bill is made anew.
 const BILL_STALE: Duration = Duration::from_mins(10);
 
 impl Till {
@@ -40,7 +41,7 @@ impl Till {
         transfer.stage = Stage::Asked { bill, pending };
         transfer.attempts = 0;
         let due = self.clock.now().saturating_add(CONSENT_LIVES);
-        // Who was overtaken asked for nothing that anybody will use: the payer sees what is stored.
+        // If another request was faster, this consent is not used: the payer sees the stored one.
         self.store.save(transfer, Some(due)).await.map(drop)?;
         Ok(())
     }
@@ -75,8 +76,11 @@ impl Till {
             expires_at: Some(transfer.created_at.saturating_add(BILL_LIVES)),
             metadata: Some(metadata(order, transfer)),
         };
-        let (token, key) = (self.token_for_incoming(payee).await?, transfer.bill_key());
-        let incoming = self.client.create_incoming_payment(payee, &wanted, Some(&key), token.value.expose()).await?;
+        let (wanted, key) = (&wanted, &transfer.bill_key());
+        let create = |token: IssuedToken| async move {
+            self.client.create_incoming_payment(payee, wanted, Some(key), token.value.expose()).await
+        };
+        let incoming = self.with_token(payee, create).await?;
 
         let actions = [Action::Create, Action::Read];
         let grant = self.client.request_grant(&payer.auth_server, AccessType::Quote, &actions).await?;

@@ -20,6 +20,7 @@ use clock::{Clock, Entropy};
 use database::Database;
 use open_payments_client::OpenPaymentsClient;
 use page_kit::Seal;
+use shared_cache::Limiter;
 use url::Url;
 
 pub use page_kit::{Accent, Cookies};
@@ -58,6 +59,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Counts orders and wrong passwords of each source.
+    pub limiter: Limiter,
 }
 
 /// A shop.
@@ -72,6 +75,7 @@ pub(crate) struct Core {
     pub(crate) seal: Seal,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) limiter: Limiter,
 }
 
 impl Shop {
@@ -86,7 +90,10 @@ impl Shop {
         let store = Store::new(ports.database, seal.clone());
         let till =
             Till::new(&settings, store.clone(), ports.client, Arc::clone(&ports.clock), Arc::clone(&ports.entropy));
-        let (clock, entropy) = (ports.clock, ports.entropy);
-        Self(Arc::new(Core { settings, store, till, seal, clock, entropy }))
+        let (clock, entropy, limiter) = (ports.clock, ports.entropy, ports.limiter);
+        Self(Arc::new(Core { settings, store, till, seal, clock, entropy, limiter }))
     }
 }
+
+#[cfg(test)]
+mod tests;

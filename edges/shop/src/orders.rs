@@ -3,6 +3,7 @@
 //! A stage carries what the next step needs, so every step can be repeated after a crash.
 
 use clock::Timestamp;
+use gnap::TokenValue;
 use money::Asset;
 use open_payments::Amount;
 use open_payments_client::{PendingGrant, Reference};
@@ -37,9 +38,9 @@ pub(crate) enum Standing {
     None,
     /// The customer has agreed.
     Running { token: Token, interval: String },
-    /// The customer has ended it, so nothing is charged. The wallet has to be told that the token is not needed any more.
+    /// It was ended, so nothing is charged. The wallet has to be told that the token is not needed any more.
     Ending { token: Token },
-    /// The customer has ended it, and the wallet was told.
+    /// It was ended, and the wallet was told.
     Ended,
     /// The wallet no longer accepts it.
     Lapsed,
@@ -48,7 +49,7 @@ pub(crate) enum Standing {
 /// A token for outgoing payments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Token {
-    pub(crate) value: String,
+    pub(crate) value: TokenValue,
     pub(crate) manage: String,
 }
 
@@ -106,7 +107,7 @@ impl Transfer {
         format!("shop-{}", self.id)
     }
 
-    /// Whether it is a period of a subscription that has not begun. Nobody is shown it.
+    /// Whether it is a period of a subscription that has not begun. No page shows it.
     pub(crate) fn waits_for_its_period(&self) -> bool {
         self.purpose == Purpose::Charge && self.attempts == 0 && self.stage.is_begun()
     }
@@ -158,16 +159,19 @@ pub(crate) enum Why {
     NotPaid,
     /// Not all of the money has arrived.
     TooLittle,
+    /// The other side says that nothing has arrived, and the shop's own wallet does not confirm it.
+    Unclear,
 }
 
 impl Why {
     /// For the payer.
     pub(crate) const fn text(self) -> &'static str {
         match self {
-            Self::Late => "Nobody agreed in time, so nothing was paid.",
+            Self::Late => "There was no consent in time, so nothing was paid.",
             Self::NotAllowed => "The wallet did not give the permission to pay.",
             Self::NotPaid => "The wallet could not make the payment. Is there enough money in the account?",
             Self::TooLittle => "Not all of the money has arrived. Ask the shop to give it back.",
+            Self::Unclear => "It is not certain whether this was paid. The shop has to look into its own wallet.",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The steps of a transfer that need nobody's decision: permission, payment, arrival, and the end.
+//! The steps of a transfer that need no decision of a person: permission, payment, arrival, and the end.
 //!
 //! Every step may be repeated. A transfer fails only after its bill is closed, so what has arrived is known for good.
 
@@ -63,10 +63,16 @@ impl Till {
             Step::Reached(stage) => self.reached(order, transfer, *stage).await,
             Step::Again => self.again(transfer).await,
             Step::Hopeless(why) => match self.ended(order, transfer, why).await {
-                Ok(stage) => self.reached(order, transfer, stage).await,
+                Ok(stage) => {
+                    // Without the first payment there is no subscription: the customer may order again.
+                    if transfer.purpose == Purpose::Purchase && matches!(stage, Stage::Failed { .. }) {
+                        self.end(order).await?;
+                    }
+                    self.reached(order, transfer, stage).await
+                }
                 Err(TillError::Store(error)) => Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(transfer = %transfer.id, %error, "nobody tells what has arrived, so a transfer waits");
+                    tracing::warn!(transfer = %transfer.id, %error, "a wallet does not say what has arrived, so a transfer waits");
                     self.again(transfer).await
                 }
             },
@@ -76,7 +82,7 @@ impl Till {
     async fn pay(&self, order: &Order, transfer: &Transfer, bill: Bill, token: Token) -> Result<Stage, TillError> {
         let (payer, _) = self.parties(order, transfer.purpose).await?;
         let (about, key) = (metadata(order, transfer), transfer.payment_key());
-        let made = self.client.create_outgoing_payment(&payer, &bill.quote, &about, &key, &token.value).await?;
+        let made = self.client.create_outgoing_payment(&payer, &bill.quote, &about, &key, token.value.expose()).await?;
         Ok(Stage::Paying { bill, token, payment: made.id })
     }
 
@@ -89,16 +95,18 @@ impl Till {
         token: &Token,
         payment: &str,
     ) -> Result<Step, TillError> {
-        if self.received(order, transfer.purpose, &bill.incoming).await? >= bill.expected {
+        let received = self.received(order, transfer.purpose, &bill.incoming).await;
+        if received.as_ref().is_ok_and(|received| *received >= bill.expected) {
             return Ok(Step::reached(Stage::Paid { bill: bill.clone() }));
         }
-        if self.clock.now() > transfer.created_at.saturating_add(BILL_LIVES) {
-            return Ok(Step::Hopeless(Why::NotPaid));
-        }
         // The payer's side says sooner when nothing will come. Its token may have ended by now; then the bill does.
-        match self.client.outgoing_payment(payment, &token.value).await {
-            Ok(outgoing) if outgoing.failed => Ok(Step::Hopeless(Why::NotPaid)),
-            Ok(_) | Err(_) => Ok(Step::Again),
+        match self.client.outgoing_payment(payment, token.value.expose()).await {
+            Ok(outgoing) if outgoing.failed && outgoing.sent_amount.value == 0 => Ok(Step::Hopeless(Why::NotPaid)),
+            Ok(outgoing) if outgoing.failed => Ok(Step::Hopeless(nothing_came(transfer.purpose))),
+            _ if self.clock.now() > transfer.created_at.saturating_add(BILL_LIVES) => {
+                Ok(Step::Hopeless(nothing_came(transfer.purpose)))
+            }
+            _ => received.map(|_| Step::Again),
         }
     }
 
@@ -149,7 +157,19 @@ fn after_failure(transfer: &Transfer, error: &TillError) -> Step {
         Stage::Paying { .. } => Step::Again,
         _ if transfer.attempts < most => Step::Again,
         Stage::Returned { .. } => Step::Hopeless(Why::NotAllowed),
+        // The payment may have been made, and its answer lost.
+        _ if error.is_transient() => Step::Hopeless(nothing_came(transfer.purpose)),
         _ => Step::Hopeless(Why::NotPaid),
+    }
+}
+
+/// Why a transfer fails if the payee's side says that nothing has arrived, and the payer's side does not say so.
+///
+/// The shop believes its own wallet. A customer's wallet that is not honest could ask for a refund again and again.
+fn nothing_came(purpose: Purpose) -> Why {
+    match purpose {
+        Purpose::Purchase | Purpose::Charge => Why::NotPaid,
+        Purpose::Refund => Why::Unclear,
     }
 }
 
@@ -159,7 +179,7 @@ fn pause(attempts: u32) -> Duration {
 }
 
 pub(crate) fn token_of(issued: &IssuedToken) -> Token {
-    Token { value: issued.value.expose().to_owned(), manage: issued.manage.clone() }
+    Token { value: issued.value.clone(), manage: issued.manage.clone() }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use clock::Timestamp;
 use gnap::RepeatingInterval;
 
 use crate::Core;
@@ -11,7 +12,7 @@ use crate::orders::{Order, Stage, Standing, Token, Transfer, Why};
 use crate::periods::{following, next_look};
 use crate::steps::token_of;
 use crate::store::Changed;
-use crate::till::{BILL_LIVES, TillError};
+use crate::till::{BILL_LIVES, Till, TillError};
 
 /// After so long a period that could not begin is tried again.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -38,15 +39,17 @@ impl Core {
             Standing::None | Standing::Ended | Standing::Lapsed => return Ok(self.store.forget(transfer).await?),
         };
         let now = self.clock.now();
+        let begins = transfer.created_at;
+        if transfer.attempts == 0 && now < begins {
+            return match self.renewed(order, token, interval).await? {
+                Renewal::Token(_) => Ok(self.store.save(transfer, Some(next_look(now, begins))).await.map(drop)?),
+                Renewal::Unknown => self.lapse(order, transfer).await,
+                Renewal::Ended => Ok(()),
+            };
+        }
+        // The next period is stored before this one can end: a running subscription always has one that waits.
+        self.add_following(order, transfer, interval, now).await?;
         if transfer.attempts == 0 {
-            let begins = transfer.created_at;
-            if now < begins {
-                return match self.renewed(order, token, interval).await? {
-                    Renewal::Token(_) => Ok(self.store.save(transfer, Some(next_look(now, begins))).await.map(drop)?),
-                    Renewal::Unknown => self.lapse(order, transfer).await,
-                    Renewal::Ended => Ok(()),
-                };
-            }
             // What is asked lives from the first attempt on. Repetitions ask for the same, so the time is stored first.
             transfer.created_at = now;
             transfer.attempts = 1;
@@ -59,13 +62,6 @@ impl Core {
             return Ok(());
         }
 
-        // Periods that have passed meanwhile are not charged: the customer has agreed to one payment in each.
-        let repeating: RepeatingInterval =
-            interval.parse().map_err(|_| TillError::Unusable("the period cannot be read".to_owned()))?;
-        if let Some(window) = repeating.window_at(now) {
-            let next = following(order, transfer.period.saturating_add(1), window.end, self.entropy.uuid());
-            self.store.insert_transfer(&next, Some(next_look(now, window.end))).await?;
-        }
         let token = match self.renewed(order, token, interval).await? {
             Renewal::Token(token) => token,
             Renewal::Unknown => return self.lapse(order, transfer).await,
@@ -77,6 +73,22 @@ impl Core {
         transfer.attempts = 0;
         self.store.save(transfer, Some(now)).await?;
         Ok(())
+    }
+
+    /// Stores the period that follows, if that was not done. Periods that have passed meanwhile are left out: the customer
+    /// has agreed to one payment in each.
+    async fn add_following(
+        &self,
+        order: &Order,
+        transfer: &Transfer,
+        interval: &str,
+        now: Timestamp,
+    ) -> Result<(), TillError> {
+        let repeating: RepeatingInterval =
+            interval.parse().map_err(|_| TillError::Unusable("the period cannot be read".to_owned()))?;
+        let Some(window) = repeating.window_at(now) else { return Ok(()) };
+        let next = following(order, transfer.period.saturating_add(1), window.end, self.entropy.uuid());
+        Ok(self.store.insert_transfer(&next, Some(next_look(now, window.end))).await?)
     }
 
     /// The wallet does not let the shop have money any more.
@@ -95,7 +107,7 @@ impl Core {
 
     /// Exchanges the token.
     async fn renewed(&self, order: &Order, token: &Token, interval: &str) -> Result<Renewal, TillError> {
-        let token = match self.till.client.rotate_token(&token.manage, &token.value).await {
+        let token = match self.till.client.rotate_token(&token.manage, token.value.expose()).await {
             Ok(issued) => token_of(&issued),
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => {
@@ -112,7 +124,28 @@ impl Core {
         Ok(Renewal::Ended)
     }
 
-    /// The customer ends the subscription. From now on no period begins. The wallet is told next, as often as needed.
+    /// Tells the wallet that the right is not needed any more.
+    async fn revoke(&self, order: &Order, token: &Token) -> Result<(), TillError> {
+        self.give_up(order, token).await?;
+        self.store.set_standing(order, &Standing::Ended).await.map(drop)?;
+        Ok(())
+    }
+
+    async fn give_up(&self, order: &Order, token: &Token) -> Result<(), TillError> {
+        match self.till.client.revoke_token(&token.manage, token.value.expose()).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) => {
+                // A token that the wallet does not know pays nothing.
+                tracing::info!(order = %order.id, %error, "a wallet knows nothing of a token that ends");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Till {
+    /// Ends a subscription. From now on no period begins. The wallet is told next, as often as needed.
     pub(crate) async fn end(&self, order: &Order) -> Result<Changed, TillError> {
         let mut order = order.clone();
         loop {
@@ -126,25 +159,6 @@ impl Core {
                 Some(order) => order,
                 None => return Ok(Changed::Overtaken),
             };
-        }
-    }
-
-    /// Tells the wallet that the right is not needed any more.
-    async fn revoke(&self, order: &Order, token: &Token) -> Result<(), TillError> {
-        self.give_up(order, token).await?;
-        self.store.set_standing(order, &Standing::Ended).await.map(drop)?;
-        Ok(())
-    }
-
-    async fn give_up(&self, order: &Order, token: &Token) -> Result<(), TillError> {
-        match self.till.client.revoke_token(&token.manage, &token.value).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_transient() => Err(error.into()),
-            Err(error) => {
-                // A token that the wallet does not know pays nothing.
-                tracing::info!(order = %order.id, %error, "a wallet knows nothing of a token that ends");
-                Ok(())
-            }
         }
     }
 }

@@ -8,10 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_kit::read_body;
 use money::Asset;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{FORM_MAX, Posted, Problem, Reader, go};
-use super::frame::{Frame, html};
+use super::context::{FORM_MAX, Problem, Reader, go};
+use super::frame::Frame;
 use super::pointer;
 use crate::catalogue::{PRODUCTS, Product, Terms, by_slug};
 use crate::orders::{Order, Purpose, Stage, Standing, Transfer};

@@ -7,10 +7,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_kit::read_body;
+use page_kit::{Posted, html};
 
-use super::context::{FORM_MAX, Posted, Problem, Reader, go};
+use super::context::{FORM_MAX, Problem, Reader, go};
 use super::counter::begin;
-use super::frame::{Frame, html};
+use super::frame::Frame;
 use crate::catalogue::Terms;
 use crate::orders::{Bill, Order, Purpose, Stage, Standing, Transfer};
 use crate::store::Changed;
@@ -93,7 +94,7 @@ impl Page<'_> {
         match self.order.standing {
             Standing::None => None,
             Standing::Running { .. } => Some("You pay each month, until you end it."),
-            Standing::Ending { .. } | Standing::Ended => Some("You have ended the subscription. Nothing more is paid."),
+            Standing::Ending { .. } | Standing::Ended => Some("The subscription has ended. Nothing more is paid."),
             Standing::Lapsed => Some("Your wallet no longer lets the shop have money, so the subscription has ended."),
         }
     }
@@ -243,7 +244,7 @@ pub(crate) async fn end(reader: Reader, body: Body) -> Response {
     let made = async {
         let (order, _) = own(&reader).await?;
         reader.key(order.visitor, &Posted::read(&body))?;
-        reader.core.end(&order).await?;
+        reader.core.till.end(&order).await?;
         Ok(go(&format!("/orders/{}", order.id)))
     };
     reader.answer(made.await)

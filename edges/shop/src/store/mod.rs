@@ -4,6 +4,8 @@
 
 mod rows;
 
+use std::time::Duration;
+
 use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, WriteTransaction};
 use page_kit::Seal;
@@ -17,6 +19,8 @@ use rows::Rows;
 pub const MIGRATIONS: Migrations =
     Migrations { store: "shop", steps: &[Step { name: "0001_shop", sql: include_str!("migrations/0001_shop.sql") }] };
 
+/// A transfer that cannot be read is looked at again after this time.
+const PUT_OFF: Duration = Duration::from_mins(5);
 /// The most orders on a page.
 const ORDERS_MAX: i64 = 50;
 
@@ -50,7 +54,7 @@ const SAVE: &str =
     "UPDATE shop_transfers SET stage = $3, attempts = $4, due_at = $5, created_at = $6, version = version + 1
     WHERE id = $1 AND version = $2";
 const SET_STANDING: &str = "UPDATE shop_orders SET standing = $2, version = version + 1 WHERE id = $1 AND version = $3";
-/// Who works at a period now is overtaken, so it does not begin.
+/// A process that works at a period now is overtaken, so the period does not begin.
 const WAKE_PERIODS: &str = "UPDATE shop_transfers SET due_at = $2, version = version + 1
     WHERE order_id = $1 AND purpose = 'charge' AND due_at IS NOT NULL";
 
@@ -77,7 +81,7 @@ impl Store {
         rows.first().map(|row| self.rows.read_order(row)).transpose()
     }
 
-    /// The newest orders, of one browser or of all.
+    /// The newest orders, of one browser or of all. Those that cannot be read are left out.
     pub(crate) async fn orders(&self, visitor: Option<Uuid>) -> Result<Vec<Order>, Error> {
         let rows = match visitor {
             Some(visitor) => {
@@ -86,7 +90,7 @@ impl Store {
             }
             None => self.found(&format!("{ORDER} ORDER BY created_at DESC, id LIMIT $1"), [ORDERS_MAX.into()]).await?,
         };
-        rows.iter().map(|row| self.rows.read_order(row)).collect()
+        Ok(rows.iter().filter_map(|row| legible(self.rows.read_order(row))).collect())
     }
 
     /// The transfers of an order, oldest first.
@@ -95,12 +99,24 @@ impl Store {
         self.found(&sql, [order.into()]).await?.iter().map(|row| self.rows.read_transfer(row)).collect()
     }
 
-    /// Transfers for which something is due.
+    /// Transfers for which something is due. One that cannot be read is put off, so it does not hold up the others.
     pub(crate) async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<Transfer>, Error> {
         let sql = format!("{TRANSFER} WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2");
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = self.found(&sql, [now.as_millis().into(), most.into()]).await?;
-        rows.iter().map(|row| self.rows.read_transfer(row)).collect()
+        let mut due = Vec::new();
+        for row in self.found(&sql, [now.as_millis().into(), most.into()]).await? {
+            match legible(self.rows.read_transfer(&row)) {
+                Some(transfer) => due.push(transfer),
+                None => self.put_off(row.try_get("", "id")?, now).await?,
+            }
+        }
+        Ok(due)
+    }
+
+    async fn put_off(&self, transfer: Uuid, now: Timestamp) -> Result<(), Error> {
+        let sql = "UPDATE shop_transfers SET due_at = $3 WHERE id = $1 AND due_at <= $2";
+        let then = now.saturating_add(PUT_OFF).as_millis();
+        self.database.execute(sql, [transfer.into(), now.as_millis().into(), then.into()]).await.map(drop)
     }
 
     /// Writes stage, attempts and begin of a transfer as it was read, and when it is looked at again. Its version grows.
@@ -172,6 +188,11 @@ impl Store {
 async fn changed(unit: &WriteTransaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Error> {
     let statement = Statement::from_sql_and_values(unit.get_database_backend(), sql, values);
     Ok(unit.execute_raw(statement).await?.rows_affected())
+}
+
+/// What was read. Rows that were sealed with another secret cannot be.
+fn legible<T>(read: Result<T, Error>) -> Option<T> {
+    read.inspect_err(|error| tracing::error!(%error, "a row cannot be read; was COOKIE_SECRET replaced?")).ok()
 }
 
 fn noted(transfer: &mut Transfer, changed: u64) -> Changed {
