@@ -1,13 +1,15 @@
-//! A sample merchant: catalogue, checkout, a subscription, refunds. It reaches wallets over Open Payments and GNAP only.
+//! A sample merchant: catalogue, checkout, a subscription, budgets, refunds. It reaches wallets over Open Payments and GNAP only.
 //!
 //! It has no Admin API, no ledger and no webhooks: whether money has arrived is read at its own wallet address.
 
 mod asking;
+mod budgets;
 mod catalogue;
 mod orders;
 pub mod pages;
 mod periods;
 mod refunds;
+mod rights;
 mod steps;
 mod store;
 mod subscriptions;

@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
+use clock::Timestamp;
 use open_payments_client::IssuedToken;
 
 use crate::asking::metadata;
-use crate::catalogue::Terms;
-use crate::orders::{Bill, Order, Purpose, Stage, Standing, Token, Transfer, Why};
-use crate::periods::{following, interval, next_look};
+use crate::orders::{Bill, Means, Order, Purpose, Stage, Standing, Token, Transfer, Why};
+use crate::periods::{RENEWED_EVERY, first_following, interval, next_look};
 use crate::store::Changed;
-use crate::till::{BILL_LIVES, Till, TillError};
+use crate::till::{BILL_LIVES, TOKEN_MARGIN, Till, TillError};
 
 /// After so many failures to make a payment it is given up.
 const ATTEMPTS_MAX: u32 = 24;
@@ -42,12 +42,16 @@ impl Till {
             Stage::Asked { .. } => Ok(Step::Hopeless(Why::Late)),
             Stage::Returned { bill, pending, reference } => {
                 let issued = self.client.continue_grant(&pending, &reference).await;
-                let agreed = issued.map(|issued| Stage::Agreed { bill, token: token_of(&issued) });
+                let now = self.clock.now();
+                let agreed = issued.map(|issued| Stage::Agreed { bill, token: token_of(&issued, now) });
                 agreed.map(Step::reached).map_err(TillError::from)
             }
-            Stage::Agreed { bill, token } => self.pay(order, transfer, bill, token).await.map(Step::reached),
+            Stage::Agreed { bill, token } => {
+                let token = self.newest(order, token).await?;
+                self.pay(order, transfer, bill, token).await.map(Step::reached)
+            }
             Stage::Paying { bill, token, payment } => self.look(order, transfer, &bill, &token, &payment).await,
-            Stage::Begun | Stage::Paid { .. } | Stage::Refused | Stage::Failed { .. } => {
+            Stage::Begun | Stage::Allowed | Stage::Paid { .. } | Stage::Refused | Stage::Failed { .. } => {
                 return Ok(self.store.save(transfer, None).await?);
             }
         };
@@ -56,7 +60,7 @@ impl Till {
             Err(TillError::Store(error)) => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(transfer = %transfer.id, %error, "a step of a transfer was not made");
-                after_failure(transfer, &error)
+                after_failure(order, transfer, &error)
             }
         };
         match step {
@@ -64,7 +68,7 @@ impl Till {
             Step::Again => self.again(transfer).await,
             Step::Hopeless(why) => match self.ended(order, transfer, why).await {
                 Ok(stage) => {
-                    // Without the first payment there is no subscription: the customer may order again.
+                    // Without its first payment there is no subscription and no budget: the customer may order again.
                     if transfer.purpose == Purpose::Purchase && matches!(stage, Stage::Failed { .. }) {
                         self.end(order).await?;
                     }
@@ -77,6 +81,15 @@ impl Till {
                 }
             },
         }
+    }
+
+    /// The token to pay with. That of a budget may have been exchanged meanwhile, for another order.
+    async fn newest(&self, order: &Order, token: Token) -> Result<Token, TillError> {
+        let Means::From(opener) = order.means else { return Ok(token) };
+        Ok(match self.store.order(opener).await?.map(|opener| opener.standing) {
+            Some(Standing::Running { token, .. }) => token,
+            _ => token,
+        })
     }
 
     async fn pay(&self, order: &Order, transfer: &Transfer, bill: Bill, token: Token) -> Result<Stage, TillError> {
@@ -121,10 +134,10 @@ impl Till {
         })
     }
 
-    /// Stores a new stage. The consent to a subscription is the right to charge again.
+    /// Stores a new stage. The consent to a subscription or a budget is the right to charge again.
     async fn reached(&self, order: &Order, transfer: &mut Transfer, stage: Stage) -> Result<Changed, TillError> {
         let begins = matches!((&transfer.stage, &stage), (Stage::Returned { .. }, Stage::Agreed { .. }))
-            && order.product.terms == Terms::Monthly
+            && order.gives_right()
             && transfer.purpose == Purpose::Purchase;
         let now = self.clock.now();
         let due = (!stage.is_over()).then_some(now);
@@ -135,14 +148,15 @@ impl Till {
         let (Stage::Agreed { token, .. }, Some(interval), Some(window)) = (&transfer.stage, interval, window) else {
             return Ok(self.store.save(transfer, due).await?);
         };
-        let standing = Standing::Running { token: token.clone(), interval: interval.as_str().to_owned() };
-        let next = following(order, 1, window.end, self.entropy.uuid());
-        let looks = next_look(now, window.end);
+        let interval = interval.as_str().to_owned();
+        let standing = Standing::Running { token: token.clone(), interval, exchange_until: None };
+        let next = first_following(order, window, self.entropy.uuid());
+        let looks = next_look(now, next.created_at);
         Ok(self.store.save_with_right(transfer, now, (order, &standing), (&next, looks)).await?)
     }
 
     /// Nothing has happened yet. The pauses grow.
-    async fn again(&self, transfer: &mut Transfer) -> Result<Changed, TillError> {
+    pub(crate) async fn again(&self, transfer: &mut Transfer) -> Result<Changed, TillError> {
         transfer.attempts = transfer.attempts.saturating_add(1);
         let due = self.clock.now().saturating_add(pause(transfer.attempts));
         Ok(self.store.save(transfer, Some(due)).await?)
@@ -150,7 +164,7 @@ impl Till {
 }
 
 /// What an error means for the transfer.
-fn after_failure(transfer: &Transfer, error: &TillError) -> Step {
+fn after_failure(order: &Order, transfer: &Transfer, error: &TillError) -> Step {
     let most = if error.is_transient() { ATTEMPTS_MAX } else { REFUSALS_MAX };
     match transfer.stage {
         // It was made, so only its end ends the transfer, or that of the bill.
@@ -159,6 +173,9 @@ fn after_failure(transfer: &Transfer, error: &TillError) -> Step {
         Stage::Returned { .. } => Step::Hopeless(Why::NotAllowed),
         // The payment may have been made, and its answer lost.
         _ if error.is_transient() => Step::Hopeless(nothing_came(transfer.purpose)),
+        _ if matches!(order.means, Means::From(_)) && transfer.purpose == Purpose::Purchase => {
+            Step::Hopeless(Why::NotFromBudget)
+        }
         _ => Step::Hopeless(Why::NotPaid),
     }
 }
@@ -178,8 +195,11 @@ fn pause(attempts: u32) -> Duration {
     Duration::from_millis(500 << attempts.min(10)).min(LONGEST_PAUSE)
 }
 
-pub(crate) fn token_of(issued: &IssuedToken) -> Token {
-    Token { value: issued.value.clone(), manage: issued.manage.clone() }
+/// A token that was issued at this time, or a moment later. A longer life than a week is not made use of.
+pub(crate) fn token_of(issued: &IssuedToken, now: Timestamp) -> Token {
+    let lives = |told: Duration| told.saturating_sub(TOKEN_MARGIN).min(RENEWED_EVERY);
+    let until = issued.expires_in.map(|told| now.saturating_add(lives(told)));
+    Token { value: issued.value.clone(), manage: issued.manage.clone(), until }
 }
 
 #[cfg(test)]

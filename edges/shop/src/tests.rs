@@ -10,7 +10,8 @@ use axum::extract::{Path, State};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use clock::{Clock, ManualClock, Timestamp};
-use http::header::{AUTHORIZATION, COOKIE};
+use database::Database;
+use http::header::{AUTHORIZATION, COOKIE, LOCATION};
 use http::{HeaderMap, Request, StatusCode};
 use http_signatures::{Signer, SigningKey};
 use money::Asset;
@@ -24,11 +25,13 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::catalogue::by_slug;
-use crate::orders::{Bill, Order, Purpose, Stage, Standing, Token, Transfer, Why};
+use crate::orders::{Bill, Means, Order, Purpose, Stage, Standing, Token, Transfer, Why};
 use crate::periods::following;
 use crate::refunds::refundable;
 use crate::till::BILL_LIVES;
 use crate::{Accent, Cookies, Ports, Shop, ShopSettings};
+
+mod budgets;
 
 const DESK: &str = "Basic b3duZXI6b3BlbiB0aGUgZGVzayBwbGVhc2U=";
 
@@ -42,6 +45,16 @@ struct Told {
     tokens: u32,
     only_the_last: bool,
     revoked: bool,
+    /// How often the token for outgoing payments was exchanged, and whether it pays nothing.
+    exchanges: u32,
+    refuses: bool,
+}
+
+impl Told {
+    /// Whether a request has the token for outgoing payments that counts.
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        headers[AUTHORIZATION] == format!("GNAP pay-{}", self.exchanges).as_str()
+    }
 }
 
 type Wallets = State<Arc<Mutex<Told>>>;
@@ -66,10 +79,9 @@ async fn read(State(told): Wallets, headers: HeaderMap) -> Result<Json<Value>, S
     Ok(incoming(told, false))
 }
 
-async fn outgoing(State(told): Wallets) -> Json<Value> {
-    let told = *told.lock().unwrap();
+fn outgoing(told: Told, base: &str) -> Json<Value> {
     Json(json!({
-        "id": "https://a.example/outgoing-payments/1", "walletAddress": "https://a.example/a",
+        "id": format!("{base}/outgoing-payments/1"), "walletAddress": "https://a.example/a",
         "receiver": "https://a.example/incoming-payments/1", "receiveAmount": amount(2000),
         "debitAmount": amount(2140), "sentAmount": amount(told.sent), "failed": told.has_failed,
         "createdAt": "2026-01-01T00:00:00.000Z",
@@ -79,7 +91,7 @@ async fn outgoing(State(told): Wallets) -> Json<Value> {
 async fn wallets(told: Arc<Mutex<Told>>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("https://{}", listener.local_addr().unwrap());
-    let [addresses, tokens] = [base.clone(), base.clone()];
+    let [addresses, tokens, exchanged, bills, payments, paid] = [(); 6].map(|()| base.clone());
     let address = move |Path(name): Path<String>| async move {
         Json(json!({
             "id": format!("{addresses}/{name}"), "assetCode": "USD", "assetScale": 2,
@@ -100,13 +112,49 @@ async fn wallets(told: Arc<Mutex<Told>>) -> String {
         told.lock().unwrap().revoked = true;
         StatusCode::NO_CONTENT
     };
+    let exchange = move |State(told): Wallets, headers: HeaderMap| async move {
+        let mut told = told.lock().unwrap();
+        if !told.knows(&headers) {
+            return Err(StatusCode::UNAUTHORIZED);
+        }
+        told.exchanges += 1;
+        Ok(Json(json!({
+            "access_token": {"value": format!("pay-{}", told.exchanges), "manage": format!("{exchanged}/token/1"),
+                             "expires_in": 600, "access": []},
+        })))
+    };
+    let bill = move || async move {
+        let Json(mut bill) = incoming(Told::default(), false);
+        bill["id"] = json!(format!("{bills}/incoming-payments/1"));
+        (StatusCode::CREATED, Json(bill))
+    };
+    let quote = async |Json(wanted): Json<Value>| {
+        let quote = json!({
+            "id": "https://a.example/quotes/1", "walletAddress": wanted["walletAddress"], "receiver": wanted["receiver"],
+            "receiveAmount": amount(20_000), "debitAmount": amount(21_400), "method": "ilp",
+            "createdAt": "2026-01-01T00:00:00.000Z",
+        });
+        (StatusCode::CREATED, Json(quote))
+    };
+    let pay = move |State(told): Wallets, headers: HeaderMap| async move {
+        let told = *told.lock().unwrap();
+        match (told.knows(&headers), told.refuses) {
+            (true, false) => Ok((StatusCode::CREATED, outgoing(told, &payments))),
+            (true, true) => Err(StatusCode::FORBIDDEN),
+            (false, _) => Err(StatusCode::UNAUTHORIZED),
+        }
+    };
+    let payment = move |State(told): Wallets| async move { outgoing(*told.lock().unwrap(), &paid) };
     let router = Router::new()
         .route("/{name}", get(address))
         .route("/grant", post(grant))
-        .route("/token/1", delete(revoke))
+        .route("/token/1", delete(revoke).post(exchange))
+        .route("/incoming-payments", post(bill))
         .route("/incoming-payments/1", get(read))
         .route("/incoming-payments/1/complete", post(complete))
-        .route("/outgoing-payments/1", get(outgoing))
+        .route("/quotes", post(quote))
+        .route("/outgoing-payments", post(pay))
+        .route("/outgoing-payments/1", get(payment))
         .with_state(told);
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     base
@@ -115,6 +163,7 @@ async fn wallets(told: Arc<Mutex<Told>>) -> String {
 /// A shop, and the wallets that it knows.
 struct Scene {
     shop: Shop,
+    database: Database,
     clock: Arc<ManualClock>,
     told: Arc<Mutex<Told>>,
     wallets: String,
@@ -147,7 +196,7 @@ impl Scene {
             entropy: entropy(1),
             limiter: Limiter::new(cache, clock),
         };
-        Self { shop: Shop::new(settings, ports), clock: manual, told, wallets }
+        Self { shop: Shop::new(settings, ports), database: (**database).clone(), clock: manual, told, wallets }
     }
 
     fn say(&self, change: impl FnOnce(&mut Told)) {
@@ -155,7 +204,12 @@ impl Scene {
     }
 
     fn token(&self) -> Token {
-        Token { value: "pay".into(), manage: format!("{}/token/1", self.wallets) }
+        Token { value: "pay-0".into(), manage: format!("{}/token/1", self.wallets), until: None }
+    }
+
+    fn running(&self) -> Standing {
+        let interval = "R/2026-01-01T00:00:00Z/P1M".to_owned();
+        Standing::Running { token: self.token(), interval, exchange_until: None }
     }
 
     /// An order of this product whose first payment has this stage.
@@ -168,6 +222,7 @@ impl Scene {
             customer: format!("{}/customer", self.wallets),
             value: 2000,
             asset: Asset::new("USD", 2).unwrap(),
+            means: Means::Asked,
             standing: Standing::None,
             version: 0,
             created_at,
@@ -258,8 +313,8 @@ testkit::on_each_database! {
         let scene = Scene::new(&database).await;
         let (order, mut first) = scene.order("serenity", scene.paying()).await;
         let core = &scene.shop.0;
-        let running = Standing::Running { token: scene.token(), interval: "R/2026-01-01T00:00:00Z/P1M".to_owned() };
-        core.store.set_standing(&order, &running).await.unwrap();
+        let running = scene.running();
+        core.store.set_standing(&mut order.clone(), &running).await.unwrap();
         let begins = scene.clock.now().saturating_add(Duration::from_hours(31 * 24));
         let next = following(&order, 1, begins, Uuid::from_u128(20));
         core.store.insert_transfer(&next, Some(begins)).await.unwrap();
@@ -280,8 +335,8 @@ testkit::on_each_database! {
         let scene = Scene::new(&database).await;
         let (order, _) = scene.order("serenity", Stage::Paid { bill: scene.bill() }).await;
         let core = &scene.shop.0;
-        let running = Standing::Running { token: scene.token(), interval: "R/2026-01-01T00:00:00Z/P1M".to_owned() };
-        core.store.set_standing(&order, &running).await.unwrap();
+        let running = scene.running();
+        core.store.set_standing(&mut order.clone(), &running).await.unwrap();
         // The kill came after the begin of the month was stored, and the shop was down for longer than a bill lives.
         let mut month = following(&order, 1, scene.clock.now(), Uuid::from_u128(20));
         month.attempts = 1;

@@ -19,7 +19,7 @@ use crate::store::Store;
 /// How long an incoming payment may be paid.
 pub(crate) const BILL_LIVES: Duration = Duration::from_mins(30);
 /// A token is replaced this long before its end.
-const TOKEN_MARGIN: Duration = Duration::from_mins(1);
+pub(crate) const TOKEN_MARGIN: Duration = Duration::from_mins(1);
 /// The most authorization servers whose tokens are kept.
 const TOKENS_MAX: usize = 1000;
 

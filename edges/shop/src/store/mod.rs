@@ -12,17 +12,24 @@ use page_kit::Seal;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use uuid::Uuid;
 
-use crate::orders::{Order, Standing, Transfer};
+use crate::orders::{Order, Stage, Standing, Transfer};
 use rows::Rows;
 
 /// The tables of the shop.
-pub const MIGRATIONS: Migrations =
-    Migrations { store: "shop", steps: &[Step { name: "0001_shop", sql: include_str!("migrations/0001_shop.sql") }] };
+pub const MIGRATIONS: Migrations = Migrations {
+    store: "shop",
+    steps: &[
+        Step { name: "0001_shop", sql: include_str!("migrations/0001_shop.sql") },
+        Step { name: "0002_budgets", sql: include_str!("migrations/0002_budgets.sql") },
+    ],
+};
 
 /// A transfer that cannot be read is looked at again after this time.
 const PUT_OFF: Duration = Duration::from_mins(5);
 /// The most orders on a page.
 const ORDERS_MAX: i64 = 50;
+/// Older budgets of a browser are not looked at.
+const BUDGETS_MAX: i64 = 10;
 
 /// Reads and writes.
 #[derive(Clone)]
@@ -40,13 +47,13 @@ pub(crate) enum Changed {
 }
 
 const ORDER: &str =
-    "SELECT id, visitor, product, customer, value, asset_code, asset_scale, standing, version, created_at
-    FROM shop_orders";
+    "SELECT id, visitor, product, customer, value, asset_code, asset_scale, standing, version, created_at, budget,
+    budget_limit FROM shop_orders";
 const TRANSFER: &str =
     "SELECT id, order_id, purpose, period, value, stage, version, attempts, created_at FROM shop_transfers";
 const ADD_ORDER: &str = "INSERT INTO shop_orders
-    (id, visitor, product, customer, value, asset_code, asset_scale, standing, version, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
+    (id, visitor, product, customer, value, asset_code, asset_scale, standing, version, created_at, budget, budget_limit)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING";
 const ADD_TRANSFER: &str = "INSERT INTO shop_transfers
     (id, order_id, purpose, period, value, stage, version, attempts, due_at, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
@@ -63,11 +70,13 @@ impl Store {
         Self { database, rows: Rows::new(seal) }
     }
 
-    /// Stores an order and its first transfer, which has the same id. A repetition stores nothing.
+    /// Stores an order and its first transfer, which has the same id. What a budget pays is due at once. A repetition
+    /// stores nothing.
     pub(crate) async fn insert_order(&self, order: &Order, first: &Transfer) -> Result<(), Error> {
+        let due = (first.stage == Stage::Allowed).then_some(first.created_at);
         let unit = self.database.begin().await?;
         changed(&unit, ADD_ORDER, self.rows.order(order)).await?;
-        changed(&unit, ADD_TRANSFER, self.rows.transfer(first, None)).await?;
+        changed(&unit, ADD_TRANSFER, self.rows.transfer(first, due)).await?;
         unit.commit().await
     }
 
@@ -91,6 +100,24 @@ impl Store {
             None => self.found(&format!("{ORDER} ORDER BY created_at DESC, id LIMIT $1"), [ORDERS_MAX.into()]).await?,
         };
         Ok(rows.iter().filter_map(|row| legible(self.rows.read_order(row))).collect())
+    }
+
+    /// The newest orders of a browser that have opened a budget. Those that cannot be read are left out.
+    pub(crate) async fn openers(&self, visitor: Uuid) -> Result<Vec<Order>, Error> {
+        let sql =
+            format!("{ORDER} WHERE visitor = $1 AND budget_limit IS NOT NULL ORDER BY created_at DESC, id LIMIT $2");
+        let rows = self.found(&sql, [visitor.into(), BUDGETS_MAX.into()]).await?;
+        Ok(rows.iter().filter_map(|row| legible(self.rows.read_order(row))).collect())
+    }
+
+    /// The payments from a budget since then, also the one of the order that opened it.
+    pub(crate) async fn payments_from(&self, opener: Uuid, since: Timestamp) -> Result<Vec<Transfer>, Error> {
+        let sql = format!(
+            "{TRANSFER} WHERE purpose = 'purchase' AND created_at >= $2
+            AND order_id IN (SELECT id FROM shop_orders WHERE budget = $1)"
+        );
+        let rows = self.found(&sql, [opener.into(), since.as_millis().into()]).await?;
+        rows.iter().map(|row| self.rows.read_transfer(row)).collect()
     }
 
     /// The transfers of an order, oldest first.
@@ -150,10 +177,14 @@ impl Store {
         self.database.execute(sql, [transfer.id.into(), transfer.version.into()]).await.map(drop)
     }
 
-    /// Writes whether and how the customer of an order, as it was read, can be charged again.
-    pub(crate) async fn set_standing(&self, order: &Order, standing: &Standing) -> Result<Changed, Error> {
-        let changed = self.database.execute(SET_STANDING, self.of_standing(order, standing)).await?;
-        Ok(if changed == 0 { Changed::Overtaken } else { Changed::Yes })
+    /// Writes whether and how the customer of an order, as it was read, can be charged again. Its version grows.
+    pub(crate) async fn set_standing(&self, order: &mut Order, standing: &Standing) -> Result<Changed, Error> {
+        if self.database.execute(SET_STANDING, self.of_standing(order, standing)).await? == 0 {
+            return Ok(Changed::Overtaken);
+        }
+        order.standing = standing.clone();
+        order.version += 1;
+        Ok(Changed::Yes)
     }
 
     /// The same, and the periods that have not begun are due now.

@@ -8,7 +8,7 @@ use testkit::entropy;
 
 use super::*;
 use crate::catalogue::by_slug;
-use crate::orders::{Bill, Purpose, Stage, Token};
+use crate::orders::{Bill, Means, Purpose, Stage, Token};
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
@@ -26,6 +26,7 @@ fn order(id: u128) -> (Order, Transfer) {
         customer: "https://wallet.example/alice".to_owned(),
         value: 2000,
         asset: Asset::new("USD", 2).unwrap(),
+        means: Means::Asked,
         standing: Standing::None,
         version: 0,
         created_at: NOW,
@@ -56,11 +57,12 @@ fn agreed() -> Stage {
 }
 
 fn token(value: &str) -> Token {
-    Token { value: value.into(), manage: "https://a.example/m".to_owned() }
+    Token { value: value.into(), manage: "https://a.example/m".to_owned(), until: None }
 }
 
 fn running(value: &str) -> Standing {
-    Standing::Running { token: token(value), interval: "R/2026-01-01T00:00:00Z/P1M".to_owned() }
+    let interval = "R/2026-01-01T00:00:00Z/P1M".to_owned();
+    Standing::Running { token: token(value), interval, exchange_until: None }
 }
 
 fn period(order: &Order) -> Transfer {
@@ -145,7 +147,7 @@ testkit::on_each_database! {
         };
         store.insert_transfer(&next, Some(NOW)).await.unwrap();
         assert_eq!(store.due(NOW, 10).await.unwrap().len(), 1);
-        store.set_standing(&first, &Standing::Ended).await.unwrap();
+        store.set_standing(&mut first.clone(), &Standing::Ended).await.unwrap();
         store.forget(&next).await.unwrap();
         assert!(store.due(NOW, 10).await.unwrap().is_empty());
         assert_eq!(store.order(first.id).await.unwrap().unwrap().standing, Standing::Ended);
@@ -172,13 +174,13 @@ testkit::on_each_database! {
         store.insert_order(&first, &transfer).await.unwrap();
         let later = NOW.saturating_add(Duration::from_hours(24));
         store.insert_transfer(&period(&first), Some(later)).await.unwrap();
-        store.set_standing(&first, &running("a")).await.unwrap();
+        store.set_standing(&mut first.clone(), &running("a")).await.unwrap();
         let read = store.order(first.id).await.unwrap().unwrap();
         let mut worked_at = store.due(later, 10).await.unwrap().remove(0);
 
         let ending = Standing::Ending { token: token("a") };
         assert_eq!(store.set_last_standing(&read, &ending, NOW).await.unwrap(), Changed::Yes);
-        assert_eq!(store.set_standing(&read, &running("b")).await.unwrap(), Changed::Overtaken);
+        assert_eq!(store.set_standing(&mut read.clone(), &running("b")).await.unwrap(), Changed::Overtaken);
         assert_eq!(store.set_last_standing(&read, &ending, NOW).await.unwrap(), Changed::Overtaken);
         assert_eq!(store.order(first.id).await.unwrap().unwrap().standing, ending);
         worked_at.stage = agreed();

@@ -3,6 +3,7 @@
 //! The pages in a real browser are in `proof/browser`.
 
 mod browser;
+mod budgets;
 mod kills;
 mod scene;
 
