@@ -221,6 +221,7 @@ impl Database {
     /// Commits deferred writes, then closes every connection. Later use fails.
     pub async fn close(&self) {
         deferred::flush(&self.inner).await;
+        self.inner.deferred.ended().await;
         self.inner.wakeups.stop();
         if let Some(line) = &self.inner.line {
             line.rest().await;

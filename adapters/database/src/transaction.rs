@@ -146,7 +146,7 @@ impl WriteTransaction {
         } else {
             let Plans { writes, afterwards, .. } = self.plans.into_inner().unwrap_or_else(PoisonError::into_inner);
             let (result, committed) = oneshot::channel();
-            defer(&self.database, DeferredWrite { writes, afterwards, result });
+            defer(&self.database, DeferredWrite::new(writes, afterwards, result));
             Ok(committed)
         };
         async move {
