@@ -11,10 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backup::{BackupError, Checked, Damage, Known, MANIFEST, Place, RestoreError, restore, take};
-use clock::{SystemClock, SystemEntropy};
+use backup::{BackupError, Checked, Damage, Known, MANIFEST, Place, RestoreError, restore};
 use database::Contents;
-use places::{Pair, Spot, about, backup_of, everything};
+use places::{Pair, Spot, backup_of, everything, try_backup};
 use testkit::{TestDatabase, block_on};
 
 /// The steps that a program knows, which has no later ledger than layout 1.
@@ -164,7 +163,7 @@ fn a_damaged_file_is_found_when_it_is_saved_and_not_when_it_is_needed() {
         fs::write(&path, octets).unwrap();
 
         let target = folder.path().join("backup");
-        let refused = take(&spot.places(&[spot.name()]), &target, about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let refused = try_backup(&spot.places(&[spot.name()]), &target).await;
         let Err(error) = refused else { panic!("a damaged file was saved") };
         assert!(error.to_string().contains("damaged"), "{error}");
         assert!(!target.exists());
@@ -286,7 +285,7 @@ fn a_backup_that_was_interrupted_is_never_taken_for_a_whole_one() {
         let to = folder.path().join("backup");
         {
             let places = spot.places(&[spot.name()]);
-            let taking = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
+            let taking = try_backup(&places, &to);
             // Given up after the first step, which has made the folder.
             assert!(tokio::time::timeout(std::time::Duration::ZERO, taking).await.is_err());
         }
@@ -309,8 +308,7 @@ fn places_that_cannot_be_used_are_named() {
         let spot = Spot::file(&folder.path().join("a.db"));
         spot.fill().await;
         let places = spot.places(&[spot.name()]);
-        let try_at =
-            async |to: &Path| take(&places, to, about(), &SystemClock, &SystemEntropy, |_| ()).await.err().unwrap();
+        let try_at = async |to: &Path| try_backup(&places, to).await.err().unwrap();
 
         let file = folder.path().join("a.db");
         assert!(matches!(try_at(&file).await, BackupError::Exists { .. }));
@@ -319,7 +317,7 @@ fn places_that_cannot_be_used_are_named() {
 
         let none =
             Place { names: vec!["x".to_owned()], url: format!("sqlite:{}", folder.path().join("no.db").display()) };
-        let missing = take(&[none], &folder.path().join("b"), about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let missing = try_backup(&[none], &folder.path().join("b")).await;
         assert!(matches!(missing.err().unwrap(), BackupError::Missing { .. }));
         assert!(!folder.path().join("b").exists());
 
@@ -351,7 +349,7 @@ fn inside_a_folder_each_backup_gets_a_name_and_only_its_owner_may_read_it() {
         assert_ne!(one.folder, two.folder);
         assert_eq!(one.folder.parent(), Some(backups.as_path()));
 
-        let within = take(&spot.places(&["a"]), &one.folder, about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let within = try_backup(&spot.places(&["a"]), &one.folder).await;
         assert!(matches!(within, Err(BackupError::Exists { .. })), "a backup is put into a backup");
 
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -370,8 +368,8 @@ fn of_two_at_once_one_is_refused() {
             spot.fill().await;
             let to = folder.path().join(format!("{}-backup", spot.name()));
             let places = spot.places(&[spot.name()]);
-            let one = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
-            let two = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
+            let one = try_backup(&places, &to);
+            let two = try_backup(&places, &to);
             let (one, two) = tokio::join!(one, two);
             assert!(one.is_ok() != two.is_ok(), "exactly one backup has this name");
 
@@ -392,7 +390,7 @@ fn what_was_in_one_database_is_not_divided_and_what_is_missing_is_named() {
         spot.fill().await;
         let both = spot.places(&["a", "a-ledger"]);
         let to = folder.path().join("backup");
-        take(&both, &to, about(), &SystemClock, &SystemEntropy, |_| ()).await.unwrap();
+        try_backup(&both, &to).await.unwrap();
         let checked = check(&to, &[("some", vec!["0001_first"])]).unwrap();
 
         let target = Spot::file(&folder.path().join("target.db"));
@@ -416,7 +414,7 @@ fn objects_that_cannot_be_made_again_are_named() {
         let spot = Spot::server(database.url());
         spot.run("CREATE TABLE numbered (n bigserial PRIMARY KEY)").await;
         let places = spot.places(&[spot.name()]);
-        let refused = take(&places, &folder.path().join("b"), about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let refused = try_backup(&places, &folder.path().join("b")).await;
         let Err(BackupError::Unsupported { what, .. }) = refused else { panic!("accepted") };
         assert_eq!(what, "a sequence numbered_n_seq");
         assert!(!folder.path().join("b").exists());
