@@ -23,6 +23,7 @@ mod retry_after;
 mod serve;
 mod service_tls;
 mod signed;
+mod stopping;
 mod strangers;
 mod welcome;
 
@@ -43,5 +44,6 @@ pub use retry_after::RetryAfter;
 pub use serve::{Serving, serve};
 pub use service_tls::{ServiceTls, ServiceTlsError, TlsFiles};
 pub use signed::{SignedMessage, Unreadable};
+pub use stopping::Stopping;
 pub use strangers::{SourceLimit, WrongGuess, limit_guesses, limit_requests};
 pub use welcome::welcome_page;
