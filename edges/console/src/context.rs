@@ -162,6 +162,10 @@ pub(crate) struct Change {
     pub(crate) input: Value,
     /// The values before it.
     pub(crate) before: Value,
+    /// The amount that it moves, in its asset.
+    pub(crate) moves: Option<Money>,
+    /// The decimal places of its amounts.
+    pub(crate) scale: Option<u8>,
 }
 
 impl FromRequestParts<Console> for Reader {
@@ -406,8 +410,9 @@ impl Ctx {
         if !self.session.may_change() {
             return Err(Problem::LooksOnly);
         }
-        let change = Change { mutation, key: posted.key(), place: self.reader.path.clone(), input, before };
-        self.ask_second_person(&change, posted.moved()).await?;
+        let (place, moves) = (self.reader.path.clone(), posted.moved().cloned());
+        let change = Change { mutation, key: posted.key(), place, input, before, moves, scale: posted.scale() };
+        self.ask_second_person(&change).await?;
 
         match self.send(change).await? {
             Ok(done) => Ok(Some(done)),
@@ -450,8 +455,9 @@ impl Ctx {
     }
 
     /// Stores a change that needs a second person. A change of one person passes.
-    async fn ask_second_person(&self, change: &Change, moves: Option<&Money>) -> Result<(), Problem> {
+    async fn ask_second_person(&self, change: &Change) -> Result<(), Problem> {
         let Some((rule, approvals)) = self.reader.console.four_eyes() else { return Ok(()) };
+        let moves = change.moves.as_ref();
         // Who knows a new secret of a tenant can move all of its money without this console.
         let new_secret = change.mutation == Mutation::UpdateTenant && change.input.get("apiSecret").is_some();
         let id = change.key.ok_or(Problem::ForeignForm)?;
@@ -509,8 +515,16 @@ impl Ctx {
             }
             Err(error) => (Stage::Refused, Some(error.to_string())),
         };
-        let told =
-            Entry { at: self.reader.console.now(), stage, outcome, input: Value::Null, before: Value::Null, ..entry };
+        let told = Entry {
+            at: self.reader.console.now(),
+            stage,
+            outcome,
+            input: Value::Null,
+            before: Value::Null,
+            moves: None,
+            scale: None,
+            ..entry
+        };
         if let Err(error) = audit.add(told).await {
             tracing::error!(%error, "an outcome is missing in the audit log");
         }
@@ -524,6 +538,8 @@ impl Ctx {
             place: change.place.clone(),
             input: without_secrets(change.input.clone()),
             before: change.before.clone(),
+            moves: change.moves.clone(),
+            scale: change.scale,
             ..self.entry(stage, change.mutation.field())
         }
     }
@@ -543,6 +559,8 @@ impl Ctx {
             place: self.reader.path.clone(),
             input: Value::Null,
             before: Value::Null,
+            moves: None,
+            scale: None,
             outcome: None,
         }
     }

@@ -129,6 +129,18 @@ async fn the_audit_log_has_every_change_with_the_former_values_and_no_secret() {
 }
 
 #[tokio::test]
+async fn the_audit_log_shows_an_amount_in_its_asset() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let path = format!("/assets/{ASSET}/deposit-liquidity");
+    browser.fill(&path, &path, &[("amount", "12.50")]).await;
+    let shown = browser.get("/audit").await.html;
+    assert!(shown.contains("12.50") && shown.contains("USD"), "{shown}");
+    assert!(!shown.contains("amount: 1250"), "{shown}");
+    assert!(shown.contains("lines is complete"));
+}
+
+#[tokio::test]
 async fn nothing_is_changed_when_the_audit_log_cannot_be_written() {
     let world = World::new().await;
     let mut browser = world.operator().await;
