@@ -2,6 +2,7 @@
 //!
 //! A field that is in no list needs `admin:*`. So a new field is closed until somebody opens it.
 
+use http_kit::LetIn;
 use http_kit::graphql::FieldRights;
 use payments::administration::Caller;
 use service_auth::Scope;
@@ -40,6 +41,13 @@ pub(crate) struct Sender {
     /// The service, if it showed a token or a certificate. A caller that signs with the tenant's secret has all rights of the
     /// tenant.
     pub(crate) principal: Option<Principal>,
+}
+
+impl Sender {
+    /// Who it is, for those who audit calls.
+    pub(crate) fn let_in(&self) -> LetIn {
+        self.principal.as_ref().map_or_else(|| LetIn::tenant(self.caller.tenant), LetIn::service)
+    }
 }
 
 /// Which outgoing payments of its tenant a caller may use in some way.

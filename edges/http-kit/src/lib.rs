@@ -6,6 +6,7 @@
 mod activity;
 mod admission;
 mod body;
+mod calls;
 mod client_address;
 mod connection;
 mod cors;
@@ -29,6 +30,7 @@ mod welcome;
 
 pub use admission::{Admission, ConnectionLimits};
 pub use body::{BodyError, TimedBody, read_body};
+pub use calls::{CallWatch, Effect, LetIn, OneMore, watch_calls};
 pub use client_address::{ClientAddress, Proxies};
 pub use cors::open_to_every_origin;
 pub use deadlines::Deadlines;

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Lockout};
 use subtle::ConstantTimeEq;
 
+use crate::calls::LetIn;
 use crate::client_address::ClientAddress;
 use crate::identities::{Need, ServiceIdentities, ShownCertificate, unproven};
 use crate::retry_after::too_many_requests;
@@ -100,22 +101,22 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
     }
     if secrets && secret.is_shown(request.headers()) {
         secret.limiter.succeeded(&secret.lockout, &source).await;
-        return next.run(request).await;
+        return let_in(LetIn::by_secret(), request, next).await;
     }
 
     let certificate = ShownCertificate::of(request.extensions());
     let shown = identities.principal(request.headers(), request.uri().query(), &certificate, need.service).await;
     let allowed = match shown {
-        Ok(Some(principal)) => principal.needs(need.scopes),
+        Ok(Some(principal)) => principal.needs(need.scopes).map(|()| LetIn::service(&principal)),
         Ok(None) => Err(Refusal::Missing),
         Err(refusal) => Err(refusal),
     };
     match allowed {
-        Ok(()) => {
+        Ok(who) => {
             if secrets {
                 secret.limiter.succeeded(&secret.lockout, &source).await;
             }
-            next.run(request).await
+            let_in(who, request, next).await
         }
         Err(refusal) => {
             // Tokens cannot be guessed, but secrets can.
@@ -125,4 +126,10 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
             unproven(refusal, need.scopes)
         }
     }
+}
+
+async fn let_in(who: LetIn, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(who);
+    response
 }
