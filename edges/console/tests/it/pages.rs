@@ -300,7 +300,7 @@ async fn an_instance_that_knows_less_has_a_first_page_lists_and_a_search_too() {
     assert!(home.html.contains("Liquidity with a threshold") && home.html.contains("Latest payments"), "{}", home.html);
     let list = browser.get("/payments").await;
     assert!(list.html.contains(&OUTGOING.to_string()), "{}", list.html);
-    let found = browser.get("/search?q=Invoice 10").await;
+    let found = browser.get("/search?q=Invoice%2010").await;
     assert!(found.html.contains(&OUTGOING.to_string()), "{}", found.html);
 }
 

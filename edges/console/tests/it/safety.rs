@@ -124,7 +124,7 @@ async fn the_audit_log_has_every_change_with_the_former_values_and_no_secret() {
     );
     assert!(!log.contains("a very secret text") && !log.contains(OPERATOR_SECRET));
     let shown = browser.get("/audit").await;
-    assert!(shown.html.contains("liquidityThreshold: 100000 → 500") && shown.html.contains("lines is complete"));
+    assert!(shown.html.contains("liquidityThreshold: 1,000.00 → 5.00") && shown.html.contains("lines is complete"));
     assert_eq!(browser.get("/audit/export").await.html, world.log());
 }
 
