@@ -13,6 +13,8 @@ use crate::effects::Effects;
 use crate::sql::read;
 
 const NAME_MAX: usize = 100;
+/// An address with this property stays off once it is off, whoever switched it off. The instance does not say who did.
+const KEPT_OFF: &str = "keptOff";
 
 /// Whether an address can be paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,7 @@ pub(crate) async fn seen(effects: &Effects, user: Uuid, address: Uuid) -> Result
     let Some(view) = effects.admin.wallet_address_view(address).await? else { return Ok(None) };
     let reach = if is_on(&view) {
         Reach::On
-    } else if noted(effects, user, Cause::Customer).await?.contains(&address) {
+    } else if !is_kept_off(&view) && noted(effects, user, Cause::Customer).await?.contains(&address) {
         Reach::OffByCustomer
     } else {
         Reach::OffByOperator
@@ -75,6 +77,10 @@ pub(crate) async fn seen(effects: &Effects, user: Uuid, address: Uuid) -> Result
 
 fn is_on(view: &WalletAddressView) -> bool {
     view.status == "ACTIVE"
+}
+
+fn is_kept_off(view: &WalletAddressView) -> bool {
+    view.additional_properties.iter().flatten().any(|property| property.key == KEPT_OFF)
 }
 
 /// The addresses of a user that were switched off, and not on again, because of this.
@@ -94,9 +100,13 @@ pub(crate) async fn switch_off(effects: &Effects, user: Uuid, address: Uuid, cau
     change(effects, cause.input(address, "INACTIVE")).await
 }
 
-/// Switches an address on that was switched off because of this. Returns whether that was so.
+/// Switches an address on that was switched off because of this, unless the operator keeps it off. Returns whether that
+/// was so.
 pub(crate) async fn switch_on(effects: &Effects, user: Uuid, address: Uuid, cause: Cause) -> Result<bool, EffectError> {
     if !noted(effects, user, cause).await?.contains(&address) {
+        return Ok(false);
+    }
+    if effects.admin.wallet_address_view(address).await?.as_ref().is_none_or(is_kept_off) {
         return Ok(false);
     }
     change(effects, cause.input(address, "ACTIVE")).await?;

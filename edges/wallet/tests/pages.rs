@@ -40,6 +40,8 @@ mod leaving;
 mod letters;
 #[path = "pages/opening.rs"]
 mod opening;
+#[path = "pages/ownership.rs"]
+mod ownership;
 #[path = "pages/reach.rs"]
 mod reach;
 #[path = "pages/requests.rs"]
@@ -62,6 +64,8 @@ struct Instance {
     statuses: Mutex<Vec<String>>,
     /// The addresses that are switched off.
     inactive: Mutex<BTreeSet<String>>,
+    /// Whether the operator has written that addresses shall stay off.
+    kept_off: Mutex<bool>,
     /// The keys under which a status was given before.
     known: Mutex<BTreeSet<String>>,
     /// Operations, and given statuses, that fail for a reason of the instance.
@@ -145,6 +149,11 @@ impl Instance {
                 let is_off = self.inactive.lock().unwrap().contains(variables["id"].as_str().unwrap());
                 json!({"walletAddress": {"id": variables["id"], "address": "https://localhost:3000/accounts/nora",
                 "publicName": null, "status": if is_off { "INACTIVE" } else { "ACTIVE" }, "createdAt": "2026-01-01T00:00:00.000Z", "tenant": null,
+                "additionalProperties": if *self.kept_off.lock().unwrap() {
+                    json!([{"key": "keptOff", "value": "see letter 12", "visibleInOpenPayments": false}])
+                } else {
+                    json!([])
+                },
                 "asset": {"id": Uuid::from_u128(1), "code": "USD", "scale": 2}, "walletAddressKeys": {"edges": keys}}})
             }
             "UpdateWalletAddress" => {
