@@ -31,8 +31,7 @@ pub(super) fn own(findings: &mut Findings, role: &str, service_auth: &ServiceAut
 /// The lists of revoked certificates by the oldest of them.
 fn of_lists(pem: &Secret, now: Timestamp) -> Finding {
     const VARIABLE: &str = "SERVICE_TLS_REVOKED_FILE";
-    let advice =
-        "put the newest list of each authority into the file, and restart the role: it reads lists at the start";
+    let advice = "put the newest list of each authority into the file; the role reads it within ten seconds";
     let facts = match RevokedCertificates::of_pem(pem.expose()) {
         Ok(lists) => lists.facts(),
         Err(error) => return Finding::failed(format!("{VARIABLE} cannot be used: {error}"), advice),

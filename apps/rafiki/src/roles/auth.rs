@@ -131,6 +131,7 @@ pub(crate) async fn start(
     running.serve_services(listeners.introspection, introspection, tls);
     running.serve_services(listeners.service, service, tls);
     running.serve_services(listeners.admin, admin, tls);
+    identities.watch_files(&mut running);
     if config.cleanup == Cleanup::Here {
         running.work(|stop| async move {
             tokio::select! {

@@ -106,6 +106,7 @@ pub(crate) async fn start(
 
     let mut running = Running::new("wallet", serving(&config.listeners));
     running.serve_services(listener, wallet::http::router(wallet.clone(), rates), identities.tls.as_ref());
+    identities.watch_files(&mut running);
     let working = wallet.clone();
     running.work(|stop| async move { working.work(stop).await });
     running.on_close(async move { database.close().await });
