@@ -18,7 +18,7 @@ use axum::{Json, Router};
 use clock::{Clock, ManualClock};
 use http_kit::{EventVerification, ServiceIdentities, ShutdownGate, Unsigned};
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
-use outbound_http::{Outbound, OutboundConfig};
+use outbound_http::{Outbound, OutboundConfig, Scheme, Strangers};
 use point_of_sale::{NewTerminal, PointOfSale, PointOfSalePorts, PointOfSaleSettings, Terminals};
 use serde_json::{Value, json};
 use service_auth::Service;
@@ -290,8 +290,18 @@ const STANDING: Duration = Duration::ZERO;
 const PASSING: Duration = Duration::from_millis(500);
 
 fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links: Links) -> PointOfSale {
+    service_calling(OutboundConfig::development(), database, clock, base, links)
+}
+
+fn service_calling(
+    outbound: OutboundConfig,
+    database: &TestDatabase,
+    clock: &Arc<ManualClock>,
+    base: &str,
+    links: Links,
+) -> PointOfSale {
     let dyn_clock = || Arc::clone(clock) as Arc<dyn Clock>;
-    let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
+    let http = Outbound::new(outbound, dyn_clock()).unwrap();
     let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
     let (freshness, origin) = (Freshness::default(), TargetOrigin::Host);
     let settings = PointOfSaleSettings {
@@ -421,6 +431,36 @@ testkit::on_each_database! {
         *bench.world.knows_merchant.lock().unwrap() = false;
         let (status, told, _) = bench.tapped(&case(5), STANDING).await;
         assert_eq!((status.as_u16(), &told["error"]["code"]), (404, &json!("unknown_receiver")));
+    }
+
+    async fn no_private_address_is_called_whoever_names_it(database) {
+        let mut bench = Bench::new(database, Links::Open).await;
+        let base = bench.world.base.lock().unwrap().clone();
+        let guarded = |hosts: &[&str]| {
+            let except_hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+            let strangers = Strangers::PublicAddresses { except_hosts };
+            let config = OutboundConfig { scheme: Scheme::AsWritten, strangers, ..OutboundConfig::default() };
+            service_calling(config, &bench.database, &bench.clock, &base, Links::Open)
+        };
+        // A card names its wallet address, and this one names its card service.
+        let (nowhere, only_the_address) = (guarded(&[]), guarded(&["127.0.0.1"]));
+        bench.service = nowhere;
+        let (status, told, _) = bench.tapped(&bench.recorded(), STANDING).await;
+        assert_eq!((status.as_u16(), &told["error"]["code"]), (502, &json!("sender_unreachable")), "{told}");
+
+        bench.service = only_the_address;
+        let port = base.rsplit(':').next().unwrap().to_owned();
+        let private = ["https://10.0.0.9", "https://169.254.169.254", "https://[::1]", "https://localhost", "http://localhost"];
+        for (number, place) in private.into_iter().enumerate() {
+            let service = format!("{place}:{port}/cards/");
+            *bench.world.address_document.lock().unwrap() = json!({"id": "x", "cardService": service});
+            *bench.world.incoming.lock().unwrap() = ("PENDING", 0);
+            let mut body = bench.recorded();
+            body["requestId"] = json!(Uuid::from_u128(number as u128));
+            let (status, told, _) = bench.tapped(&body, STANDING).await;
+            assert_eq!((status.as_u16(), &told["error"]["code"]), (400, &json!("no_card_service")), "{place}: {told}");
+        }
+        assert!(bench.world.card_requests.lock().unwrap().is_empty());
     }
 
     async fn money_that_does_not_arrive_in_time_is_a_failure_and_what_did_arrive_goes_back(database) {
