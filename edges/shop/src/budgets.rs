@@ -87,7 +87,7 @@ impl Core {
         };
         let token = match renewal {
             Renewal::Token(token) => token,
-            Renewal::Busy => return Ok(self.till.again(transfer).await.map(drop)?),
+            Renewal::Busy => return self.till.again(transfer).await.map(drop),
             Renewal::Ended | Renewal::Lapsed => return self.not_taken(transfer, Why::NotFromBudget).await,
         };
         match self.till.charge(order, transfer, token).await {

@@ -40,14 +40,22 @@ const DESK: &str = "Basic b3duZXI6b3BlbiB0aGUgZGVzayBwbGVhc2U=";
 struct Told {
     received: u64,
     sent: u64,
-    has_failed: bool,
+    payment: Payment,
     /// The number of the last token for incoming payments, and whether earlier ones are accepted.
     tokens: u32,
     only_the_last: bool,
     revoked: bool,
-    /// How often the token for outgoing payments was exchanged, and whether it pays nothing.
+    /// How often the token for outgoing payments was exchanged.
     exchanges: u32,
-    refuses: bool,
+}
+
+/// What becomes of an outgoing payment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Payment {
+    #[default]
+    Made,
+    Refused,
+    Failed,
 }
 
 impl Told {
@@ -83,7 +91,7 @@ fn outgoing(told: Told, base: &str) -> Json<Value> {
     Json(json!({
         "id": format!("{base}/outgoing-payments/1"), "walletAddress": "https://a.example/a",
         "receiver": "https://a.example/incoming-payments/1", "receiveAmount": amount(2000),
-        "debitAmount": amount(2140), "sentAmount": amount(told.sent), "failed": told.has_failed,
+        "debitAmount": amount(2140), "sentAmount": amount(told.sent), "failed": told.payment == Payment::Failed,
         "createdAt": "2026-01-01T00:00:00.000Z",
     }))
 }
@@ -138,10 +146,10 @@ async fn wallets(told: Arc<Mutex<Told>>) -> String {
     };
     let pay = move |State(told): Wallets, headers: HeaderMap| async move {
         let told = *told.lock().unwrap();
-        match (told.knows(&headers), told.refuses) {
-            (true, false) => Ok((StatusCode::CREATED, outgoing(told, &payments))),
-            (true, true) => Err(StatusCode::FORBIDDEN),
-            (false, _) => Err(StatusCode::UNAUTHORIZED),
+        match told.payment {
+            _ if !told.knows(&headers) => Err(StatusCode::UNAUTHORIZED),
+            Payment::Refused => Err(StatusCode::FORBIDDEN),
+            Payment::Made | Payment::Failed => Ok((StatusCode::CREATED, outgoing(told, &payments))),
         }
     };
     let payment = move |State(told): Wallets| async move { outgoing(*told.lock().unwrap(), &paid) };
@@ -286,14 +294,14 @@ testkit::on_each_database! {
 
     async fn a_refund_that_the_shops_wallet_has_sent_in_part_is_not_made_again(database) {
         let scene = Scene::new(&database).await;
-        scene.say(|told| (told.sent, told.has_failed) = (900, true));
+        scene.say(|told| (told.sent, told.payment) = (900, Payment::Failed));
         let refund = scene.refunded(Duration::ZERO).await;
         assert_eq!(refund, (Stage::Failed { why: Why::Unclear, received: 0 }, false));
     }
 
     async fn a_refund_of_which_the_shops_wallet_has_sent_nothing_may_be_tried_again(database) {
         let scene = Scene::new(&database).await;
-        scene.say(|told| told.has_failed = true);
+        scene.say(|told| told.payment = Payment::Failed);
         let refund = scene.refunded(Duration::ZERO).await;
         assert_eq!(refund, (Stage::Failed { why: Why::NotPaid, received: 0 }, true));
     }
@@ -319,7 +327,7 @@ testkit::on_each_database! {
         let next = following(&order, 1, begins, Uuid::from_u128(20));
         core.store.insert_transfer(&next, Some(begins)).await.unwrap();
 
-        scene.say(|told| told.has_failed = true);
+        scene.say(|told| told.payment = Payment::Failed);
         let order = core.store.order(order.id).await.unwrap().unwrap();
         core.till.advance(&order, &mut first).await.unwrap();
         assert!(matches!(first.stage, Stage::Failed { .. }), "{:?}", first.stage);

@@ -136,7 +136,7 @@ testkit::on_each_database! {
     async fn what_the_wallet_does_not_pay_from_a_budget_fails_and_its_bill_is_closed(database) {
         let scene = Scene::new(&database).await;
         let opener = scene.opener().await;
-        scene.say(|told| told.refuses = true);
+        scene.say(|told| told.payment = Payment::Refused);
         let core = &scene.shop.0;
         let (order, mut transfer) = scene.small(5, &opener).await;
         core.take(&order, &mut transfer).await.unwrap();
