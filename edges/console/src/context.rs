@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use http_kit::ClientAddress;
+use http_kit::{ClientAddress, Stopping};
 use page_kit::{Cookies, Words, cookie, form_token, path_parameters, sign_in_first};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -140,6 +140,7 @@ pub(crate) struct Reader {
     pub(crate) views: Vec<View>,
     /// A sealed attempt to sign in at the provider.
     pub(crate) attempt: Option<String>,
+    pub(crate) stopping: Stopping,
 }
 
 /// A request of a signed-in user.
@@ -197,6 +198,7 @@ impl FromRequestParts<Console> for Reader {
             flash,
             views: views::read(cookie(headers, views::COOKIE)),
             attempt: cookie(headers, &console.cookie("attempt")).map(str::to_owned),
+            stopping: Stopping::of(&parts.extensions),
             console: console.clone(),
         })
     }

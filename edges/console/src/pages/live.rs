@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream;
+use http_kit::Stopping;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -31,7 +32,8 @@ pub(crate) async fn stream(ctx: Ctx) -> Result<Answer, Problem> {
         // A backend that does not answer now is asked again.
         async move { admin.followed(subject, known.as_deref()).await.ok().map(Mark::from) }
     });
-    let begin = Open { marks, until: Instant::now() + LONGEST, told: None };
+    let stopping = ctx.reader.stopping.clone();
+    let begin = Open { marks, until: Instant::now() + LONGEST, told: None, stopping };
     let events = Sse::new(stream::unfold(begin, next)).keep_alive(KeepAlive::default());
     Ok(Answer::Raw(events.into_response()))
 }
@@ -41,6 +43,7 @@ struct Open {
     marks: watch::Receiver<Option<Mark>>,
     until: Instant,
     told: Option<Mark>,
+    stopping: Stopping,
 }
 
 /// Waits until the content changes.
@@ -55,9 +58,11 @@ async fn next(mut open: Open) -> Option<(Result<Event, Infallible>, Open)> {
             open.told = Some(mark);
             return Some((Ok(Event::default().event(kind).data(digest)), open));
         }
-        match tokio::time::timeout_at(open.until, open.marks.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return None,
+        tokio::select! {
+            changed = open.marks.changed() => changed.ok()?,
+            () = tokio::time::sleep_until(open.until) => return None,
+            // A role that stops does not wait for open pages. They follow the next process.
+            () = open.stopping.begun() => return None,
         }
     }
 }
