@@ -110,6 +110,13 @@ impl WriteTransaction {
         }
         let Self { mut unit, database, plans } = self;
         let Plans { writes, afterwards, .. } = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let then = move |database: &OpenDatabase| {
+            for topic in announced {
+                database.wakeups.wake_here(topic);
+            }
+            afterwards.happen(&database.wakeups);
+        };
+
         let has_begun = unit.has_begun();
         let deferred = if has_begun || writes.is_empty() { Vec::new() } else { database.deferred.take() };
         if deferred.is_empty() {
@@ -117,15 +124,17 @@ impl WriteTransaction {
                 UnitOf::Sqlite(unit) => unit.commit(writes).await?,
                 UnitOf::Postgres(unit) => unit.commit(writes).await?,
             }
+            then(&database);
         } else {
-            // Others wait for this commit, so it continues if this caller stops waiting.
-            let committing = tokio::spawn(commit_together(Arc::clone(&database), deferred, writes));
+            // Others wait for this commit, so it continues if this caller stops waiting, with all that follows it.
+            let database = Arc::clone(&database);
+            let committing = tokio::spawn(async move {
+                commit_together(Arc::clone(&database), deferred, writes).await?;
+                then(&database);
+                Ok(())
+            });
             committing.await.unwrap_or_else(|_| Err(given_up()))?;
         }
-        for topic in announced {
-            database.wakeups.wake_here(topic);
-        }
-        afterwards.happen(&database.wakeups);
         if has_begun {
             // Deferred writes cannot join a unit that has read something. They are committed after it.
             flush_in_background(&database);

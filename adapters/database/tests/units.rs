@@ -336,12 +336,15 @@ on_each_database! {
         let (deferred, next) = (begin(&database).await, begin(&database).await);
         deferred.write(insert(&deferred, 1, "deferred"));
         next.write(insert(&next, 2, "next"));
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        next.on_commit(move || sender.send("then").unwrap());
         let committed = deferred.commit_deferred();
         {
             let mut given_up = Box::pin(next.commit());
             let _ = futures::poll!(&mut given_up);
         }
         committed.await.unwrap();
+        assert_eq!(receiver.await, Ok("then"));
         assert_eq!(notes(&database).await, ["deferred", "next"]);
     }
 
