@@ -105,12 +105,11 @@ fn scopes_of(field: &str) -> &'static [Scope] {
         "quote" | "outgoingPayments" | "incomingPayments" | "payments" | "webhookEvents" => {
             &[PaymentsRead, PaymentsWrite]
         }
-        // With `cards:pay` alone they are restricted to payments by card: `OutgoingRights`.
-        "outgoingPayment" => &[PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
+        // With `cards:pay` alone, outgoing payments are restricted to those by card: `OutgoingRights`.
+        "outgoingPayment" | "receiver" => &[PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
         "createOutgoingPaymentFromIncomingPayment" => &[PaymentsWrite, CardsPay, PosReceive],
         "cancelOutgoingPayment" => &[PaymentsWrite, CardsPay],
 
-        "receiver" => &[PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
         "incomingPayment" => &[PaymentsRead, PaymentsWrite, PosReceive],
         // A point of sale pays back, and closes the incoming payment of a tap before it says that the tap has failed.
         "createIncomingPayment" | "createReceiver" | "completeReceiver" => &[PaymentsWrite, PosReceive],
