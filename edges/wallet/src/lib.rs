@@ -25,6 +25,7 @@ mod leaving;
 mod ledger_book;
 mod letters;
 mod missed;
+mod operators;
 mod own_limits;
 mod pages;
 mod reach;

@@ -18,6 +18,7 @@ use crate::effects::Effects;
 use crate::event::{EventAmount, OutgoingPaymentData};
 use crate::history::{self, State};
 use crate::holds::{self, HoldRow, HoldState};
+use crate::own_limits;
 use crate::sending;
 
 const QUEUE: &str = "wallet holds";
@@ -106,6 +107,7 @@ impl Reconciling {
         }
         if holds::give_up(database, hold.payment).await? {
             self.effects.book.release(hold.payment).await?;
+            own_limits::was_not_made(database, hold.payment, self.effects.clock.now()).await?;
             history::was_cancelled(database, hold.payment, self.effects.clock.now()).await?;
             holds::released(database, hold.payment).await?;
         }

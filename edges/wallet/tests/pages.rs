@@ -40,6 +40,8 @@ mod leaving;
 mod letters;
 #[path = "pages/opening.rs"]
 mod opening;
+#[path = "pages/operators.rs"]
+mod operators;
 #[path = "pages/reach.rs"]
 mod reach;
 #[path = "pages/requests.rs"]
@@ -70,6 +72,8 @@ struct Instance {
     /// State and received amount of every incoming payment, if it is not one that has got a part.
     incoming: Mutex<Option<(&'static str, u64)>>,
     asked: Mutex<Value>,
+    /// The fees that were set, the oldest first.
+    fees: Mutex<Vec<Value>>,
 }
 
 fn usd(value: u64) -> Value {
@@ -94,6 +98,30 @@ impl Instance {
             "Assets" => {
                 json!({"assets": {"edges": [{"node": asset}], "pageInfo": {"hasNextPage": false, "endCursor": null}}})
             }
+            "ConsoleAsset" if variables["id"] == json!(Uuid::from_u128(1)) => {
+                let mut asset = asset;
+                asset["liquidity"] = json!("700");
+                asset["liquidityThreshold"] = json!("1000");
+                asset["sendingFee"] = self.fees.lock().unwrap().last().cloned().unwrap_or(Value::Null);
+                json!({"asset": asset})
+            }
+            "ConsoleAsset" => return json!({"errors": [{"message": "none", "extensions": {"code": "NOT_FOUND"}}]}),
+            "ConsoleFees" => {
+                let fee = |fee: &Value| {
+                    json!({"node": {"id": Uuid::from_u128(3), "type": "SENDING", "fixed": fee["fixed"],
+                        "basisPoints": fee["basisPoints"], "createdAt": "2026-01-01T00:00:00.000Z"}})
+                };
+                let fees: Vec<Value> = self.fees.lock().unwrap().iter().rev().map(fee).collect();
+                json!({"asset": {"fees": {"edges": fees,
+                    "pageInfo": {"hasNextPage": false, "hasPreviousPage": false, "endCursor": null}}}})
+            }
+            "SetFee" => {
+                self.fees.lock().unwrap().push(input["fee"].clone());
+                json!({"setFee": {"fee": {"id": Uuid::from_u128(3)}}})
+            }
+            "ConsoleExchangeRates" => json!({"exchangeRates": {"source": "http://rates.example", "tables": [
+                {"base": "USD", "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T00:00:15.000Z",
+                    "rates": [{"assetCode": "EUR", "rate": "0.9"}, {"assetCode": "MXN", "rate": "20.5"}]}]}}),
             "AssetByCodeAndScale" => json!({"assetByCodeAndScale": asset}),
             "WalletAddressByUrl" => {
                 let known = self.addresses.lock().unwrap().contains(variables["url"].as_str().unwrap());
@@ -258,6 +286,7 @@ impl Bench {
             accent: Accent::Teal,
             playground: verification == Verification::None,
             one_click: Vec::new(),
+            operators: vec!["Boss@example.com".to_owned()],
             consent: Some(ConsentSettings {
                 auth_server: "http://auth.example".parse().unwrap(),
                 interactions: base(""),
@@ -282,6 +311,7 @@ impl Bench {
             holds_are_old: Duration::from_mins(3),
             auto_create_address: true,
             liquidity_topup: 0,
+            liquidity_topup_day_max: None,
             cards: CardVerification::Required,
             key_x: None,
             pages: Some(pages),
@@ -293,7 +323,8 @@ impl Bench {
             clock: dyn_clock(),
             entropy: testkit::entropy(1),
         };
-        let wallet = Wallet::new(settings, Seed::default(), ports);
+        let seed = Seed::from_yaml("rates: {USD: {EUR: 0.9, MXN: 19}, EUR: {USD: 1.1}}").unwrap();
+        let wallet = Wallet::new(settings, seed, ports);
         Self { instance, wallet, clock, payee: format!("https://{here}/bob"), database }
     }
 
@@ -611,6 +642,7 @@ fn every_text_of_the_pages_has_a_german_one() {
     let mut texts = BTreeSet::new();
     for source in
         read("templates", ".html").into_iter().chain(read("src/pages", ".rs")).chain(read("src/letters", ".rs"))
+        .chain(read("src/pages/operator", ".rs"))
     {
         for begin in ["f.t(\"", "f.with(\"", "words.t(\"", "words.with(\"", "w.t(\"", "title: \""] {
             texts.extend(source.split(begin).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));

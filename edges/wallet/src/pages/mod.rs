@@ -21,6 +21,8 @@ mod keys;
 mod leave;
 mod limit_fields;
 mod monetization;
+mod operator;
+mod own_use;
 mod reach;
 mod requests;
 mod routes;

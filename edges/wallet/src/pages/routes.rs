@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::context::{Ctx, FORM_MAX, PageCore, Pages, Posted, Problem, Reader};
 use super::{
     account, agreements, cards, consent, contacts, doors, exchange, export, files, forgot, history, home, keys, leave,
-    monetization, reach, requests, security, send, settings,
+    monetization, operator, own_use, reach, requests, security, send, settings,
 };
 
 /// All pages.
@@ -42,6 +42,7 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/accounts/{id}/keys/revoke", Access::Session, form(keys::page, keys::revoke))
         .declare("/accounts/{id}/public", Access::Session, form(reach::page, reach::rename))
         .declare("/accounts/{id}/public/switch", Access::Session, form(reach::page, reach::switch))
+        .declare("/accounts/{id}/own-use", Access::Session, form(own_use::page, own_use::limit))
         .declare("/accounts/{id}/monetization", Access::Session, page(monetization::page))
         .declare("/cards", Access::Session, page(cards::list))
         .declare("/cards/{id}", Access::Session, form(cards::page, cards::stand))
@@ -90,6 +91,7 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
 
     open.merge(own)
         .merge(consents)
+        .merge(operator::routes())
         .layer(from_fn(own_forms_only))
         .layer(from_fn(strict_headers))
         .with_state(Pages(core))
