@@ -29,6 +29,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0016_leaving", sql: include_str!("migrations/0016_leaving.sql") },
         Step { name: "0017_own_limits", sql: include_str!("migrations/0017_own_limits.sql") },
         Step { name: "0018_own_switch", sql: include_str!("migrations/0018_own_switch.sql") },
+        Step { name: "0021_passkeys", sql: include_str!("migrations/0021_passkeys.sql") },
         Step { name: "0030_operators", sql: include_str!("migrations/0030_operators.sql") },
         Step { name: "0031_own_use", sql: include_str!("migrations/0031_own_use.sql") },
     ],

@@ -36,7 +36,8 @@ use crate::seed::Seed;
 use crate::seeding;
 use crate::sending::{PlainHttp, Sending};
 use crate::store::{AccountRow, MIGRATIONS, Store};
-use crate::users::{Resets, Users};
+use crate::users::{Resets, Rules, Users};
+use crate::webauthn::RelyingParty;
 
 /// A wallet of somebody else has this time to answer while a customer waits.
 const PAYEE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -282,8 +283,11 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
         database,
         Arc::clone(&clock),
         Arc::clone(&entropy),
-        settings.lifetimes,
-        settings.verification,
+        Rules {
+            lifetimes: settings.lifetimes,
+            verification: settings.verification,
+            passkeys_for: RelyingParty::of(&settings.public_url),
+        },
         letters.clone(),
         settings.sealer.clone(),
     );

@@ -21,6 +21,7 @@ use sealed_text::Sealer;
 use uuid::Uuid;
 
 use super::frame::{Frame, html};
+use super::passkeys::cookie_of;
 use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
@@ -203,6 +204,8 @@ pub(crate) struct Reader {
     pub(crate) visitor: Visitor,
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
+    /// The token of a browser that was asked for a passkey before anybody is signed in.
+    pub(crate) passkey_browser: String,
 }
 
 /// A request of a signed-in user.
@@ -243,6 +246,7 @@ impl FromRequestParts<Pages> for Reader {
             visitor: Visitor { device, address: from.source().to_string() },
             path: parts.uri.path().to_owned(),
             query: query.into_owned().collect(),
+            passkey_browser: cookie(&parts.headers, &cookie_of(&pages.0.cookie)).unwrap_or_default().to_owned(),
         })
     }
 }
@@ -361,6 +365,9 @@ fn done(said: &str) -> Option<&'static str> {
         "contact-gone" => "The contact is forgotten.",
         "closed" => "The request is closed.",
         "factor-off" => "The second factor is off.",
+        "app-off" => "Your app is no longer asked for. Your passkeys are.",
+        "passkey" => "The passkey is added.",
+        "passkey-gone" => "The passkey is removed, and you were signed out everywhere else.",
         "paused" => "Paused. The application's payments are refused until you let it go on.",
         "resumed" => "The application can pay again.",
         "fee-set" => "The fee is set. It counts for payments that are quoted from now on.",
