@@ -39,6 +39,7 @@ mod sql;
 mod store;
 mod users;
 mod wallet;
+mod webauthn;
 
 pub use cards::{CardVerification, NewCard};
 pub use consent::ConsentSettings;

@@ -21,6 +21,7 @@ mod keys;
 mod leave;
 mod limit_fields;
 mod monetization;
+mod passkeys;
 mod operator;
 mod own_use;
 mod reach;
