@@ -26,6 +26,7 @@ mod leaving;
 mod ledger_book;
 mod letters;
 mod missed;
+mod operators;
 mod own_limits;
 mod pages;
 mod reach;
@@ -40,6 +41,7 @@ mod sql;
 mod store;
 mod users;
 mod wallet;
+mod webauthn;
 
 pub use cards::{CardVerification, NewCard};
 pub use consent::ConsentSettings;

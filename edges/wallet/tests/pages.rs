@@ -30,6 +30,8 @@ use wallet::{
     Wallet, WalletSettings,
 };
 
+#[path = "authenticator/mod.rs"]
+mod authenticator;
 #[path = "pages/contacts.rs"]
 mod contacts;
 #[path = "pages/keys.rs"]
@@ -40,8 +42,12 @@ mod leaving;
 mod letters;
 #[path = "pages/opening.rs"]
 mod opening;
+#[path = "pages/operators.rs"]
+mod operators;
 #[path = "pages/ownership.rs"]
 mod ownership;
+#[path = "pages/passkeys.rs"]
+mod passkeys;
 #[path = "pages/reach.rs"]
 mod reach;
 #[path = "pages/requests.rs"]
@@ -50,6 +56,7 @@ mod requests;
 mod second_factor;
 
 const PASSWORD: &str = "a rainy day in march";
+const HOME: &str = "http://localhost:3030";
 const IDP_SECRET: &str = "only the wallet knows this";
 
 /// The instance and the authorization server.
@@ -78,6 +85,8 @@ struct Instance {
     /// State and received amount of every incoming payment, if it is not one that has got a part.
     incoming: Mutex<Option<(&'static str, u64)>>,
     asked: Mutex<Value>,
+    /// The fees that were set, the oldest first.
+    fees: Mutex<Vec<Value>>,
 }
 
 fn usd(value: u64) -> Value {
@@ -102,6 +111,30 @@ impl Instance {
             "Assets" => {
                 json!({"assets": {"edges": [{"node": asset}], "pageInfo": {"hasNextPage": false, "endCursor": null}}})
             }
+            "ConsoleAsset" if variables["id"] == json!(Uuid::from_u128(1)) => {
+                let mut asset = asset;
+                asset["liquidity"] = json!("700");
+                asset["liquidityThreshold"] = json!("1000");
+                asset["sendingFee"] = self.fees.lock().unwrap().last().cloned().unwrap_or(Value::Null);
+                json!({"asset": asset})
+            }
+            "ConsoleAsset" => return json!({"errors": [{"message": "none", "extensions": {"code": "NOT_FOUND"}}]}),
+            "ConsoleFees" => {
+                let fee = |fee: &Value| {
+                    json!({"node": {"id": Uuid::from_u128(3), "type": "SENDING", "fixed": fee["fixed"],
+                        "basisPoints": fee["basisPoints"], "createdAt": "2026-01-01T00:00:00.000Z"}})
+                };
+                let fees: Vec<Value> = self.fees.lock().unwrap().iter().rev().map(fee).collect();
+                json!({"asset": {"fees": {"edges": fees,
+                    "pageInfo": {"hasNextPage": false, "hasPreviousPage": false, "endCursor": null}}}})
+            }
+            "SetFee" => {
+                self.fees.lock().unwrap().push(input["fee"].clone());
+                json!({"setFee": {"fee": {"id": Uuid::from_u128(3)}}})
+            }
+            "ConsoleExchangeRates" => json!({"exchangeRates": {"source": "http://rates.example", "tables": [
+                {"base": "USD", "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T00:00:15.000Z",
+                    "rates": [{"assetCode": "EUR", "rate": "0.9"}, {"assetCode": "MXN", "rate": "20.5"}]}]}}),
             "AssetByCodeAndScale" => json!({"assetByCodeAndScale": asset}),
             "WalletAddressByUrl" => {
                 let known = self.addresses.lock().unwrap().contains(variables["url"].as_str().unwrap());
@@ -246,11 +279,25 @@ struct Bench {
     clock: Arc<ManualClock>,
     payee: String,
     database: TestDatabase,
+    /// Makes a wallet at an address, with entropy of its own.
+    make: Box<dyn Fn(&str, u64) -> Wallet>,
 }
 
 impl Bench {
     async fn on(database: TestDatabase, verification: Verification) -> Self {
         Self::with_post(database, verification, Post::Log).await
+    }
+
+    /// A playground at this address.
+    async fn at(database: TestDatabase, url: &str) -> Self {
+        let mut bench = Self::playground(database).await;
+        bench.wallet = (bench.make)(url, 1);
+        bench
+    }
+
+    /// Another process of the same wallet.
+    fn another_wallet(&self) -> Wallet {
+        (self.make)(HOME, 2)
     }
 
     async fn with_post(database: TestDatabase, verification: Verification, leaving: Post) -> Self {
@@ -268,58 +315,65 @@ impl Bench {
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
 
         let clock = testkit::manual_clock();
-        let dyn_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
+        let of_wallets = Arc::clone(&clock);
+        let dyn_clock = move || Arc::clone(&of_wallets) as Arc<dyn Clock>;
         let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
         let credentials = Credentials { tenant_id: Uuid::nil(), secret: "s".to_owned(), signature_version: 1 };
         Wallet::migrate(&database).await.unwrap();
-        let base = |path: &str| format!("http://{here}{path}").parse().unwrap();
-        let pages = PageSettings {
-            public_url: "http://localhost:3030".parse().unwrap(),
-            lifetimes: Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) },
-            verification,
-            post: leaving,
-            sealer: Sealer::new(Some(&[7; 32]), &[]),
-            cookies: Cookies::Plain,
-            accent: Accent::Teal,
-            playground: verification == Verification::None,
-            one_click: Vec::new(),
-            consent: Some(ConsentSettings {
-                auth_server: "http://auth.example".parse().unwrap(),
-                interactions: base(""),
-                secret: Some(IDP_SECRET.to_owned()),
-                proof: ServiceProofs::default().of(Wanted::WALLET_CONSENT, None),
-            }),
-            grants: Some(AdminClient::of_auth(base("/graphql"), credentials.clone(), http.clone(), dyn_clock())),
-            http: http.clone(),
-        };
-        let settings = WalletSettings {
-            display_name: "Bank".to_owned(),
-            open_payments_url: "https://localhost:3000".parse().unwrap(),
-            webhooks: EventVerification {
-                identities: ServiceIdentities::default(),
-                service: Service::WalletHooks,
-                secrets: vec!["s".to_owned()],
-                version: 1,
-                tolerance: Duration::from_mins(5),
-                unsigned: Unsigned::Refused,
-            },
-            fee_policy: FeePolicy::FeePlusSent,
-            holds_are_old: Duration::from_mins(3),
-            auto_create_address: true,
-            liquidity_topup: 0,
-            cards: CardVerification::Required,
-            key_x: None,
-            pages: Some(pages),
-        };
-        let ports = Ports {
-            database: (*database).clone(),
-            ledger: Arc::new(MemoryLedger::new(dyn_clock())),
-            admin: AdminClient::new(base("/graphql"), credentials, http, dyn_clock()),
-            clock: dyn_clock(),
-            entropy: testkit::entropy(1),
-        };
-        let wallet = Wallet::new(settings, Seed::default(), ports);
-        Self { instance, wallet, clock, payee: format!("https://{here}/bob"), database }
+        let base = move |path: &str| format!("http://{here}{path}").parse().unwrap();
+        let opened = (*database).clone();
+        let make = Box::new(move |url: &str, seed_of_entropy: u64| {
+            let pages = PageSettings {
+                public_url: url.parse().unwrap(),
+                lifetimes: Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) },
+                verification,
+                post: leaving.clone(),
+                sealer: Sealer::new(Some(&[7; 32]), &[]),
+                cookies: Cookies::Plain,
+                accent: Accent::Teal,
+                playground: verification == Verification::None,
+                one_click: Vec::new(),
+                operators: vec!["Boss@example.com".to_owned()],
+                consent: Some(ConsentSettings {
+                    auth_server: "http://auth.example".parse().unwrap(),
+                    interactions: base(""),
+                    secret: Some(IDP_SECRET.to_owned()),
+                    proof: ServiceProofs::default().of(Wanted::WALLET_CONSENT, None),
+                }),
+                grants: Some(AdminClient::of_auth(base("/graphql"), credentials.clone(), http.clone(), dyn_clock())),
+                http: http.clone(),
+            };
+            let settings = WalletSettings {
+                display_name: "Bank".to_owned(),
+                open_payments_url: "https://localhost:3000".parse().unwrap(),
+                webhooks: EventVerification {
+                    identities: ServiceIdentities::default(),
+                    service: Service::WalletHooks,
+                    secrets: vec!["s".to_owned()],
+                    version: 1,
+                    tolerance: Duration::from_mins(5),
+                    unsigned: Unsigned::Refused,
+                },
+                fee_policy: FeePolicy::FeePlusSent,
+                holds_are_old: Duration::from_mins(3),
+                auto_create_address: true,
+                liquidity_topup: 0,
+                liquidity_topup_day_max: None,
+                cards: CardVerification::Required,
+                key_x: None,
+                pages: Some(pages),
+            };
+            let ports = Ports {
+                database: opened.clone(),
+                ledger: Arc::new(MemoryLedger::new(dyn_clock())),
+                admin: AdminClient::new(base("/graphql"), credentials.clone(), http.clone(), dyn_clock()),
+                clock: dyn_clock(),
+                entropy: testkit::entropy(seed_of_entropy),
+            };
+            let seed = Seed::from_yaml("rates: {USD: {EUR: 0.9, MXN: 19}, EUR: {USD: 1.1}}").unwrap();
+            Wallet::new(settings, seed, ports)
+        });
+        Self { instance, wallet: make(HOME, 1), clock, payee: format!("https://{here}/bob"), database, make }
     }
 
     async fn playground(database: TestDatabase) -> Self {
@@ -327,7 +381,7 @@ impl Bench {
     }
 
     fn browser(&self) -> Browser<'_> {
-        Browser { bench: self, cookie: None }
+        Browser { bench: self, wallet: self.wallet.clone(), cookie: None, asked: None }
     }
 
     /// Somebody with an account of 500.00 USD. Returns the id of the account too.
@@ -353,16 +407,21 @@ struct Answer {
 #[derive(Clone)]
 struct Browser<'b> {
     bench: &'b Bench,
+    wallet: Wallet,
     cookie: Option<String>,
+    /// The cookie of a browser that was asked for a passkey.
+    asked: Option<String>,
 }
 
 impl Browser<'_> {
     async fn call(&mut self, request: Request<Body>) -> Answer {
-        let router = wallet::http::router(self.bench.wallet.clone(), ServiceCallers::Anybody);
+        let router = wallet::http::router(self.wallet.clone(), ServiceCallers::Anybody);
         let response = router.oneshot(request).await.unwrap();
         for line in response.headers().get_all("set-cookie") {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
-            if pair.starts_with("wallet_session") {
+            if pair.contains("_passkey=") {
+                self.asked = Some(pair.to_owned());
+            } else if pair.starts_with("wallet_session") {
                 self.cookie = Some(pair.to_owned()).filter(|pair| !pair.ends_with('='));
             }
         }
@@ -373,14 +432,18 @@ impl Browser<'_> {
         Answer { status, location, text: String::from_utf8(body.to_vec()).unwrap() }
     }
 
+    fn cookies(&self) -> String {
+        self.cookie.iter().chain(&self.asked).map(String::as_str).collect::<Vec<_>>().join("; ")
+    }
+
     async fn get(&mut self, path: &str) -> Answer {
-        let request = Request::get(path).header("cookie", self.cookie.clone().unwrap_or_default());
+        let request = Request::get(path).header("cookie", self.cookies());
         self.call(request.body(Body::empty()).unwrap()).await
     }
 
     async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(path).header("cookie", self.cookie.clone().unwrap_or_default());
+        let request = Request::post(path).header("cookie", self.cookies());
         self.call(request.body(Body::from(body)).unwrap()).await
     }
 
@@ -634,8 +697,11 @@ fn every_text_of_the_pages_has_a_german_one() {
         lines.filter_map(|line| Some(line.split_once(" => ").or_else(|| line.split_once(" = "))?.0)).collect();
 
     let mut texts = BTreeSet::new();
-    for source in
-        read("templates", ".html").into_iter().chain(read("src/pages", ".rs")).chain(read("src/letters", ".rs"))
+    for source in read("templates", ".html")
+        .into_iter()
+        .chain(read("src/pages", ".rs"))
+        .chain(read("src/letters", ".rs"))
+        .chain(read("src/pages/operator", ".rs"))
     {
         for begin in ["f.t(\"", "f.with(\"", "words.t(\"", "words.with(\"", "w.t(\"", "title: \""] {
             texts.extend(source.split(begin).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));

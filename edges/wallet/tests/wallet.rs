@@ -186,6 +186,7 @@ impl Bench {
             holds_are_old: Duration::from_mins(3),
             auto_create_address: true,
             liquidity_topup: 1_000_000,
+            liquidity_topup_day_max: None,
             cards: CardVerification::Required,
             key_x: Some("Tk8WHUFjv9XUxXzv2OxMjoF9alvTVB1D1dcFMT47ThQ".to_owned()),
             pages: None,

@@ -10,7 +10,7 @@ use admin_client::{AdminClient, AdminError};
 use askama::Template;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
-use clock::{Clock, Entropy};
+use clock::{Clock, Entropy, Timestamp};
 use http::header::{ACCEPT_LANGUAGE, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -18,16 +18,19 @@ use http_kit::ClientAddress;
 use page_kit::{
     Accent, Cookies, Posted, Seal, Words, cookie, form_token, html, own_path, path_parameters, sign_in_first,
 };
+use rates_service::RatesService;
 use sealed_text::Sealer;
 use uuid::Uuid;
 
 use super::frame::Frame;
+use super::passkeys::cookie_of;
 use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::leaving::Leaving;
 use crate::letters::{Letters, Post, Texts};
+use crate::operators::Operators;
 use crate::sending::Sending;
 use crate::users::{Lifetimes, Resets, Session, Users, Verification, Visitor};
 
@@ -65,6 +68,8 @@ pub struct PageSettings {
     pub playground: bool,
     /// Buttons of the sign-in page, in the playground.
     pub one_click: Vec<OneClick>,
+    /// The e-mail addresses of the users who may open the operators' pages. Nobody else finds these pages.
+    pub operators: Vec<String>,
     /// The authorization server that asks for consent.
     pub consent: Option<crate::consent::ConsentSettings>,
     /// The Admin API of the authorization server, which has the grants.
@@ -84,6 +89,10 @@ pub(crate) struct PageCore {
     pub(crate) effects: Effects,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
+    pub(crate) operators: Operators,
+    /// The rates that this wallet serves, and since when.
+    pub(crate) rates: RatesService,
+    pub(crate) started_at: Timestamp,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) version: String,
@@ -172,6 +181,8 @@ pub(crate) struct Reader {
     pub(crate) visitor: Visitor,
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
+    /// The token of a browser that was asked for a passkey before anybody is signed in.
+    pub(crate) passkey_browser: String,
 }
 
 /// A request of a signed-in user.
@@ -212,6 +223,7 @@ impl FromRequestParts<Pages> for Reader {
             visitor: Visitor { device, address: from.source().to_string() },
             path: parts.uri.path().to_owned(),
             query: query.into_owned().collect(),
+            passkey_browser: cookie(&parts.headers, &cookie_of(&pages.0.cookie)).unwrap_or_default().to_owned(),
         })
     }
 }
@@ -245,6 +257,7 @@ impl Reader {
             institution: self.core.institution.clone(),
             version: self.core.version.clone(),
             person: None,
+            operates: false,
             place: "",
             said: self.query.get("said").and_then(|said| done(said)),
             again: None,
@@ -313,8 +326,17 @@ fn done(said: &str) -> Option<&'static str> {
         "contact-gone" => "The contact is forgotten.",
         "closed" => "The request is closed.",
         "factor-off" => "The second factor is off.",
+        "app-off" => "Your app is no longer asked for. Your passkeys are.",
+        "passkey" => "The passkey is added.",
+        "passkey-gone" => "The passkey is removed, and you were signed out everywhere else.",
         "paused" => "Paused. The application's payments are refused until you let it go on.",
         "resumed" => "The application can pay again.",
+        "fee-set" => "The fee is set. It counts for payments that are quoted from now on.",
+        "fee-same" => "This is the fee in force already. Nothing was done.",
+        "deposited" => "The deposit is made.",
+        "act-known" => "This was asked before. The record says how it ended.",
+        "act-refused" => "The instance refused it. The record says why.",
+        "act-unknown" => "The instance did not answer. Look at the present value before you try again.",
         "revoked" => "The agreement has ended. Its application can no longer pay from your account.",
         _ => return None,
     })
@@ -323,7 +345,13 @@ fn done(said: &str) -> Option<&'static str> {
 impl Ctx {
     /// The frame of a page.
     pub(crate) fn frame(&self, place: &'static str) -> Frame {
-        Frame { person: Some((self.session.name.clone(), self.once("/sign-out"))), place, ..self.reader.frame() }
+        let person = Some((self.session.name.clone(), self.once("/sign-out")));
+        Frame { person, operates: self.operates(), place, ..self.reader.frame() }
+    }
+
+    /// Whether an operator is signed in.
+    pub(crate) fn operates(&self) -> bool {
+        self.core().operators.has(&self.session.email)
     }
 
     pub(crate) fn core(&self) -> &PageCore {

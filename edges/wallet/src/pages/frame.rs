@@ -52,6 +52,8 @@ pub(crate) struct Frame {
     pub(crate) version: String,
     /// The user's name, and the token of the form that signs out.
     pub(crate) person: Option<(String, String)>,
+    /// Whether an operator is signed in.
+    pub(crate) operates: bool,
     /// The part of the wallet that the page is in.
     pub(crate) place: &'static str,
     /// What was done just now.
@@ -81,6 +83,16 @@ impl Frame {
     /// `1,234.50`
     pub(crate) fn number(&self, value: impl Borrow<u64>, asset: &Asset) -> String {
         numbers::decimal(*value.borrow(), asset.scale, self.w)
+    }
+
+    /// Hundredths of a percent: `1.25 %`.
+    pub(crate) fn share(&self, basis_points: impl Borrow<u16>) -> String {
+        numbers::basis_points(*basis_points.borrow(), self.w)
+    }
+
+    /// A count with groups of digits.
+    pub(crate) fn count(&self, count: impl Borrow<u64>) -> String {
+        numbers::count(*count.borrow(), self.w)
     }
 
     /// `14:05`

@@ -53,13 +53,14 @@ impl Departure {
 }
 
 /// Tables with rows of a user that end with the user.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     "wallet_sessions",
     "wallet_one_time_tokens",
     "wallet_email_changes",
     "wallet_half_sign_ins",
     "wallet_recovery_codes",
     "wallet_second_factors",
+    "wallet_passkeys",
     "wallet_contacts",
     "wallet_consents",
     "wallet_begun_requests",
