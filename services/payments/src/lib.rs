@@ -33,6 +33,7 @@ pub use outgoing::create_outgoing_payment::{
 };
 pub use outgoing::fund_outgoing_payment::FundOutgoingPaymentError;
 pub use outgoing::grant_spending::PaymentGrant;
+pub use outgoing::grant_watch::GrantWatch;
 pub use quotes::create_quote::{CreateQuoteError, NewQuote};
 pub use rates_in_use::{ConvertAmountError, RatesInUse};
 pub use receivers::held_grants::HeldGrantError;

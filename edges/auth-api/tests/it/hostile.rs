@@ -27,6 +27,7 @@ const ROUTES: [(&str, &[&str]); 12] = [
     ("/", &["POST"]),
     ("/tenant", &["POST"]),
     ("/tenant/{id}", &["PATCH", "DELETE"]),
+    ("/tenant/{id}/grant/{grant}", &["GET"]),
 ];
 
 /// The Admin API has documents instead of paths.

@@ -390,6 +390,33 @@ on_each_database! {
         assert_eq!(payments.grant_spent("unknown", None).await.unwrap(), None);
     }
 
+    async fn a_grant_of_months_from_the_31st_has_its_windows_and_nothing_before_or_after(database) {
+        let (node, clock) = node(database).await;
+        let limits = GrantLimits {
+            debit_amount: Some(usd(100)),
+            interval: Some("R2/2028-01-31T00:00:00Z/P1M".to_owned()),
+            ..GrantLimits::default()
+        };
+        let pay = async || pay_under(&node.payments, &node, quote(&node, 60).await, &limits).await;
+        let is_refused =
+            |paid| matches!(paid, Err(CreateOutgoingPaymentError::Grant(GrantRefused::InsufficientGrant)));
+        clock.set("2028-01-30T23:59:59.999Z".parse().unwrap());
+        assert!(is_refused(pay().await), "before the first window");
+        // Each window begins a month after the beginning of the one before.
+        for (begin, last) in [
+            ("2028-01-31T00:00:00Z", "2028-02-28T23:59:59.999Z"),
+            ("2028-02-29T00:00:00Z", "2028-03-28T23:59:59.999Z"),
+            ("2028-03-29T00:00:00Z", "2028-04-28T23:59:59.999Z"),
+        ] {
+            clock.set(begin.parse().unwrap());
+            pay().await.unwrap();
+            clock.set(last.parse().unwrap());
+            assert!(is_refused(pay().await), "60 of 100 were spent since {begin}");
+        }
+        clock.set("2028-04-29T00:00:00Z".parse().unwrap());
+        assert!(is_refused(pay().await), "after the last window");
+    }
+
     async fn a_completed_payment_keeps_of_its_grant_what_it_reserved(database) {
         let (node, _) = node(database).await;
         node.administration.set_fee(OPERATOR, node.asset.id, FeeKind::Sending, 1, 0).await.unwrap();
