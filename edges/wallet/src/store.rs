@@ -109,7 +109,8 @@ impl Store {
 
     /// The assets that the wallet has accounts in, each with the number of its ledger.
     pub(crate) async fn assets(&self) -> Result<Vec<(Asset, u32)>, Error> {
-        let rows = read(&self.database, "SELECT code, scale, ledger FROM wallet_assets ORDER BY code, scale", []).await?;
+        let rows =
+            read(&self.database, "SELECT code, scale, ledger FROM wallet_assets ORDER BY code, scale", []).await?;
         let asset = |row: &QueryResult| {
             let (code, scale, ledger): (String, i64, i64) =
                 (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);

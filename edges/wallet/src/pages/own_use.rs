@@ -1,11 +1,11 @@
-//! The own use page_kit::{Posted, html};
-use of an account: the agreement to which the customer's own payments belong, with its limits.
+//! The own use of an account: the agreement to which the customer's own payments belong, with its limits.
 //!
 //! What applications may do is in `agreements`. All of them are judged by `own_limits`.
 
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
 use super::agreements::Usage;

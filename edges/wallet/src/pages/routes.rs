@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::context::{Ctx, FORM_MAX, PageCore, Pages, Problem, Reader};
 use super::{
     account, agreements, cards, consent, contacts, doors, exchange, export, files, forgot, history, home, keys, leave,
-    monetization, passkeys, operator, own_use, reach, requests, security, send, settings,
+    monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
 };
 
 /// All pages.

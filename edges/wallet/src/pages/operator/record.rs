@@ -1,9 +1,9 @@
 //! The record of what operators changed here, as a page. Lines that do not fit the line before are marked.
 
-use page_kit::html;
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::html;
 
 use super::super::context::{Ctx, Problem};
 use super::super::frame::Frame;
