@@ -73,6 +73,7 @@ impl Mutation<'_> {
         act: impl Future<Output = Result<T, Refusal>>,
         identity: impl FnOnce(&T) -> I,
     ) -> Result<Once<T, I>, Refusal> {
+        let act = Box::pin(act);
         self.once_noted(ClaimTime::Before, |_| act, identity).await
     }
 

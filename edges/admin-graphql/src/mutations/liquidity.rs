@@ -86,6 +86,7 @@ pub(crate) async fn done_once(
     input: &impl Serialize,
     act: impl Future<Output = Result<(), Refusal>>,
 ) -> Result<Option<LiquidityMutationResponse>> {
+    let act = Box::pin(act);
     done_once_noted(call, field, key, input, |_| act).await
 }
 
