@@ -16,7 +16,7 @@ use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
 use crate::wake::CHANNEL;
 use crate::write::Write;
-use crate::{Dialect, Error, OpenDatabase};
+use crate::{Database, Dialect, Error, OpenDatabase};
 
 /// A transaction that may write. If it is dropped without [`WriteTransaction::commit`], it is rolled back.
 ///
@@ -54,6 +54,11 @@ impl WriteTransaction {
     /// The SQL dialect.
     pub fn dialect(&self) -> Dialect {
         self.database.dialect
+    }
+
+    /// Whether it is a transaction of `database`, or of a clone of it.
+    pub fn is_of(&self, database: &Database) -> bool {
+        Arc::ptr_eq(&self.database, &database.inner)
     }
 
     /// Adds a write. It is sent with others before the next read of this transaction, or with its commit.

@@ -4,6 +4,7 @@
 //! money in the ledger.
 
 pub mod administration;
+mod beside;
 mod counts;
 mod incoming;
 mod ledger_totals;
@@ -21,6 +22,7 @@ mod unavailable;
 mod wallet_address_lookup;
 mod workers;
 
+pub use beside::Beside;
 pub use incoming::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
 pub use incoming::decide_incoming_payment::ChangeIncomingPaymentError;
 pub use incoming::decide_partial_payment::{DecidePartialPaymentError, DecisionEffect};
