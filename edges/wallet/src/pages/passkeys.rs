@@ -231,7 +231,7 @@ pub(crate) async fn question_of_guest(reader: Reader, posted: Posted) -> Result<
     let asked = users.ask_browser(&token, &reader.visitor).await;
     let mut response = answered(&reader, asked.map(|asked| request(&asked)))?;
     let name = cookie_of(&reader.core.cookie);
-    let line = reader.set_cookie(&name, &token, Some(PASSKEY_WITHIN.as_secs()));
+    let line = reader.core.settings.cookies.line(&name, &token, Some(PASSKEY_WITHIN));
     response.headers_mut().extend(line.map(|line| (SET_COOKIE, line)));
     Ok(response)
 }
