@@ -289,10 +289,10 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
         (r.key32("DB_ENCRYPTION_SECRET"), r.keys32("DB_ENCRYPTION_FORMER_SECRETS"));
     let pages = WalletPages {
         playground,
-        operators,
         public_url,
         idle,
         absolute,
+        operators,
         consent,
         auth_graphql_url,
         mail,
