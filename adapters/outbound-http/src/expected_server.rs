@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use crate::certificate_facts::CertificateFacts;
-use crate::party_tls::PartyTlsError;
+use crate::party_tls_error::PartyTlsError;
 use crate::revoked::RevokedCertificates;
 
 type Judge = dyn Fn(&CertificateFacts) -> Result<(), String> + Send + Sync;

@@ -60,7 +60,7 @@ impl CallerSecret {
 #[derive(Clone, Debug)]
 pub enum ServiceCallers {
     /// Those that prove who they are.
-    Proven(ServiceDoor),
+    Proven(Box<ServiceDoor>),
     /// All programs that can reach it.
     Anybody,
 }
@@ -76,7 +76,7 @@ pub struct ServiceDoor {
 
 #[derive(Clone, Debug)]
 struct Guarded {
-    door: ServiceDoor,
+    door: Box<ServiceDoor>,
     need: Need,
 }
 
@@ -93,7 +93,8 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
     if request.uri().path().trim_end_matches('/').eq_ignore_ascii_case("/healthz") {
         return next.run(request).await;
     }
-    let Guarded { door: ServiceDoor { secret, identities }, need } = &guarded;
+    let Guarded { door, need } = &guarded;
+    let ServiceDoor { secret, identities } = &**door;
     let source = from.source().to_string();
     let secrets = identities.secrets(need.service);
     if secrets && let Err(locked) = secret.limiter.may_try(&secret.lockout, &source).await {

@@ -76,7 +76,7 @@ async fn listening_with(tls: ServiceTls, ways: Ways) -> String {
     let cache = SharedCache::InProcess(InProcessCache::new(Arc::new(SystemClock), InProcessLimits::default()));
     let secret = CallerSecret::new([SECRET, FORMER_SECRET], "test", Limiter::new(cache, Arc::new(SystemClock)));
     let identities = ServiceIdentities { ways: ways.into(), judge: None };
-    let callers = ServiceCallers::Proven(ServiceDoor { secret, identities });
+    let callers = ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities }));
     let need = Need { service: Service::BackendAdmin, scopes: &[Scope::GrantsNotify] };
     let router = require_service(Router::new().route("/", get(async || "in")), callers, need);
 

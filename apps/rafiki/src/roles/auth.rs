@@ -251,5 +251,5 @@ fn service_callers(config: &config::Auth, limiter: &Limiter, identities: &Identi
     let previous = config.previous_service_secret.as_ref().map(config::Secret::expose);
     let secrets = [Some(secret.as_str()), previous].into_iter().flatten();
     let secret = CallerSecret::new(secrets, "service-secret", limiter.clone());
-    ServiceCallers::Proven(ServiceDoor { secret, identities: identities.accepted.clone() })
+    ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities: identities.accepted.clone() }))
 }

@@ -62,7 +62,7 @@ impl Identities {
             return ServiceCallers::Anybody;
         }
         let secret = CallerSecret::new([], "rates", memory_limiter(Arc::clone(clock)));
-        ServiceCallers::Proven(ServiceDoor { secret, identities: self.accepted.clone() })
+        ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities: self.accepted.clone() }))
     }
 }
 
