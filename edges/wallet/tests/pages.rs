@@ -118,7 +118,6 @@ impl Instance {
                 asset["sendingFee"] = self.fees.lock().unwrap().last().cloned().unwrap_or(Value::Null);
                 json!({"asset": asset})
             }
-            "ConsoleAsset" => return json!({"errors": [{"message": "none", "extensions": {"code": "NOT_FOUND"}}]}),
             "ConsoleFees" => {
                 let fee = |fee: &Value| {
                     json!({"node": {"id": Uuid::from_u128(3), "type": "SENDING", "fixed": fee["fixed"],
@@ -234,7 +233,9 @@ impl Instance {
             "CompleteReceiver" => json!({"completeReceiver": {"receiver": {
                 "id": input["incomingPaymentUrl"], "walletAddressUrl": "https://localhost:3000/accounts/nora", "completed": true,
                 "incomingAmount": usd(2_000), "receivedAmount": usd(0), "expiresAt": null}}}),
-            "OutgoingPayment" => return json!({"errors": [{"message": "none", "extensions": {"code": "NOT_FOUND"}}]}),
+            "ConsoleAsset" | "OutgoingPayment" => {
+                return json!({"errors": [{"message": "none", "extensions": {"code": "NOT_FOUND"}}]});
+            }
             "CreateOutgoingPayment" => json!({"createOutgoingPayment": {"payment": {"id": input["quoteId"],
                 "walletAddressId": input["walletAddressId"], "state": "FUNDING", "error": null, "stateAttempts": 0,
                 "debitAmount": usd(1_300), "receiveAmount": usd(1_250), "sentAmount": usd(0), "receiver": "r", "metadata": null}}}),
@@ -273,6 +274,9 @@ async fn decide(
     StatusCode::ACCEPTED
 }
 
+/// Makes a wallet on the same database, with this public address and seed.
+type MakeWallet = dyn Fn(&str, u64) -> Wallet;
+
 struct Bench {
     instance: Arc<Instance>,
     wallet: Wallet,
@@ -280,7 +284,7 @@ struct Bench {
     payee: String,
     database: TestDatabase,
     /// Makes a wallet at an address, with entropy of its own.
-    make: Box<dyn Fn(&str, u64) -> Wallet>,
+    make: Box<MakeWallet>,
 }
 
 impl Bench {

@@ -2,6 +2,8 @@
 //!
 //! Which answer is right is decided in `users`. Browsers that know no passkeys, or run no scripts, show none of the forms.
 
+use std::borrow::Borrow;
+
 use askama::Template;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -88,12 +90,8 @@ impl Shown<'_> {
         })
     }
 
-    fn since(&self, at: &Timestamp) -> String {
+    fn since(&self, at: impl Borrow<Timestamp>) -> String {
         self.f.with("since {}", self.f.date(at))
-    }
-
-    fn instant(&self, at: &Timestamp) -> String {
-        self.f.instant(at)
     }
 }
 

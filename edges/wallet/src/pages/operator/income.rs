@@ -1,5 +1,7 @@
 //! The income from fees: by asset and day, in all, and whether the ledger says the same.
 
+use std::borrow::Borrow;
+use std::fmt::Write;
 use std::time::Duration;
 
 use askama::Template;
@@ -48,8 +50,8 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    fn is_chosen(&self, period: &u32) -> bool {
-        *period == self.chosen
+    fn is_chosen(&self, period: impl Borrow<u32>) -> bool {
+        *period.borrow() == self.chosen
     }
 }
 
@@ -99,7 +101,7 @@ pub(crate) async fn csv(ctx: Ctx) -> Result<Response, Problem> {
     for IncomeDay { day, of } in &days {
         let day: String = day.to_string().chars().take("2026-01-01".len()).collect();
         let fees = numbers::input(of.fees, of.asset.scale, Words::English);
-        text += &format!("{day},{},{},{fees}\r\n", of.asset.code, of.payments);
+        let _ = write!(text, "{day},{},{},{fees}\r\n", of.asset.code, of.payments);
     }
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8"),

@@ -30,8 +30,8 @@ struct Told {
 
 impl Told {
     /// An amount of the event.
-    fn told(&self, f: &Frame, text: &Option<String>) -> String {
-        let number = text.as_ref().and_then(|text| text.parse::<u64>().ok());
+    fn told(&self, f: &Frame, text: Option<&str>) -> String {
+        let number = text.and_then(|text| text.parse::<u64>().ok());
         number.map_or_else(|| "\u{2013}".to_owned(), |value| f.money(value, &self.low.asset))
     }
 
