@@ -263,6 +263,16 @@ impl Scene {
                 404,
             ),
             of(
+                ("auth-api", "/tenant/{id}/grant/{grant}"),
+                Method::GET,
+                service(&format!("{somebody}/grant/{SOMEBODY}")),
+                None,
+                "auth-service",
+                "tenants:write",
+                "tenants:read",
+                404,
+            ),
+            of(
                 ("auth-api", "/tenant"),
                 Method::POST,
                 service("/tenant"),
