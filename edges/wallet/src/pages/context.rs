@@ -23,7 +23,6 @@ use sealed_text::Sealer;
 use uuid::Uuid;
 
 use super::frame::Frame;
-use super::passkeys::cookie_of;
 use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
@@ -185,6 +184,11 @@ pub(crate) struct Reader {
     pub(crate) passkey_browser: String,
 }
 
+/// The name of the cookie by which a browser in which nobody is signed in is known again.
+pub(crate) fn passkey_cookie(session_cookie: &str) -> String {
+    format!("{session_cookie}_passkey")
+}
+
 /// A request of a signed-in user.
 #[derive(Clone)]
 pub(crate) struct Ctx {
@@ -223,7 +227,7 @@ impl FromRequestParts<Pages> for Reader {
             visitor: Visitor { device, address: from.source().to_string() },
             path: parts.uri.path().to_owned(),
             query: query.into_owned().collect(),
-            passkey_browser: cookie(&parts.headers, &cookie_of(&pages.0.cookie)).unwrap_or_default().to_owned(),
+            passkey_browser: cookie(&parts.headers, &passkey_cookie(&pages.0.cookie)).unwrap_or_default().to_owned(),
         })
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::context::{Ctx, Message, OneClick, Problem, Reader, go, paused, quoted, try_later};
 use super::frame::Frame;
-use super::passkeys::{self, UsePasskey};
+use super::passkey_forms::{UsePasskey, for_guest};
 use super::security::said;
 use crate::users::{Entered, Means, NewUser, ProofError, SignInError, SignUpError, SignedUp};
 
@@ -70,7 +70,7 @@ fn draw_sign_in(reader: &Reader, status: StatusCode, email: &str, error: Option<
     let (f, settings) = (reader.frame(), &reader.core.settings);
     let one_click = if settings.playground { settings.one_click.as_slice() } else { &[] };
     let next = kept_next(reader);
-    let passkey = passkeys::for_guest(reader, "", &next);
+    let passkey = for_guest(reader, "", &next);
     html(status, &SignIn { f: &f, error, email, next, one_click, passkey })
 }
 
@@ -106,7 +106,7 @@ async fn draw_code(
         return Ok(draw_sign_in(reader, StatusCode::UNPROCESSABLE_ENTITY, "", Some(said)));
     };
     let next = kept_next(reader);
-    let passkey = if means.passkeys > 0 { passkeys::for_guest(reader, half, &next) } else { None };
+    let passkey = if means.passkeys > 0 { for_guest(reader, half, &next) } else { None };
     Ok(html(status, &Code { f: &reader.frame(), half, next, means, passkey, error }))
 }
 

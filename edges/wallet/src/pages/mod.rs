@@ -23,6 +23,7 @@ mod limit_fields;
 mod monetization;
 mod operator;
 mod own_use;
+mod passkey_forms;
 mod passkeys;
 mod reach;
 mod requests;

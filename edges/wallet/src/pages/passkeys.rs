@@ -14,7 +14,7 @@ use page_kit::{Posted, html, own_path};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::context::{Ctx, Problem, Reader, go, paused, try_later};
+use super::context::{Ctx, Problem, Reader, go, passkey_cookie, paused, try_later};
 use super::doors;
 use super::frame::Frame;
 use super::security::{RecoveryCodes, draw_prove, prove_first, show_codes};
@@ -23,38 +23,6 @@ use crate::users::{Added, AskedForPasskey, PASSKEY_WITHIN, Passkey, PasskeyError
 use crate::webauthn::{ALGORITHMS, Answer, Backup, Created, Refusal, read};
 
 const HERE: &str = "/settings/passkeys";
-
-/// A form with a passkey, which a script fills in and sends.
-pub(crate) struct UsePasskey {
-    pub(crate) action: String,
-    /// Where the script gets the question, and the token of that form.
-    pub(crate) ask: &'static str,
-    pub(crate) ask_once: String,
-    pub(crate) hidden: Vec<(&'static str, String)>,
-    pub(crate) label: &'static str,
-}
-
-/// The same for somebody who is not signed in. `half` stands for the password, if it was given.
-pub(crate) fn for_guest(reader: &Reader, half: &str, next: &str) -> Option<UsePasskey> {
-    reader.core.users.has_passkeys().then(|| UsePasskey {
-        action: format!("/sign-in/passkey{next}"),
-        ask: "/sign-in/question",
-        ask_once: String::new(),
-        hidden: vec![("half", half.to_owned())],
-        label: "Sign in with a passkey",
-    })
-}
-
-/// The same for somebody who proves who uses a session.
-pub(crate) fn for_proof(ctx: &Ctx, next: &str) -> Option<UsePasskey> {
-    ctx.core().users.has_passkeys().then(|| UsePasskey {
-        action: "/prove/passkey".to_owned(),
-        ask: "/prove/question",
-        ask_once: ctx.once("/prove/question"),
-        hidden: vec![("once", ctx.once("/prove/passkey")), ("next", next.to_owned())],
-        label: "Go on with a passkey",
-    })
-}
 
 #[derive(Template)]
 #[template(path = "passkeys.html")]
@@ -213,11 +181,6 @@ pub(crate) async fn prove(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
     }
 }
 
-/// The name of the cookie by which a browser in which nobody is signed in is known again.
-pub(crate) fn cookie_of(session_cookie: &str) -> String {
-    format!("{session_cookie}_passkey")
-}
-
 /// `POST /sign-in/question`
 pub(crate) async fn question_of_guest(reader: Reader, posted: Posted) -> Result<Response, Problem> {
     let (users, half) = (&reader.core.users, posted.text("half"));
@@ -228,7 +191,7 @@ pub(crate) async fn question_of_guest(reader: Reader, posted: Posted) -> Result<
     let token = hex::encode(reader.core.entropy.bytes::<32>());
     let asked = users.ask_browser(&token, &reader.visitor).await;
     let mut response = answered(&reader, asked.map(|asked| request(&asked)))?;
-    let name = cookie_of(&reader.core.cookie);
+    let name = passkey_cookie(&reader.core.cookie);
     let line = reader.core.settings.cookies.line(&name, &token, Some(PASSKEY_WITHIN));
     response.headers_mut().extend(line.map(|line| (SET_COOKIE, line)));
     Ok(response)

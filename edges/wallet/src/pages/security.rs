@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::context::{Ctx, Problem, Reader, go, paused, quoted, try_later};
 use super::frame::Frame;
-use super::passkeys::{self, UsePasskey};
+use super::passkey_forms::{UsePasskey, for_proof};
 use crate::customers::Held;
 use crate::users::{Means, ProofError, SecondFactor};
 
@@ -56,7 +56,7 @@ pub(crate) async fn draw_prove(
         SecondFactor::None => None,
     };
     let has_passkeys = means.is_some_and(|means| means.passkeys > 0);
-    let passkey = if has_passkeys { passkeys::for_proof(ctx, next) } else { None };
+    let passkey = if has_passkeys { for_proof(ctx, next) } else { None };
     let f = ctx.frame("");
     Ok(html(status, &Prove { f: &f, once: ctx.once("/prove"), next, means, passkey, error }))
 }

@@ -1,4 +1,4 @@
-//! The answer to a page that asked for a passkey (Web Authentication Level 3, section 7.2).
+//! The answer to a page that asked for a passkey (webauthn-3 section 7.2).
 //!
 //! Which passkey is meant is for the database to say.
 

@@ -1,4 +1,4 @@
-//! What the authenticator says (Web Authentication Level 3, section 6.1): for which site, who was there, how often it
+//! What the authenticator says (webauthn-3 section 6.1): for which site, who was there, how often it
 //! signed, and in the first answer the new key.
 //!
 //! Whether that is enough for an answer is decided in `registration` and `assertion`.
@@ -49,7 +49,7 @@ pub(super) struct AuthenticatorData<'a> {
 
 impl<'a> AuthenticatorData<'a> {
     /// Reads it, and checks what every answer needs: the site, a person, and that the device has verified that person
-    /// (section 7.1, steps 14 to 17; section 7.2, steps 15 to 18).
+    /// (steps 14 to 17 of a registration, 15 to 18 of an assertion).
     pub(super) fn check(octets: &'a [u8], relying_party: &RelyingParty) -> Result<Self, Refusal> {
         let (hash, rest) = cut(octets, 32)?;
         let (flags, rest) = cut(rest, 1)?;

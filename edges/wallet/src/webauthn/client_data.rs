@@ -1,4 +1,4 @@
-//! What the browser says about the page that asked (Web Authentication Level 3, section 5.8.1).
+//! What the browser says about the page that asked (webauthn-3 section 5.8.1).
 //!
 //! The authenticator signs a hash of it, so the octets as they came are kept for that.
 
@@ -36,7 +36,7 @@ struct ClientData {
     top_origin: Option<serde_json::Value>,
 }
 
-/// Steps 5 to 11 of section 7.1, and 8 to 14 of section 7.2. Returns the hash that is signed.
+/// Steps 5 to 11 of a registration, 8 to 14 of an assertion. Returns the hash that is signed.
 pub(super) fn check(
     octets: &[u8],
     kind: Kind,

@@ -31,7 +31,7 @@ const CURVE25519: i64 = 6;
 /// A key of a kind that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PublicKey {
-    /// An uncompressed point (SEC 1, section 2.3.3).
+    /// An uncompressed point (SEC1 section 2.3.3).
     Es256(Vec<u8>),
     EdDsa(Vec<u8>),
     Rs256 {

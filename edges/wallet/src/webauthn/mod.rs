@@ -1,5 +1,5 @@
-//! What an authenticator answers, verified step by step after [Web Authentication Level 3](https://www.w3.org/TR/webauthn-3/),
-//! sections 7.1 and 7.2.
+//! What an authenticator answers, verified step by step after
+//! [Web Authentication Level 3](https://www.w3.org/TR/webauthn-3/): registration and assertion.
 //!
 //! It has no clock, no storage and no network. The question that was asked, what is known of a passkey and the answer go
 //! in. A new passkey, its new state, or the reason of a refusal comes out. Questions and passkeys are stored in `users`.

@@ -1,4 +1,4 @@
-//! The answer to a page that asked for a new passkey (Web Authentication Level 3, section 7.1).
+//! The answer to a page that asked for a new passkey (webauthn-3 section 7.1).
 //!
 //! Whether the id is new, is for the database to say.
 

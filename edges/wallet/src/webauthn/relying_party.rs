@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
-/// The site, as authenticators know it (Web Authentication Level 3, section 13.4.9).
+/// The site, as authenticators know it (webauthn-3 section 13.4.9).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RelyingParty {
     id: String,

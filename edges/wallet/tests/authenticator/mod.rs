@@ -1,4 +1,4 @@
-//! An authenticator made of software, with the answers that a browser hands over (Web Authentication Level 3, sections 6
+//! An authenticator made of software, with the answers that a browser hands over (webauthn-3 sections 6
 //! and 7). Tests set what it says wrongly.
 //!
 //! It asks nobody before it signs.

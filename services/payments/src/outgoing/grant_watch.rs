@@ -8,8 +8,6 @@ use std::time::Duration;
 use auth_service::{GrantStanding, Grants};
 use payments_model::OutgoingPayment;
 
-use crate::service::Payments;
-
 /// Who knows how grants stand, and how often it is asked.
 #[derive(Clone, Debug)]
 pub struct GrantWatch {
@@ -28,20 +26,18 @@ pub(crate) enum FirstQuestion {
     Later,
 }
 
-impl Payments {
-    /// Resolves when the grant of this payment has ended. Without a grant, or if nobody is to be asked, it never does.
+impl GrantWatch {
+    /// Resolves when the grant of this payment has ended. Without a grant it never does.
     ///
     /// If there is no answer, the payment goes on: it was allowed when it was made, and within its grant's limits.
-    pub(crate) async fn grant_has_ended(&self, payment: &OutgoingPayment, mut first: FirstQuestion) {
-        let (Some(watch), Some(grant)) = (&self.0.parts.grant_watch, &payment.grant_id) else {
-            return std::future::pending().await;
-        };
+    pub(crate) async fn has_ended(&self, payment: &OutgoingPayment, mut first: FirstQuestion) {
+        let Some(grant) = &payment.grant_id else { return std::future::pending().await };
         loop {
             if first == FirstQuestion::Later {
-                tokio::time::sleep(watch.every).await;
+                tokio::time::sleep(self.every).await;
             }
             first = FirstQuestion::Later;
-            match watch.grants.standing(payment.quote.tenant_id, grant).await {
+            match self.grants.standing(payment.quote.tenant_id, grant).await {
                 Ok(GrantStanding::Stands) => {}
                 Ok(GrantStanding::Ended) => {
                     tracing::info!(payment.id = %payment.id(), "the grant of a payment has ended; no more of it is sent");

@@ -181,7 +181,12 @@ impl Payments {
         };
 
         let question = if first.is_some() { FirstQuestion::Later } else { FirstQuestion::AtOnce };
-        let stop = self.grant_has_ended(payment, question);
+        let stop = async {
+            match &self.0.parts.grant_watch {
+                Some(watch) => watch.has_ended(payment, question).await,
+                None => std::future::pending().await,
+            }
+        };
         let outcome = drive(&mut machine, clock, entropy, first, send, replied, stop).await;
         counted.unresolved |= list.has_unanswered();
         counted.row_has_changed |= list.has_told_the_row();

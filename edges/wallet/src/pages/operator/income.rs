@@ -1,4 +1,6 @@
 //! The income from fees: by asset and day, in all, and whether the ledger says the same.
+//!
+//! The fees themselves are in `fees`.
 
 use std::borrow::Borrow;
 use std::fmt::Write;

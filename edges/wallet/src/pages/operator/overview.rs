@@ -1,4 +1,6 @@
 //! The first of the operators' pages: what needs somebody, and where everything is.
+//!
+//! It changes nothing.
 
 use page_kit::html;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! The record of what operators changed here, as a page. Lines that do not fit the line before are marked.
+//!
+//! The lines are written by `operators`.
 
 use askama::Template;
 use axum::response::Response;

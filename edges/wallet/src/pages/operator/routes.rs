@@ -1,4 +1,6 @@
 //! The routes of the operators' pages. Each asks first whether an operator is signed in.
+//!
+//! The routes of customers are in `routes` beside this folder.
 
 use page_kit::Posted;
 use std::future::Future;
