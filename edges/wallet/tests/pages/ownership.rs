@@ -8,11 +8,12 @@ use super::*;
 
 const ROUTES: &str = include_str!("../../../../docs/routes.md");
 
-/// The pages of customers with an id in their address.
+/// The pages of customers with an id in their address. Those of operators belong to no customer: see `operators`.
 fn pages_with_an_id() -> Vec<&'static str> {
     let cells = |line: &'static str| line.split('|').map(|cell| cell.trim().trim_matches('`')).collect::<Vec<_>>();
     let rows = ROUTES.lines().map(cells);
-    rows.filter(|row| matches!(row[..], [_, "wallet", path, "Session", _] if path.contains("{id}")))
+    let is_of_customers = |path: &str| path.contains("{id}") && !path.starts_with("/operator/");
+    rows.filter(|row| matches!(row[..], [_, "wallet", path, "Session", _] if is_of_customers(path)))
         .map(|row| row[2])
         .collect()
 }
