@@ -6,6 +6,7 @@ import { DEPOSIT, PAGES, launch, signedIn, startPages } from './console.js'
 import { twoPeople } from './sign_in.js'
 import { tasks } from './tasks.js'
 import { onePayment } from './together.js'
+import { passkeys } from './passkeys.js'
 import { shopping } from './shop.js'
 import { startWallets, story } from './wallet.js'
 
@@ -76,6 +77,15 @@ try {
   for (const look of [{ width: 360, colorScheme: 'light' }, { width: 1280, colorScheme: 'dark' }]) {
     await check(`a customer signs up, sends, allows an application and stops it, at ${look.width} px, ${look.colorScheme}`, async () => {
       await story(browser, wallets, { ...look, slug: `nora-${look.width}` }, async (name, page) => {
+        assert.deepEqual(await findings(page), [], name)
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        assert.ok(wide <= 0, `${name} scrolls sideways by ${wide} px`)
+      })
+    })
+  }
+  for (const look of [{ width: 360, colorScheme: 'dark', locale: 'de-DE' }, { width: 1280, colorScheme: 'light', locale: 'en-GB' }]) {
+    await check(`a customer adds a passkey, signs in with it, and removes it, at ${look.width} px, ${look.colorScheme}`, async () => {
+      await passkeys(browser, wallets, { ...look, slug: `pia-${look.width}` }, async (name, page) => {
         assert.deepEqual(await findings(page), [], name)
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
         assert.ok(wide <= 0, `${name} scrolls sideways by ${wide} px`)

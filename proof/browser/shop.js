@@ -1,5 +1,5 @@
 // The sample shop in a real browser: a customer of the other institution buys with the consent of the wallet, subscribes, ends that,
-// and the owner gives money back. Both wallets are those of the playground.
+// buys with one click from a budget, and the owner gives money back. Both wallets are those of the playground.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -76,8 +76,36 @@ export async function shopping(browser, wallets, { width, colorScheme, locale = 
   await page.waitForURL(back)
   assert.equal(await page.locator('form[action$="/end"]').count(), 0, 'the subscription has ended')
   await shot('ended')
+
+  // A budget is allowed once. Then one click pays, without the wallet.
+  await page.goto(`${shop}buy/courage`)
+  await page.locator('#wallet').fill(grace)
+  await page.locator('#limit').selectOption('150')
+  await shot('buy-budget')
+  await page.locator('main .button.main').click()
+  await allow(page, 'Grace Franklin')
+  await page.locator('button[value=allow]').click()
+  await page.waitForURL(back, { timeout: 20000 })
+  await page.locator('.badge.done').waitFor({ timeout: 30000 })
+  await shot('budget')
+  const budget = page.url()
+  await page.goto(`${shop}buy/knowledge`)
+  await shot('buy-one-click')
+  await page.locator('input[name=budget] ~ .button.main').dblclick()
+  await page.waitForURL(back, { timeout: 20000 })
+  await page.locator('.badge.done').waitFor({ timeout: 30000 })
+  await shot('one-click')
+  await page.goto(`${shop}buy/luck`)
+  assert.equal(await page.locator('input[name=budget]').count(), 0, 'more than is left is not paid with one click')
+  assert.equal(await page.locator('#wallet').inputValue(), grace, 'the wallet of the budget is filled in')
+  await shot('buy-budget-spent')
+  await page.goto(budget)
+  await page.locator('form[action$="/end"] button').click()
+  await page.locator('form[action$="/end"]').waitFor({ state: 'detached' })
+  await shot('budget-ended')
+
   await page.goto(`${shop}orders`)
-  assert.equal(await page.locator('.row').count(), 3, 'a double click is one order')
+  assert.equal(await page.locator('.row').count(), 5, 'a double click is one order')
   await shot('orders')
   await context.close()
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { start } from './console.js'
 
-const PASSWORD = 'a rainy day in march'
+export const PASSWORD = 'a rainy day in march'
 
 /** Starts both institutions, each with its wallet, on ports from `base`. `RAFIKI_BINARY` names a program that is built already. */
 export async function startWallets(base = 23400) {
@@ -70,8 +70,8 @@ async function ask(wallets, address, limits) {
   return { grant: await signed('POST', url, { body: asked, keyId, key }), keyId, key }
 }
 
-/** Somebody new, with an account in dollars. */
-async function signUp(page, address, name, slug) {
+/** Somebody new. */
+export async function signUp(page, address, name, slug) {
   await page.goto(`${address}sign-up`)
   await page.locator('#name').fill(name)
   await page.locator('#email').fill(`${slug}@example.com`)

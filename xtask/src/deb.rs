@@ -2,7 +2,7 @@
 //! What it consists of is in apps/rafiki/Cargo.toml, its scripts are in deploy/debian.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::command::{capture, cargo, find, root, run};
 use crate::dist::{self, Auditable};
@@ -22,24 +22,34 @@ pub(crate) fn build(program: Program) -> Result<bool, String> {
     if find("cargo-deb", &[]).is_none() {
         return Err("cargo-deb is missing; `cargo install --locked cargo-deb`".to_owned());
     }
-    let (profile, folder) = match program {
-        Program::Shipped => ("dist", "target/dist"),
-        Program::Development => ("dev", "target/debug"),
-    };
+    let built = root().join(match program {
+        Program::Shipped => "target/dist/rafiki",
+        Program::Development => "target/debug/rafiki",
+    });
     if program == Program::Shipped && !dist::build(Auditable::No)? {
         return Ok(false);
     }
     supply::write_sbom()?;
     supply::write_licences()?;
-    write_by_the_program(&root().join(folder).join("rafiki"))?;
+    write_by_the_program(&built)?;
     let output = supply::folder()?;
     let output = output.to_string_lossy();
-    let mut command = cargo(&["deb", "--package", "rafiki", "--no-build", "--profile", profile, "--output", &output]);
-    if program == Program::Development {
+    let mut command = cargo(&["deb", "--package", "rafiki", "--no-build", "--output", &output]);
+    match program {
+        Program::Shipped => command.args(["--profile", "dist"]),
         // A program with debug information takes minutes to pack well.
-        command.arg("--fast");
-    }
+        Program::Development => command.env("CARGO_TARGET_DIR", as_released(&built)?).arg("--fast"),
+    };
     Ok(run(&mut command).success)
+}
+
+/// A target folder in which this program lies where a release would. `cargo deb` makes no packages of the profile `dev`.
+fn as_released(built: &Path) -> Result<PathBuf, String> {
+    let target = supply::folder()?.join("development");
+    let release = target.join("release");
+    let copied = fs::create_dir_all(&release).and_then(|()| fs::copy(built, release.join("rafiki")));
+    copied.map_err(|error| format!("{}: {error}", built.display()))?;
+    Ok(target)
 }
 
 /// Manual pages and completions, which the program writes itself.

@@ -1,9 +1,13 @@
 //! The build that is shipped, made so that the same sources give the same octets wherever the folder is.
 //! docs/building.md says how to compare two builds.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::command::{cargo, find, root, run, variable};
+use crate::command::{capture, cargo, find, program, root, run, variable};
+
+const BUILD: [&str; 6] = ["build", "--locked", "--profile", "dist", "--package", "rafiki"];
 
 /// What goes between flags in CARGO_ENCODED_RUSTFLAGS.
 const BETWEEN: &str = "\x1f";
@@ -15,14 +19,69 @@ pub(crate) fn build(auditable: Auditable) -> Result<bool, String> {
     }
     let arguments: &[&str] = match auditable {
         Auditable::Yes => &["auditable", "build", "--locked", "--profile", "dist", "--package", "rafiki"],
-        Auditable::No => &["build", "--locked", "--profile", "dist", "--package", "rafiki"],
+        Auditable::No => &BUILD,
     };
+    Ok(run(&mut build_in(&root(), arguments)).success)
+}
+
+/// The build of the sources in `folder`.
+fn build_in(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = cargo(arguments);
-    for (name, value) in settings(&root(), &home("CARGO_HOME", ".cargo")) {
-        command.env(name, value);
-    }
+    command.current_dir(folder).envs(settings(folder, &home("CARGO_HOME", ".cargo")));
     command.env_remove("RUSTFLAGS").env("CARGO_INCREMENTAL", "0");
-    Ok(run(&mut command).success)
+    command
+}
+
+/// Builds the binary here and from a copy of the sources in another folder, and compares both. The copy is removed if they
+/// are the same.
+pub(crate) fn build_twice() -> Result<bool, String> {
+    if !build(Auditable::No)? {
+        return Ok(false);
+    }
+    let again = root().join("target/again/in-another-folder");
+    copy_sources(&again)?;
+    let mut command = build_in(&again, &BUILD);
+    command.env("CARGO_TARGET_DIR", again.join("target"));
+    if !run(&mut command).success {
+        return Ok(false);
+    }
+    let [one, other] = [root(), again.clone()].map(|folder| folder.join("target/dist/rafiki"));
+    if let Some(at) = first_difference(&read(&one)?, &read(&other)?) {
+        println!("not the same: {} and {} differ from octet {at} on", one.display(), other.display());
+        return Ok(false);
+    }
+    println!("the same octets in both folders: {}", one.display());
+    fs::remove_dir_all(&again).map_err(|error| format!("{}: {error}", again.display()))?;
+    Ok(true)
+}
+
+/// Copies the files that git knows, as they are now.
+fn copy_sources(to: &Path) -> Result<(), String> {
+    let known = capture(&mut program("git", &["ls-files", "-z"])).ok_or("git does not tell which files there are")?;
+    let copied = |name: &str| -> std::io::Result<()> {
+        let (from, to) = (root().join(name), to.join(name));
+        match to.parent() {
+            Some(folder) if from.is_file() => {
+                fs::create_dir_all(folder)?;
+                fs::copy(&from, &to).map(drop)
+            }
+            _ => Ok(()),
+        }
+    };
+    for name in known.split('\0').filter(|name| !name.is_empty()) {
+        copied(name).map_err(|error| format!("{name}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The place of the first octet that differs; `None` if there is none.
+fn first_difference(one: &[u8], other: &[u8]) -> Option<usize> {
+    let common = one.iter().zip(other).position(|(one, other)| one != other);
+    common.or_else(|| (one.len() != other.len()).then(|| one.len().min(other.len())))
 }
 
 /// Whether the binary carries the list of its crates.
@@ -61,8 +120,6 @@ fn home(name: &str, in_home: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     /// A program that says where its sources are, and a crate of its own that does, too.
@@ -100,6 +157,13 @@ mod tests {
         let with = |folder: &Path| built(folder, &settings(folder, &home("CARGO_HOME", ".cargo")));
         assert!(with(&one) == with(&other), "the folder is in the program");
         assert!(built(&one, &[]) != built(&other, &[]), "this comparison finds nothing");
+    }
+
+    #[test]
+    fn two_programs_are_the_same_if_no_octet_differs() {
+        assert_eq!(first_difference(b"abc", b"abc"), None);
+        assert_eq!(first_difference(b"abc", b"abd"), Some(2));
+        assert_eq!(first_difference(b"abc", b"ab"), Some(2));
     }
 
     #[test]

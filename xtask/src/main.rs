@@ -38,7 +38,8 @@ const USAGE: &str = "cargo xtask <verb>
                      anew,
                      --pictures takes those of the console and the wallet
   dist               the binary that is shipped, the same octets wherever the sources are; --settings prints the
-                     variables for that, --auditable puts the list of its crates into it
+                     variables for that, --auditable puts the list of its crates into it, --twice builds it in
+                     two folders and compares
   deb                the Debian package, into target/supply; --development packages the program of target/debug
   sbom               what the binary is made of, as CycloneDX, into target/supply
   licences           the licences of everything in the binary, into target/supply
@@ -46,7 +47,7 @@ const USAGE: &str = "cargo xtask <verb>
   browser            the console in a real browser: every page, and the tasks of an operator by keyboard
   interop            the published packages against our crates and binary
   fuzz --short       every fuzz target for 30 seconds (--seconds N for another time)
-  bench <name>       protocols | ledger | connector | apis | payments | move | dev";
+  bench <name>       protocols | ledger | connector | apis | payments | move | console | dev";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         ["docs", "--routes"] => docs::write_routes(),
         ["dist"] => dist::build(dist::Auditable::No),
         ["dist", "--auditable"] => dist::build(dist::Auditable::Yes),
+        ["dist", "--twice"] => dist::build_twice(),
         ["dist", "--settings"] => Ok(dist::print_settings()),
         ["deb"] => deb::build(deb::Program::Shipped),
         ["deb", "--development"] => deb::build(deb::Program::Development),

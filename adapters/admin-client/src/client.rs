@@ -57,11 +57,13 @@ enum Shows {
 }
 
 #[derive(Deserialize)]
-struct GraphQlAnswer {
+pub(crate) struct GraphQlAnswer {
     #[serde(default)]
-    data: Value,
+    pub(crate) data: Value,
     #[serde(default)]
     errors: Vec<GraphQlError>,
+    #[serde(default)]
+    pub(crate) extensions: Value,
 }
 
 impl AdminClient {
@@ -108,28 +110,28 @@ impl AdminClient {
         variables: Value,
         path: &str,
     ) -> Result<T, AdminError> {
-        let unexpected = |what: String| AdminError::Unexpected(what);
-        let body = json!({"query": document, "variables": variables});
+        let mut answer = self.ask(json!({"query": document, "variables": variables}), self.audience).await?;
+        let found = answer.data.pointer_mut(path).map(Value::take).unwrap_or_default();
+        serde_json::from_value(found).map_err(|error| AdminError::Unexpected(format!("{path}: {error}")))
+    }
+
+    /// Sends a whole request. An answer with errors is a refusal.
+    pub(crate) async fn ask(&self, body: Value, audience: Audience) -> Result<GraphQlAnswer, AdminError> {
         let unreachable = |reason: String| AdminError::Unreachable { endpoint: self.endpoint.to_string(), reason };
-
-        let answer: GraphQlAnswer = {
-            let response = self.post(&self.endpoint, body, self.audience).await?;
-            match response.status {
-                StatusCode::UNAUTHORIZED => return Err(AdminError::Unauthorized),
-                StatusCode::SERVICE_UNAVAILABLE => {
-                    return Err(unreachable("it is stopping, or the provider of tokens does not answer".to_owned()));
-                }
-                _ => response
-                    .json()
-                    .map_err(|error| unexpected(format!("{} {} ({error})", response.status, response.excerpt())))?,
+        let response = self.post(&self.endpoint, body, audience).await?;
+        let answer: GraphQlAnswer = match response.status {
+            StatusCode::UNAUTHORIZED => return Err(AdminError::Unauthorized),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                return Err(unreachable("it is stopping, or the provider of tokens does not answer".to_owned()));
             }
+            status => response
+                .json()
+                .map_err(|error| AdminError::Unexpected(format!("{status} {} ({error})", response.excerpt())))?,
         };
-
-        if let Some(error) = answer.errors.into_iter().next() {
-            return Err(error.into());
+        match answer.errors.into_iter().next() {
+            Some(error) => Err(error.into()),
+            None => Ok(GraphQlAnswer { errors: Vec::new(), ..answer }),
         }
-        let found = answer.data.pointer(path).cloned().unwrap_or(Value::Null);
-        serde_json::from_value(found).map_err(|error| unexpected(format!("{path}: {error}")))
     }
 
     /// Posts `body` to a URL of the same instance, with the proof of this client.

@@ -108,8 +108,9 @@ impl AdminError {
                     || self.says("the receiver's institution does not answer")
                     || self.says("the receiver cannot be paid over Interledger")
             }
-            ErrorCode::Forbidden => false,
-            _ => !self.says("Concurrent request"),
+            // The API has not looked at the operation, or this client does not know what the code means.
+            ErrorCode::Forbidden | ErrorCode::Other(_) => false,
+            _ => !self.says("Concurrent request") && !self.is_about_other_arguments(),
         }
     }
 

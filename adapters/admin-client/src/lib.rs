@@ -9,12 +9,14 @@ mod client;
 mod documents;
 mod error;
 mod exchange_rates;
+mod following;
 mod grants;
 mod ledger;
 mod mutations;
 mod operations;
 mod operator;
 mod operator_documents;
+mod overview;
 mod payment_course;
 mod peers;
 mod types;
@@ -28,6 +30,7 @@ pub use client::{AdminClient, Credentials};
 pub use documents::ALL as DOCUMENTS;
 pub use error::{AdminError, ErrorCode};
 pub use exchange_rates::{ExchangeRatesView, RateTableView, RateView};
+pub use following::Followed;
 pub use grants::{
     AccessView, GrantSelection, GrantView, LimitsView, SpendingPayment, SpentUnderGrant, SubjectName, SubjectView,
 };
@@ -36,10 +39,11 @@ pub use mutations::Mutation;
 pub use operations::{NewPeer, PeerByUrl, PeerChange, QuoteAmount};
 pub use operator::{
     AccountView, AdditionalProperty, AssetView, Direction, FeeView, IncomingPaymentView, Jwk, KeyView, Listed,
-    OutgoingPaymentView, PaymentFilter, PaymentState, PaymentView, PeerView, QuoteView, Setting, TenantName,
-    TenantView, TransferView, WalletAddressView, WebhookEventView,
+    OutgoingPaymentView, PaymentFilter, PaymentView, PeerView, QuoteView, Setting, TenantName, TenantView,
+    TransferView, WalletAddressView, WebhookEventView,
 };
 pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS, query_named};
+pub use overview::{Overview, Searchable};
 pub use payment_course::{PaymentCourseView, PaymentDeliveryView, QuoteTermsView, RejectedView, StretchView};
 pub use peers::{PeerHealthView, PeerStateView, PeerTermsView, PeerTlsView, PeerTokenView, ThroughputView};
 pub use types::{

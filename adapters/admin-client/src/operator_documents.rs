@@ -104,9 +104,24 @@ documents! {
 }";
     PAYMENTS = list!(
         "ConsolePayments", "payments", ", $filter: PaymentFilter, $tenantId: String", ", filter: $filter, tenantId: $tenantId",
+        "id type state walletAddressId metadata createdAt amount { value assetCode assetScale } tenant { id publicName }"
+    );
+    PAYMENTS_WITHOUT_AMOUNT = list!(
+        "ConsolePaymentsWithoutAmount", "payments", ", $filter: PaymentFilter, $tenantId: String",
+        ", filter: $filter, tenantId: $tenantId",
         "id type state walletAddressId metadata createdAt tenant { id publicName }"
     );
     PAYMENT_STATES = list!("ConsolePaymentStates", "payments", "", "", "id state");
+    OUTGOING_PAYMENT_STATE = "query ConsoleOutgoingPaymentState($id: String!) {
+  outgoingPayment(id: $id) { state liquidity error stateAttempts metadata sentAmount { value } }
+}";
+    INCOMING_PAYMENT_STATE = "query ConsoleIncomingPaymentState($id: String!) {
+  incomingPayment(id: $id) { state liquidity metadata cancelledAt receivedAmount { value } }
+}";
+    LIQUIDITY = "query ConsoleLiquidity {
+  assets(first: 100) { edges { node { id liquidity liquidityThreshold } } }
+  peers(first: 100) { edges { node { id liquidity liquidityThreshold } } }
+}";
     INCOMING_PAYMENTS = list!(
         "ConsoleIncomingPayments", "incomingPayments", ", $tenantId: String", ", tenantId: $tenantId",
         "id state walletAddressId metadata createdAt tenant { id publicName }"
@@ -166,6 +181,49 @@ documents! {
     credits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
   }
 }";
+    ACCOUNTS = "query ConsoleAccounts(
+  $limit: Int, $a: String!, $aWanted: Boolean!, $b: String!, $bWanted: Boolean!, $c: String!, $cWanted: Boolean!,
+  $d: String!, $dWanted: Boolean!, $e: String!, $eWanted: Boolean!, $f: String!, $fWanted: Boolean!,
+  $g: String!, $gWanted: Boolean!, $h: String!, $hWanted: Boolean!
+) {
+  a: accountingTransfers(id: $a, limit: $limit) @include(if: $aWanted) { ...Both }
+  b: accountingTransfers(id: $b, limit: $limit) @include(if: $bWanted) { ...Both }
+  c: accountingTransfers(id: $c, limit: $limit) @include(if: $cWanted) { ...Both }
+  d: accountingTransfers(id: $d, limit: $limit) @include(if: $dWanted) { ...Both }
+  e: accountingTransfers(id: $e, limit: $limit) @include(if: $eWanted) { ...Both }
+  f: accountingTransfers(id: $f, limit: $limit) @include(if: $fWanted) { ...Both }
+  g: accountingTransfers(id: $g, limit: $limit) @include(if: $gWanted) { ...Both }
+  h: accountingTransfers(id: $h, limit: $limit) @include(if: $hWanted) { ...Both }
+}
+fragment Both on AccountingTransferConnection {
+  debits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
+  credits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
+}";
+    OVERVIEW = "query ConsoleOverview {
+  payments(first: 100) {
+    edges { node {
+      id type state walletAddressId createdAt amount { value assetCode assetScale } tenant { id publicName }
+    } }
+  }
+  assets(first: 100) { edges { node { id code scale liquidity liquidityThreshold } } }
+  peers(first: 100) {
+    edges { node {
+      id name staticIlpAddress liquidity liquidityThreshold createdAt http { outgoing { endpoint } } asset { id code scale }
+      health { state since lastSuccessAt lastErrorAt lastError interruptions certificateExpiresAt }
+    } }
+  }
+  open: webhookDeliveries(first: 100, filter: { states: [PENDING, QUARANTINED, EXHAUSTED] }) { edges { node { state } } }
+  alarms: webhookEvents(first: 100, filter: { type: { in: [\"ledger.alarm\"] } }) { edges { node { createdAt } } }
+}";
+    SEARCH = "query ConsoleSearch {
+  walletAddresses(first: 100) { edges { node { id address publicName status createdAt asset { id code scale } } } }
+  peers(first: 100) {
+    edges { node { id name staticIlpAddress createdAt http { outgoing { endpoint } } asset { id code scale } } }
+  }
+  assets(first: 100) { edges { node { id code scale } } }
+  payments(first: 100) { edges { node { id type state walletAddressId metadata createdAt } } }
+  webhookEvents(first: 100) { edges { node { id type data createdAt } } }
+}";
     SPENDING = list!(
         "ConsoleSpending", "outgoingPayments", ", $filter: OutgoingPaymentFilter", ", filter: $filter",
         "id state grantId createdAt debitAmount { value assetCode assetScale }
@@ -190,6 +248,11 @@ documents! {
     history { number beganAt durationMs statusCode body error }
   }
 }";
+    WEBHOOK_DELIVERY_STATE = "query ConsoleWebhookDeliveryState($id: String!) {
+  webhookDelivery(id: $id) { state attempts updatedAt }
+}";
+    WEBHOOK_DELIVERY_STATES = list!("ConsoleWebhookDeliveryStates", "webhookDeliveries", "", "", "id state attempts");
+    WEBHOOK_EVENT_IDS = list!("ConsoleWebhookEventIds", "webhookEvents", "", "", "id");
     WEBHOOK_ENDPOINTS = "query ConsoleWebhookEndpoints($tenantId: String) {
   webhookEndpoints(tenantId: $tenantId) {
     id tenantId isDefault url eventTypes hasOwnSecret previousSecretUntil createdAt

@@ -1,4 +1,4 @@
-//! Client of the authorization server's service API, which mirrors tenants.
+//! Client of the authorization server's service API, which mirrors tenants and says whether a grant still stands.
 //!
 //! It does not decide when to call. Each call makes one mirrored tenant equal to ours, whatever it was before, so a
 //! call may be repeated. Secrets never reach a log.
@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use http::{Method, StatusCode};
 use outbound_http::{Outbound, Request};
 use payments_model::{Secret, Tenant, TenantId};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use service_identity::{CallError, CallerProof};
 use url::Url;
@@ -21,7 +22,28 @@ pub trait TenantMirror: Send + Sync + fmt::Debug {
     async fn bring_in_line(&self, tenant: &Tenant) -> Result<(), MirrorError>;
 }
 
-/// Why a tenant is not mirrored yet.
+/// A server that knows grants.
+#[async_trait]
+pub trait Grants: Send + Sync + fmt::Debug {
+    /// Whether this grant of the tenant still stands.
+    async fn standing(&self, tenant: TenantId, grant: &str) -> Result<GrantStanding, MirrorError>;
+}
+
+/// Whether a grant still gives access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantStanding {
+    /// It does.
+    Stands,
+    /// It was revoked or refused, and never will again.
+    Ended,
+}
+
+#[derive(Deserialize)]
+struct StandingDocument {
+    standing: String,
+}
+
+/// Why a tenant is not mirrored yet, or why it is not known how a grant stands.
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
     /// The authorization server gave no answer.
@@ -100,6 +122,33 @@ fn only_what_is_set(tenant: &Tenant) -> Value {
         changes.insert("idpSecret".to_owned(), json!(secret.expose()));
     }
     changes.into()
+}
+
+#[async_trait]
+impl Grants for AuthService {
+    async fn standing(&self, tenant: TenantId, grant: &str) -> Result<GrantStanding, MirrorError> {
+        let unusable = |reason: String| MirrorError::Refused { status: 0, reason };
+        let mut url = Url::parse(&self.base).map_err(|error| unusable(error.to_string()))?;
+        let tenant = tenant.to_string();
+        match url.path_segments_mut() {
+            Ok(mut path) => path.pop_if_empty().extend(["tenant", &tenant, "grant", grant]),
+            Err(()) => return Err(unusable("AUTH_SERVICE_API_URL has no path".to_owned())),
+        };
+        let request = Request::get(url).deadline(self.deadline).configured();
+        let response = self.proof.send(&self.outbound, request).await?;
+        match response.status {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(MirrorError::NotTrusted),
+            status => return Err(MirrorError::Refused { status: status.as_u16(), reason: response.excerpt() }),
+        }
+        match serde_json::from_slice::<StandingDocument>(&response.body) {
+            Ok(told) if told.standing == "stands" => Ok(GrantStanding::Stands),
+            Ok(told) if told.standing == "ended" => Ok(GrantStanding::Ended),
+            Ok(_) | Err(_) => {
+                Err(unusable("the answer says neither that the grant stands nor that it ended".to_owned()))
+            }
+        }
+    }
 }
 
 #[async_trait]

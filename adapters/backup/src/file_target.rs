@@ -17,19 +17,29 @@ use crate::place::beside;
 use crate::sqlite::{examine, rows};
 use crate::sums::{Sum, each_part};
 
-/// A place with a mark in it, and a draft beside it. Both are removed if the draft is not kept.
+/// A place with a mark in it, and a draft beside it.
 pub(crate) struct FileTarget {
     name: String,
     target: PathBuf,
     draft: PathBuf,
     backup: String,
-    kept: bool,
+    leaves: Leaves,
+}
+
+/// What is left if the restore ends now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    /// Neither the mark nor the draft.
+    Nothing,
+    /// The mark, because other places may have their data.
+    Mark,
+    /// The data, which the draft has become, with the mark in it.
+    Data,
 }
 
 impl FileTarget {
     /// Marks the place. The draft, which is empty yet, keeps others away from it.
     pub(crate) fn mark(name: &str, target: &Path, backup: &Path) -> Result<Self, RestoreError> {
-        require_free(name, target)?;
         let failed = |error: io::Error| RestoreError::write(name, error);
         fs::create_dir_all(parent(target)).map_err(failed)?;
         let draft = beside(target, ".restoring");
@@ -38,8 +48,10 @@ impl FileTarget {
             _ => failed(error),
         })?;
         let (target, backup) = (target.to_owned(), backup.display().to_string());
-        let place = Self { name: name.to_owned(), target, draft, backup, kept: false };
+        let place = Self { name: name.to_owned(), target, draft, backup, leaves: Leaves::Nothing };
 
+        // Another restore may have filled it until the draft was there.
+        require_free(name, &place.target)?;
         create(&place.target, false).map_err(failed)?;
         add_mark(&place.target, &place.backup).map_err(|error| RestoreError::write(name, error))?;
         sync(parent(&place.target)).map_err(failed)?;
@@ -76,15 +88,20 @@ impl FileTarget {
         sync(&self.draft).map_err(failed)
     }
 
+    /// From now on the mark stays, even if the place gets no data.
+    pub(crate) fn leave_mark(&mut self) {
+        self.leaves = Leaves::Mark;
+    }
+
     /// Puts the draft in its place.
     pub(crate) fn keep(&mut self) -> Result<(), String> {
         // A renaming replaces what is there, so it must still be the mark and nothing else.
         if !is_mark(&self.target) {
             return Err(format!("another program has written to {}", self.target.display()));
         }
-        let renamed = fs::rename(&self.draft, &self.target);
-        self.kept = renamed.is_ok();
-        renamed.and_then(|()| sync(parent(&self.target))).map_err(|error| error.to_string())
+        fs::rename(&self.draft, &self.target).map_err(|error| error.to_string())?;
+        self.leaves = Leaves::Data;
+        sync(parent(&self.target)).map_err(|error| error.to_string())
     }
 
     pub(crate) fn remove_mark(&mut self) -> Result<(), String> {
@@ -97,12 +114,11 @@ impl FileTarget {
 
 impl Drop for FileTarget {
     fn drop(&mut self) {
-        if self.kept {
-            return;
-        }
         // What cannot be removed is named by the next restore, and by roles.
-        let _ = fs::remove_file(&self.draft);
-        if is_mark(&self.target) {
+        if self.leaves != Leaves::Data {
+            let _ = fs::remove_file(&self.draft);
+        }
+        if self.leaves == Leaves::Nothing && is_mark(&self.target) {
             let _ = fs::remove_file(&self.target);
         }
     }

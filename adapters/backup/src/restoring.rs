@@ -106,6 +106,15 @@ impl Target {
         }
     }
 
+    /// From now on the mark stays, even if the place gets no data.
+    fn leave_mark(&mut self) {
+        match self {
+            Self::File(target) => target.leave_mark(),
+            // Only `give_up` removes it.
+            Self::Server(_) => {}
+        }
+    }
+
     /// Gives the place its data. The mark stays.
     async fn keep(&mut self) -> Result<(), String> {
         match self {
@@ -134,6 +143,8 @@ impl Target {
 /// Gives all places their data, then removes the marks.
 async fn keep(mut targets: Vec<Target>) -> Result<(), RestoreError> {
     let all = targets.len();
+    // A role must not start on a place that is empty while others have their data.
+    targets.iter_mut().for_each(Target::leave_mark);
     for (done, target) in targets.iter_mut().enumerate() {
         // The database may have its data: an answer can be lost after the last step.
         let kept = target.keep().await;

@@ -11,15 +11,28 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backup::{BackupError, Checked, Damage, Known, MANIFEST, Place, RestoreError, restore, take};
-use clock::{SystemClock, SystemEntropy};
+use backup::{BackupError, Checked, Damage, Known, MANIFEST, Place, RestoreError, restore};
 use database::Contents;
-use places::{Pair, Spot, about, backup_of, everything};
+use places::{Pair, Spot, backup_of, everything, try_backup};
 use testkit::{TestDatabase, block_on};
 
 /// The steps that a program knows, which has no later ledger than layout 1.
 fn check(folder: &Path, migrations: &[(&str, Vec<&str>)]) -> Result<Checked, Damage> {
     backup::check(folder, &Known { migrations, ledger_layout: 1 })
+}
+
+/// Fills these databases and saves them in `folder`. Returns the backup, which a program knows.
+async fn saved(spots: &[Spot], folder: &Path) -> Checked {
+    for spot in spots {
+        spot.fill().await;
+    }
+    let to = folder.join(format!("backup-of-{}", spots[0].name()));
+    check(&backup_of(spots, &to).await.folder, &[("some", vec!["0001_first"])]).unwrap()
+}
+
+/// Where each of `spots` is restored.
+fn places_of(targets: &[Spot], spots: &[Spot]) -> Vec<Place> {
+    targets.iter().zip(spots).flat_map(|(target, spot)| target.places(&[spot.name()])).collect()
 }
 
 /// How many backups are taken while two databases change.
@@ -89,9 +102,7 @@ fn what_is_restored_is_what_was_saved() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
         for [spot, target] in everything(folder.path()).await {
-            spot.fill().await;
-            let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join(spot.name())).await;
-            let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
+            let checked = saved(std::slice::from_ref(&spot), folder.path()).await;
             restore(&checked, &target.places(&[spot.name()]), |_| ()).await.unwrap();
             assert_eq!(spot.content().await, target.content().await);
             assert_eq!(spot.contents().await, target.contents().await, "no mark is left");
@@ -152,7 +163,7 @@ fn a_damaged_file_is_found_when_it_is_saved_and_not_when_it_is_needed() {
         fs::write(&path, octets).unwrap();
 
         let target = folder.path().join("backup");
-        let refused = take(&spot.places(&[spot.name()]), &target, about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let refused = try_backup(&spot.places(&[spot.name()]), &target).await;
         let Err(error) = refused else { panic!("a damaged file was saved") };
         assert!(error.to_string().contains("damaged"), "{error}");
         assert!(!target.exists());
@@ -205,15 +216,9 @@ fn a_restore_that_is_cut_off_between_two_databases_leaves_marks_that_every_role_
         let (Some(one), Some(two)) = (TestDatabase::postgres().await, TestDatabase::postgres().await) else { return };
         let folder = tempfile::tempdir().unwrap();
         let spots = [Spot::file(&folder.path().join("a.db")), Spot::server(one.url())];
-        for spot in &spots {
-            spot.fill().await;
-        }
-        let taken = backup_of(&spots, &folder.path().join("backup")).await;
-        let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
-
+        let checked = saved(&spots, folder.path()).await;
         let targets = [Spot::file(&folder.path().join("b.db")), Spot::server(two.url())];
-        let places: Vec<Place> =
-            targets.iter().zip(&spots).flat_map(|(target, spot)| target.places(&[spot.name()])).collect();
+        let places = places_of(&targets, &spots);
         let mut restoring = Box::pin(restore(&checked, &places, |_| ()));
         while targets[0].contents().await != (Contents::Incomplete { filled: true }) {
             assert!(futures::poll!(restoring.as_mut()).is_pending(), "it has ended without a mark");
@@ -230,13 +235,36 @@ fn a_restore_that_is_cut_off_between_two_databases_leaves_marks_that_every_role_
 }
 
 #[test]
+fn if_one_place_cannot_get_its_data_every_other_stays_marked() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let [spots, targets] =
+            [["a.db", "b.db"], ["c.db", "d.db"]].map(|names| names.map(|name| Spot::file(&folder.path().join(name))));
+        let checked = saved(&spots, folder.path()).await;
+        // While the second one is written, another program writes to the place of the first.
+        let strange = |name: &str| {
+            if name == spots[1].name() {
+                let other = rusqlite::Connection::open(folder.path().join("c.db")).unwrap();
+                other.execute_batch("CREATE TABLE strange (n integer)").unwrap();
+            }
+        };
+        let failed = restore(&checked, &places_of(&targets, &spots), strange).await.unwrap_err();
+        assert!(matches!(failed, RestoreError::Half { done: 0, all: 2, .. }), "{failed}");
+        assert_eq!(targets[0].contents().await, Contents::Incomplete { filled: true });
+        assert_eq!(targets[1].contents().await, Contents::Incomplete { filled: false });
+
+        fs::remove_file(folder.path().join("c.db")).unwrap();
+        restore(&checked, &places_of(&targets, &spots), |_| ()).await.unwrap();
+        assert_eq!(spots[1].content().await, targets[1].content().await);
+    });
+}
+
+#[test]
 fn a_restore_that_was_cut_off_before_anything_was_written_is_repeated_as_it_is() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
         for [spot, target] in everything(folder.path()).await {
-            spot.fill().await;
-            let taken = backup_of(std::slice::from_ref(&spot), &folder.path().join(spot.name())).await;
-            let checked = check(&taken.folder, &[("some", vec!["0001_first"])]).unwrap();
+            let checked = saved(std::slice::from_ref(&spot), folder.path()).await;
             fs::create_dir_all(folder.path().join("deeper")).unwrap();
             target.run("CREATE TABLE restore_incomplete (backup text NOT NULL)").await;
             assert_eq!(target.contents().await, Contents::Incomplete { filled: false });
@@ -257,7 +285,7 @@ fn a_backup_that_was_interrupted_is_never_taken_for_a_whole_one() {
         let to = folder.path().join("backup");
         {
             let places = spot.places(&[spot.name()]);
-            let taking = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
+            let taking = try_backup(&places, &to);
             // Given up after the first step, which has made the folder.
             assert!(tokio::time::timeout(std::time::Duration::ZERO, taking).await.is_err());
         }
@@ -280,8 +308,7 @@ fn places_that_cannot_be_used_are_named() {
         let spot = Spot::file(&folder.path().join("a.db"));
         spot.fill().await;
         let places = spot.places(&[spot.name()]);
-        let try_at =
-            async |to: &Path| take(&places, to, about(), &SystemClock, &SystemEntropy, |_| ()).await.err().unwrap();
+        let try_at = async |to: &Path| try_backup(&places, to).await.err().unwrap();
 
         let file = folder.path().join("a.db");
         assert!(matches!(try_at(&file).await, BackupError::Exists { .. }));
@@ -290,7 +317,7 @@ fn places_that_cannot_be_used_are_named() {
 
         let none =
             Place { names: vec!["x".to_owned()], url: format!("sqlite:{}", folder.path().join("no.db").display()) };
-        let missing = take(&[none], &folder.path().join("b"), about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let missing = try_backup(&[none], &folder.path().join("b")).await;
         assert!(matches!(missing.err().unwrap(), BackupError::Missing { .. }));
         assert!(!folder.path().join("b").exists());
 
@@ -322,7 +349,7 @@ fn inside_a_folder_each_backup_gets_a_name_and_only_its_owner_may_read_it() {
         assert_ne!(one.folder, two.folder);
         assert_eq!(one.folder.parent(), Some(backups.as_path()));
 
-        let within = take(&spot.places(&["a"]), &one.folder, about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let within = try_backup(&spot.places(&["a"]), &one.folder).await;
         assert!(matches!(within, Err(BackupError::Exists { .. })), "a backup is put into a backup");
 
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -341,8 +368,8 @@ fn of_two_at_once_one_is_refused() {
             spot.fill().await;
             let to = folder.path().join(format!("{}-backup", spot.name()));
             let places = spot.places(&[spot.name()]);
-            let one = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
-            let two = take(&places, &to, about(), &SystemClock, &SystemEntropy, |_| ());
+            let one = try_backup(&places, &to);
+            let two = try_backup(&places, &to);
             let (one, two) = tokio::join!(one, two);
             assert!(one.is_ok() != two.is_ok(), "exactly one backup has this name");
 
@@ -363,7 +390,7 @@ fn what_was_in_one_database_is_not_divided_and_what_is_missing_is_named() {
         spot.fill().await;
         let both = spot.places(&["a", "a-ledger"]);
         let to = folder.path().join("backup");
-        take(&both, &to, about(), &SystemClock, &SystemEntropy, |_| ()).await.unwrap();
+        try_backup(&both, &to).await.unwrap();
         let checked = check(&to, &[("some", vec!["0001_first"])]).unwrap();
 
         let target = Spot::file(&folder.path().join("target.db"));
@@ -387,7 +414,7 @@ fn objects_that_cannot_be_made_again_are_named() {
         let spot = Spot::server(database.url());
         spot.run("CREATE TABLE numbered (n bigserial PRIMARY KEY)").await;
         let places = spot.places(&[spot.name()]);
-        let refused = take(&places, &folder.path().join("b"), about(), &SystemClock, &SystemEntropy, |_| ()).await;
+        let refused = try_backup(&places, &folder.path().join("b")).await;
         let Err(BackupError::Unsupported { what, .. }) = refused else { panic!("accepted") };
         assert_eq!(what, "a sequence numbered_n_seq");
         assert!(!folder.path().join("b").exists());

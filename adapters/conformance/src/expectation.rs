@@ -9,6 +9,11 @@ use url::Url;
 
 use crate::case::Expect;
 
+/// What a status of 429 means here. A run sends many requests that are wrong on purpose, and waits as long as the server
+/// asks, up to two minutes in all.
+const TOO_MANY: &str = "the server takes no more requests from this address, for longer than a run waits, because of the \
+    wrong ones that a run sends; try again later (rafiki auth allows FAILURES_PER_MINUTE_PER_ADDRESS)";
+
 /// An answer, as far as expectations read it.
 pub(crate) struct Answer<'a> {
     pub(crate) status: StatusCode,
@@ -22,6 +27,9 @@ pub(crate) fn differences(expect: &Expect, answer: &Answer<'_>, known: impl Fn(&
     if !expect.status.contains(&answer.status.as_u16()) {
         let wanted: Vec<String> = expect.status.iter().map(u16::to_string).collect();
         found.push(format!("status {} instead of {}", answer.status.as_u16(), wanted.join(" or ")));
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            found.push(TOO_MANY.to_owned());
+        }
     }
     for (name, wanted) in &expect.headers {
         let value = answer.headers.get(name).and_then(|value| value.to_str().ok());
@@ -107,5 +115,16 @@ mod tests {
         assert_eq!(member(None, "absent"), None);
         assert!(member(Some(&json!(null)), "absent").is_some());
         assert!(member(Some(&json!("a")), "no such word").is_some(), "a case with a mistake never passes");
+    }
+
+    #[test]
+    fn a_server_that_takes_no_more_requests_is_told_from_one_that_is_wrong() {
+        let expect: Expect = serde_json::from_value(json!({"status": [401]})).unwrap();
+        let told = |status| {
+            let answer = Answer { status, headers: &HeaderMap::new(), body: b"" };
+            differences(&expect, &answer, str::to_owned).join("; ")
+        };
+        assert!(told(StatusCode::TOO_MANY_REQUESTS).contains("try again later"));
+        assert_eq!(told(StatusCode::OK), "status 200 instead of 401");
     }
 }

@@ -1,13 +1,14 @@
 //! Runs the cases one after the other against a server. What an answer tells is known to the cases after it.
 //!
-//! One run makes an incoming payment and a few grants at the server, and revokes the grants. It pays a hundred smallest
+//! One run makes a few incoming payments and grants at the server, and some of them stay there. It pays a hundred smallest
 //! units if it has the token of a peer, five hundred more if it may consent for the owner, and nothing otherwise.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
 use outbound_http::Response;
 use serde_json::Value;
 use stream::SharedSecret;
@@ -25,11 +26,13 @@ use crate::sending::Ready;
 const SHOWN: usize = 300;
 /// A server that wants longer pauses is asked too early.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a run waits in all for a server that takes no more requests for now.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 impl Kit {
     /// Runs every case.
     pub async fn run(&self) -> Result<Report, CasesError> {
-        let mut run = Run { kit: self, known: self.known() };
+        let mut run = Run { kit: self, known: self.known(), patience: PATIENCE };
         let mut report = Report::default();
         for case in cases()? {
             let verdict = run.case(&case).await;
@@ -46,24 +49,36 @@ impl Kit {
 struct Run<'a> {
     kit: &'a Kit,
     known: BTreeMap<String, String>,
+    /// What is left of the time for waiting.
+    patience: Duration,
 }
 
 impl Run<'_> {
     async fn case(&mut self, case: &Case) -> Verdict {
-        let (ready, made) = match self.prepare(case) {
-            Ok(prepared) => prepared,
-            Err(reason) => return Verdict::Skipped(reason),
-        };
         if let Some(name) = &case.send.wait {
             self.wait(name).await;
         }
-        let sent = match (case.send.consent, &self.kit.owner) {
-            (Some(answer), Some(owner)) => consent::answered(self.kit, owner, &ready.url, answer).await,
-            _ => self.kit.send(&ready).await,
-        };
-        let response = match sent {
-            Ok(response) => response,
-            Err(reason) => return Verdict::Unanswered(reason),
+        let (ready, made, response) = loop {
+            let (ready, made) = match self.prepare(case) {
+                Ok(prepared) => prepared,
+                Err(reason) => return Verdict::Skipped(reason),
+            };
+            let sent = match (case.send.consent, &self.kit.owner) {
+                (Some(answer), Some(owner)) => consent::answered(self.kit, owner, &ready.url, answer).await,
+                _ => self.kit.send(&ready).await,
+            };
+            let response = match sent {
+                Ok(response) => response,
+                Err(reason) => return Verdict::Unanswered(reason),
+            };
+            // A run sends many requests that are wrong on purpose, so a server may ask for a pause. It is made as asked.
+            match pause(&response, &case.expect.status).filter(|pause| *pause <= self.patience) {
+                Some(pause) => {
+                    self.patience -= pause;
+                    tokio::time::sleep(pause).await;
+                }
+                None => break (ready, made, response),
+            }
         };
 
         let answer = Answer { status: response.status, headers: &response.headers, body: &response.body };
@@ -190,5 +205,36 @@ impl Run<'_> {
             };
             self.known.extend(found.map(|found| (name.clone(), found)));
         }
+    }
+}
+
+/// How long the server asks the client to wait before it sends this again (RFC 9110 section 10.2.3); `None` if this answer
+/// is the answer of the case.
+fn pause(response: &Response, expected: &[u16]) -> Option<Duration> {
+    let is_asked = response.status == StatusCode::TOO_MANY_REQUESTS && !expected.contains(&429);
+    let seconds = response.headers.get(RETRY_AFTER).filter(|_| is_asked)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).max(Duration::from_secs(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_case_waits_as_long_as_a_busy_server_asks_and_only_then() {
+        let answer = |status: StatusCode, after: Option<&'static str>| Response {
+            status,
+            headers: after.map(|after| (RETRY_AFTER, HeaderValue::from_static(after))).into_iter().collect(),
+            body: Bytes::new(),
+        };
+        let busy = StatusCode::TOO_MANY_REQUESTS;
+        assert_eq!(pause(&answer(busy, Some("7")), &[200]), Some(Duration::from_secs(7)));
+        assert_eq!(pause(&answer(busy, Some("0")), &[200]), Some(Duration::from_secs(1)));
+        assert_eq!(pause(&answer(busy, Some("7")), &[429]), None, "the case expects this");
+        assert_eq!(pause(&answer(busy, Some("soon")), &[200]), None);
+        assert_eq!(pause(&answer(busy, None), &[200]), None);
+        assert_eq!(pause(&answer(StatusCode::UNAUTHORIZED, Some("7")), &[200]), None);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sea_orm::DbErr;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::afterwards::Afterwards;
 use crate::postgres_unit::PostgresUnit;
@@ -25,17 +25,36 @@ const WAIT_MAX: Duration = Duration::from_millis(10);
 /// As soon as so many units are deferred, they are committed.
 const DEFERRED_MAX: usize = 8;
 
+/// More units than are ever deferred or committed at once.
+const UNITS_MAX: u32 = 1 << 20;
+
 /// The writes of a unit whose commit is deferred.
 pub(crate) struct DeferredWrite {
     pub(crate) writes: Vec<Write>,
     pub(crate) afterwards: Afterwards,
     /// Gets the result of the commit.
     pub(crate) result: oneshot::Sender<Result<(), Error>>,
+    /// The database is not closed before this is given back.
+    under_way: Option<OwnedSemaphorePermit>,
+}
+
+impl DeferredWrite {
+    pub(crate) fn new(writes: Vec<Write>, afterwards: Afterwards, result: oneshot::Sender<Result<(), Error>>) -> Self {
+        Self { writes, afterwards, result, under_way: None }
+    }
 }
 
 /// The deferred writes of an open database.
-#[derive(Default)]
-pub(crate) struct DeferredWrites(Mutex<Waiting>);
+pub(crate) struct DeferredWrites {
+    waiting: Mutex<Waiting>,
+    under_way: Arc<Semaphore>,
+}
+
+impl Default for DeferredWrites {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), under_way: Arc::new(Semaphore::new(UNITS_MAX as usize)) }
+    }
+}
 
 #[derive(Default)]
 struct Waiting {
@@ -55,12 +74,18 @@ impl DeferredWrites {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every deferred write has a result.
+    pub(crate) async fn ended(&self) {
+        drop(self.under_way.acquire_many(UNITS_MAX).await);
     }
 }
 
 /// Defers `write` until the next unit of this process is committed, but at most for [`WAIT_MAX`].
-pub(crate) fn defer(database: &Arc<OpenDatabase>, write: DeferredWrite) {
+pub(crate) fn defer(database: &Arc<OpenDatabase>, mut write: DeferredWrite) {
+    write.under_way = Arc::clone(&database.deferred.under_way).try_acquire_owned().ok();
     let (count, taken) = {
         let mut waiting = database.deferred.waiting();
         waiting.deferred.push(write);

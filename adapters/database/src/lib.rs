@@ -47,6 +47,7 @@ use sea_orm::{
 };
 use shared::Shared;
 use sqlite_line::SqliteLine;
+use sqlite_unit::run_alone;
 use wake::Wakeups;
 use whole::begin_whole;
 
@@ -163,13 +164,10 @@ impl Database {
     pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> Result<u64, Error> {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
-        if self.inner.line.is_none() {
-            return Ok(writer.execute_raw(statement).await?.rows_affected());
-        }
-        let transaction = self.begin().await?;
-        let done = transaction.execute_raw(statement).await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected())
+        Ok(match &self.inner.line {
+            Some(line) => run_alone(line, statement).await?.done.rows_affected(),
+            None => writer.execute_raw(statement).await?.rows_affected(),
+        })
     }
 
     /// The one value of this type for this open database, created at its first use. For crates above.
@@ -185,13 +183,10 @@ impl Database {
     ) -> Result<Vec<sea_orm::QueryResult>, Error> {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
-        if self.inner.line.is_none() {
-            return Ok(writer.query_all_raw(statement).await?);
-        }
-        let transaction = self.begin().await?;
-        let rows = transaction.query_all_raw(statement).await?;
-        transaction.commit().await?;
-        Ok(rows)
+        Ok(match &self.inner.line {
+            Some(line) => run_alone(line, statement).await?.rows,
+            None => writer.query_all_raw(statement).await?,
+        })
     }
 
     /// Wakes the subscribers of `topic` after a change made by [`Database::execute`].
@@ -221,6 +216,7 @@ impl Database {
     /// Commits deferred writes, then closes every connection. Later use fails.
     pub async fn close(&self) {
         deferred::flush(&self.inner).await;
+        self.inner.deferred.ended().await;
         self.inner.wakeups.stop();
         if let Some(line) = &self.inner.line {
             line.rest().await;

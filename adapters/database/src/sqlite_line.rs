@@ -169,7 +169,7 @@ impl Turn {
             return if error.is_some() {
                 Ended::Failed { turn: Some(self), answers, error }
             } else {
-                Ended::Waits(self.wait_for_commit())
+                Ended::Waits(self.wait_for_commit(), answers)
             };
         }
         if at_it.ended.is_empty() {
@@ -209,7 +209,7 @@ impl Turn {
             return Ended::Failed { turn: Some(self), answers, error };
         }
         at_it.closed(&Ok(()));
-        Ended::Committed
+        Ended::Committed(answers)
     }
 
     /// Leaves the connection to the next unit, and waits for the commit that a later unit makes.
@@ -255,9 +255,9 @@ impl Drop for Turn {
 /// The result of [`Turn::send_and_commit`].
 pub(crate) enum Ended {
     /// The changes are durable.
-    Committed,
+    Committed(Vec<StepResult>),
     /// The commit of a later unit decides.
-    Waits(CommitOfAnother),
+    Waits(CommitOfAnother, Vec<StepResult>),
     /// A step failed after these answers. The unit is still the caller's.
     Failed { turn: Option<Turn>, answers: Vec<StepResult>, error: Option<DbErr> },
 }

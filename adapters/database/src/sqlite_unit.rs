@@ -110,11 +110,11 @@ async fn commit(mut turn: Turn, writes: Vec<Write>) -> Result<(), Error> {
     let mut left = VecDeque::from(writes);
     loop {
         match turn.send_and_commit(steps(&left)).await {
-            Ended::Committed => {
+            Ended::Committed(_) => {
                 left.iter().for_each(Write::note_met);
                 return Ok(());
             }
-            Ended::Waits(commit) => {
+            Ended::Waits(commit, _) => {
                 commit.made().await?;
                 left.iter().for_each(Write::note_met);
                 return Ok(());
@@ -131,6 +131,24 @@ async fn commit(mut turn: Turn, writes: Vec<Write>) -> Result<(), Error> {
             Ended::Failed { .. } => return Err(failed().into()),
         }
     }
+}
+
+/// Runs one statement as its own unit. Returns its result after the commit.
+pub(crate) async fn run_alone(line: &Arc<SqliteLine>, statement: Statement) -> Result<StepResult, Error> {
+    let mut answers = match line.turn().await?.send_and_commit(vec![Step::Given(statement)]).await {
+        Ended::Committed(answers) => answers,
+        Ended::Waits(commit, answers) => {
+            commit.made().await?;
+            answers
+        }
+        Ended::Failed { turn, error, .. } => {
+            if let Some(turn) = turn {
+                turn.roll_back().await;
+            }
+            return Err(error.unwrap_or_else(failed).into());
+        }
+    };
+    answers.pop().ok_or_else(|| DbErr::Custom("a statement without an answer".to_owned()).into())
 }
 
 /// Does `before` as one unit and `own` as the next, and commits both at once. Returns whether the former was committed,

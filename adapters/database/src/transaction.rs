@@ -16,7 +16,7 @@ use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
 use crate::wake::CHANNEL;
 use crate::write::Write;
-use crate::{Dialect, Error, OpenDatabase};
+use crate::{Database, Dialect, Error, OpenDatabase};
 
 /// A transaction that may write. If it is dropped without [`WriteTransaction::commit`], it is rolled back.
 ///
@@ -54,6 +54,11 @@ impl WriteTransaction {
     /// The SQL dialect.
     pub fn dialect(&self) -> Dialect {
         self.database.dialect
+    }
+
+    /// Whether it is a transaction of `database`, or of a clone of it.
+    pub fn is_of(&self, database: &Database) -> bool {
+        Arc::ptr_eq(&self.database, &database.inner)
     }
 
     /// Adds a write. It is sent with others before the next read of this transaction, or with its commit.
@@ -110,6 +115,13 @@ impl WriteTransaction {
         }
         let Self { mut unit, database, plans } = self;
         let Plans { writes, afterwards, .. } = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let then = move |database: &OpenDatabase| {
+            for topic in announced {
+                database.wakeups.wake_here(topic);
+            }
+            afterwards.happen(&database.wakeups);
+        };
+
         let has_begun = unit.has_begun();
         let deferred = if has_begun || writes.is_empty() { Vec::new() } else { database.deferred.take() };
         if deferred.is_empty() {
@@ -117,15 +129,17 @@ impl WriteTransaction {
                 UnitOf::Sqlite(unit) => unit.commit(writes).await?,
                 UnitOf::Postgres(unit) => unit.commit(writes).await?,
             }
+            then(&database);
         } else {
-            // Others wait for this commit, so it continues if this caller stops waiting.
-            let committing = tokio::spawn(commit_together(Arc::clone(&database), deferred, writes));
+            // Others wait for this commit, so it continues if this caller stops waiting, with all that follows it.
+            let database = Arc::clone(&database);
+            let committing = tokio::spawn(async move {
+                commit_together(Arc::clone(&database), deferred, writes).await?;
+                then(&database);
+                Ok(())
+            });
             committing.await.unwrap_or_else(|_| Err(given_up()))?;
         }
-        for topic in announced {
-            database.wakeups.wake_here(topic);
-        }
-        afterwards.happen(&database.wakeups);
         if has_begun {
             // Deferred writes cannot join a unit that has read something. They are committed after it.
             flush_in_background(&database);
@@ -146,7 +160,7 @@ impl WriteTransaction {
         } else {
             let Plans { writes, afterwards, .. } = self.plans.into_inner().unwrap_or_else(PoisonError::into_inner);
             let (result, committed) = oneshot::channel();
-            defer(&self.database, DeferredWrite { writes, afterwards, result });
+            defer(&self.database, DeferredWrite::new(writes, afterwards, result));
             Ok(committed)
         };
         async move {

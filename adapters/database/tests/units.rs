@@ -311,6 +311,43 @@ on_each_database! {
         committed.await.unwrap();
     }
 
+    async fn what_is_being_committed_with_others_is_committed_before_the_database_is_closed(database) {
+        database.migrate(&NOTES).await.unwrap();
+        let ending = database.connect_again().await;
+        let mut committed = Vec::new();
+        // So many that they are committed at once, by a task that has not begun yet. One of them fails, so that each is
+        // committed alone.
+        for id in 0..8 {
+            let deferred = ending.begin().await.unwrap();
+            match id {
+                7 => deferred.write(rename(&deferred, 1000, "nobody").must("it")),
+                _ => deferred.write(insert(&deferred, id, &id.to_string())),
+            }
+            committed.push(deferred.commit_deferred());
+        }
+        ending.close().await;
+        assert_eq!(notes(&database).await.len(), 7);
+        let results = join_all(committed).await;
+        assert!(results[..7].iter().all(Result::is_ok), "{results:?}");
+        assert!(results[7].as_ref().is_err_and(Error::is_overtaken), "{results:?}");
+    }
+
+    async fn a_deferred_unit_is_committed_although_the_caller_of_the_one_with_it_stops_waiting(database) {
+        let (deferred, next) = (begin(&database).await, begin(&database).await);
+        deferred.write(insert(&deferred, 1, "deferred"));
+        next.write(insert(&next, 2, "next"));
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        next.on_commit(move || sender.send("then").unwrap());
+        let committed = deferred.commit_deferred();
+        {
+            let mut given_up = Box::pin(next.commit());
+            let _ = futures::poll!(&mut given_up);
+        }
+        committed.await.unwrap();
+        assert_eq!(receiver.await, Ok("then"));
+        assert_eq!(notes(&database).await, ["deferred", "next"]);
+    }
+
     async fn many_deferred_units_need_no_other(database) {
         database.migrate(&NOTES).await.unwrap();
         let units = (0..40).map(|id| {

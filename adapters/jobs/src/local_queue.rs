@@ -71,7 +71,7 @@ pub(crate) struct Slot {
     lane: String,
 }
 
-/// A place that a job and its worker share. Whoever is first gives it back.
+/// A place that a job and its worker share. The first of them to leave gives it back.
 #[derive(Debug)]
 pub(crate) struct SharedSlot(Mutex<Option<Slot>>);
 

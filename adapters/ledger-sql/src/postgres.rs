@@ -22,7 +22,15 @@ use crate::{LAYOUT, OpenLedgerError, require_known};
 /// statement sooner (see `SETTINGS`).
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// The tables. Because of the advisory lock, processes that start together create them once.
+/// Where the version of the layout is. Because of the advisory lock, processes that start together create it once.
+const KEEP_LAYOUT: &str = "
+BEGIN;
+SELECT pg_advisory_xact_lock(7020586423419);
+CREATE TABLE IF NOT EXISTS ledger_layout (one smallint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL);
+INSERT INTO ledger_layout VALUES (1, LAYOUT) ON CONFLICT DO NOTHING;
+COMMIT;
+";
+/// The tables, created once in the same way.
 const SCHEMA: &str = "
 BEGIN;
 SELECT pg_advisory_xact_lock(7020586423419);
@@ -39,8 +47,6 @@ CREATE TABLE IF NOT EXISTS ledger_timeouts (
 CREATE TABLE IF NOT EXISTS ledger_waypoints (
     account uuid, ordinal bigint, seq bigint NOT NULL, timestamp bigint NOT NULL, PRIMARY KEY (account, ordinal)
 );
-CREATE TABLE IF NOT EXISTS ledger_layout (one smallint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL);
-INSERT INTO ledger_layout VALUES (1, LAYOUT) ON CONFLICT DO NOTHING;
 INSERT INTO ledger_head VALUES (1, 0, decode(repeat('00', 32), 'hex'), 0) ON CONFLICT DO NOTHING;
 COMMIT;
 ";
@@ -144,11 +150,12 @@ impl PostgresStore {
         let mut store = Self { options, session: None, head_seen: None };
         let session = store.session().await.map_err(|error| unavailable(&error))?;
         let lost = |failure: Failure| unavailable(&StoreError::from(failure));
-        let schema = SCHEMA.replace("LAYOUT", &LAYOUT.to_string());
-        answered(session.connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(schema)))).await.map_err(lost)?;
+        let keep = KEEP_LAYOUT.replace("LAYOUT", &LAYOUT.to_string());
+        answered(session.connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(keep)))).await.map_err(lost)?;
         let layout = sqlx::query_scalar("SELECT version FROM ledger_layout").fetch_one(&mut session.connection);
         let layout: i64 = answered(layout).await.map_err(lost)?;
         require_known(u32::try_from(layout).unwrap_or(u32::MAX))?;
+        answered(session.connection.execute(sqlx::raw_sql(SCHEMA))).await.map_err(lost)?;
         Ok(store)
     }
 

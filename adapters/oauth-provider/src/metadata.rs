@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// The most of a document that is read.
 const DOCUMENT_MAX: usize = 256 * 1024;
 
-/// The document. A member is looked at when it is used, so nobody stumbles over one that he does not need.
+/// The document. A member is looked at when it is used. So a wrong one does no harm where it is not needed.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Metadata {
     /// The provider, as it names itself.

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use clock::{Clock, Stopwatch};
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 use open_payments::WalletAddress;
 use outbound_http::{Outbound, OutboundError, Request, Response};
 use outside_text::{Bounds, check_json, check_line};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
@@ -65,6 +66,19 @@ impl Caller {
             }
         }
     }
+}
+
+/// The header that names a request that may be repeated (the IETF draft "The Idempotency-Key HTTP Header Field").
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A POST of `body`. Servers that support the header do requests with the same `key` once.
+pub(crate) fn post_once(url: Url, body: &impl Serialize, key: Option<&str>) -> Result<Request, ClientError> {
+    let called = url.to_string();
+    let call = Request::post_json(url, body).map_err(|error| ClientError::unusable(&called, error))?;
+    Ok(match key.and_then(|key| HeaderValue::from_str(key).ok()) {
+        Some(key) => call.header(IDEMPOTENCY_KEY, key),
+        None => call,
+    })
 }
 
 /// Parses `text`, a URL from another institution.

@@ -15,11 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{parse_told_url, parse_url};
 use crate::error::ClientError;
-use crate::grants::{GrantError, IssuedToken};
+use crate::grants::{GrantAnswer, GrantError, IssuedToken, TOLD_LENGTH_MAX};
 use crate::incoming_payments::OpenPaymentsClient;
-
-/// The longest URL, nonce or token that is told, in characters.
-const TOLD_LENGTH_MAX: usize = 2048;
 
 /// A grant that waits for its owner. It can be stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +55,7 @@ impl PendingGrant {
             interact_ref,
             grant_endpoint: &self.endpoint,
         };
-        // Whoever sends guesses learns nothing from the time: the hash is of values that are not known outside.
+        // A guess that succeeds gains nothing: the authorization server checks the reference, too.
         if expected.compute() == hash { Ok(Reference(interact_ref.to_owned())) } else { Err(ForeignReturn) }
     }
 }
@@ -86,19 +83,6 @@ struct Continue {
 #[derive(Deserialize)]
 struct ContinueToken {
     value: TokenValue,
-}
-
-/// The answer to a continuation.
-#[derive(Deserialize)]
-struct Continued {
-    access_token: Option<Token>,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    value: TokenValue,
-    manage: String,
-    expires_in: Option<u64>,
 }
 
 impl OpenPaymentsClient {
@@ -157,10 +141,7 @@ impl OpenPaymentsClient {
         let uri = parse_told_url(&pending.continue_uri)?;
         let call = Request::post_json(uri, &body).map_err(|error| GrantError::Request(error.to_string()))?;
         let call = call.authorization(&format!("GNAP {}", pending.continue_token.expose()));
-        let answer: Continued = self.public.caller.json(call.signed(self.signer.clone())).await?;
-        let token = answer.access_token.ok_or(GrantError::RequiresInteraction)?;
-        let expires_in = token.expires_in.map(Duration::from_secs);
-        let issued = IssuedToken { value: token.value, manage: token.manage, expires_in };
-        issued.checked(&pending.continue_uri)
+        let answer: GrantAnswer = self.public.caller.json(call.signed(self.signer.clone())).await?;
+        answer.issued(&pending.continue_uri)
     }
 }

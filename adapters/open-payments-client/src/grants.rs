@@ -50,10 +50,17 @@ impl GrantError {
     }
 }
 
-/// The members of a grant or rotation answer that are used. Servers may add others.
+/// The members of the answer to a grant, continuation or rotation that are used. Servers may add others.
 #[derive(Deserialize)]
-struct GrantAnswer {
+pub(crate) struct GrantAnswer {
     access_token: Option<Token>,
+}
+
+impl GrantAnswer {
+    /// The token of the answer of `url`.
+    pub(crate) fn issued(self, url: &str) -> Result<IssuedToken, GrantError> {
+        self.access_token.map(IssuedToken::from).ok_or(GrantError::RequiresInteraction)?.checked(url)
+    }
 }
 
 #[derive(Deserialize)]
@@ -69,11 +76,11 @@ impl From<Token> for IssuedToken {
     }
 }
 
-/// The longest token and management URL, in characters: they are stored, and a token is looked up by its text.
-const TOLD_LENGTH_MAX: usize = 2048;
+/// The longest token, URL or nonce of an answer, in characters: they are stored, and a token is looked up by its text.
+pub(crate) const TOLD_LENGTH_MAX: usize = 2048;
 
 impl IssuedToken {
-    pub(crate) fn checked(self, url: &str) -> Result<Self, GrantError> {
+    fn checked(self, url: &str) -> Result<Self, GrantError> {
         for told in [self.value.expose(), &self.manage] {
             check_line(told, TOLD_LENGTH_MAX)
                 .map_err(|bad| ClientError::unusable(url, format!("the token or its management URL {bad}")))?;
@@ -94,8 +101,7 @@ impl OpenPaymentsClient {
         let url = parse_url(auth_server)?;
         let call = Request::post_json(url, &request).map_err(|error| GrantError::Request(error.to_string()))?;
         let answer: GrantAnswer = self.public.caller.json(call.signed(self.signer.clone())).await?;
-        let issued = answer.access_token.map(IssuedToken::from).ok_or(GrantError::RequiresInteraction)?;
-        issued.checked(auth_server)
+        answer.issued(auth_server)
     }
 
     fn grant_request(&self, kind: AccessType, actions: &[Action]) -> Result<GrantRequest, GrantError> {

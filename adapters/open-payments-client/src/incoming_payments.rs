@@ -4,17 +4,13 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
 use http_signatures::Signer;
 use open_payments::{CreateIncomingPayment, IncomingPayment, WalletAddress};
 use outbound_http::Request;
 
-use crate::call::{append, parse_url, resource_server};
+use crate::call::{append, parse_url, post_once, resource_server};
 use crate::error::ClientError;
 use crate::public::PublicResources;
-
-/// The header that names a request that may be repeated (the IETF draft "The Idempotency-Key HTTP Header Field").
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Calls other institutions with this instance's own client identity.
 #[derive(Clone, Debug)]
@@ -52,12 +48,7 @@ impl OpenPaymentsClient {
         token: &str,
     ) -> Result<IncomingPayment, ClientError> {
         let url = append(&resource_server(wallet_address)?, "incoming-payments")?;
-        let mut call =
-            Request::post_json(url.clone(), request).map_err(|error| ClientError::unusable(url.as_str(), error))?;
-        if let Some(key) = key.and_then(|key| HeaderValue::from_str(key).ok()) {
-            call = call.header(IDEMPOTENCY_KEY, key);
-        }
-        let created = self.authorized(call, token).await?;
+        let created = self.authorized(post_once(url.clone(), request, key)?, token).await?;
         if created.completed || created.received_amount.value != 0 {
             return Err(ClientError::unusable(url.as_str(), "a new incoming payment has already received something"));
         }

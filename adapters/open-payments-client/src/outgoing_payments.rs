@@ -2,18 +2,14 @@
 //!
 //! It does not get the grants for this: see `grants` and `consents`.
 
-use http::{HeaderName, HeaderValue};
 use open_payments::{CreateQuote, Metadata, OutgoingPayment, Quote, QuoteAmount, WalletAddress};
 use outbound_http::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::call::{append, parse_url, resource_server};
+use crate::call::{append, parse_url, post_once, resource_server};
 use crate::error::ClientError;
 use crate::incoming_payments::OpenPaymentsClient;
-
-/// The header that names a request that may be repeated (the IETF draft "The Idempotency-Key HTTP Header Field").
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl OpenPaymentsClient {
     /// Asks what a payment from `payer` would cost. An answer about another payment is refused.
@@ -65,10 +61,7 @@ impl OpenPaymentsClient {
         token: &str,
     ) -> Result<T, ClientError> {
         let url = append(&resource_server(payer)?, kind)?;
-        let mut call = Request::post_json(url.clone(), body).map_err(|e| ClientError::unusable(url.as_str(), e))?;
-        if let Some(key) = key.and_then(|key| HeaderValue::from_str(key).ok()) {
-            call = call.header(IDEMPOTENCY_KEY, key);
-        }
+        let call = post_once(url, body, key)?;
         let call = call.authorization(&format!("GNAP {token}"));
         self.public.caller.json(call.signed(self.signer.clone())).await
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::error::Error as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::{Bytes, BytesMut};
 use clock::{Clock, Entropy, SystemEntropy};
@@ -23,19 +23,43 @@ use crate::resolver::{NoPublicAddress, PublicOnly};
 /// The client. Cheap to clone; all clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    configured: reqwest::Client,
-    guarded: reqwest::Client,
+    connections: Connections,
     guard: Guard,
-    certificates: Certificates,
     config: Arc<OutboundConfig>,
     clock: Arc<dyn Clock>,
 }
 
-/// Whose certificates the connections use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Certificates {
-    OfTheMachine,
-    OfTheParty,
+/// The connections, by whose certificates they use.
+#[derive(Clone, Debug)]
+enum Connections {
+    OfTheMachine(Pools),
+    /// They are replaced when the party's certificates are.
+    OfTheParty(Arc<RwLock<Pools>>),
+}
+
+/// The connections to the operator's URLs, and those behind the guard.
+#[derive(Clone, Debug)]
+struct Pools {
+    configured: reqwest::Client,
+    guarded: reqwest::Client,
+}
+
+impl Connections {
+    fn pool(&self, destination: Destination) -> reqwest::Client {
+        match self {
+            Self::OfTheMachine(pools) => pools.of(destination),
+            Self::OfTheParty(pools) => pools.read().unwrap_or_else(PoisonError::into_inner).of(destination),
+        }
+    }
+}
+
+impl Pools {
+    fn of(&self, destination: Destination) -> reqwest::Client {
+        match destination {
+            Destination::Configured => self.configured.clone(),
+            Destination::Stranger => self.guarded.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -56,18 +80,28 @@ impl Outbound {
                 Guard::On { except_hosts: Arc::new(except_hosts) }
             }
         };
-        let (configured, guarded) = pools(&config, &guard, |builder| builder)?;
-        let certificates = Certificates::OfTheMachine;
-        Ok(Self { configured, guarded, guard, certificates, config: Arc::new(config), clock })
+        let connections = Connections::OfTheMachine(pools(&config, &guard, |builder| builder)?);
+        Ok(Self { connections, guard, config: Arc::new(config), clock })
     }
 
     /// The same client for calls to one party, with these certificates and connections of its own. It calls `https`
     /// URLs only, in development too.
     pub fn with_tls(&self, tls: &UsableTls) -> Result<Self, BuildError> {
         let config = OutboundConfig { scheme: Scheme::AsWritten, ..(*self.config).clone() };
-        let (configured, guarded) = pools(&config, &self.guard, |builder| tls.applied(builder))?;
-        let certificates = Certificates::OfTheParty;
-        Ok(Self { configured, guarded, certificates, config: Arc::new(config), ..self.clone() })
+        let pools = pools(&config, &self.guard, |builder| tls.applied(builder))?;
+        let connections = Connections::OfTheParty(Arc::new(RwLock::new(pools)));
+        Ok(Self { connections, config: Arc::new(config), ..self.clone() })
+    }
+
+    /// From now on this client and all of its clones use the connections of `other`. For new certificates of the same
+    /// party: both clients are from [`Outbound::with_tls`], and otherwise nothing changes. Requests under way end as they
+    /// began.
+    pub fn take_connections_of(&self, other: &Self) {
+        if let (Connections::OfTheParty(own), Connections::OfTheParty(other)) = (&self.connections, &other.connections)
+        {
+            let others = other.read().unwrap_or_else(PoisonError::into_inner).clone();
+            *own.write().unwrap_or_else(PoisonError::into_inner) = others;
+        }
     }
 
     /// Makes the call and reads the whole answer.
@@ -127,10 +161,7 @@ impl Outbound {
             signer.sign_once(method, url.as_str(), &mut request.headers, &request.body, now, &nonce)?;
         }
 
-        let client = match request.destination {
-            Destination::Configured => &self.configured,
-            Destination::Stranger => &self.guarded,
-        };
+        let client = self.connections.pool(request.destination);
         // The client writes these headers itself. A second copy would be sent too.
         request.headers.remove(HOST);
         request.headers.remove(CONTENT_LENGTH);
@@ -162,7 +193,7 @@ impl Outbound {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refused("remove the user name and password from the URL"));
         }
-        if self.certificates == Certificates::OfTheParty && url.scheme() != "https" {
+        if matches!(self.connections, Connections::OfTheParty(_)) && url.scheme() != "https" {
             return Err(refused("it must be https, because certificates are set for this party"));
         }
 
@@ -187,12 +218,11 @@ impl Outbound {
     }
 }
 
-/// The connections to the operator's URLs, and those behind the guard.
 fn pools(
     config: &OutboundConfig,
     guard: &Guard,
     with: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
-) -> Result<(reqwest::Client, reqwest::Client), BuildError> {
+) -> Result<Pools, BuildError> {
     let configured = build(config, &with)?;
     let guarded = match guard {
         Guard::Off => configured.clone(),
@@ -201,7 +231,7 @@ fn pools(
             build(config, |builder| with(builder).dns_resolver(resolver.clone()))?
         }
     };
-    Ok((configured, guarded))
+    Ok(Pools { configured, guarded })
 }
 
 fn build(

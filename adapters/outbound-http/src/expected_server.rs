@@ -6,15 +6,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::ring::default_provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use crate::certificate_facts::CertificateFacts;
+use crate::party_tls_error::PartyTlsError;
+use crate::revoked::RevokedCertificates;
 
 type Judge = dyn Fn(&CertificateFacts) -> Result<(), String> + Send + Sync;
 
@@ -35,25 +35,6 @@ impl ExpectedServer {
     }
 }
 
-/// Lists of revoked certificates (RFC 5280 section 5). One that is old still counts.
-#[derive(Clone, Debug, Default)]
-pub struct RevokedCertificates(Arc<[CertificateRevocationListDer<'static>]>);
-
-impl RevokedCertificates {
-    /// The lists in a text in PEM that holds nothing else; `None` if one cannot be read, or there is none.
-    pub fn of_pem(pem: &str) -> Option<Self> {
-        let read: Vec<_> =
-            CertificateRevocationListDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().ok()?;
-        let all = !read.is_empty() && read.len() == pem.matches("-----BEGIN").count();
-        all.then(|| Self(read.into()))
-    }
-
-    /// The lists as they are given to the verifier of certificates.
-    pub fn lists(&self) -> Vec<CertificateRevocationListDer<'static>> {
-        self.0.to_vec()
-    }
-}
-
 impl fmt::Debug for ExpectedServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ExpectedServer")
@@ -65,16 +46,19 @@ pub(crate) fn config(
     own: (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
     roots: RootCertStore,
     expected: ExpectedServer,
-) -> Result<ClientConfig, String> {
+) -> Result<ClientConfig, PartyTlsError> {
     let provider = Arc::new(default_provider());
     let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
     let usual = usual.with_crls(expected.revoked.lists()).only_check_end_entity_revocation();
-    let usual = usual.allow_unknown_revocation_status().build().map_err(|error| error.to_string())?;
+    let usual = usual.allow_unknown_revocation_status().build().map_err(|error| match error {
+        VerifierBuilderError::InvalidCrl(_) => PartyTlsError::Revoked,
+        _ => PartyTlsError::Authorities,
+    })?;
     let config = ClientConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    let config = config.with_safe_default_protocol_versions().map_err(|_| PartyTlsError::Certificate)?;
     let verifier = Arc::new(Verifier { usual, expected });
     let config = config.dangerous().with_custom_certificate_verifier(verifier);
-    let mut config = config.with_client_auth_cert(own.0, own.1).map_err(|error| error.to_string())?;
+    let mut config = config.with_client_auth_cert(own.0, own.1).map_err(|_| PartyTlsError::Certificate)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A connection that goes on with an earlier one shows no certificate.
     config.resumption = Resumption::disabled();

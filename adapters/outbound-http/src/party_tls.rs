@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
 
 use crate::expected_server::{ExpectedServer, config};
+use crate::party_tls_error::PartyTlsError;
 
 /// Certificates and a key, in PEM (RFC 7468).
 #[derive(Clone, Copy)]
@@ -20,32 +21,6 @@ pub struct PartyTls<'a> {
     pub identity: Option<(&'a str, &'a str)>,
     /// The only authorities that are believed about the party; `None`: those of the machine.
     pub authorities: Option<&'a str>,
-}
-
-/// Why certificates cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PartyTlsError {
-    /// There is no certificate to show, or something besides certificates.
-    #[error(
-        "certificate cannot be read: give the certificate and after it its chain in PEM, from -----BEGIN \
-         CERTIFICATE----- to -----END CERTIFICATE-----, and nothing else"
-    )]
-    Certificate,
-    /// There is no key, or several, or one with a password.
-    #[error(
-        "privateKey cannot be read: give one private key in PEM without a password; `openssl pkey -in key.pem` writes \
-         it so"
-    )]
-    PrivateKey,
-    /// The key is another certificate's.
-    #[error("privateKey does not belong to the first certificate; give the key that this certificate was made for")]
-    OtherKey,
-    /// There is no authority, or something besides certificates.
-    #[error(
-        "authorities cannot be read: give at least one certificate in PEM, from -----BEGIN CERTIFICATE----- to \
-         -----END CERTIFICATE-----, and nothing else"
-    )]
-    Authorities,
 }
 
 /// Certificates that can be used.
@@ -76,7 +51,7 @@ impl PartyTls<'_> {
         let chain = read_certificates(certificate).ok_or(PartyTlsError::Certificate)?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| PartyTlsError::PrivateKey)?;
         let roots = self.authorities.and_then(roots).ok_or(PartyTlsError::Authorities)?;
-        let config = config((chain, key), roots, expected).map_err(|_| PartyTlsError::Authorities)?;
+        let config = config((chain, key), roots, expected)?;
         Ok(UsableTls(Usable::Expected(Box::new(config))))
     }
 }

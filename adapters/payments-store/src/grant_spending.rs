@@ -12,7 +12,7 @@ use payments_model::grant_limits::Spent;
 use payments_model::repeating_interval::Period;
 use payments_model::{OutgoingPaymentId, Quote, TenantId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::convert::{Place, stored_amount};
@@ -242,8 +242,11 @@ impl<'t> Scope<'t, WriteTransaction> {
     }
 
     /// Locks the grant until this unit ends.
+    ///
+    /// The unit may have inserted a payment that refers to the grant, and others may have, too. A stronger lock would wait
+    /// for their references, and theirs for this one.
     pub async fn locked_payment_grant(&self, id: &str) -> Result<LockedPaymentGrant<'t>, Error> {
-        let row = grant_row::Entity::find_by_id(id.to_owned()).lock_exclusive().one(self.connection).await?;
+        let row = grant_row::Entity::find_by_id(id.to_owned()).lock(LockType::NoKeyUpdate).one(self.connection).await?;
         row.ok_or_else(|| Error::inconsistent("outgoing_payment_grants", "id", id))?;
         Ok(LockedPaymentGrant { connection: self.connection, id: id.to_owned() })
     }

@@ -3,13 +3,16 @@
 
 use clock::Timestamp;
 use database::{Database, Error, Gather, Migrations, Step, Subscription, Watch, WriteTransaction};
-use payments_model::{Fee, FeeId, OutgoingPayment, OutgoingPaymentId, Quote, TenantId};
+use payments_model::{
+    Fee, FeeId, OutgoingPayment, OutgoingPaymentId, Quote, Tenant, TenantId, WebhookDelivery, WebhookEvent,
+    WebhookEventId,
+};
 use sea_orm::DatabaseConnection;
 
-use crate::fees;
 use crate::grant_spending::{GrantSpending, of_payments};
 use crate::peers::digest_old_tokens;
 use crate::scope::{DIRECTORY, NEW_WALLET_ADDRESS, Scope, WALLET_ADDRESSES};
+use crate::{fees, tenants, webhook_events};
 
 /// The tables of the backend.
 pub const MIGRATIONS: Migrations = Migrations {
@@ -37,6 +40,8 @@ pub struct Store {
     database: Database,
     spendings: Gather<OutgoingPaymentId, Option<GrantSpending>>,
     fees: Gather<FeeId, Option<Fee>>,
+    tenants: Gather<TenantId, Option<Tenant>>,
+    events: Gather<WebhookEventId, Option<WebhookEvent>>,
 }
 
 impl Store {
@@ -57,11 +62,13 @@ impl Store {
     }
 
     fn of(database: Database) -> Self {
-        let (one, other) = (database.clone(), database.clone());
+        let [of_spendings, of_fees, of_tenants, of_events] = [(); 4].map(|()| database.clone());
         Self {
             database,
-            spendings: Gather::new(move |payments| of_payments(one.clone(), payments)),
-            fees: Gather::new(move |ids| fees::of_ids(other.clone(), ids)),
+            spendings: Gather::new(move |payments| of_payments(of_spendings.clone(), payments)),
+            fees: Gather::new(move |ids| fees::of_ids(of_fees.clone(), ids)),
+            tenants: Gather::new(move |ids| tenants::of_ids(of_tenants.clone(), ids)),
+            events: Gather::new(move |ids| webhook_events::of_ids(of_events.clone(), ids)),
         }
     }
 
@@ -77,6 +84,17 @@ impl Store {
             Some(id) => self.fees.ask(id).await,
             None => Ok(None),
         }
+    }
+
+    /// The tenant with this id, deleted or not, for a caller that may know it. Questions of the same time, as for a list of
+    /// payments, are one query.
+    pub async fn owner(&self, id: TenantId) -> Result<Option<Tenant>, Error> {
+        self.tenants.ask(id).await
+    }
+
+    /// The event of a delivery. Whoever has the delivery may know it. Questions of the same time are one query.
+    pub async fn event_of(&self, delivery: &WebhookDelivery) -> Result<Option<WebhookEvent>, Error> {
+        self.events.ask(delivery.event_id).await
     }
 
     /// The database, for workers of its jobs.

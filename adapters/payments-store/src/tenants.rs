@@ -1,8 +1,10 @@
 //! Tenants and their settings.
 //! Which values a setting may have is decided in `services/payments`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clock::Timestamp;
-use database::{Error, Locked, WriteTransaction};
+use database::{Database, Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::{Secret, Tenant, TenantId};
@@ -55,6 +57,14 @@ fn active(tenant: &Tenant) -> ActiveModel {
         updated_at: Set(tenant.updated_at.as_millis()),
         deleted_at: Set(stored_instant(tenant.deleted_at)),
     }
+}
+
+/// The tenants with these ids, in their order. One statement, however many there are.
+pub(crate) async fn of_ids(database: Database, ids: Vec<TenantId>) -> Result<Vec<Option<Tenant>>, Error> {
+    let wanted: BTreeSet<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let rows = Entity::find().filter(Column::Id.is_in(wanted)).all(database.reader()).await?;
+    let found: BTreeMap<TenantId, Tenant> = rows.into_iter().map(tenant).map(|tenant| (tenant.id, tenant)).collect();
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {

@@ -2,8 +2,10 @@
 //!
 //! It does not store deliveries: see `webhook_deliveries`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Database, Error, WriteTransaction};
 use ledger::AccountId;
 use payments_model::page::{Page, PageRequest};
 use payments_model::webhook_event::{EventType, EventWithdrawal, Subject, WebhookEvent};
@@ -90,6 +92,15 @@ pub(crate) fn event(row: Model) -> Result<WebhookEvent, Error> {
         withdrawal,
         created_at: Timestamp::from_millis(row.created_at),
     })
+}
+
+/// The events with these ids, in their order. One statement, however many there are.
+pub(crate) async fn of_ids(database: Database, ids: Vec<WebhookEventId>) -> Result<Vec<Option<WebhookEvent>>, Error> {
+    let wanted: BTreeSet<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let rows = Entity::find().filter(Column::Id.is_in(wanted)).all(database.reader()).await?;
+    let found: Vec<WebhookEvent> = rows.into_iter().map(event).collect::<Result<_, _>>()?;
+    let found: BTreeMap<WebhookEventId, WebhookEvent> = found.into_iter().map(|event| (event.id, event)).collect();
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {

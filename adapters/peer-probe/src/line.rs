@@ -87,21 +87,17 @@ impl Answer {
             Verdict::WrongFulfillment => "a fulfill that does not fit the condition".to_owned(),
             Verdict::Undecodable => "something that is no ILP packet".to_owned(),
             Verdict::Rejected { code, .. } => match self.delivered {
-                Some(_) => format!("a reject {} of the receiver", code_text(code)),
-                None => format!("a reject {}", code_text(code)),
+                Some(_) => format!("a reject {code} of the receiver"),
+                None => format!("a reject {code}"),
             },
         }
     }
 }
 
-pub(crate) fn code_text(code: ErrorCode) -> String {
-    String::from_utf8_lossy(&code.octets()).into_owned()
-}
-
 /// Why a packet got no answer of ILP.
 #[derive(Clone, Debug)]
 pub(crate) enum NoAnswer {
-    /// Nobody is there.
+    /// The peer cannot be reached.
     Unreachable(String),
     /// It took too long or broke.
     Lost(String),
@@ -182,6 +178,14 @@ fn ahead(headers: &HeaderMap, sent_at: Timestamp, answered_at: Timestamp) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_with_control_characters_does_not_reach_the_terminal() {
+        let code = ErrorCode::from_octets(*b"\x1b[2").unwrap();
+        let verdict = Verdict::Rejected { code, too_large: None };
+        let answer = Answer { verdict, delivered: None, receipt: None, took: Duration::ZERO, late: false, ahead: None };
+        assert_eq!(answer.told(), "a reject \\x1b[2");
+    }
 
     #[test]
     fn a_date_in_whole_seconds_says_how_far_a_clock_is_within_a_second() {

@@ -11,7 +11,7 @@ use crate::probe::Probe;
 /// Why nothing could be examined.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// Nobody answers.
+    /// The peer does not answer.
     #[error("{0}")]
     Silent(String),
     /// The peer does not take our packets.

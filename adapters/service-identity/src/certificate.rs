@@ -48,18 +48,19 @@ impl RoleNames {
     }
 
     /// Whether a server with this certificate may be the service. One that names no role is believed by its host name
-    /// alone, because an account-servicing entity or a gateway need not be a role of this program.
+    /// alone only if the service may be a program that is none of our roles.
     pub(crate) fn may_serve(&self, facts: &CertificateFacts, service: Service) -> Result<(), String> {
         let named = match named_role(facts, self) {
-            Named::Nothing => return Ok(()),
+            Named::Nothing if service.may_be_another_program() => return Ok(()),
             Named::Role(role) if service.roles().contains(&role) => return Ok(()),
+            Named::Nothing => "no role",
             Named::Role(role) => role.as_str(),
             Named::Contradiction => "several roles, or one that does not exist",
         };
         let expected: Vec<&str> = service.roles().iter().map(|role| role.as_str()).collect();
         Err(format!(
             "the server of {service} shows a certificate of {named}, not of {}; look at the URL, and at who has this \
-             certificate",
+             certificate; if its authority writes no URIs of roles, name its host in SERVICE_TLS_NAMES",
             expected.join(" or ")
         ))
     }

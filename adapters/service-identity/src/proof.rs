@@ -38,6 +38,15 @@ impl CertifiedClients {
         Ok(Self(Service::ALL.into_iter().map(client).collect::<Result<_, String>>()?))
     }
 
+    /// From now on it and all of its clones show and believe what `other` does: for new certificates of the same role.
+    pub fn become_other(&self, other: &Self) {
+        for (service, own) in &*self.0 {
+            if let Some(other) = other.of(*service) {
+                own.take_connections_of(other);
+            }
+        }
+    }
+
     fn of(&self, service: Service) -> Option<&Outbound> {
         self.0.iter().find(|(own, _)| *own == service).map(|(_, client)| client)
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clock::{Clock, Timestamp};
 use database::sea_orm::{ConnectionTrait, Statement, Value};
-use database::{Database, Gather, Migrations, Step, Subscription};
+use database::{Database, Gather, Met, Migrations, Step, Subscription, Write, WriteTransaction};
 
 use crate::CacheError;
 
@@ -21,6 +21,15 @@ pub const MIGRATIONS: Migrations = Migrations {
     store: "shared_cache",
     steps: &[Step { name: "0001_shared_values", sql: include_str!("0001_shared_values.sql") }],
 };
+
+const TABLE: &str = "shared_values";
+
+const SET_IF_ABSENT: &str = "INSERT INTO shared_values (name, value, expires_at) VALUES ($1, $2, $3)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+    WHERE shared_values.expires_at <= $4";
+
+const REPLACE_IF: &str = "UPDATE shared_values SET value = $3, expires_at = $4
+    WHERE name = $1 AND value = $2 AND expires_at > $5";
 
 /// The channel that wakes processes waiting for a value.
 const TOPIC: &str = "shared_values";
@@ -49,6 +58,8 @@ impl Default for DatabaseLimits {
 #[derive(Clone, Debug)]
 pub struct DatabaseCache {
     database: Database,
+    /// The same database, as its users have opened it for their own rows.
+    of_users: Option<Database>,
     clock: Arc<dyn Clock>,
     limits: DatabaseLimits,
     sweeping: Arc<Sweeping>,
@@ -77,7 +88,14 @@ impl DatabaseCache {
         let sweeping = Sweeping { last: AtomicI64::new(clock.now().as_millis()), ..Sweeping::default() };
         let (of_claims, time) = (database.clone(), Arc::clone(&clock));
         let claims = Gather::new(move |claims| take(of_claims.clone(), claims, time.now()));
-        Self { database, clock, limits, sweeping: Arc::new(sweeping), claims }
+        Self { database, of_users: None, clock, limits, sweeping: Arc::new(sweeping), claims }
+    }
+
+    /// Lets transactions of `database` write values, too. It is the same database, opened by the users of the cache for
+    /// their own rows.
+    #[must_use]
+    pub fn written_within(self, database: Database) -> Self {
+        Self { of_users: Some(database), ..self }
     }
 
     pub(crate) fn subscribe(&self) -> Subscription {
@@ -116,8 +134,6 @@ impl DatabaseCache {
         value: Bytes,
         life: Duration,
     ) -> Result<bool, CacheError> {
-        let sql = "UPDATE shared_values SET value = $3, expires_at = $4
-            WHERE name = $1 AND value = $2 AND expires_at > $5";
         let now = self.room_for(&value).await?;
         let values = [
             key.into(),
@@ -126,10 +142,68 @@ impl DatabaseCache {
             (now + life).as_millis().into(),
             now.as_millis().into(),
         ];
-        let replaced = self.write(sql, values).await?;
+        let replaced = self.write(REPLACE_IF, values).await?;
         // Callers in other processes read again soon. A notification for them would be one more statement per request.
         self.database.wake_here(TOPIC);
         Ok(replaced)
+    }
+
+    /// Whether users' transactions may write values now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.of_users.is_some() && !self.sweeping.full.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_within(
+        &self,
+        transaction: &WriteTransaction,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+    ) -> Option<Met> {
+        let now = self.clock.now();
+        let values = [key.into(), value.to_vec().into(), (now + life).as_millis().into(), now.as_millis().into()];
+        let write = self.write_within(transaction, key, SET_IF_ABSENT, values)?;
+        Some(self.add_to(transaction, write.must(format!("the shared value {key} was set meanwhile"))))
+    }
+
+    pub(crate) fn replace_within(
+        &self,
+        transaction: &WriteTransaction,
+        key: &str,
+        expected: &[u8],
+        value: Bytes,
+        life: Duration,
+    ) -> Option<Met> {
+        let now = self.clock.now();
+        let values = [
+            key.into(),
+            expected.to_vec().into(),
+            value.to_vec().into(),
+            (now + life).as_millis().into(),
+            now.as_millis().into(),
+        ];
+        let write = self.write_within(transaction, key, REPLACE_IF, values)?;
+        Some(self.add_to(transaction, write))
+    }
+
+    fn write_within<const N: usize>(
+        &self,
+        transaction: &WriteTransaction,
+        key: &str,
+        sql: &str,
+        values: [Value; N],
+    ) -> Option<Write> {
+        let users = self.of_users.as_ref()?;
+        let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+        transaction.is_of(users).then(|| Write::new(TABLE, key, statement))
+    }
+
+    fn add_to(&self, transaction: &WriteTransaction, mut write: Write) -> Met {
+        let met = write.met();
+        transaction.write(write);
+        let database = self.database.clone();
+        transaction.on_commit(move || database.wake_here(TOPIC));
+        met
     }
 
     pub(crate) async fn remove_if(&self, key: &str, value: &[u8]) -> Result<bool, CacheError> {

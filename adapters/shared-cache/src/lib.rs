@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use database::{Met, WriteTransaction};
 
 pub use database_cache::{DatabaseCache, DatabaseLimits, MIGRATIONS};
 pub use in_process::{InProcessCache, InProcessLimits};
@@ -111,6 +112,41 @@ impl SharedCache {
             Self::InProcess(cache) => Ok(cache.remove_if(key, value)),
             Self::Database(cache) => cache.remove_if(key, value).await,
             Self::Redis(cache) => cache.remove_if(key, value).await,
+        }
+    }
+
+    /// Whether values can be written in transactions of their users: [`SharedCache::set_within`] and
+    /// [`SharedCache::replace_within`].
+    pub fn is_in_database(&self) -> bool {
+        matches!(self, Self::Database(cache) if cache.has_room())
+    }
+
+    /// As [`SharedCache::set_if_absent`], as a part of `transaction`. If `key` has a value, the transaction fails with
+    /// [`database::Error::Overtaken`], and nothing of it happens.
+    ///
+    /// Returns `None`, and does nothing, if the values are not in the database of `transaction`.
+    pub fn set_within(&self, transaction: &WriteTransaction, key: &str, value: Bytes, life: Duration) -> Option<Met> {
+        match self {
+            Self::Database(cache) => cache.set_within(transaction, key, value, life),
+            Self::InProcess(_) | Self::Redis(_) => None,
+        }
+    }
+
+    /// As [`SharedCache::replace_if`], as a part of `transaction`. It tells after the commit whether the value was
+    /// `expected`. If it was not, nothing is replaced, and the transaction is committed all the same.
+    ///
+    /// Returns `None`, and does nothing, if the values are not in the database of `transaction`.
+    pub fn replace_within(
+        &self,
+        transaction: &WriteTransaction,
+        key: &str,
+        expected: &[u8],
+        value: Bytes,
+        life: Duration,
+    ) -> Option<Met> {
+        match self {
+            Self::Database(cache) => cache.replace_within(transaction, key, expected, value, life),
+            Self::InProcess(_) | Self::Redis(_) => None,
         }
     }
 

@@ -46,6 +46,8 @@ metrics_table! {
         "Attempts to deliver an event. result: delivered, failed (tried again), quarantined (set aside and tried more rarely), exhausted (given up).";
     JOBS = counter "rafiki_jobs_total":
         "Jobs run, by queue. result: done, failed (tried again), lost (the lease ended first, or the end could not be stored).";
+    CALLS = counter "rafiki_calls_total":
+        "Calls of listeners that services use, by route. status: 401 (no proof of who calls), 403 (no right), 429 (locked out), 503 (the provider of tokens is away), all others: let in.";
     LEDGER_ALARMS = counter "rafiki_ledger_alarms_total":
         "Faults found in the stored ledger, by kind. Each is counted once per process. Any value above 0 needs a person.";
     LEDGER_FAULTS = gauge "rafiki_ledger_faults":

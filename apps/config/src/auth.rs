@@ -2,7 +2,6 @@
 //!
 //! Grants and tokens belong to the service. This file has only its settings.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use url::Url;
@@ -11,11 +10,12 @@ use uuid::Uuid;
 use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader};
 use crate::redis::RedisSettings;
+use crate::section::section;
 use crate::service_auth::{ServiceAuth, ServiceClient, read_clients};
 use crate::signatures::Signatures;
-use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
+use crate::{DatabaseUrl, Mode, Secret};
 
 /// The settings of an authorization server.
 #[derive(Clone, Debug)]
@@ -183,22 +183,9 @@ pub enum SameSite {
     None,
 }
 
+section!(Auth);
+
 impl Auth {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let server_url = r.require_url("AUTH_SERVER_URL");
         let identity_server_url = r.require_url("IDENTITY_SERVER_URL");
@@ -329,6 +316,7 @@ impl AuthPorts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
 
     const REQUIRED: [(&str, &str); 6] = [
         ("AUTH_SERVER_URL", "http://localhost:3006"),

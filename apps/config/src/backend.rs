@@ -14,7 +14,6 @@ mod webhooks;
 mod without_effect;
 mod workers;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ilp_packet::Address;
@@ -25,11 +24,12 @@ use web_url::WebUrl;
 use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader};
 use crate::redis::RedisSettings;
+use crate::section::section;
 use crate::service_auth::ServiceAuth;
 use crate::signatures::Signatures;
-use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
+use crate::{DatabaseUrl, Mode, Secret};
 
 pub use self::accounting::Accounting;
 pub use self::auto_peering::AutoPeering;
@@ -163,22 +163,9 @@ pub struct BackendPorts {
     pub auto_peering: u16,
 }
 
+section!(Backend);
+
 impl Backend {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let open_payments_url = read_open_payments_url(r);
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
@@ -333,6 +320,7 @@ impl BackendPorts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ConfigError, Environment};
 
     const REQUIRED: [(&str, &str); 11] = [
         ("OPEN_PAYMENTS_URL", "https://localhost:3000"),

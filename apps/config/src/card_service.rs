@@ -2,7 +2,6 @@
 //!
 //! Names and defaults are the original's where it has them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,10 +11,11 @@ use uuid::Uuid;
 use crate::events::{Events, read_tenant_secret, read_unsigned};
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader};
+use crate::section::section;
 use crate::service_auth::ServiceAuth;
 use crate::signatures::Signatures;
-use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
+use crate::{DatabaseUrl, Mode, Secret, UnsignedWebhooks};
 
 /// The settings of a card service.
 #[derive(Clone, Debug)]
@@ -84,22 +84,9 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D
     String::deserialize(deserializer).map(Secret::new)
 }
 
+section!(CardService);
+
 impl CardService {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
@@ -153,6 +140,7 @@ fn read_tenants(r: &mut Reader<'_>) -> Vec<CardTenant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
 
     const REQUIRED: [(&str, &str); 4] = [
         ("GRAPHQL_URL", "http://localhost:3001/graphql"),

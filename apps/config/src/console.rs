@@ -2,7 +2,6 @@
 //!
 //! Names and defaults are the original's where it has them.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,10 +11,11 @@ use url::Url;
 use crate::four_eyes::AssetLimit;
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader};
+use crate::section::section;
 use crate::service_auth::ServiceAuth;
 use crate::sign_in_provider::SignInProvider;
-use crate::{ConfigError, Environment, Mode, Secret};
+use crate::{Mode, Secret};
 
 /// The settings of a console.
 #[derive(Clone, Debug)]
@@ -80,22 +80,9 @@ pub struct Console {
     pub notices: Vec<Notice>,
 }
 
+section!(Console);
+
 impl Console {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
@@ -190,6 +177,7 @@ fn read_four_eyes(r: &mut Reader<'_>) -> Vec<AssetLimit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
 
     #[test]
     fn a_cookie_secret_is_needed_outside_of_development() {

@@ -21,6 +21,7 @@ mod point_of_sale;
 mod rates;
 mod reader;
 mod redis;
+mod section;
 mod service_auth;
 mod shop;
 mod shown;

@@ -2,7 +2,6 @@
 //!
 //! Names and defaults are the original's where it has them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use url::Url;
@@ -11,10 +10,11 @@ use uuid::Uuid;
 use crate::events::{Events, plain_http, read_tenant_secret, read_unsigned};
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader};
+use crate::section::section;
 use crate::service_auth::ServiceAuth;
 use crate::signatures::Signatures;
-use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
+use crate::{DatabaseUrl, Mode, Secret, UnsignedWebhooks};
 
 /// An incoming payment lives at least so much longer than its tap may take. In this time the payment is closed.
 const MARGIN_MIN: Duration = Duration::from_secs(30);
@@ -73,22 +73,9 @@ pub struct PointOfSale {
     pub notices: Vec<Notice>,
 }
 
+section!(PointOfSale);
+
 impl PointOfSale {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
@@ -144,6 +131,7 @@ impl PointOfSale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
 
     const REQUIRED: [(&str, &str); 4] = [
         ("GRAPHQL_URL", "http://localhost:3001/graphql"),

@@ -2,14 +2,13 @@
 //!
 //! The rates are in a file. This section has only its path.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader};
+use crate::section::section;
 use crate::service_auth::ServiceAuth;
-use crate::{ConfigError, Environment};
 
 /// The settings of the service of rates.
 #[derive(Clone, Debug)]
@@ -41,22 +40,9 @@ pub enum UnknownBase {
     NotFound,
 }
 
+section!(Rates);
+
 impl Rates {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let seed = r.text("SEED_FILE_LOCATION");
         let file = r.text("RATES_FILE").or(seed);
@@ -80,6 +66,7 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
 
     #[test]
     fn the_rates_are_in_their_own_file_or_in_that_of_the_seed() {

@@ -91,34 +91,6 @@ pub(crate) struct Reader<'a> {
     secrets: RefCell<BTreeSet<String>>,
 }
 
-/// Reads a section with `read` and reports all its errors. `with` adds the notices for the start.
-pub(crate) fn read_section<T>(
-    environment: &Environment,
-    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
-    with: impl FnOnce(T, Vec<Notice>) -> T,
-) -> Result<T, ConfigError> {
-    let mut reader = Reader::new(environment);
-    let section = read(&mut reader);
-    let notices = reader.take_notices();
-    reader.finish(section.map(|section| with(section, notices)))
-}
-
-/// Every variable whose value `read` reads as a secret.
-pub(crate) fn secrets_read_by<T>(read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> BTreeSet<String> {
-    let environment = Environment::default();
-    let mut reader = Reader::new(&environment);
-    let _ = read(&mut reader);
-    reader.secrets.into_inner()
-}
-
-/// Every variable that `read` reads.
-pub(crate) fn variables_read_by<T>(read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> BTreeSet<String> {
-    let environment = Environment::default();
-    let mut reader = Reader::new(&environment);
-    let _ = read(&mut reader);
-    reader.asked()
-}
-
 impl<'a> Reader<'a> {
     pub(crate) fn new(environment: &'a Environment) -> Self {
         Self {
@@ -128,6 +100,11 @@ impl<'a> Reader<'a> {
             asked: RefCell::default(),
             secrets: RefCell::default(),
         }
+    }
+
+    /// Every variable that was read as a secret.
+    pub(crate) fn secrets(self) -> BTreeSet<String> {
+        self.secrets.into_inner()
     }
 
     fn get_secret(&self, name: &str) -> Option<&'a str> {

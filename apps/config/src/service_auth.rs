@@ -30,7 +30,8 @@ pub struct ServiceAuth {
     /// They should certify nothing else. Several are believed while one replaces another. One that has ended stops the
     /// start.
     pub authorities_pem: Option<Secret>,
-    /// The content of `SERVICE_TLS_REVOKED_FILE`: lists of certificates that these authorities have revoked (CRL, PEM).
+    /// The content of `SERVICE_TLS_REVOKED_FILE`: lists of certificates that these authorities have revoked (CRL, PEM). This
+    /// file and the other files of certificates are read again while the role runs, every ten seconds.
     pub revoked_pem: Option<Secret>,
     /// `SERVICE_TLS_NAMES`: host names that stand for roles, for certificates of callers that have no URI of a role:
     /// `backend=backend.bank.internal, auth=login.bank.internal`. Only the whole name counts. Without this setting a host
@@ -76,6 +77,33 @@ pub struct ServiceAuth {
     pub scopes: Vec<(Service, String)>,
     /// The other names of single scopes.
     pub renamed_scopes: Vec<(Scope, String)>,
+    /// Where the files of certificates are, so that they can be read again.
+    certificate_files: Vec<(CertificateFile, String)>,
+}
+
+/// A file that is read again while a role runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CertificateFile {
+    Certificate,
+    Key,
+    Authorities,
+    Revoked,
+    ProviderAuthorities,
+}
+
+impl CertificateFile {
+    const ALL: [Self; 5] = [Self::Certificate, Self::Key, Self::Authorities, Self::Revoked, Self::ProviderAuthorities];
+
+    /// The variable that names it.
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::Certificate => "SERVICE_TLS_CERTIFICATE_FILE",
+            Self::Key => "SERVICE_TLS_KEY_FILE",
+            Self::Authorities => "SERVICE_TLS_AUTHORITIES_FILE",
+            Self::Revoked => "SERVICE_TLS_REVOKED_FILE",
+            Self::ProviderAuthorities => "OAUTH_CA_FILE",
+        }
+    }
 }
 
 /// Where the secret of a client is in a request.
@@ -160,9 +188,40 @@ impl ServiceAuth {
             audiences: read_names(r, r.text("OAUTH_AUDIENCES"), "OAUTH_AUDIENCES"),
             scopes,
             renamed_scopes,
+            certificate_files: CertificateFile::ALL
+                .into_iter()
+                .filter_map(|file| Some((file, r.text(file.variable())?)))
+                .collect(),
         };
         read.judge(r);
         read
+    }
+
+    /// The same settings with what the files of certificates and of revoked ones contain now; `None` if nothing has
+    /// changed. The error names the file that cannot be read.
+    pub fn with_present_files(&self) -> Result<Option<Self>, String> {
+        let mut present = self.clone();
+        let mut has_changed = false;
+        for (file, path) in &self.certificate_files {
+            let read = std::fs::read_to_string(path);
+            let content = read.map_err(|error| format!("{}: cannot read {path}: {error}", file.variable()))?;
+            let kept = present.content_of(*file);
+            if kept.as_ref().map(Secret::expose) != Some(content.as_str()) {
+                *kept = Some(Secret::new(content));
+                has_changed = true;
+            }
+        }
+        Ok(has_changed.then_some(present))
+    }
+
+    fn content_of(&mut self, file: CertificateFile) -> &mut Option<Secret> {
+        match file {
+            CertificateFile::Certificate => &mut self.certificate_pem,
+            CertificateFile::Key => &mut self.tls_key_pem,
+            CertificateFile::Authorities => &mut self.authorities_pem,
+            CertificateFile::Revoked => &mut self.revoked_pem,
+            CertificateFile::ProviderAuthorities => &mut self.provider_authorities_pem,
+        }
     }
 
     /// The ways of every link of this role.
@@ -452,6 +511,27 @@ mod tests {
         incomplete.truncate(5);
         assert_eq!(read(&incomplete).unwrap_err().problems[0].name, "SERVICE_TLS_AUTHORITIES_FILE");
         let _ = std::fs::remove_file(file);
+    }
+
+    #[test]
+    fn files_of_certificates_are_read_again_when_they_change() {
+        let file = std::env::temp_dir().join(format!("changing-certificate-{}.pem", std::process::id()));
+        std::fs::write(&file, "before").unwrap();
+        let path = file.display().to_string();
+        let section = read(&[
+            ("SERVICE_TLS_CERTIFICATE_FILE", &path),
+            ("SERVICE_TLS_KEY_FILE", &path),
+            ("SERVICE_TLS_AUTHORITIES_FILE", &path),
+        ])
+        .unwrap();
+        assert!(section.with_present_files().unwrap().is_none());
+        std::fs::write(&file, "after").unwrap();
+        let present = section.with_present_files().unwrap().unwrap();
+        assert_eq!(present.certificate_pem.as_ref().map(Secret::expose), Some("after"));
+        assert!(present.with_present_files().unwrap().is_none() && present.revoked_pem.is_none());
+        std::fs::remove_file(&file).unwrap();
+        let refused = present.with_present_files().unwrap_err();
+        assert!(refused.starts_with("SERVICE_TLS_CERTIFICATE_FILE: cannot read"), "{refused}");
     }
 
     #[test]

@@ -2,14 +2,13 @@
 //!
 //! It knows no instance: only the wallet address that is paid, and the key that is published there.
 
-use std::collections::BTreeSet;
-
 use url::Url;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
-use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
+use crate::reader::{ByDefault, Notice, Reader};
+use crate::section::section;
+use crate::{DatabaseUrl, Mode, Secret};
 
 /// A password that opens the desk from everywhere is at least so long.
 const PASSWORD_MIN: usize = 16;
@@ -49,22 +48,9 @@ pub struct Shop {
     pub notices: Vec<Notice>,
 }
 
+section!(Shop);
+
 impl Shop {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
@@ -73,7 +59,7 @@ impl Shop {
         r.judge_secret("COOKIE_SECRET");
         let desk_password = r.require_secret("SHOP_DESK_PASSWORD");
         if desk_password.as_ref().is_some_and(|password| password.expose().chars().count() < PASSWORD_MIN) {
-            r.problem("SHOP_DESK_PASSWORD", "is too short to be guessed by nobody; use at least 16 characters");
+            r.problem("SHOP_DESK_PASSWORD", "is too short and could be guessed; use at least 16 characters");
         }
         let (private_key_pem, key_id) = (r.private_key("PRIVATE_KEY_FILE"), r.text("KEY_ID"));
         for (name, missing) in [("PRIVATE_KEY_FILE", private_key_pem.is_none()), ("KEY_ID", key_id.is_none())] {
@@ -103,6 +89,7 @@ impl Shop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
 
     #[test]
     fn a_shop_without_its_variables_names_all_of_them_and_a_short_password_is_refused() {

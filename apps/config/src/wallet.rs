@@ -2,7 +2,6 @@
 //!
 //! The seed is data of the wallet. This section has only its path.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,9 +11,10 @@ use uuid::Uuid;
 
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{ByDefault, Notice, Reader, read_section, variables_read_by};
+use crate::reader::{ByDefault, Notice, Reader};
+use crate::section::section;
 use crate::service_auth::ServiceAuth;
-use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
+use crate::{DatabaseUrl, Mode, Secret};
 
 /// The settings of the wallet.
 #[derive(Clone, Debug)]
@@ -73,6 +73,9 @@ pub struct Wallet {
     pub card_verification: CardVerification,
     /// `LIQUIDITY_TOPUP`: what is deposited when liquidity is low; 0 for nothing.
     pub liquidity_topup: u64,
+    /// `LIQUIDITY_TOPUP_DAY_MAX`: the most that is deposited so for one asset or peer within 24 hours. Without it there is
+    /// no most.
+    pub liquidity_topup_day_max: Option<u64>,
     /// The pages for customers; `None` if `WALLET_MODE` is `headless`.
     pub pages: Option<WalletPages>,
     /// Notices that the start reports.
@@ -92,6 +95,9 @@ pub struct WalletPages {
     pub idle: Duration,
     /// `LOGIN_MAX_S`: after so many seconds a customer is signed out in any case.
     pub absolute: Duration,
+    /// `WALLET_OPERATORS`: the e-mail addresses of users who may open the operators' pages, separated by commas. Nobody
+    /// else finds these pages. By default nobody may.
+    pub operators: Vec<String>,
     /// The authorization server that asks for consent; `None` without `IDP_SECRET`, unless the wallet shows it a token or a
     /// certificate.
     pub consent: Option<WalletConsent>,
@@ -163,22 +169,9 @@ pub enum FeePolicy {
     Compat,
 }
 
+section!(Wallet);
+
 impl Wallet {
-    /// Reads and checks the section.
-    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
-    }
-
-    /// Every variable whose value is secret.
-    pub(crate) fn secrets() -> BTreeSet<String> {
-        crate::reader::secrets_read_by(Self::read)
-    }
-
-    /// Every variable that this section reads.
-    pub fn variables() -> BTreeSet<String> {
-        variables_read_by(Self::read)
-    }
-
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
         let graphql_url = r.require_url("GRAPHQL_URL");
@@ -225,6 +218,7 @@ impl Wallet {
             auto_create_address: r.flag("AUTO_CREATE_ADDRESS", ByDefault::On),
             card_verification,
             liquidity_topup: r.number("LIQUIDITY_TOPUP", 1_000_000, 0..=u64::MAX),
+            liquidity_topup_day_max: r.parsed("LIQUIDITY_TOPUP_DAY_MAX"),
             open_payments_url: open_payments_url?,
             graphql_url: graphql_url?,
             tenant_id: tenant_id?,
@@ -290,6 +284,7 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
     let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
     let playground = chosen == WalletMode::Playground;
     let mail = read_mail(r, mode, chosen);
+    let operators = read_operators(r, chosen);
     let (encryption_key, former_encryption_keys) =
         (r.key32("DB_ENCRYPTION_SECRET"), r.keys32("DB_ENCRYPTION_FORMER_SECRETS"));
     let pages = WalletPages {
@@ -297,6 +292,7 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
         public_url,
         idle,
         absolute,
+        operators,
         consent,
         auth_graphql_url,
         mail,
@@ -304,6 +300,20 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
         former_encryption_keys,
     };
     (chosen != WalletMode::Headless).then_some(pages)
+}
+
+/// Who may open the operators' pages.
+fn read_operators(r: &mut Reader<'_>, chosen: WalletMode) -> Vec<String> {
+    let operators = r.list("WALLET_OPERATORS");
+    if operators.iter().any(|email| !email.contains('@')) {
+        r.problem("WALLET_OPERATORS", "must be e-mail addresses of users of this wallet, separated by commas");
+    }
+    if !operators.is_empty() && chosen == WalletMode::Playground {
+        let text = "is set in a playground, where nobody confirms an e-mail address: whoever signs up first with one of \
+                    these addresses is an operator";
+        r.notice("WALLET_OPERATORS", text);
+    }
+    operators
 }
 
 /// The mail server. Links in letters let their reader do things, so only in development they may be lines of the log.
@@ -360,6 +370,7 @@ fn read_not_built(r: &mut Reader<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
 
     const REQUIRED: [(&str, &str); 4] = [
         ("OPEN_PAYMENTS_URL", "https://localhost:3000"),
@@ -477,5 +488,20 @@ mod tests {
     fn every_missing_variable_is_reported_at_once() {
         let error = Wallet::from_environment(&Environment::default()).unwrap_err();
         assert_eq!(error.problems.len(), REQUIRED.len(), "{error}");
+    }
+
+    #[test]
+    fn operators_are_named_by_their_addresses_and_nobody_is_one_unless_named() {
+        let operators =
+            |environment: &Environment| Wallet::from_environment(environment).map(|read| read.pages.unwrap().operators);
+        let mut environment = Environment::of(REQUIRED);
+        environment.set("WALLET_MODE", "playground");
+        assert!(operators(&environment).unwrap().is_empty());
+        environment.set("WALLET_OPERATORS", "ops@bank.example, Boss@bank.example");
+        assert_eq!(operators(&environment).unwrap(), ["ops@bank.example", "Boss@bank.example"]);
+        let notices = Wallet::from_environment(&environment).unwrap().notices;
+        assert!(notices.iter().any(|notice| notice.name == "WALLET_OPERATORS"));
+        environment.set("WALLET_OPERATORS", "everybody");
+        assert_eq!(operators(&environment).unwrap_err().problems[0].name, "WALLET_OPERATORS");
     }
 }

@@ -17,7 +17,7 @@ use shared_cache::SharedCache;
 use webhooks::WebhookAdministration;
 
 use crate::errors::Refusal;
-use crate::rights::{Payable, Sender};
+use crate::rights::{OutgoingRights, Sender};
 
 /// Settings of the Admin API (backend-config).
 #[derive(Clone, Debug)]
@@ -92,14 +92,14 @@ pub struct AdminApiParts {
 pub(crate) struct Call<'a> {
     pub(crate) parts: &'a AdminApiParts,
     pub(crate) caller: Caller,
-    pub(crate) payable: Payable,
+    pub(crate) outgoing: OutgoingRights,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn of(context: &Context<'a>) -> async_graphql::Result<Self> {
         let Sender { caller, principal } = context.data::<Sender>()?;
-        let payable = Payable::of(principal.as_ref());
-        Ok(Self { parts: context.data::<AdminApiParts>()?, caller: *caller, payable })
+        let outgoing = OutgoingRights::of(principal.as_ref());
+        Ok(Self { parts: context.data::<AdminApiParts>()?, caller: *caller, outgoing })
     }
 
     pub(crate) fn administration(&self) -> &'a Administration {

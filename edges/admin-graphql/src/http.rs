@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use http_kit::graphql::{self, AllFields, Endpoint, Introspection};
-use http_kit::{Access, Declared};
+use http_kit::{Access, Declared, Stopping};
 use payments::Unavailable;
 
 use crate::authenticate::authenticate;
@@ -60,8 +60,14 @@ async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
         Ok(sender) => sender,
         Err(unauthenticated) => return graphql::Unauthenticated::from(unauthenticated).into_response(),
     };
-    match sender.principal.clone() {
-        None => api.endpoint.answer(&head.headers, body, sender, &AllFields).await,
-        Some(principal) => api.endpoint.answer(&head.headers, body, sender, &ScopedRights(&principal)).await,
-    }
+    let (headers, stopping) = (&head.headers, Stopping::of(&head.extensions));
+    let who = sender.let_in();
+    let mut response = match sender.principal.clone() {
+        None => api.endpoint.answer_when_changed(headers, body, sender, &AllFields, stopping).await,
+        Some(principal) => {
+            api.endpoint.answer_when_changed(headers, body, sender, &ScopedRights(&principal), stopping).await
+        }
+    };
+    response.extensions_mut().insert(who);
+    response
 }

@@ -11,7 +11,7 @@ use payments_model::Origin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use idempotency::Once;
+pub(crate) use idempotency::{ClaimTime, Once, ResultNote};
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
@@ -73,12 +73,24 @@ impl Mutation<'_> {
         act: impl Future<Output = Result<T, Refusal>>,
         identity: impl FnOnce(&T) -> I,
     ) -> Result<Once<T, I>, Refusal> {
-        // On the heap, because the futures of use cases are large and a document nests many of them.
         let act = Box::pin(act);
-        let Some(key) = self.key else { return act.await.map(Once::Now) };
+        self.once_noted(ClaimTime::Before, |_| act, identity).await
+    }
+
+    /// As [`Mutation::once`]. With a key, `act` gets the note that stores the result in its own transaction.
+    pub(crate) async fn once_noted<T, I: Serialize + DeserializeOwned, F: Future<Output = Result<T, Refusal>>>(
+        &self,
+        claim: ClaimTime,
+        act: impl FnOnce(Option<ResultNote>) -> F,
+        identity: impl FnOnce(&T) -> I,
+    ) -> Result<Once<T, I>, Refusal> {
+        // On the heap, because the futures of use cases are large and a document nests many of them.
+        let act = |note| Box::pin(act(note));
+        let Some(key) = self.key else { return act(None).await.map(Once::Now) };
         let content = [self.field.as_bytes(), self.arguments.as_bytes()];
         let asked = Asked { api: Api::Admin, owner: &[&self.tenant], key, content: &content };
-        self.call.keys().once(asked, Patience::None, act, identity).await.map_err(|error| match error {
+        let act = |note| act(Some(note));
+        self.call.keys().once_noted(asked, Patience::None, claim, act, identity).await.map_err(|error| match error {
             OnceError::Action(refusal) => refusal,
             OnceError::Cache(error) => error.into(),
             OnceError::UnderWay => {

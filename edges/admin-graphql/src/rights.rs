@@ -2,6 +2,7 @@
 //!
 //! A field that is in no list needs `admin:*`. So a new field is closed until somebody opens it.
 
+use http_kit::LetIn;
 use http_kit::graphql::FieldRights;
 use payments::administration::Caller;
 use service_auth::Scope;
@@ -37,26 +38,46 @@ impl ScopedRights<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     pub(crate) caller: Caller,
-    /// The service, if it showed a token or a certificate. Whoever signs with the tenant's secret has all rights of the tenant.
+    /// The service, if it showed a token or a certificate. A caller that signs with the tenant's secret has all rights of the
+    /// tenant.
     pub(crate) principal: Option<Principal>,
 }
 
-/// From which wallet addresses of its tenant a caller can pay an incoming payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Payable {
-    /// From all of them.
-    Everything,
-    /// From all of them, if the request says which card pays.
-    ByCardOnly,
+impl Sender {
+    /// Who it is, for those who audit calls.
+    pub(crate) fn let_in(&self) -> LetIn {
+        self.principal.as_ref().map_or_else(|| LetIn::tenant(self.caller.tenant), LetIn::service)
+    }
 }
 
-impl Payable {
-    /// Whoever signs with the secret of its tenant has no principal, and all rights of the tenant.
+/// Which outgoing payments of its tenant a caller may use in some way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outgoing {
+    /// All of them.
+    All,
+    /// Those that are made with a card.
+    ByCard,
+}
+
+/// What a caller may do with outgoing payments, where the scope `cards:pay` opens the field.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutgoingRights {
+    /// Which it may read.
+    pub(crate) reads: Outgoing,
+    /// Which it may make and cancel.
+    pub(crate) changes: Outgoing,
+}
+
+impl OutgoingRights {
+    /// A caller that signs with the secret of its tenant has no principal, and all rights of the tenant.
     pub(crate) fn of(principal: Option<&Principal>) -> Self {
-        let without_card = [Scope::Admin, Scope::PaymentsWrite, Scope::PosReceive];
-        match principal {
-            Some(service) if service.needs(&without_card).is_err() => Self::ByCardOnly,
-            _ => Self::Everything,
+        let with = |scopes: &[Scope]| match principal {
+            Some(service) if service.needs(scopes).is_err() => Outgoing::ByCard,
+            _ => Outgoing::All,
+        };
+        Self {
+            reads: with(&[Scope::Admin, Scope::PaymentsRead, Scope::PaymentsWrite, Scope::PosReceive]),
+            changes: with(&[Scope::Admin, Scope::PaymentsWrite, Scope::PosReceive]),
         }
     }
 }
@@ -84,13 +105,14 @@ fn scopes_of(field: &str) -> &'static [Scope] {
         "quote" | "outgoingPayments" | "incomingPayments" | "payments" | "webhookEvents" => {
             &[PaymentsRead, PaymentsWrite]
         }
+        // With `cards:pay` alone, outgoing payments are restricted to those by card: `OutgoingRights`.
         "outgoingPayment" | "receiver" => &[PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
-        "incomingPayment" => &[PaymentsRead, PaymentsWrite, PosReceive],
-        // With `cards:pay` alone it needs the details of the card: `Payable`.
         "createOutgoingPaymentFromIncomingPayment" => &[PaymentsWrite, CardsPay, PosReceive],
+        "cancelOutgoingPayment" => &[PaymentsWrite, CardsPay],
+
+        "incomingPayment" => &[PaymentsRead, PaymentsWrite, PosReceive],
         // A point of sale pays back, and closes the incoming payment of a tap before it says that the tap has failed.
         "createIncomingPayment" | "createReceiver" | "completeReceiver" => &[PaymentsWrite, PosReceive],
-        "cancelOutgoingPayment" => &[PaymentsWrite, CardsPay],
         "updateIncomingPayment"
         | "createQuote"
         | "createOutgoingPayment"

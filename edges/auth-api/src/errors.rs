@@ -45,7 +45,7 @@ impl ApiError {
         Self::schema(StatusCode::BAD_REQUEST, problem)
     }
 
-    fn internal(error: &StoreError) -> Self {
+    pub(crate) fn internal(error: &StoreError) -> Self {
         tracing::error!(%error, "the database failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::RequestDenied, "internal server error")
     }

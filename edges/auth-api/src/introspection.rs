@@ -1,9 +1,10 @@
 //! `POST /` of the introspection listener.
 //! The token's own routes are in `tokens`.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use gnap::{IntrospectionRequest, TokenInfo};
+use http_kit::Effect;
 
 use crate::Api;
 use crate::body::{Expected, check_content_type};
@@ -11,8 +12,11 @@ use crate::errors::ApiError;
 use crate::signed::Message;
 
 /// `POST /`: the data and the rights of a token.
-pub(crate) async fn introspect(State(api): State<Api>, message: Message) -> Result<Json<TokenInfo>, ApiError> {
+pub(crate) async fn introspect(
+    State(api): State<Api>,
+    message: Message,
+) -> Result<(Extension<Effect>, Json<TokenInfo>), ApiError> {
     check_content_type(&message.headers, &message.body, Expected::Json)?;
     let question = IntrospectionRequest::parse(&message.body)?;
-    Ok(Json(api.auth.introspect(&question).await?))
+    Ok((Extension(Effect::Read), Json(api.auth.introspect(&question).await?)))
 }

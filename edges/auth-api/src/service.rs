@@ -1,16 +1,17 @@
-//! `/tenant` of the service listener: the backend reports its tenants.
+//! `/tenant` of the service listener: the backend reports its tenants, and asks whether a grant still stands.
 //! Introspection has a listener of its own; see `introspection`.
 
-use auth::{TenantChange, TenantData};
-use auth_model::TenantId;
-use axum::Router;
+use auth::{Scope, TenantChange, TenantData};
+use auth_model::{GrantId, TenantId};
 use axum::extract::{Path, State};
-use axum::routing::{patch, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, patch, post};
+use axum::{Json, Router};
 use clock::Timestamp;
 use http::StatusCode;
 use http_kit::{Access, Declared};
 use outside_text::FieldChange;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::Api;
@@ -25,38 +26,41 @@ pub enum ServiceOperation {
     CreateTenant,
     /// A tenant has changed.
     UpdateTenant,
+    /// Whether a grant of a tenant still stands.
+    AskGrant,
     /// A tenant was deleted.
     DeleteTenant,
 }
 
 impl ServiceOperation {
     /// Every operation, for tests of all of them.
-    pub const ALL: [Self; 3] = [Self::CreateTenant, Self::UpdateTenant, Self::DeleteTenant];
+    pub const ALL: [Self; 4] = [Self::CreateTenant, Self::UpdateTenant, Self::AskGrant, Self::DeleteTenant];
 
     /// Its method.
     pub const fn method(self) -> &'static str {
         match self {
             Self::CreateTenant => "POST",
             Self::UpdateTenant => "PATCH",
+            Self::AskGrant => "GET",
             Self::DeleteTenant => "DELETE",
         }
     }
 
-    /// Its path, with `{id}` for the tenant's id.
+    /// Its path, with `{id}` for the tenant's id, and `{grant}` for that of a grant.
     pub const fn path(self) -> &'static str {
         match self {
             Self::CreateTenant => "/tenant",
             Self::UpdateTenant | Self::DeleteTenant => "/tenant/{id}",
+            Self::AskGrant => "/tenant/{id}/grant/{grant}",
         }
     }
 }
 
 pub(crate) fn routes() -> Router<Api> {
-    Router::new().declare("/tenant", Access::Service, post(create)).declare(
-        "/tenant/{id}",
-        Access::Service,
-        patch(update).delete(delete),
-    )
+    Router::new()
+        .declare("/tenant", Access::Service, post(create))
+        .declare("/tenant/{id}", Access::Service, patch(update).delete(delete))
+        .declare("/tenant/{id}/grant/{grant}", Access::Service, get(grant))
 }
 
 #[derive(Deserialize)]
@@ -136,6 +140,25 @@ pub(crate) async fn delete(
     let Ok(id) = id.parse::<TenantId>() else { return Err(not_found().await) };
     api.auth.delete_tenant(id, deletion.deleted_at).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize)]
+struct StandingDocument {
+    standing: &'static str,
+}
+
+/// `GET /tenant/{id}/grant/{grant}`: whether the grant still stands.
+pub(crate) async fn grant(
+    State(api): State<Api>,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let (Ok(tenant), Ok(id)) = (tenant.parse::<TenantId>(), id.parse::<GrantId>()) else {
+        return Err(not_found().await);
+    };
+    let found = api.auth.get_grant(Scope::Tenant(tenant), id).await;
+    let Some(grant) = found.map_err(|error| ApiError::internal(&error))? else { return Err(not_found().await) };
+    let standing = if grant.state.is_over() { "ended" } else { "stands" };
+    Ok(Json(StandingDocument { standing }).into_response())
 }
 
 fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, ApiError> {

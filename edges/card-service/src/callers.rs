@@ -57,6 +57,14 @@ impl Callers {
         &keys.origin
     }
 
+    /// Refuses a message without a signature if one is needed.
+    pub(crate) fn demand_signature(&self, message: &SignedMessage) -> Result<(), NotBelieved> {
+        match self {
+            Self::Signed(_) if !message.has_signature() => Err(NotBelieved::Unsigned),
+            Self::Signed(_) | Self::Anybody(_) => Ok(()),
+        }
+    }
+
     /// Checks that the sender of `message` may send `request`.
     pub(crate) async fn check(
         &self,
@@ -64,11 +72,11 @@ impl Callers {
         request: &PaymentRequest,
         now: Timestamp,
     ) -> Result<(), NotBelieved> {
-        let keys = match (self, message.has_signature()) {
-            (Self::Anybody(_), false) => return Ok(()),
-            (Self::Signed(_), false) => return Err(NotBelieved::Unsigned),
-            (Self::Signed(keys) | Self::Anybody(keys), true) => keys,
-        };
+        self.demand_signature(message)?;
+        if !message.has_signature() {
+            return Ok(());
+        }
+        let (Self::Signed(keys) | Self::Anybody(keys)) = self;
         let checked = message.check()?;
         let key_id = checked.key_id().ok_or(NotBelieved::NoKeyId)?;
         let institution = request.payee_institution().ok_or(NotBelieved::NoInstitution)?;

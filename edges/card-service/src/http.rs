@@ -14,6 +14,7 @@ use http_kit::{
     refuse_while_draining,
 };
 use serde_json::{Value, json};
+use shared_cache::TooMany;
 use uuid::Uuid;
 
 use crate::callers::NotBelieved;
@@ -54,14 +55,17 @@ async fn pay(State(service): State<CardService>, from: ClientAddress, request: R
         Err(reason) => return refusal(StatusCode::BAD_REQUEST, &json!("invalid_request"), reason, Retry::Never),
     };
 
-    if let Err(refused) = service.count(&from.source().to_string(), &asked).await {
-        let told = refusal(StatusCode::TOO_MANY_REQUESTS, &json!("too_many_requests"), refused, Retry::Later);
-        return (RetryAfter(refused.retry_after), told).into_response();
+    if let Err(refused) = service.count_source(&from.source().to_string()).await {
+        return too_many(refused);
     }
 
     let now = service.wall();
     if let Err(error) = settings.callers.check(&message, &asked, now).await {
         return not_believed(&error);
+    }
+    // Only now: nobody uses up the requests of a card holder with requests that are refused.
+    if let Err(refused) = service.count_payer(&asked).await {
+        return too_many(refused);
     }
     let known = match service.store().find(asked.request_id).await {
         Ok(known) => known.is_some(),
@@ -91,6 +95,10 @@ async fn status(State(service): State<CardService>, Path(id): Path<Uuid>, reques
         Ok(message) => message,
         Err(error) => return error.into_response(),
     };
+    // Strangers are not told which requests there are.
+    if let Err(error) = settings.callers.demand_signature(&message) {
+        return not_believed(&error);
+    }
     let kept = match service.store().find(id).await {
         Ok(Some(kept)) => kept,
         Ok(None) => {
@@ -156,6 +164,11 @@ fn unavailable(error: &database::Error) -> Response {
     tracing::error!(error = error as &dyn std::error::Error, "a card request was not handled");
     let told = "the card service cannot reach its database; send the same request again";
     refusal(StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"), told, Retry::Later)
+}
+
+fn too_many(refused: TooMany) -> Response {
+    let told = refusal(StatusCode::TOO_MANY_REQUESTS, &json!("too_many_requests"), refused, Retry::Later);
+    (RetryAfter(refused.retry_after), told).into_response()
 }
 
 fn not_believed(error: &NotBelieved) -> Response {

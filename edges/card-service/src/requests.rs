@@ -133,11 +133,14 @@ impl CardService {
         self.inner.clock.now()
     }
 
-    /// Counts a request of `source`, and one for its wallet address.
-    pub(crate) async fn count(&self, source: &str, request: &PaymentRequest) -> Result<(), TooMany> {
-        let CardServiceSettings { per_source, per_wallet_address, .. } = &self.inner.settings;
-        self.inner.limiter.take(per_source, source).await?;
-        self.inner.limiter.take(per_wallet_address, &request.sender_wallet_address).await
+    /// Counts a request of `source`.
+    pub(crate) async fn count_source(&self, source: &str) -> Result<(), TooMany> {
+        self.inner.limiter.take(&self.inner.settings.per_source, source).await
+    }
+
+    /// Counts a request whose sender is believed, by its card holder.
+    pub(crate) async fn count_payer(&self, request: &PaymentRequest) -> Result<(), TooMany> {
+        self.inner.limiter.take(&self.inner.settings.per_wallet_address, &request.sender_wallet_address).await
     }
 
     /// Stores a request together with its job. A repetition changes nothing.

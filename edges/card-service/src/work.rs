@@ -30,9 +30,11 @@ const SETTINGS: WorkerSettings = WorkerSettings {
 };
 /// How often the instance may refuse to create the payment for a reason that passes.
 const REFUSALS_MAX: u32 = 3;
-/// How long after the deadline it is tried to find out whether a payment exists. The instance must know the key of its
-/// creation for longer, or the repetition would create another one.
+/// How long after the deadline it is tried to find out whether a payment exists.
 const ASKS_FOR: Duration = Duration::from_hours(1);
+/// How long after the deadline a creation is repeated, if no process ran meanwhile. The instance knows the key of a creation
+/// for a day. After that a repetition would create another payment.
+const REPEATS_FOR: Duration = Duration::from_hours(12);
 const TOO_LATE: &str = "The card service got no decision in time.";
 
 pub(crate) fn worker(work: RequestWorker, entropy: Arc<dyn Entropy>) -> Worker {
@@ -152,11 +154,16 @@ impl RequestWorker {
         earlier: Earlier,
     ) -> Result<Next, AdminError> {
         let request = &kept.request;
-        let Some(address) = admin.wallet_address_by_url(&request.sender_wallet_address).await? else {
-            return Ok(Next::End(Outcome::declined(
-                Declined::UnknownWalletAddress,
-                "the wallet address no longer exists",
-            )));
+        if self.clock.now() >= kept.deadline + REPEATS_FOR {
+            return Ok(unknown(kept, "it was not asked in time"));
+        }
+        let address = match admin.wallet_address_by_url(&request.sender_wallet_address).await {
+            Ok(Some(address)) => address,
+            Ok(None) => {
+                let told = "the wallet address no longer exists";
+                return Ok(Next::End(Outcome::declined(Declined::UnknownWalletAddress, told)));
+            }
+            Err(error) => return self.ask_on(kept, error),
         };
         let card = CardDetails {
             request_id: request.request_id,
@@ -179,10 +186,7 @@ impl RequestWorker {
         if self.clock.now() < kept.deadline + ASKS_FOR {
             return Err(error);
         }
-        let request_id = kept.request.request_id;
-        tracing::error!(request.id = %request_id, %error, "whether a card paid is not known; a person must look into it");
-        let told = format!("the backend could not say for an hour whether it made the payment of request {request_id}");
-        Ok(Next::End(Outcome::declined(Declined::CreationFailed, told)))
+        Ok(unknown(kept, &error.to_string()))
     }
 
     async fn look(&self, admin: &AdminClient, kept: &StoredRequest, id: Uuid) -> Result<Next, AdminError> {
@@ -208,12 +212,20 @@ impl RequestWorker {
     }
 }
 
-/// Whether a payment may exist after this error. Then nobody is told that there is none.
+/// The result of a request whose payment may exist, when the backend is not asked any more.
+fn unknown(kept: &StoredRequest, reason: &str) -> Next {
+    let request_id = kept.request.request_id;
+    tracing::error!(request.id = %request_id, reason, "whether a card paid is not known; a person must look into it");
+    let told = format!("the backend did not say in time whether it made the payment of request {request_id}");
+    Next::End(Outcome::declined(Declined::CreationFailed, told))
+}
+
+/// Whether a payment may exist after this error. Then the answer never says that there is none.
 fn may_exist(error: &AdminError, earlier: Earlier) -> bool {
     match error {
         AdminError::Unreachable { .. } | AdminError::Unexpected(_) => true,
         // The instance has not looked at the request.
-        AdminError::Unauthorized | AdminError::Refused { code: ErrorCode::Forbidden, .. } => {
+        AdminError::Unauthorized | AdminError::Refused { code: ErrorCode::Forbidden | ErrorCode::Other(_), .. } => {
             earlier == Earlier::Perhaps
         }
         AdminError::Refused { .. } => !error.is_decided(),

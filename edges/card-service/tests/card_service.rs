@@ -232,7 +232,12 @@ impl Bench {
 
     /// The result of the recorded request.
     async fn result(&self) -> (StatusCode, Value) {
-        let request = Request::get(format!("/payment/{REQUEST}")).header("host", "card.example");
+        self.result_of(&json!(REQUEST)).await
+    }
+
+    async fn result_of(&self, id: &Value) -> (StatusCode, Value) {
+        let path = format!("/payment/{}", id.as_str().unwrap());
+        let request = Request::get(path).header("host", "card.example");
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
@@ -501,9 +506,11 @@ testkit::on_each_database! {
         let (status, told) = bench.paid_while_time_passes(&body).await;
         assert_eq!((status.as_u16(), &told["error"]["code"]), (504, &json!("unknown")), "{told}");
         assert_eq!(told["error"]["retryable"], true);
-        bench.instance.refuses("PayIncomingPayment", "FORBIDDEN", "Insufficient scope");
-        bench.work_for(Duration::from_secs(10)).await;
-        assert_eq!(bench.result().await.0, StatusCode::ACCEPTED, "the instance has not looked for the payment");
+        for (code, words) in [("FORBIDDEN", "Insufficient scope"), ("GRAPHQL_VALIDATION_FAILED", "Unknown field")] {
+            bench.instance.refuses("PayIncomingPayment", code, words);
+            bench.work_for(Duration::from_secs(10)).await;
+            assert_eq!(bench.result().await.0, StatusCode::ACCEPTED, "{code}: the instance has not looked for the payment");
+        }
 
         // The first call had created it, and the account-servicing entity had funded it.
         bench.instance.set("SENDING", Value::Null);
@@ -517,14 +524,32 @@ testkit::on_each_database! {
 
     async fn a_backend_that_cannot_say_for_an_hour_whether_a_payment_exists_is_asked_no_more(database) {
         let bench = Bench::new(database, Links::Open).await;
+        for (number, operation) in ["PayIncomingPayment", "WalletAddressByUrl"].into_iter().enumerate() {
+            let mut body = bench.recorded();
+            body["requestId"] = json!(Uuid::from_u128(number as u128));
+            bench.instance.refuses("PayIncomingPayment", "INTERNAL_SERVER_ERROR", "Internal server error");
+            assert_eq!(bench.paid_while_time_passes(&body).await.0, StatusCode::GATEWAY_TIMEOUT);
+            bench.instance.refuses(operation, "INTERNAL_SERVER_ERROR", "Internal server error");
+            bench.clock.advance(Duration::from_hours(1));
+            bench.work_for(Duration::from_secs(1)).await;
+            let (status, told) = bench.result_of(&body["requestId"]).await;
+            assert_eq!((status.as_u16(), &told["error"]["code"]), (500, &json!("creation_failed")), "{operation}: {told}");
+            let before = bench.instance.calls.lock().unwrap().len();
+            bench.work_for(Duration::from_mins(1)).await;
+            assert_eq!(bench.instance.calls.lock().unwrap().len(), before, "{operation}");
+        }
+    }
+
+    async fn a_creation_is_not_repeated_when_the_backend_may_have_forgotten_its_key(database) {
+        let bench = Bench::new(database, Links::Open).await;
         bench.instance.refuses("PayIncomingPayment", "INTERNAL_SERVER_ERROR", "Internal server error");
         assert_eq!(bench.paid_while_time_passes(&bench.recorded()).await.0, StatusCode::GATEWAY_TIMEOUT);
-        bench.clock.advance(Duration::from_hours(1));
-        bench.work_for(Duration::from_secs(1)).await;
-        let (status, told) = bench.result().await;
-        assert_eq!((status.as_u16(), &told["error"]["code"]), (500, &json!("creation_failed")));
+        // No process runs for a day.
+        bench.clock.advance(Duration::from_hours(24));
+        bench.instance.errors.lock().unwrap().clear();
         let before = bench.instance.calls_of("PayIncomingPayment").len();
         bench.work_for(Duration::from_mins(1)).await;
+        assert_eq!(bench.result().await.1["error"]["code"], "creation_failed");
         assert_eq!(bench.instance.calls_of("PayIncomingPayment").len(), before);
     }
 
@@ -570,8 +595,12 @@ testkit::on_each_database! {
             headers.remove("content-type");
             headers
         };
-        let (unsigned, told) = bench.paid(&body).await;
-        assert_eq!(unsigned, StatusCode::UNAUTHORIZED, "{told}");
+        // They do not use up the requests of the card holder either.
+        for _ in 0..30 {
+            let (unsigned, told) = bench.paid(&body).await;
+            assert_eq!(unsigned, StatusCode::UNAUTHORIZED, "{told}");
+        }
+        assert_eq!(bench.result().await.0, StatusCode::UNAUTHORIZED, "nobody is told which requests there are");
         let (foreign, told) = bench.pay(&body, signed(2)).await;
         assert_eq!(foreign, StatusCode::UNAUTHORIZED, "{told}");
         assert_eq!(bench.instance.calls_of("WalletAddressByUrl").len(), 0, "nothing was done");

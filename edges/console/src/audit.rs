@@ -15,6 +15,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::view::Money;
+
 /// The hash in the first line.
 const BEGIN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 /// The maximum length of a line. A line without an end within it is broken.
@@ -66,6 +68,12 @@ pub(crate) struct Entry {
     pub(crate) input: Value,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(crate) before: Value,
+    /// The amount that the change moves, in its asset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) moves: Option<Money>,
+    /// The decimal places of all other amounts in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scale: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) outcome: Option<String>,
 }
@@ -234,6 +242,8 @@ mod tests {
             place: "/assets/create".to_owned(),
             input: json!({"code": "USD", "scale": 2}),
             before: Value::Null,
+            moves: None,
+            scale: None,
             outcome: None,
         }
     }

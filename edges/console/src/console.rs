@@ -23,7 +23,7 @@ use crate::following::Following;
 use crate::four_eyes::FourEyes;
 use crate::provider::ProviderSettings;
 use crate::session::{Lifetimes, Session};
-use crate::subject::Followed;
+use crate::subject;
 
 /// Signing in with one click, in the playground only. Each button is a person of its own.
 #[derive(Clone)]
@@ -121,7 +121,7 @@ struct ConsoleCore {
     audit: Audit,
     approvals: Option<Approvals>,
     provider: Option<RelyingParty>,
-    following: Following<Followed>,
+    following: Following<subject::Key>,
     version: String,
     suffix: String,
 }
@@ -177,7 +177,7 @@ impl Console {
         self.0.settings.provider.as_ref().zip(self.0.provider.as_ref())
     }
 
-    pub(crate) fn following(&self) -> &Following<Followed> {
+    pub(crate) fn following(&self) -> &Following<subject::Key> {
         &self.0.following
     }
 

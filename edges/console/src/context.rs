@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use http_kit::ClientAddress;
+use http_kit::{ClientAddress, Stopping};
 use page_kit::{Cookies, Words, cookie, form_token, path_parameters, sign_in_first};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -140,6 +140,7 @@ pub(crate) struct Reader {
     pub(crate) views: Vec<View>,
     /// A sealed attempt to sign in at the provider.
     pub(crate) attempt: Option<String>,
+    pub(crate) stopping: Stopping,
 }
 
 /// A request of a signed-in user.
@@ -162,6 +163,10 @@ pub(crate) struct Change {
     pub(crate) input: Value,
     /// The values before it.
     pub(crate) before: Value,
+    /// The amount that it moves, in its asset.
+    pub(crate) moves: Option<Money>,
+    /// The decimal places of its amounts.
+    pub(crate) scale: Option<u8>,
 }
 
 impl FromRequestParts<Console> for Reader {
@@ -193,6 +198,7 @@ impl FromRequestParts<Console> for Reader {
             flash,
             views: views::read(cookie(headers, views::COOKIE)),
             attempt: cookie(headers, &console.cookie("attempt")).map(str::to_owned),
+            stopping: Stopping::of(&parts.extensions),
             console: console.clone(),
         })
     }
@@ -406,8 +412,9 @@ impl Ctx {
         if !self.session.may_change() {
             return Err(Problem::LooksOnly);
         }
-        let change = Change { mutation, key: posted.key(), place: self.reader.path.clone(), input, before };
-        self.ask_second_person(&change, posted.moved()).await?;
+        let (place, moves) = (self.reader.path.clone(), posted.moved().cloned());
+        let change = Change { mutation, key: posted.key(), place, input, before, moves, scale: posted.scale() };
+        self.ask_second_person(&change).await?;
 
         match self.send(change).await? {
             Ok(done) => Ok(Some(done)),
@@ -450,8 +457,9 @@ impl Ctx {
     }
 
     /// Stores a change that needs a second person. A change of one person passes.
-    async fn ask_second_person(&self, change: &Change, moves: Option<&Money>) -> Result<(), Problem> {
+    async fn ask_second_person(&self, change: &Change) -> Result<(), Problem> {
         let Some((rule, approvals)) = self.reader.console.four_eyes() else { return Ok(()) };
+        let moves = change.moves.as_ref();
         // Who knows a new secret of a tenant can move all of its money without this console.
         let new_secret = change.mutation == Mutation::UpdateTenant && change.input.get("apiSecret").is_some();
         let id = change.key.ok_or(Problem::ForeignForm)?;
@@ -509,8 +517,16 @@ impl Ctx {
             }
             Err(error) => (Stage::Refused, Some(error.to_string())),
         };
-        let told =
-            Entry { at: self.reader.console.now(), stage, outcome, input: Value::Null, before: Value::Null, ..entry };
+        let told = Entry {
+            at: self.reader.console.now(),
+            stage,
+            outcome,
+            input: Value::Null,
+            before: Value::Null,
+            moves: None,
+            scale: None,
+            ..entry
+        };
         if let Err(error) = audit.add(told).await {
             tracing::error!(%error, "an outcome is missing in the audit log");
         }
@@ -524,6 +540,8 @@ impl Ctx {
             place: change.place.clone(),
             input: without_secrets(change.input.clone()),
             before: change.before.clone(),
+            moves: change.moves.clone(),
+            scale: change.scale,
             ..self.entry(stage, change.mutation.field())
         }
     }
@@ -543,6 +561,8 @@ impl Ctx {
             place: self.reader.path.clone(),
             input: Value::Null,
             before: Value::Null,
+            moves: None,
+            scale: None,
             outcome: None,
         }
     }

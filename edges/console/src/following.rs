@@ -1,6 +1,8 @@
 //! What open pages follow: one poll of the instance for each subject and caller, however many pages are open.
 //!
-//! A mark changes when the content of its pages changes. A poll ends when no page follows it any more.
+//! A mark changes when the content of its pages changes. An instance of ours answers a poll when the mark has changed, so it
+//! is asked a few times a minute. Another one answers at once, and is asked about once a second. A poll ends when no page
+//! follows it any more.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
-/// How often the instance is asked. With the time of its answer, a change is told within a second.
+/// How often the instance is asked at most. With the time of its answer, a change is told within a second.
 const EVERY: Duration = Duration::from_millis(900);
 
-/// A digest of the content of a page.
-pub(crate) type Mark = [u8; 32];
+/// Another text for another content of a page.
+pub(crate) type Mark = Arc<str>;
 type Polls<K> = Arc<Mutex<HashMap<K, Arc<watch::Sender<Option<Mark>>>>>>;
 
 /// The polls of this process, by caller and subject.
@@ -26,10 +29,11 @@ impl<K> Default for Following<K> {
 }
 
 impl<K: Clone + Eq + Hash + Send + 'static> Following<K> {
-    /// Follows `key`. If nobody does yet, `ask` is called about every second from now on. Where it has no answer, the mark stays.
+    /// Follows `key`. If no page does yet, `ask` is called from now on with the mark that is known, again and again. Where it
+    /// has no answer, the mark stays.
     pub(crate) fn join<F, A>(&self, key: K, ask: A) -> watch::Receiver<Option<Mark>>
     where
-        A: Fn() -> F + Send + 'static,
+        A: Fn(Option<Mark>) -> F + Send + 'static,
         F: Future<Output = Option<Mark>> + Send,
     {
         let mut polls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,17 +48,24 @@ impl<K: Clone + Eq + Hash + Send + 'static> Following<K> {
         let polls = Arc::clone(&self.0);
         tokio::spawn(async move {
             while !ended(&polls, &key, &sender) {
-                if let Some(mark) = ask().await {
-                    sender.send_if_modified(|known| known.replace(mark) != Some(mark));
+                let next = Instant::now() + EVERY;
+                let known = sender.borrow().clone();
+                let answer = tokio::select! {
+                    answer = ask(known) => answer,
+                    // The question is given up, so that the instance does not wait for it.
+                    () = sender.closed() => continue,
+                };
+                if let Some(mark) = answer {
+                    sender.send_if_modified(|known| known.replace(Arc::clone(&mark)) != Some(mark));
                 }
-                tokio::time::sleep(EVERY).await;
+                sleep_until(next).await;
             }
         });
         receiver
     }
 }
 
-/// Whether nobody follows any more; then the poll is taken away. New followers come under the same lock.
+/// Whether no page follows any more; then the poll is taken away. New followers come under the same lock.
 fn ended<K: Eq + Hash>(polls: &Polls<K>, key: &K, sender: &watch::Sender<Option<Mark>>) -> bool {
     let mut polls = polls.lock().unwrap_or_else(PoisonError::into_inner);
     if sender.receiver_count() > 0 {
@@ -70,25 +81,29 @@ mod tests {
 
     use super::*;
 
+    fn mark(text: &str) -> Mark {
+        text.into()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn many_pages_make_one_poll_and_it_ends_with_the_last_page() {
         let following = Following::default();
         let asked = Arc::new(AtomicU64::new(0));
         let ask = || {
             let asked = Arc::clone(&asked);
-            move || {
+            move |_| {
                 let number = asked.fetch_add(1, Ordering::Relaxed) + 1;
                 // The content changes once, at the fifth question.
-                std::future::ready(Some([u8::from(number >= 5); 32]))
+                std::future::ready(Some(mark(if number >= 5 { "after" } else { "before" })))
             }
         };
         let mut pages: Vec<_> = (0..20).map(|_| following.join("payments", ask())).collect();
         let other = following.join("events", ask());
         drop(other);
         pages[0].changed().await.unwrap();
-        assert_eq!(*pages[0].borrow_and_update(), Some([0; 32]));
+        assert_eq!(*pages[0].borrow_and_update(), Some(mark("before")));
         pages[0].changed().await.unwrap();
-        assert_eq!(*pages[0].borrow_and_update(), Some([1; 32]));
+        assert_eq!(*pages[0].borrow_and_update(), Some(mark("after")));
         let seconds = asked.load(Ordering::Relaxed);
         assert!(seconds <= 7, "{seconds} questions of twenty pages in five seconds");
 
@@ -97,6 +112,29 @@ mod tests {
         let ended = asked.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(asked.load(Ordering::Relaxed), ended);
+        assert!(following.0.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_that_waits_is_asked_three_times_a_minute_and_given_up_with_the_last_page() {
+        let following = Following::default();
+        let asked = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&asked);
+        let mut page = following.join("payments", move |known: Option<Mark>| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                if known.is_some() {
+                    tokio::time::sleep(Duration::from_secs(20)).await;
+                }
+                Some(mark("always"))
+            }
+        });
+        page.changed().await.unwrap();
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert!(asked.load(Ordering::Relaxed) <= 5, "{asked:?} questions in a minute");
+        assert!(!page.has_changed().unwrap(), "nothing has changed");
+        drop(page);
+        tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(following.0.lock().unwrap().is_empty());
     }
 }

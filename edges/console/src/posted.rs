@@ -29,6 +29,8 @@ pub(crate) struct Posted {
     open: bool,
     /// What it moves.
     moves: Option<Money>,
+    /// The decimal places of its amounts.
+    scale: Option<u8>,
 }
 
 impl Posted {
@@ -65,6 +67,11 @@ impl Posted {
 
     pub(crate) fn moved(&self) -> Option<&Money> {
         self.moves.as_ref()
+    }
+
+    /// The decimal places of its amounts, once one was read. All amounts of a form are of one asset.
+    pub(crate) fn scale(&self) -> Option<u8> {
+        self.scale
     }
 
     /// Notes that it is unknown whether the form has taken effect.
@@ -164,6 +171,7 @@ impl Posted {
 
     /// An amount in the smallest unit; `None` if the field is empty.
     pub(crate) fn amount(&mut self, name: &'static str, scale: u8, words: Words) -> Option<u64> {
+        self.scale = Some(scale);
         let text = self.optional(name)?.to_owned();
         match numbers::parse(&text, scale, words) {
             Ok(value) => Some(value),

@@ -186,8 +186,12 @@
   if ("live" in document.body.dataset && window.EventSource) {
     const first = (root) => $$("tbody tr td:first-child", root).map((cell) => cell.textContent).join("\n");
     const held = (part) => part && part.contains(document.activeElement);
-    const isWritten = (part) => $$("input, textarea, select", part).some((input) => input === document.activeElement
-      || (input.type === "checkbox" ? input.checked !== input.defaultChecked : "defaultValue" in input && input.value !== input.defaultValue));
+    const isChanged = (input) => {
+      if (input.type === "checkbox") return input.checked !== input.defaultChecked;
+      if (input.options) return input.selectedOptions[0] !== ($("option[selected]", input) || input.options[0]);
+      return input.value !== input.defaultValue;
+    };
+    const isWritten = (part) => $$("input, textarea, select", part).some((input) => input === document.activeElement || isChanged(input));
     const named = (node) => [node.tagName, node.getAttribute("href"), node.getAttribute("aria-label") || node.textContent].join(" ");
     const alike = (node, root) => $$(node.tagName, root).filter((other) => named(other) === named(node));
     // What scripts and hands changed in a part, and the tokens of forms, are no difference.

@@ -6,6 +6,7 @@
 mod activity;
 mod admission;
 mod body;
+mod calls;
 mod client_address;
 mod connection;
 mod cors;
@@ -23,11 +24,13 @@ mod retry_after;
 mod serve;
 mod service_tls;
 mod signed;
+mod stopping;
 mod strangers;
 mod welcome;
 
 pub use admission::{Admission, ConnectionLimits};
 pub use body::{BodyError, TimedBody, read_body};
+pub use calls::{CallWatch, Effect, LetIn, OneMore, watch_calls};
 pub use client_address::{ClientAddress, Proxies};
 pub use cors::open_to_every_origin;
 pub use deadlines::Deadlines;
@@ -43,5 +46,6 @@ pub use retry_after::RetryAfter;
 pub use serve::{Serving, serve};
 pub use service_tls::{ServiceTls, ServiceTlsError, TlsFiles};
 pub use signed::{SignedMessage, Unreadable};
+pub use stopping::Stopping;
 pub use strangers::{SourceLimit, WrongGuess, limit_guesses, limit_requests};
 pub use welcome::welcome_page;

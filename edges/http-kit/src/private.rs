@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Lockout};
 use subtle::ConstantTimeEq;
 
+use crate::calls::LetIn;
 use crate::client_address::ClientAddress;
 use crate::identities::{Need, ServiceIdentities, ShownCertificate, unproven};
 use crate::retry_after::too_many_requests;
@@ -59,7 +60,7 @@ impl CallerSecret {
 #[derive(Clone, Debug)]
 pub enum ServiceCallers {
     /// Those that prove who they are.
-    Proven(ServiceDoor),
+    Proven(Box<ServiceDoor>),
     /// All programs that can reach it.
     Anybody,
 }
@@ -75,7 +76,7 @@ pub struct ServiceDoor {
 
 #[derive(Clone, Debug)]
 struct Guarded {
-    door: ServiceDoor,
+    door: Box<ServiceDoor>,
     need: Need,
 }
 
@@ -92,7 +93,8 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
     if request.uri().path().trim_end_matches('/').eq_ignore_ascii_case("/healthz") {
         return next.run(request).await;
     }
-    let Guarded { door: ServiceDoor { secret, identities }, need } = &guarded;
+    let Guarded { door, need } = &guarded;
+    let ServiceDoor { secret, identities } = &**door;
     let source = from.source().to_string();
     let secrets = identities.secrets(need.service);
     if secrets && let Err(locked) = secret.limiter.may_try(&secret.lockout, &source).await {
@@ -100,22 +102,22 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
     }
     if secrets && secret.is_shown(request.headers()) {
         secret.limiter.succeeded(&secret.lockout, &source).await;
-        return next.run(request).await;
+        return let_in(LetIn::by_secret(), request, next).await;
     }
 
     let certificate = ShownCertificate::of(request.extensions());
     let shown = identities.principal(request.headers(), request.uri().query(), &certificate, need.service).await;
     let allowed = match shown {
-        Ok(Some(principal)) => principal.needs(need.scopes),
+        Ok(Some(principal)) => principal.needs(need.scopes).map(|()| LetIn::service(&principal)),
         Ok(None) => Err(Refusal::Missing),
         Err(refusal) => Err(refusal),
     };
     match allowed {
-        Ok(()) => {
+        Ok(who) => {
             if secrets {
                 secret.limiter.succeeded(&secret.lockout, &source).await;
             }
-            next.run(request).await
+            let_in(who, request, next).await
         }
         Err(refusal) => {
             // Tokens cannot be guessed, but secrets can.
@@ -125,4 +127,10 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
             unproven(refusal, need.scopes)
         }
     }
+}
+
+async fn let_in(who: LetIn, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(who);
+    response
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -13,6 +13,7 @@ use crate::client_address::Proxies;
 use crate::connection::{Terms, serve_connection};
 use crate::deadlines::Deadlines;
 use crate::service_tls::{Begun, ServiceTls};
+use crate::stopping::Stopping;
 
 /// How long the listener pauses if the system gives it no connection, for example without free file descriptors.
 const REST: Duration = Duration::from_secs(1);
@@ -35,6 +36,7 @@ pub struct Serving {
 /// Dropping the future closes every connection at once.
 pub async fn serve(listener: TcpListener, router: Router, serving: Serving, stop: impl Future<Output = ()>) {
     let (told, _) = watch::channel(false);
+    let router = router.layer(Extension(Stopping::new(told.subscribe())));
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
 

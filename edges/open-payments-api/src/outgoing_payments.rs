@@ -8,7 +8,7 @@ use gnap::{AccessType, Action};
 use idempotency::Once;
 use open_payments::{Amount, CreateOutgoingPayment, CreatedOutgoingPayment, OutgoingPaymentGrant, PaymentSource};
 use payments::{
-    CreateOutgoingPaymentError, CreatedOutgoingPayment as Created, NewOutgoingPayment, PaymentOf, SentPayment,
+    Beside, CreateOutgoingPaymentError, CreatedOutgoingPayment as Created, NewOutgoingPayment, PaymentOf, SentPayment,
 };
 use payments_model::grant_limits::Spent;
 use payments_model::page::Page;
@@ -60,7 +60,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         card: None,
     };
 
-    let create = |origin| api.payments.create_outgoing_payment_once(tenant, new, origin);
+    let create = |origin| api.payments.create_outgoing_payment_once(tenant, new, origin, Beside::nothing());
     let (payment, spent, sent) = match once(api, request, &caller, tenant, create, Made::of).await? {
         Once::Now(created) => (created.payment, created.spent_before, 0),
         Once::Before(Made { id, spent_debit: debit, spent_receive: receive }) => {

@@ -172,7 +172,8 @@ mod tests {
         let webhooks = Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(1));
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
         let secret = CallerSecret::new(["shared"], "grant-events", Limiter::new(cache, clock));
-        let callers = ServiceCallers::Proven(ServiceDoor { secret, identities: ServiceIdentities::default() });
+        let callers =
+            ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities: ServiceIdentities::default() }));
         let recorder = GrantEventRecorder { store: store.clone(), webhooks };
         (GrantEventReceiver { recorder, callers }.router(), store, database)
     }

@@ -23,7 +23,7 @@ use web_url::WalletAddressUrl;
 
 use crate::outcome::{answer, not_known_yet, refusal};
 use crate::service::{PointOfSale, Received, RefundAsked};
-use crate::store::StoredTap;
+use crate::store::{Again, Refund, StoredTap};
 use crate::terminals::{Caller, NotBelieved};
 use crate::wire::TapRequest;
 
@@ -152,7 +152,8 @@ async fn status(State(service): State<PointOfSale>, Path(id): Path<String>, requ
     }
 }
 
-/// `POST /payments/{id}/refund`: pays the received amount back to the payer. A repetition shows its progress.
+/// `POST /payments/{id}/refund`: pays the received amount back to the payer. A repetition shows its progress, and
+/// starts a refund again that has failed without paying anything.
 async fn refund(State(service): State<PointOfSale>, Path(id): Path<String>, request: Request) -> Response {
     let kept = match own_tap(&service, &id, request).await {
         Ok(kept) => kept,
@@ -269,8 +270,9 @@ fn described(kept: &StoredTap) -> Response {
     }
     if let Some(refund) = &kept.refund {
         body["refund"] = json!({"state": refund.name()});
-        if let crate::store::Refund::Failed { reason } = refund {
+        if let Refund::Failed { reason, again } = refund {
             body["refund"]["reason"] = Value::from(reason.as_str());
+            body["refund"]["retryable"] = Value::from(*again == Again::Yes);
         }
     }
     Json(body).into_response()

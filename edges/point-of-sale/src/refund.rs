@@ -12,12 +12,15 @@ use clock::{Clock, Entropy};
 use jobs::{Backoff, Done, Failure, Handler, Job, Worker, WorkerSettings};
 use uuid::Uuid;
 
-use crate::store::{self, Refund, Store, StoredTap};
+use crate::store::{self, Again, Refund, Store, StoredTap};
 
 pub(crate) const QUEUE: &str = "refunds";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// About twelve hours with the back-off below. The instance knows the keys of its payments for longer.
 const ATTEMPTS_MAX: u32 = 300;
+/// How long the payment is asked for, also if no process ran meanwhile. The instance knows the key of a creation for a day.
+/// After that a repetition would create another payment.
+const REPEATS_FOR: Duration = Duration::from_hours(20);
 /// How often an incoming payment of the exact amount is tried, if the reason for its refusal may pass.
 const EXACT_ATTEMPTS: u32 = 5;
 const SETTINGS: WorkerSettings = WorkerSettings {
@@ -47,6 +50,19 @@ enum Next {
     End(Refund),
 }
 
+/// Why a step has no result.
+struct Stopped {
+    error: AdminError,
+    /// Whether it is known that nothing was paid.
+    again: Again,
+}
+
+impl From<AdminError> for Stopped {
+    fn from(error: AdminError) -> Self {
+        Self { error, again: Again::No }
+    }
+}
+
 #[async_trait]
 impl Handler for RefundWork {
     #[tracing::instrument(name = "pos.refund.advance", skip_all, fields(tap.id = job.key()))]
@@ -58,43 +74,63 @@ impl Handler for RefundWork {
             let Some(refund) = &kept.refund else { return Ok(Done::Complete) };
             let next = match self.next(&kept, refund, job.attempt()).await {
                 Ok(next) => next,
-                // A secret that is not accepted may be one that is being replaced.
-                Err(error)
-                    if (error.is_temporary() || matches!(error, AdminError::Unauthorized))
-                        && job.attempt() < ATTEMPTS_MAX =>
-                {
+                Err(Stopped { error, .. }) if may_pass(&error) && job.attempt() < ATTEMPTS_MAX => {
                     return Err(error.into());
                 }
-                Err(error) => Next::End(Refund::Failed { reason: error.to_string() }),
+                Err(Stopped { error, again }) => Next::End(Refund::Failed { reason: error.to_string(), again }),
             };
 
-            match next {
-                Next::Go(refund) => {
-                    self.store.advance_refund(id, &refund).await?;
-                    kept.refund = Some(refund);
-                }
+            let is_stored = match next {
+                Next::Go(refund) => self.store.advance_refund(&kept, &refund).await?,
                 Next::Wait => return Ok(Done::RunAgain(self.clock.now() + LOOK_EVERY)),
                 Next::End(refund) => {
-                    if let Refund::Failed { reason } = &refund {
-                        tracing::error!(tap.id = %id, reason, "a refund failed; a person must look into it");
+                    if self.ended(job, &kept, &refund).await? {
+                        return Ok(Done::Settled);
                     }
-                    let transaction = self.store.database().begin().await?;
-                    store::settle_refund(&transaction, id, &refund, self.clock.now()).await?;
-                    job.complete(&transaction);
-                    transaction.commit().await?;
-                    return Ok(Done::Settled);
+                    false
                 }
+            };
+            if !is_stored {
+                tracing::warn!("another worker has changed the state of this refund; it counts");
             }
+            let Some(stored) = self.store.find(id).await? else { return Ok(Done::Complete) };
+            kept = stored;
         }
     }
 }
 
+/// Whether the error may be gone at the next attempt. A secret that is not accepted may be one that is being replaced.
+fn may_pass(error: &AdminError) -> bool {
+    error.is_temporary() || matches!(error, AdminError::Unauthorized)
+}
+
 impl RefundWork {
-    async fn next(&self, kept: &StoredTap, refund: &Refund, attempt: u32) -> Result<Next, AdminError> {
+    /// Stores the result; `false` if the refund has another state meanwhile.
+    async fn ended(&self, job: &Job, kept: &StoredTap, refund: &Refund) -> Result<bool, Failure> {
+        if let Refund::Failed { reason, again } = refund {
+            tracing::error!(tap.id = %kept.id, reason, ?again, "a refund failed; a person must look into it");
+        }
+        let transaction = self.store.database().begin().await?;
+        let is_stored = matches!(kept.refund, Some(Refund::Done { .. } | Refund::Failed { .. }))
+            || store::settle_refund(&transaction, kept, refund, self.clock.now()).await?;
+        if is_stored {
+            job.complete(&transaction);
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        Ok(is_stored)
+    }
+
+    async fn next(&self, kept: &StoredTap, refund: &Refund, attempt: u32) -> Result<Next, Stopped> {
         match refund {
-            Refund::Asked => self.expect(kept, attempt).await,
-            Refund::Expected { receiver } => self.pay(kept, receiver).await,
-            Refund::Paying { payment } => self.look(*payment).await,
+            // Nothing is paid before the incoming payment is stored.
+            Refund::Asked => self.expect(kept, attempt).await.map_err(|error| Stopped { error, again: Again::Yes }),
+            Refund::Expected { since: Some(since), .. } if self.clock.now() >= *since + REPEATS_FOR => {
+                Ok(failed("the backend did not say in time whether it made the payment"))
+            }
+            Refund::Expected { receiver, .. } => self.pay(kept, receiver).await,
+            Refund::Paying { payment } => Ok(self.look(*payment).await?),
             Refund::Done { .. } | Refund::Failed { .. } => Ok(Next::End(refund.clone())),
         }
     }
@@ -103,35 +139,35 @@ impl RefundWork {
     async fn expect(&self, kept: &StoredTap, attempt: u32) -> Result<Next, AdminError> {
         let received = self.received(kept).await?;
         if received.value == 0 {
-            return Ok(Next::End(Refund::Failed { reason: "nothing was received".to_owned() }));
+            return Ok(failed("nothing was received"));
         }
         let payer = &kept.request.sender_wallet_address;
-        let key = |step: &str| format!("{} refund {step}", kept.id);
         // If the payer has another currency, the incoming payment has no amount.
-        let exact = self.admin.create_receiver_once(payer, Some(&received), &key("receiver")).await;
+        let exact = self.admin.create_receiver_once(payer, Some(&received), &name(kept, "receiver")).await;
         let receiver = match exact {
             Ok(receiver) => receiver,
             Err(error @ (AdminError::Unreachable { .. } | AdminError::Unauthorized)) => return Err(error),
             // The payer's institution may be away. It may also refuse the currency, and Rafiki 2.4 tells both alike.
             Err(error) if error.is_temporary() && attempt < EXACT_ATTEMPTS => return Err(error),
-            Err(_) => self.admin.create_receiver_once(payer, None, &key("open receiver")).await?,
+            Err(_) => self.admin.create_receiver_once(payer, None, &name(kept, "open receiver")).await?,
         };
-        Ok(Next::Go(Refund::Expected { receiver: receiver.id }))
+        Ok(Next::Go(Refund::Expected { receiver: receiver.id, since: Some(self.clock.now()) }))
     }
 
-    async fn pay(&self, kept: &StoredTap, receiver: &str) -> Result<Next, AdminError> {
+    async fn pay(&self, kept: &StoredTap, receiver: &str) -> Result<Next, Stopped> {
         let received = self.received(kept).await?;
         let address = self.admin.wallet_address_by_url(&kept.request.receiver_wallet_address).await?;
         let Some(address) = address else {
-            return Ok(Next::End(Refund::Failed {
-                reason: "the merchant's wallet address no longer exists".to_owned(),
-            }));
+            return Ok(failed("the merchant's wallet address no longer exists"));
         };
         let asks_for_amount = self.admin.receiver(receiver).await?.incoming_amount.is_some();
         let debit = if asks_for_amount { None } else { Some(&received) };
-        let key = format!("{} refund payment", kept.id);
-        let payment = self.admin.pay_incoming_payment(address.id, receiver, debit, None, &key).await?;
-        Ok(Next::Go(Refund::Paying { payment: payment.id }))
+        let name = name(kept, "payment");
+        match self.admin.pay_incoming_payment(address.id, receiver, debit, None, &name).await {
+            Ok(payment) => Ok(Next::Go(Refund::Paying { payment: payment.id })),
+            Err(error) if error.is_decided() => Err(Stopped { error, again: Again::Yes }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn look(&self, payment: Uuid) -> Result<Next, AdminError> {
@@ -139,7 +175,8 @@ impl RefundWork {
         let failed = |why: &str| {
             let told = found.metadata.as_ref().and_then(|metadata| metadata["cancellationReason"].as_str());
             let reason = found.error.as_deref().or(told).unwrap_or("no reason was given");
-            Next::End(Refund::Failed { reason: format!("payment {payment} {why}: {reason}") })
+            let again = if found.sent_amount.value == 0 { Again::Yes } else { Again::No };
+            Next::End(Refund::Failed { reason: format!("payment {payment} {why}: {reason}"), again })
         };
         Ok(match found.state {
             OutgoingPaymentState::Completed => Next::End(Refund::Done { payment }),
@@ -155,4 +192,16 @@ impl RefundWork {
             None => Ok(Amount { value: 0, ..kept.request.amount.clone() }),
         }
     }
+}
+
+/// The idempotency key of a step. When the refund was asked for again, its steps are other ones.
+fn name(kept: &StoredTap, step: &str) -> String {
+    match kept.refund_round {
+        0 => format!("{} refund {step}", kept.id),
+        round => format!("{} refund {round} {step}", kept.id),
+    }
+}
+
+fn failed(reason: &str) -> Next {
+    Next::End(Refund::Failed { reason: reason.to_owned(), again: Again::No })
 }

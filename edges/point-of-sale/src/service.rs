@@ -16,8 +16,9 @@ use shared_cache::{Limiter, Rate};
 use uuid::Uuid;
 
 use crate::asked_card::PayerSide;
+use crate::outcome::Outcome;
 use crate::refund::{self, RefundWork};
-use crate::store::{self, MIGRATIONS, Store, StoredTap};
+use crate::store::{self, Again, MIGRATIONS, Refund, Store, StoredTap};
 use crate::tap::{self, QUEUE, TapWorker};
 use crate::terminals::{self, NewTerminal, TerminalRecord, Terminals};
 use crate::wire::TapRequest;
@@ -228,16 +229,21 @@ impl PointOfSale {
         }
     }
 
-    /// Starts the refund of a tap, once.
+    /// Starts the refund of a tap: once, and once more after each failure that is known to have paid nothing.
     pub(crate) async fn ask_refund(&self, kept: &StoredTap) -> Result<RefundAsked, Error> {
-        if kept.refund.is_some() {
-            return Ok(RefundAsked::Accepted);
-        }
-        if kept.outcome() != Some(&crate::outcome::Outcome::Approved) {
-            return Ok(RefundAsked::NotPaid);
-        }
+        let is_again = match &kept.refund {
+            Some(Refund::Failed { again: Again::Yes, .. }) => true,
+            Some(_) => return Ok(RefundAsked::Accepted),
+            None if kept.outcome() == Some(&Outcome::Approved) => false,
+            None => return Ok(RefundAsked::NotPaid),
+        };
         let transaction = self.inner.store.database().begin().await?;
-        if store::ask_refund(&transaction, kept.id).await? {
+        let starts = if is_again {
+            store::ask_refund_again(&transaction, kept).await?
+        } else {
+            store::ask_refund(&transaction, kept.id).await?
+        };
+        if starts {
             jobs::enqueue(&transaction, NewJob::new(refund::QUEUE, kept.id, self.now()))?;
         }
         transaction.commit().await?;

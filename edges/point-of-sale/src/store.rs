@@ -15,7 +15,10 @@ use crate::wire::TapRequest;
 /// The tables of the point of sale.
 pub const MIGRATIONS: Migrations = Migrations {
     store: "point_of_sale",
-    steps: &[Step { name: "0001_point_of_sale", sql: include_str!("migrations/0001_point_of_sale.sql") }],
+    steps: &[
+        Step { name: "0001_point_of_sale", sql: include_str!("migrations/0001_point_of_sale.sql") },
+        Step { name: "0002_refund_rounds", sql: include_str!("migrations/0002_refund_rounds.sql") },
+    ],
 };
 
 /// The state of a presented card.
@@ -43,13 +46,33 @@ pub(crate) enum Refund {
     /// It was requested, by the merchant or because only a part arrived.
     Asked,
     /// The incoming payment at the payer's institution exists.
-    Expected { receiver: String },
+    Expected {
+        receiver: String,
+        /// Since when the payment may have been asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+    },
     /// The outgoing payment is under way.
     Paying { payment: Uuid },
     /// It has arrived.
     Done { payment: Uuid },
-    /// It failed. A person has to decide.
-    Failed { reason: String },
+    /// It failed.
+    Failed {
+        reason: String,
+        #[serde(default)]
+        again: Again,
+    },
+}
+
+/// Whether a refund that failed can be asked for again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Again {
+    /// Money may have been paid. A person has to decide.
+    #[default]
+    No,
+    /// Nothing was paid, and nothing will be.
+    Yes,
 }
 
 impl Refund {
@@ -74,6 +97,8 @@ pub(crate) struct StoredTap {
     pub(crate) incoming_payment: Option<Uuid>,
     pub(crate) deadline: Timestamp,
     pub(crate) refund: Option<Refund>,
+    /// How often the refund was asked for again after it had failed.
+    pub(crate) refund_round: i64,
 }
 
 impl StoredTap {
@@ -108,7 +133,8 @@ pub(crate) struct Store {
     database: Database,
 }
 
-const TAP: &str = "SELECT id, body, digest, merchant, state, incoming_payment_id, deadline, refund FROM pos_taps";
+const TAP: &str = "SELECT id, body, digest, merchant, state, incoming_payment_id, deadline, refund, refund_round
+    FROM pos_taps";
 
 impl Store {
     pub(crate) fn new(database: Database) -> Self {
@@ -145,10 +171,12 @@ impl Store {
         self.database.execute(sql, [id.into(), json(state).into(), incoming.into()]).await.map(drop)
     }
 
-    /// Stores the state of a refund.
-    pub(crate) async fn advance_refund(&self, id: Uuid, refund: &Refund) -> Result<(), Error> {
-        let sql = "UPDATE pos_taps SET refund = $2 WHERE id = $1 AND refunded_at IS NULL";
-        self.database.execute(sql, [id.into(), json(refund).into()]).await.map(drop)
+    /// Stores the next state of a refund; `false` if it has another state than `kept` says.
+    pub(crate) async fn advance_refund(&self, kept: &StoredTap, refund: &Refund) -> Result<bool, Error> {
+        let sql = "UPDATE pos_taps SET refund = $2
+            WHERE id = $1 AND refunded_at IS NULL AND refund = $3 AND refund_round = $4";
+        let values = [kept.id.into(), json(refund).into(), json(&kept.refund).into(), kept.refund_round.into()];
+        Ok(self.database.execute(sql, values).await? > 0)
     }
 
     /// The merchant's totals between two times, by asset and result.
@@ -234,15 +262,31 @@ pub(crate) async fn ask_refund(transaction: &WriteTransaction, id: Uuid) -> Resu
     Ok(execute(transaction, sql, [id.into(), json(&Refund::Asked).into()]).await? > 0)
 }
 
-/// Stores the result of a refund.
+/// Starts a refund that has failed again, under new names; `false` if it has another state than `kept` says.
+pub(crate) async fn ask_refund_again(transaction: &WriteTransaction, kept: &StoredTap) -> Result<bool, Error> {
+    let sql = "UPDATE pos_taps SET refund = $2, refunded_at = NULL, refund_round = refund_round + 1
+        WHERE id = $1 AND refund = $3 AND refund_round = $4";
+    let values = [kept.id.into(), json(&Refund::Asked).into(), json(&kept.refund).into(), kept.refund_round.into()];
+    Ok(execute(transaction, sql, values).await? > 0)
+}
+
+/// Stores the result of a refund; `false` if it has another state than `kept` says.
 pub(crate) async fn settle_refund(
     transaction: &WriteTransaction,
-    id: Uuid,
+    kept: &StoredTap,
     refund: &Refund,
     now: Timestamp,
-) -> Result<(), Error> {
-    let sql = "UPDATE pos_taps SET refund = $2, refunded_at = $3 WHERE id = $1 AND refunded_at IS NULL";
-    execute(transaction, sql, [id.into(), json(refund).into(), now.as_millis().into()]).await.map(drop)
+) -> Result<bool, Error> {
+    let sql = "UPDATE pos_taps SET refund = $2, refunded_at = $5
+        WHERE id = $1 AND refunded_at IS NULL AND refund = $3 AND refund_round = $4";
+    let values = [
+        kept.id.into(),
+        json(refund).into(),
+        json(&kept.refund).into(),
+        kept.refund_round.into(),
+        now.as_millis().into(),
+    ];
+    Ok(execute(transaction, sql, values).await? > 0)
 }
 
 /// Taps share a few topics, because a topic is never removed.
@@ -264,6 +308,7 @@ fn read(row: &QueryResult) -> Result<StoredTap, Error> {
         incoming_payment: row.try_get_by_index(5)?,
         deadline: Timestamp::from_millis(row.try_get_by_index(6)?),
         refund: refund.map(|refund| serde_json::from_str(&refund).map_err(|_| wrong("refund"))).transpose()?,
+        refund_round: row.try_get_by_index(8)?,
     })
 }
 

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use axum::{Json, Router};
 use clock::{Clock, ManualClock};
 use http_kit::{EventVerification, ServiceIdentities, ShutdownGate, Unsigned};
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
-use outbound_http::{Outbound, OutboundConfig};
+use outbound_http::{Outbound, OutboundConfig, Scheme, Strangers};
 use point_of_sale::{NewTerminal, PointOfSale, PointOfSalePorts, PointOfSaleSettings, Terminals};
 use serde_json::{Value, json};
 use service_auth::Service;
@@ -48,6 +49,10 @@ struct World {
     address_document: Mutex<Value>,
     knows_merchant: Mutex<bool>,
     refund_state: Mutex<&'static str>,
+    /// What the payment of a refund has sent.
+    refund_sent: Mutex<u64>,
+    /// The operation that the backend refuses, and the code.
+    refused: Mutex<Option<(&'static str, &'static str)>>,
 }
 
 impl World {
@@ -63,6 +68,9 @@ impl World {
     fn answer(&self, operation: &str, variables: &Value) -> Value {
         let input = if variables["input"].is_null() { variables } else { &variables["input"] };
         self.calls.lock().unwrap().push((operation.to_owned(), input.clone()));
+        if let Some((_, code)) = self.refused.lock().unwrap().filter(|(refused, _)| *refused == operation) {
+            return json!({"errors": [{"message": "it is refused", "extensions": {"code": code}}], "data": null});
+        }
         let usd = |value: u64| json!({"value": value.to_string(), "assetCode": "USD", "assetScale": 2});
         let (state, received) = *self.incoming.lock().unwrap();
         let receiver = |asked: Value| {
@@ -73,7 +81,7 @@ impl World {
         let payment = || {
             json!({"id": Uuid::from_u128(77), "walletAddressId": Uuid::from_u128(1),
             "state": *self.refund_state.lock().unwrap(), "error": null, "stateAttempts": 0, "debitAmount": usd(1),
-            "receiveAmount": usd(1), "sentAmount": usd(1), "receiver": "", "metadata": null})
+            "receiveAmount": usd(1), "sentAmount": usd(*self.refund_sent.lock().unwrap()), "receiver": "", "metadata": null})
         };
         let data = match operation {
             "WalletAddressByUrl" if !*self.knows_merchant.lock().unwrap() => json!({"walletAddressByUrl": null}),
@@ -156,6 +164,8 @@ impl Bench {
             address_document: Mutex::default(),
             knows_merchant: Mutex::new(true),
             refund_state: Mutex::new("COMPLETED"),
+            refund_sent: Mutex::new(1),
+            refused: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -233,6 +243,38 @@ impl Bench {
         while self.service.work_due().await.unwrap() > 0 {}
     }
 
+    /// What is due during this time is done.
+    async fn work_for(&self, time: Duration) {
+        let end = self.clock.now() + time;
+        while self.clock.now() < end {
+            self.clock.advance(Duration::from_mins(1));
+            while self.service.work_due().await.unwrap() > 0 {}
+        }
+    }
+
+    /// Asks for the refund of the tap 1. What is told about the refund.
+    async fn ask_refund(&self) -> Value {
+        let path = format!("/payments/{}/refund", Uuid::from_u128(1));
+        let (status, told, _) = self.send(self.request("POST", &path, &Value::Null, None)).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        told["refund"].clone()
+    }
+
+    /// The tap 1, which was approved.
+    async fn approved_tap(&self) {
+        let mut body = self.recorded();
+        body["requestId"] = json!(Uuid::from_u128(1));
+        assert_eq!(self.tapped(&body, STANDING).await.0, StatusCode::OK);
+    }
+
+    /// The different idempotency keys of an operation, in turn.
+    fn keys_of(&self, operation: &str) -> Vec<Value> {
+        let mut keys: Vec<_> =
+            self.world.calls_of(operation).into_iter().map(|input| input["idempotencyKey"].clone()).collect();
+        keys.dedup();
+        keys
+    }
+
     async fn event(&self, kind: &str, secret: Option<&str>) -> StatusCode {
         let body = json!({"id": Uuid::from_u128(5), "type": kind, "data": {"id": INCOMING, "completed": true}});
         let mut request = Request::post("/webhook").header("content-type", "application/json");
@@ -248,8 +290,18 @@ const STANDING: Duration = Duration::ZERO;
 const PASSING: Duration = Duration::from_millis(500);
 
 fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links: Links) -> PointOfSale {
+    service_calling(OutboundConfig::development(), database, clock, base, links)
+}
+
+fn service_calling(
+    outbound: OutboundConfig,
+    database: &TestDatabase,
+    clock: &Arc<ManualClock>,
+    base: &str,
+    links: Links,
+) -> PointOfSale {
     let dyn_clock = || Arc::clone(clock) as Arc<dyn Clock>;
-    let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
+    let http = Outbound::new(outbound, dyn_clock()).unwrap();
     let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
     let (freshness, origin) = (Freshness::default(), TargetOrigin::Host);
     let settings = PointOfSaleSettings {
@@ -381,6 +433,36 @@ testkit::on_each_database! {
         assert_eq!((status.as_u16(), &told["error"]["code"]), (404, &json!("unknown_receiver")));
     }
 
+    async fn no_private_address_is_called_whoever_names_it(database) {
+        let mut bench = Bench::new(database, Links::Open).await;
+        let base = bench.world.base.lock().unwrap().clone();
+        let guarded = |hosts: &[&str]| {
+            let except_hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+            let strangers = Strangers::PublicAddresses { except_hosts };
+            let config = OutboundConfig { scheme: Scheme::AsWritten, strangers, ..OutboundConfig::default() };
+            service_calling(config, &bench.database, &bench.clock, &base, Links::Open)
+        };
+        // A card names its wallet address, and this one names its card service.
+        let (nowhere, only_the_address) = (guarded(&[]), guarded(&["127.0.0.1"]));
+        bench.service = nowhere;
+        let (status, told, _) = bench.tapped(&bench.recorded(), STANDING).await;
+        assert_eq!((status.as_u16(), &told["error"]["code"]), (502, &json!("sender_unreachable")), "{told}");
+
+        bench.service = only_the_address;
+        let port = base.rsplit(':').next().unwrap().to_owned();
+        let private = ["https://10.0.0.9", "https://169.254.169.254", "https://[::1]", "https://localhost", "http://localhost"];
+        for (number, place) in private.into_iter().enumerate() {
+            let service = format!("{place}:{port}/cards/");
+            *bench.world.address_document.lock().unwrap() = json!({"id": "x", "cardService": service});
+            *bench.world.incoming.lock().unwrap() = ("PENDING", 0);
+            let mut body = bench.recorded();
+            body["requestId"] = json!(Uuid::from_u128(number as u128));
+            let (status, told, _) = bench.tapped(&body, STANDING).await;
+            assert_eq!((status.as_u16(), &told["error"]["code"]), (400, &json!("no_card_service")), "{place}: {told}");
+        }
+        assert!(bench.world.card_requests.lock().unwrap().is_empty());
+    }
+
     async fn money_that_does_not_arrive_in_time_is_a_failure_and_what_did_arrive_goes_back(database) {
         let bench = Bench::new(database, Links::Open).await;
         *bench.world.arrives.lock().unwrap() = 400;
@@ -459,6 +541,94 @@ testkit::on_each_database! {
         let (_, told, _) = ask().await;
         assert_eq!(told["refund"]["state"], "refunded");
         assert_eq!(bench.world.calls_of("PayIncomingPayment").len(), 1);
+    }
+
+    async fn a_refund_is_tried_for_half_a_day_and_can_then_be_asked_for_again(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.approved_tap().await;
+        *bench.world.refused.lock().unwrap() = Some(("CreateReceiver", "INTERNAL_SERVER_ERROR"));
+        assert_eq!(bench.ask_refund().await, json!({"state": "pending"}));
+        bench.work_for(Duration::from_hours(11)).await;
+        assert_eq!(bench.ask_refund().await, json!({"state": "pending"}));
+        let names: BTreeSet<_> = bench.keys_of("CreateReceiver").iter().map(Value::to_string).collect();
+        assert_eq!(names.len(), 2, "for the exact amount, and for any: {names:?}");
+        // Here each pause lasts up to a minute longer.
+        bench.work_for(Duration::from_hours(5)).await;
+        let (_, told) = bench.get(&format!("/payments/{}", Uuid::from_u128(1))).await;
+        assert_eq!(told["refund"], json!({"state": "failed", "reason": "it is refused", "retryable": true}));
+        assert!(bench.world.calls_of("PayIncomingPayment").is_empty());
+
+        *bench.world.refused.lock().unwrap() = None;
+        let (first, second) = tokio::join!(bench.ask_refund(), bench.ask_refund());
+        assert_eq!((&first["state"], &second["state"]), (&json!("pending"), &json!("pending")));
+        bench.work().await;
+        assert_eq!(bench.ask_refund().await, json!({"state": "refunded"}));
+        bench.work().await;
+        assert_eq!(bench.world.calls_of("PayIncomingPayment").len(), 1);
+    }
+
+    async fn a_refund_of_which_nothing_was_paid_is_made_under_other_names_when_it_is_asked_for_again(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.approved_tap().await;
+        (*bench.world.refund_state.lock().unwrap(), *bench.world.refund_sent.lock().unwrap()) = ("CANCELLED", 0);
+        bench.ask_refund().await;
+        bench.work().await;
+        assert_eq!(bench.world.calls_of("PayIncomingPayment").len(), 1);
+
+        *bench.world.refused.lock().unwrap() = Some(("PayIncomingPayment", "INACTIVE"));
+        assert_eq!(bench.ask_refund().await["state"], "pending");
+        bench.work().await;
+        *bench.world.refused.lock().unwrap() = None;
+        *bench.world.refund_state.lock().unwrap() = "COMPLETED";
+        assert_eq!(bench.ask_refund().await["state"], "pending");
+        bench.work().await;
+        assert_eq!(bench.ask_refund().await, json!({"state": "refunded"}));
+        let names = ["refund payment", "refund 1 payment", "refund 2 payment"];
+        assert_eq!(bench.keys_of("PayIncomingPayment"), names.map(|name| json!(format!("{} {name}", Uuid::from_u128(1)))));
+    }
+
+    async fn a_refund_that_may_have_paid_something_is_not_made_again(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.approved_tap().await;
+        *bench.world.refund_state.lock().unwrap() = "FAILED";
+        bench.ask_refund().await;
+        bench.work().await;
+        let told = bench.ask_refund().await;
+        assert_eq!((&told["state"], &told["retryable"]), (&json!("failed"), &json!(false)), "a part of it was sent");
+        bench.work().await;
+        assert_eq!(bench.world.calls_of("PayIncomingPayment").len(), 1);
+    }
+
+    async fn a_refund_whose_payment_may_exist_is_not_made_again(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.approved_tap().await;
+        *bench.world.refused.lock().unwrap() = Some(("PayIncomingPayment", "INTERNAL_SERVER_ERROR"));
+        bench.ask_refund().await;
+        bench.work().await;
+        // The receiver is gone, perhaps because it was paid.
+        *bench.world.refused.lock().unwrap() = Some(("Receiver", "NOT_FOUND"));
+        bench.work().await;
+        let told = bench.ask_refund().await;
+        assert_eq!((&told["state"], &told["retryable"]), (&json!("failed"), &json!(false)));
+        bench.work().await;
+        assert_eq!(bench.keys_of("PayIncomingPayment").len(), 1);
+    }
+
+    async fn a_payment_of_a_refund_is_not_asked_for_when_the_backend_may_have_forgotten_its_key(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.approved_tap().await;
+        *bench.world.refused.lock().unwrap() = Some(("PayIncomingPayment", "INTERNAL_SERVER_ERROR"));
+        bench.ask_refund().await;
+        bench.work().await;
+        let before = bench.world.calls_of("PayIncomingPayment").len();
+        assert!(before > 0);
+        // No process runs for a day.
+        bench.clock.advance(Duration::from_hours(24));
+        *bench.world.refused.lock().unwrap() = None;
+        bench.work().await;
+        let told = bench.ask_refund().await;
+        assert_eq!((&told["state"], &told["retryable"]), (&json!("failed"), &json!(false)), "{told}");
+        assert_eq!(bench.world.calls_of("PayIncomingPayment").len(), before);
     }
 
     async fn events_are_believed_with_their_signature_only_and_any_of_them_is_taken(database) {

@@ -45,6 +45,18 @@ impl RateBook {
         table.entry(base.as_str().to_owned()).or_default().insert(quote.as_str().to_owned(), rate);
     }
 
+    /// The rates of the general table: how much of the second asset there is for one unit of the first.
+    pub fn rates(&self) -> impl Iterator<Item = (&str, &str, &Rate)> {
+        self.general
+            .iter()
+            .flat_map(|(base, row)| row.iter().map(move |(quote, rate)| (base.as_str(), quote.as_str(), rate)))
+    }
+
+    /// One rate of the general table.
+    pub fn rate(&self, base: &str, quote: &str) -> Option<&Rate> {
+        self.general.get(base)?.get(quote)
+    }
+
     /// Notes that a tenant has a table of its own, which may be empty.
     pub(crate) fn add_tenant(&mut self, tenant: Uuid) {
         self.of_tenants.entry(tenant).or_default();

@@ -58,7 +58,7 @@ impl RatesService {
     }
 
     /// The rates at this moment.
-    pub(crate) async fn book(&self) -> Arc<RateBook> {
+    pub async fn book(&self) -> Arc<RateBook> {
         match &self.source {
             Source::Seed(book) => book.clone(),
             Source::File(file) => file.book().await,

@@ -8,16 +8,16 @@ use gnap::limits::{LimitAmount, Limits};
 use gnap::{AccessItem, AccessType, Action, Actions, WalletAddressUrl};
 use money::AssetAmount;
 use open_payments::{Amount, CreateIncomingPayment, CreateQuote, Metadata, QuoteAmount, WalletAddress};
+use open_payments_client::IssuedToken;
 
-use crate::catalogue::Terms;
-use crate::orders::{Bill, Order, Purpose, Stage, Transfer};
+use crate::orders::{Bill, Means, Order, Purpose, Stage, Token, Transfer};
 use crate::periods::interval;
 use crate::store::Changed;
 use crate::till::{BILL_LIVES, Till, TillError};
 
 /// How long the payer may think. The authorization servers of this release forget after ten minutes.
 const CONSENT_LIVES: Duration = Duration::from_mins(10);
-/// A bill that would be paid so late after the begin of its transfer is made anew.
+/// If the payer is asked later than this after the begin of the transfer, the bill is made anew.
 const BILL_STALE: Duration = Duration::from_mins(10);
 
 impl Till {
@@ -40,7 +40,7 @@ impl Till {
         transfer.stage = Stage::Asked { bill, pending };
         transfer.attempts = 0;
         let due = self.clock.now().saturating_add(CONSENT_LIVES);
-        // Who was overtaken asked for nothing that anybody will use: the payer sees what is stored.
+        // If another request was faster, this consent is not used: the payer sees the stored one.
         self.store.save(transfer, Some(due)).await.map(drop)?;
         Ok(())
     }
@@ -52,6 +52,15 @@ impl Till {
             Purpose::Purchase | Purpose::Charge => format!("{base}/orders/{}/back", order.id),
             Purpose::Refund => format!("{base}/desk/{}/back", order.id),
         }
+    }
+
+    /// Makes the bill of a payment that the customer has allowed before. It is paid next.
+    pub(crate) async fn charge(&self, order: &Order, transfer: &mut Transfer, token: Token) -> Result<(), TillError> {
+        let (payer, payee) = self.parties(order, transfer.purpose).await?;
+        let bill = self.bill(order, transfer, &payer, &payee).await?;
+        transfer.stage = Stage::Agreed { bill, token };
+        transfer.attempts = 0;
+        Ok(self.store.save(transfer, Some(self.clock.now())).await.map(drop)?)
     }
 
     /// The incoming payment of the transfer, and an offer to pay it.
@@ -75,8 +84,11 @@ impl Till {
             expires_at: Some(transfer.created_at.saturating_add(BILL_LIVES)),
             metadata: Some(metadata(order, transfer)),
         };
-        let (token, key) = (self.token_for_incoming(payee).await?, transfer.bill_key());
-        let incoming = self.client.create_incoming_payment(payee, &wanted, Some(&key), token.value.expose()).await?;
+        let (wanted, key) = (&wanted, &transfer.bill_key());
+        let create = |token: IssuedToken| async move {
+            self.client.create_incoming_payment(payee, wanted, Some(key), token.value.expose()).await
+        };
+        let incoming = self.with_token(payee, create).await?;
 
         let actions = [Action::Create, Action::Read];
         let grant = self.client.request_grant(&payer.auth_server, AccessType::Quote, &actions).await?;
@@ -125,12 +137,15 @@ fn unusable(error: &dyn ToString) -> TillError {
     TillError::Unusable(error.to_string())
 }
 
-/// What the payer is asked to allow: this payment, or one such payment each month.
+/// What the payer is asked to allow: this payment, or one such payment or a budget each month.
 fn limits(order: &Order, transfer: &Transfer, bill: &Bill) -> Result<Limits, TillError> {
-    if transfer.purpose != Purpose::Refund && order.product.terms == Terms::Monthly {
-        let asset = order.asset.clone();
+    if transfer.purpose != Purpose::Refund && order.gives_right() {
+        let value = match order.means {
+            Means::Opens { limit } => limit,
+            Means::Asked | Means::From(_) => order.value,
+        };
         let interval = interval(order).ok_or_else(|| unusable(&"there is no such date"))?;
-        let amount = Some(LimitAmount::Receive(AssetAmount { value: order.value, asset }));
+        let amount = Some(LimitAmount::Receive(AssetAmount { value, asset: order.asset.clone() }));
         return Ok(Limits { receiver: None, interval: Some(interval), amount });
     }
     let receiver = bill.incoming.parse().map_err(|error: gnap::InvalidUrl| unusable(&error))?;

@@ -46,9 +46,14 @@ pub(crate) const PRODUCTS: [Product; 7] = [
 impl Product {
     /// The price in the smallest unit of an asset with this scale; `None` if no number can hold it.
     pub(crate) fn price(&self, scale: u8) -> Option<u64> {
-        let value = self.price.checked_mul(10_u64.checked_pow(u32::from(scale))?)?;
-        i64::try_from(value).is_ok().then_some(value)
+        in_smallest_units(self.price, scale)
     }
+}
+
+/// Whole units in the smallest unit of an asset with this scale; `None` if no number can hold it.
+pub(crate) fn in_smallest_units(units: u64, scale: u8) -> Option<u64> {
+    let value = units.checked_mul(10_u64.checked_pow(u32::from(scale))?)?;
+    i64::try_from(value).is_ok().then_some(value)
 }
 
 /// The product with this name in its address.

@@ -1,13 +1,15 @@
-//! A sample merchant: catalogue, checkout, a subscription, refunds. It reaches wallets over Open Payments and GNAP only.
+//! A sample merchant: catalogue, checkout, a subscription, budgets, refunds. It reaches wallets over Open Payments and GNAP only.
 //!
 //! It has no Admin API, no ledger and no webhooks: whether money has arrived is read at its own wallet address.
 
 mod asking;
+mod budgets;
 mod catalogue;
 mod orders;
 pub mod pages;
 mod periods;
 mod refunds;
+mod rights;
 mod steps;
 mod store;
 mod subscriptions;
@@ -20,6 +22,7 @@ use clock::{Clock, Entropy};
 use database::Database;
 use open_payments_client::OpenPaymentsClient;
 use page_kit::Seal;
+use shared_cache::Limiter;
 use url::Url;
 
 pub use page_kit::{Accent, Cookies};
@@ -58,6 +61,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Counts orders and wrong passwords of each source.
+    pub limiter: Limiter,
 }
 
 /// A shop.
@@ -72,6 +77,7 @@ pub(crate) struct Core {
     pub(crate) seal: Seal,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) limiter: Limiter,
 }
 
 impl Shop {
@@ -86,7 +92,10 @@ impl Shop {
         let store = Store::new(ports.database, seal.clone());
         let till =
             Till::new(&settings, store.clone(), ports.client, Arc::clone(&ports.clock), Arc::clone(&ports.entropy));
-        let (clock, entropy) = (ports.clock, ports.entropy);
-        Self(Arc::new(Core { settings, store, till, seal, clock, entropy }))
+        let (clock, entropy, limiter) = (ports.clock, ports.entropy, ports.limiter);
+        Self(Arc::new(Core { settings, store, till, seal, clock, entropy, limiter }))
     }
 }
+
+#[cfg(test)]
+mod tests;

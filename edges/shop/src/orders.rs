@@ -3,13 +3,14 @@
 //! A stage carries what the next step needs, so every step can be repeated after a crash.
 
 use clock::Timestamp;
+use gnap::TokenValue;
 use money::Asset;
 use open_payments::Amount;
 use open_payments_client::{PendingGrant, Reference};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::catalogue::Product;
+use crate::catalogue::{Product, Terms};
 
 /// What a customer has ordered.
 #[derive(Clone, Debug)]
@@ -23,23 +24,48 @@ pub(crate) struct Order {
     /// What the shop gets, each time.
     pub(crate) value: u64,
     pub(crate) asset: Asset,
+    pub(crate) means: Means,
     pub(crate) standing: Standing,
     /// Grows with each change of the standing, so that two processes do not change it at once.
     pub(crate) version: i64,
     pub(crate) created_at: Timestamp,
 }
 
+impl Order {
+    /// Whether the consent to it is a right to charge again.
+    pub(crate) fn gives_right(&self) -> bool {
+        self.product.terms == Terms::Monthly || matches!(self.means, Means::Opens { .. })
+    }
+}
+
+/// How an order is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// The wallet asks about this order.
+    Asked,
+    /// The wallet asks about a budget of so much each month, and this order is its first payment.
+    Opens { limit: u64 },
+    /// From the budget that this order has opened. The wallet does not ask.
+    From(Uuid),
+}
+
 /// The right to charge a customer again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Standing {
-    /// There is none: the order is paid once, or the customer has not agreed yet.
+    /// There is none: the order gives none, or the customer has not agreed yet.
     None,
     /// The customer has agreed.
-    Running { token: Token, interval: String },
-    /// The customer has ended it, so nothing is charged. The wallet has to be told that the token is not needed any more.
+    Running {
+        token: Token,
+        interval: String,
+        /// Until then a process may be exchanging the token.
+        #[serde(default)]
+        exchange_until: Option<Timestamp>,
+    },
+    /// It was ended, so nothing is charged. The wallet has to be told that the token is not needed any more.
     Ending { token: Token },
-    /// The customer has ended it, and the wallet was told.
+    /// It was ended, and the wallet was told.
     Ended,
     /// The wallet no longer accepts it.
     Lapsed,
@@ -48,8 +74,18 @@ pub(crate) enum Standing {
 /// A token for outgoing payments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Token {
-    pub(crate) value: String,
+    pub(crate) value: TokenValue,
     pub(crate) manage: String,
+    /// Until when it is accepted, if the wallet has said so.
+    #[serde(default)]
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Token {
+    /// Whether it is accepted now, as far as is known.
+    pub(crate) fn lives(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until > now)
+    }
 }
 
 /// Why money is moved.
@@ -106,7 +142,7 @@ impl Transfer {
         format!("shop-{}", self.id)
     }
 
-    /// Whether it is a period of a subscription that has not begun. Nobody is shown it.
+    /// Whether it is a period of a subscription that has not begun. No page shows it.
     pub(crate) fn waits_for_its_period(&self) -> bool {
         self.purpose == Purpose::Charge && self.attempts == 0 && self.stage.is_begun()
     }
@@ -130,6 +166,8 @@ pub(crate) struct Bill {
 pub(crate) enum Stage {
     /// Nothing was asked.
     Begun,
+    /// Nothing was asked, and nothing will be: a budget pays.
+    Allowed,
     /// The payer's wallet asks the payer.
     Asked { bill: Bill, pending: PendingGrant },
     /// The payer came back with a reference whose hash is right.
@@ -156,18 +194,24 @@ pub(crate) enum Why {
     NotAllowed,
     /// The wallet did not make the payment.
     NotPaid,
+    /// The wallet did not pay it from the budget.
+    NotFromBudget,
     /// Not all of the money has arrived.
     TooLittle,
+    /// The other side says that nothing has arrived, and the shop's own wallet does not confirm it.
+    Unclear,
 }
 
 impl Why {
     /// For the payer.
     pub(crate) const fn text(self) -> &'static str {
         match self {
-            Self::Late => "Nobody agreed in time, so nothing was paid.",
+            Self::Late => "There was no consent in time, so nothing was paid.",
             Self::NotAllowed => "The wallet did not give the permission to pay.",
             Self::NotPaid => "The wallet could not make the payment. Is there enough money in the account?",
+            Self::NotFromBudget => "Your wallet did not pay this from the budget. If you order again, it asks you.",
             Self::TooLittle => "Not all of the money has arrived. Ask the shop to give it back.",
+            Self::Unclear => "It is not certain whether this was paid. The shop has to look into its own wallet.",
         }
     }
 }
@@ -191,7 +235,7 @@ impl Stage {
             | Self::Agreed { bill, .. }
             | Self::Paying { bill, .. }
             | Self::Paid { bill } => Some(bill),
-            Self::Begun | Self::Refused | Self::Failed { .. } => None,
+            Self::Begun | Self::Allowed | Self::Refused | Self::Failed { .. } => None,
         }
     }
 
@@ -205,6 +249,6 @@ impl Stage {
 
     /// Whether something happens without the payer.
     pub(crate) fn is_under_way(&self) -> bool {
-        matches!(self, Self::Returned { .. } | Self::Agreed { .. } | Self::Paying { .. })
+        matches!(self, Self::Allowed | Self::Returned { .. } | Self::Agreed { .. } | Self::Paying { .. })
     }
 }

@@ -1,18 +1,18 @@
-//! The periods of a subscription: when each begins, and when the shop looks at one that has not.
+//! The periods of subscriptions and budgets: when each begins, and when the shop looks at one that has not.
 //!
-//! Charging is in `subscriptions`.
+//! Charging is in `subscriptions` and `budgets`.
 
 use std::time::Duration;
 
 use clock::Timestamp;
-use gnap::RepeatingInterval;
+use gnap::{RepeatingInterval, Window};
 use uuid::Uuid;
 
-use crate::orders::{Order, Purpose, Stage, Transfer};
+use crate::orders::{Means, Order, Purpose, Stage, Transfer};
 
 /// Authorization servers forget a token some time after its end (this release after 30 days), and then it cannot be
 /// exchanged. So it is exchanged more often than that.
-const RENEWED_EVERY: Duration = Duration::from_hours(7 * 24);
+pub(crate) const RENEWED_EVERY: Duration = Duration::from_hours(7 * 24);
 
 /// When the shop looks at a period that begins then.
 pub(crate) fn next_look(now: Timestamp, begins: Timestamp) -> Timestamp {
@@ -38,6 +38,15 @@ pub(crate) fn following(order: &Order, period: u32, begins: Timestamp, id: Uuid)
         attempts: 0,
         created_at: begins,
     }
+}
+
+/// The first further period of a right. That of a budget never begins: at it the shop only keeps the token alive.
+pub(crate) fn first_following(order: &Order, window: Window, id: Uuid) -> Transfer {
+    let begins = match order.means {
+        Means::Opens { .. } => Timestamp::from_millis(i64::MAX),
+        Means::Asked | Means::From(_) => window.end,
+    };
+    following(order, 1, begins, id)
 }
 
 #[cfg(test)]

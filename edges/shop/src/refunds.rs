@@ -4,13 +4,13 @@
 
 use uuid::Uuid;
 
-use crate::orders::{Purpose, Stage, Transfer};
+use crate::orders::{Purpose, Stage, Transfer, Why};
 
 /// What the owner can give back now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refundable {
     pub(crate) value: u64,
-    /// The number of the refund. An order has one with each number, whoever presses the button how often.
+    /// The number of the refund. An order has one refund of each number.
     pub(crate) number: u32,
 }
 
@@ -61,7 +61,8 @@ fn received(transfer: &Transfer) -> u64 {
 /// What a refund has cost at most. How much a part of it was in the shop's currency is not known here.
 fn given(transfer: &Transfer) -> u64 {
     match (transfer.purpose, &transfer.stage) {
-        (Purpose::Purchase | Purpose::Charge, _) | (_, Stage::Refused | Stage::Failed { received: 0, .. }) => 0,
+        (Purpose::Purchase | Purpose::Charge, _) | (_, Stage::Refused) => 0,
+        (_, Stage::Failed { why, received: 0 }) if *why != Why::Unclear => 0,
         (Purpose::Refund, _) => transfer.value,
     }
 }
@@ -72,7 +73,7 @@ mod tests {
     use money::Asset;
 
     use super::*;
-    use crate::orders::{Bill, Why};
+    use crate::orders::Bill;
 
     fn paid() -> Stage {
         let asset = Asset::new("USD", 2).unwrap();
@@ -98,7 +99,11 @@ mod tests {
         assert_eq!(value(&[bought.clone(), transfer(Purpose::Refund, 0, paid())]), None);
         let parts = Stage::Failed { why: Why::TooLittle, received: 700 };
         assert_eq!(value(&[transfer(Purpose::Purchase, 0, parts.clone())]), Some((700, 0)));
-        assert_eq!(value(&[bought, transfer(Purpose::Refund, 0, parts)]), None, "nobody knows what is left");
+        let unclear = Stage::Failed { why: Why::Unclear, received: 0 };
+        for stage in [parts, unclear] {
+            let given = transfer(Purpose::Refund, 0, stage);
+            assert_eq!(value(&[bought.clone(), given]), None, "the shop cannot tell what is left");
+        }
     }
 
     #[test]

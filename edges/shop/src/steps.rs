@@ -1,17 +1,17 @@
-//! The steps of a transfer that need nobody's decision: permission, payment, arrival, and the end.
+//! The steps of a transfer that need no decision of a person: permission, payment, arrival, and the end.
 //!
 //! Every step may be repeated. A transfer fails only after its bill is closed, so what has arrived is known for good.
 
 use std::time::Duration;
 
+use clock::Timestamp;
 use open_payments_client::IssuedToken;
 
 use crate::asking::metadata;
-use crate::catalogue::Terms;
-use crate::orders::{Bill, Order, Purpose, Stage, Standing, Token, Transfer, Why};
-use crate::periods::{following, interval, next_look};
+use crate::orders::{Bill, Means, Order, Purpose, Stage, Standing, Token, Transfer, Why};
+use crate::periods::{RENEWED_EVERY, first_following, interval, next_look};
 use crate::store::Changed;
-use crate::till::{BILL_LIVES, Till, TillError};
+use crate::till::{BILL_LIVES, TOKEN_MARGIN, Till, TillError};
 
 /// After so many failures to make a payment it is given up.
 const ATTEMPTS_MAX: u32 = 24;
@@ -42,12 +42,16 @@ impl Till {
             Stage::Asked { .. } => Ok(Step::Hopeless(Why::Late)),
             Stage::Returned { bill, pending, reference } => {
                 let issued = self.client.continue_grant(&pending, &reference).await;
-                let agreed = issued.map(|issued| Stage::Agreed { bill, token: token_of(&issued) });
+                let now = self.clock.now();
+                let agreed = issued.map(|issued| Stage::Agreed { bill, token: token_of(&issued, now) });
                 agreed.map(Step::reached).map_err(TillError::from)
             }
-            Stage::Agreed { bill, token } => self.pay(order, transfer, bill, token).await.map(Step::reached),
+            Stage::Agreed { bill, token } => {
+                let token = self.newest(order, token).await?;
+                self.pay(order, transfer, bill, token).await.map(Step::reached)
+            }
             Stage::Paying { bill, token, payment } => self.look(order, transfer, &bill, &token, &payment).await,
-            Stage::Begun | Stage::Paid { .. } | Stage::Refused | Stage::Failed { .. } => {
+            Stage::Begun | Stage::Allowed | Stage::Paid { .. } | Stage::Refused | Stage::Failed { .. } => {
                 return Ok(self.store.save(transfer, None).await?);
             }
         };
@@ -56,27 +60,42 @@ impl Till {
             Err(TillError::Store(error)) => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(transfer = %transfer.id, %error, "a step of a transfer was not made");
-                after_failure(transfer, &error)
+                after_failure(order, transfer, &error)
             }
         };
         match step {
             Step::Reached(stage) => self.reached(order, transfer, *stage).await,
             Step::Again => self.again(transfer).await,
             Step::Hopeless(why) => match self.ended(order, transfer, why).await {
-                Ok(stage) => self.reached(order, transfer, stage).await,
+                Ok(stage) => {
+                    // Without its first payment there is no subscription and no budget: the customer may order again.
+                    if transfer.purpose == Purpose::Purchase && matches!(stage, Stage::Failed { .. }) {
+                        self.end(order).await?;
+                    }
+                    self.reached(order, transfer, stage).await
+                }
                 Err(TillError::Store(error)) => Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(transfer = %transfer.id, %error, "nobody tells what has arrived, so a transfer waits");
+                    tracing::warn!(transfer = %transfer.id, %error, "a wallet does not say what has arrived, so a transfer waits");
                     self.again(transfer).await
                 }
             },
         }
     }
 
+    /// The token to pay with. That of a budget may have been exchanged meanwhile, for another order.
+    async fn newest(&self, order: &Order, token: Token) -> Result<Token, TillError> {
+        let Means::From(opener) = order.means else { return Ok(token) };
+        Ok(match self.store.order(opener).await?.map(|opener| opener.standing) {
+            Some(Standing::Running { token, .. }) => token,
+            _ => token,
+        })
+    }
+
     async fn pay(&self, order: &Order, transfer: &Transfer, bill: Bill, token: Token) -> Result<Stage, TillError> {
         let (payer, _) = self.parties(order, transfer.purpose).await?;
         let (about, key) = (metadata(order, transfer), transfer.payment_key());
-        let made = self.client.create_outgoing_payment(&payer, &bill.quote, &about, &key, &token.value).await?;
+        let made = self.client.create_outgoing_payment(&payer, &bill.quote, &about, &key, token.value.expose()).await?;
         Ok(Stage::Paying { bill, token, payment: made.id })
     }
 
@@ -89,16 +108,18 @@ impl Till {
         token: &Token,
         payment: &str,
     ) -> Result<Step, TillError> {
-        if self.received(order, transfer.purpose, &bill.incoming).await? >= bill.expected {
+        let received = self.received(order, transfer.purpose, &bill.incoming).await;
+        if received.as_ref().is_ok_and(|received| *received >= bill.expected) {
             return Ok(Step::reached(Stage::Paid { bill: bill.clone() }));
         }
-        if self.clock.now() > transfer.created_at.saturating_add(BILL_LIVES) {
-            return Ok(Step::Hopeless(Why::NotPaid));
-        }
         // The payer's side says sooner when nothing will come. Its token may have ended by now; then the bill does.
-        match self.client.outgoing_payment(payment, &token.value).await {
-            Ok(outgoing) if outgoing.failed => Ok(Step::Hopeless(Why::NotPaid)),
-            Ok(_) | Err(_) => Ok(Step::Again),
+        match self.client.outgoing_payment(payment, token.value.expose()).await {
+            Ok(outgoing) if outgoing.failed && outgoing.sent_amount.value == 0 => Ok(Step::Hopeless(Why::NotPaid)),
+            Ok(outgoing) if outgoing.failed => Ok(Step::Hopeless(nothing_came(transfer.purpose))),
+            _ if self.clock.now() > transfer.created_at.saturating_add(BILL_LIVES) => {
+                Ok(Step::Hopeless(nothing_came(transfer.purpose)))
+            }
+            _ => received.map(|_| Step::Again),
         }
     }
 
@@ -113,10 +134,10 @@ impl Till {
         })
     }
 
-    /// Stores a new stage. The consent to a subscription is the right to charge again.
+    /// Stores a new stage. The consent to a subscription or a budget is the right to charge again.
     async fn reached(&self, order: &Order, transfer: &mut Transfer, stage: Stage) -> Result<Changed, TillError> {
         let begins = matches!((&transfer.stage, &stage), (Stage::Returned { .. }, Stage::Agreed { .. }))
-            && order.product.terms == Terms::Monthly
+            && order.gives_right()
             && transfer.purpose == Purpose::Purchase;
         let now = self.clock.now();
         let due = (!stage.is_over()).then_some(now);
@@ -127,14 +148,15 @@ impl Till {
         let (Stage::Agreed { token, .. }, Some(interval), Some(window)) = (&transfer.stage, interval, window) else {
             return Ok(self.store.save(transfer, due).await?);
         };
-        let standing = Standing::Running { token: token.clone(), interval: interval.as_str().to_owned() };
-        let next = following(order, 1, window.end, self.entropy.uuid());
-        let looks = next_look(now, window.end);
+        let interval = interval.as_str().to_owned();
+        let standing = Standing::Running { token: token.clone(), interval, exchange_until: None };
+        let next = first_following(order, window, self.entropy.uuid());
+        let looks = next_look(now, next.created_at);
         Ok(self.store.save_with_right(transfer, now, (order, &standing), (&next, looks)).await?)
     }
 
     /// Nothing has happened yet. The pauses grow.
-    async fn again(&self, transfer: &mut Transfer) -> Result<Changed, TillError> {
+    pub(crate) async fn again(&self, transfer: &mut Transfer) -> Result<Changed, TillError> {
         transfer.attempts = transfer.attempts.saturating_add(1);
         let due = self.clock.now().saturating_add(pause(transfer.attempts));
         Ok(self.store.save(transfer, Some(due)).await?)
@@ -142,14 +164,29 @@ impl Till {
 }
 
 /// What an error means for the transfer.
-fn after_failure(transfer: &Transfer, error: &TillError) -> Step {
+fn after_failure(order: &Order, transfer: &Transfer, error: &TillError) -> Step {
     let most = if error.is_transient() { ATTEMPTS_MAX } else { REFUSALS_MAX };
     match transfer.stage {
         // It was made, so only its end ends the transfer, or that of the bill.
         Stage::Paying { .. } => Step::Again,
         _ if transfer.attempts < most => Step::Again,
         Stage::Returned { .. } => Step::Hopeless(Why::NotAllowed),
+        // The payment may have been made, and its answer lost.
+        _ if error.is_transient() => Step::Hopeless(nothing_came(transfer.purpose)),
+        _ if matches!(order.means, Means::From(_)) && transfer.purpose == Purpose::Purchase => {
+            Step::Hopeless(Why::NotFromBudget)
+        }
         _ => Step::Hopeless(Why::NotPaid),
+    }
+}
+
+/// Why a transfer fails if the payee's side says that nothing has arrived, and the payer's side does not say so.
+///
+/// The shop believes its own wallet. A customer's wallet that is not honest could ask for a refund again and again.
+fn nothing_came(purpose: Purpose) -> Why {
+    match purpose {
+        Purpose::Purchase | Purpose::Charge => Why::NotPaid,
+        Purpose::Refund => Why::Unclear,
     }
 }
 
@@ -158,8 +195,11 @@ fn pause(attempts: u32) -> Duration {
     Duration::from_millis(500 << attempts.min(10)).min(LONGEST_PAUSE)
 }
 
-pub(crate) fn token_of(issued: &IssuedToken) -> Token {
-    Token { value: issued.value.expose().to_owned(), manage: issued.manage.clone() }
+/// A token that was issued at this time, or a moment later. A longer life than a week is not made use of.
+pub(crate) fn token_of(issued: &IssuedToken, now: Timestamp) -> Token {
+    let lives = |told: Duration| told.saturating_sub(TOKEN_MARGIN).min(RENEWED_EVERY);
+    let until = issued.expires_in.map(|told| now.saturating_add(lives(told)));
+    Token { value: issued.value.clone(), manage: issued.manage.clone(), until }
 }
 
 #[cfg(test)]

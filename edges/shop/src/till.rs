@@ -18,9 +18,9 @@ use crate::store::Store;
 
 /// How long an incoming payment may be paid.
 pub(crate) const BILL_LIVES: Duration = Duration::from_mins(30);
-/// A token of the shop is used no longer than this before its end.
-const TOKEN_MARGIN: Duration = Duration::from_mins(1);
-/// Of so many authorization servers tokens are kept.
+/// A token is replaced this long before its end.
+pub(crate) const TOKEN_MARGIN: Duration = Duration::from_mins(1);
+/// The most authorization servers whose tokens are kept.
 const TOKENS_MAX: usize = 1000;
 
 /// Moves money between the shop's wallet address and those of customers.
@@ -116,11 +116,12 @@ impl Till {
     /// Ends an incoming payment, and tells how much has arrived at it. Nothing arrives later.
     pub(crate) async fn closed(&self, order: &Order, purpose: Purpose, incoming: &str) -> Result<u64, TillError> {
         let payee = self.payee(order, purpose).await?;
-        let token = self.token_for_incoming(&payee).await?;
-        match self.client.complete_incoming_payment(incoming, token.value.expose()).await {
+        let complete = |token: IssuedToken| async move {
+            self.client.complete_incoming_payment(incoming, token.value.expose()).await
+        };
+        match self.with_token(&payee, complete).await {
             Ok(closed) => return Ok(closed.received_amount.value),
-            Err(error) if error.is_transient() => return Err(error.into()),
-            Err(error) if error.is_unauthorized() => self.forget_token(&payee),
+            Err(error) if error.is_transient() => return Err(error),
             // It may have ended already. Then this is refused.
             Err(_) => {}
         }
@@ -134,19 +135,31 @@ impl Till {
     }
 
     async fn read(&self, payee: &WalletAddress, incoming: &str) -> Result<IncomingPayment, TillError> {
-        let token = self.token_for_incoming(payee).await?;
-        match self.client.incoming_payment(incoming, token.value.expose()).await {
+        let read =
+            |token: IssuedToken| async move { self.client.incoming_payment(incoming, token.value.expose()).await };
+        self.with_token(payee, read).await
+    }
+
+    /// Makes a request about incoming payments of a wallet address. If its token is not accepted, a new one is used.
+    pub(crate) async fn with_token<T, F>(
+        &self,
+        payee: &WalletAddress,
+        request: impl Fn(IssuedToken) -> F,
+    ) -> Result<T, TillError>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        match request(self.token_for_incoming(payee).await?).await {
             Err(error) if error.is_unauthorized() => {
-                self.forget_token(payee);
-                let token = self.token_for_incoming(payee).await?;
-                Ok(self.client.incoming_payment(incoming, token.value.expose()).await?)
+                self.lock().remove(&payee.auth_server);
+                Ok(request(self.token_for_incoming(payee).await?).await?)
             }
             other => Ok(other?),
         }
     }
 
     /// A token for incoming payments at the authorization server of a wallet address, kept until shortly before its end.
-    pub(crate) async fn token_for_incoming(&self, payee: &WalletAddress) -> Result<IssuedToken, GrantError> {
+    async fn token_for_incoming(&self, payee: &WalletAddress) -> Result<IssuedToken, GrantError> {
         let now = self.clock.now();
         if let Some((token, until)) = self.lock().get(&payee.auth_server)
             && *until > now
@@ -162,10 +175,6 @@ impl Till {
         }
         tokens.insert(payee.auth_server.clone(), (issued.clone(), now.saturating_add(lives)));
         Ok(issued)
-    }
-
-    fn forget_token(&self, payee: &WalletAddress) {
-        self.lock().remove(&payee.auth_server);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (IssuedToken, Timestamp)>> {

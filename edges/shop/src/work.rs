@@ -1,4 +1,4 @@
-//! What goes on without a browser: transfers under way, and subscriptions.
+//! What goes on without a browser: transfers under way, subscriptions and budgets.
 //!
 //! Every process may do it. A row's version decides which of them does.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::orders::{Purpose, Transfer};
+use crate::orders::{Purpose, Stage, Transfer};
 use crate::store::Changed;
 use crate::{Core, Shop};
 
@@ -66,6 +66,8 @@ impl Core {
         };
         let made = if transfer.purpose == Purpose::Charge && transfer.stage.is_begun() {
             self.look_at_period(&order, transfer).await
+        } else if transfer.stage == Stage::Allowed {
+            self.take(&order, transfer).await
         } else {
             self.till.advance(&order, transfer).await.map(drop)
         };

@@ -26,7 +26,16 @@ fn behind(source: &str, begin: &str) -> Vec<String> {
 fn every_text_of_the_pages_has_a_german_one_and_no_german_one_is_left_over() {
     let mut texts = BTreeSet::new();
     for source in read("templates", ".html").into_iter().chain(read("src/pages", ".rs")) {
-        for begin in ["f.t(\"", "f.with(\"", "again(\"", "#[error(\"", "=> (\"", "=> Some(\"", "why: Some(\""] {
+        for begin in [
+            "f.t(\"",
+            "f.with(\"",
+            "again(\"",
+            "#[error(\"",
+            "=> (\"",
+            "=> {\n            (\"",
+            "=> Some(\"",
+            "why: Some(\"",
+        ] {
             texts.extend(behind(&source, begin));
         }
     }
@@ -34,7 +43,7 @@ fn every_text_of_the_pages_has_a_german_one_and_no_german_one_is_left_over() {
     texts.extend(behind(&orders[orders.find("const fn text").unwrap()..], "=> \""));
     let order = std::fs::read_to_string(root().join("src/pages/order.rs")).unwrap();
     let headlines = &order[order.find("fn headline").unwrap()..order.find("pub(super) fn lines").unwrap()];
-    texts.extend(behind(headlines, "=> \""));
+    texts.extend(["=> \"", "=> {\n            \""].iter().flat_map(|begin| behind(headlines, begin)));
     let desk = std::fs::read_to_string(root().join("src/pages/desk.rs")).unwrap();
     texts.extend(behind(&desk, "(\"").into_iter().filter(|text| text == "Given back"));
     let catalogue = std::fs::read_to_string(root().join("src/catalogue.rs")).unwrap();

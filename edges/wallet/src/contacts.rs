@@ -4,6 +4,7 @@
 
 use clock::Timestamp;
 use database::{Database, Error};
+use outside_text::check_line;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
@@ -65,7 +66,7 @@ pub(crate) async fn keep(
     now: Timestamp,
 ) -> Result<(), ContactError> {
     let name = wanted.name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+    if name.is_empty() || check_line(name, NAME_MAX).is_err() {
         return Err(ContactError::Name);
     }
     let transaction = database.begin().await?;

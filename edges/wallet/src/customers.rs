@@ -6,6 +6,7 @@ use admin_client::AdminError;
 use clock::Timestamp;
 use database::Error;
 use money::Asset;
+use outside_text::check_line;
 use uuid::Uuid;
 
 use crate::cards::{CardState, OwnCard};
@@ -19,6 +20,8 @@ use crate::store::{ACCOUNT, AccountRow, account};
 
 /// The most accounts of one user.
 const ACCOUNTS_MAX: usize = 50;
+/// The longest name of an account, in characters.
+const NAME_MAX: usize = 100;
 /// The longest last part of an address.
 const PATH_MAX: usize = 64;
 const RESERVED: [&str; 8] = ["admin", "api", "help", "root", "support", "security", "jwks.json", "www"];
@@ -176,7 +179,7 @@ impl Customer {
     /// Opens an account with its wallet address.
     pub(crate) async fn open(&self, new: &NewAccount) -> Result<(), OpenError> {
         let name = new.name.trim();
-        if name.is_empty() || name.chars().count() > 100 || name.contains(char::is_control) {
+        if name.is_empty() || check_line(name, NAME_MAX).is_err() {
             return Err(OpenError::Name);
         }
         if !is_path(&new.path) {

@@ -3,7 +3,6 @@
 //! Every step may be repeated. Transfer ids and idempotency keys are derived from the event or its payment.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use admin_client::{AdminClient, AdminError, CardFailure, ErrorCode, OutgoingPaymentState};
 use clock::{Clock, Timestamp};
@@ -21,11 +20,9 @@ use crate::history::{self, Kind, Movement, NOTE_MAX, State};
 use crate::holds::{self, HoldRow, HoldState, Terms};
 use crate::ids::derived_v4;
 use crate::ledger_book::{Book, BookError};
-use crate::own_limits::{self, Refusal, Use};
+use crate::operators::{self, Answer, LowLiquidity, Resource, Topup};
+use crate::own_limits::{self, OWN_USE, Refusal, Use};
 use crate::store::{AccountRow, Store};
-
-/// At most one top-up of a resource in this time.
-const TOPUP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The dependencies of the effects.
 #[derive(Clone)]
@@ -39,7 +36,7 @@ pub(crate) struct Effects {
     pub(crate) fees: Fees,
     pub(crate) fee_policy: FeePolicy,
     pub(crate) auto_create_address: bool,
-    pub(crate) liquidity_topup: u64,
+    pub(crate) topup: Topup,
 }
 
 impl Effects {
@@ -135,12 +132,11 @@ impl Effects {
         payment: &OutgoingPaymentData,
     ) -> Result<Option<Refusal>, EffectError> {
         let (database, now) = (self.store.database(), self.clock.now());
-        let Some(used) = use_of(account, payment, now) else { return Ok(None) };
         // What has a hold was let through before.
         if holds::of(database, payment.id).await?.is_some() {
             return Ok(None);
         }
-        Ok(own_limits::ask(database, &used, now).await?)
+        Ok(own_limits::ask(database, &use_of(account, payment, now), now).await?)
     }
 
     /// The stored hold of a payment, with the terms that count until its end.
@@ -336,10 +332,7 @@ impl Effects {
         history::record(self.store.database(), &movement).await?;
         if state.is_final() {
             let counts = if state == State::Completed { payment.debit_amount.value } else { spent.sent };
-            match use_of(account.id, payment, now) {
-                Some(used) => own_limits::ended(self.store.database(), &used, counts, now).await?,
-                None => own_limits::ended_somehow(self.store.database(), payment.id, counts, now).await?,
-            }
+            own_limits::ended(self.store.database(), &use_of(account.id, payment, now), counts, now).await?;
         }
         Ok(())
     }
@@ -379,35 +372,52 @@ impl Effects {
         self.addresses.ensure(&self.store, &self.admin, &account).await
     }
 
-    async fn top_up(&self, event_id: Uuid, low: &LiquidityData, resource: Resource) -> Result<(), EffectError> {
-        if self.liquidity_topup == 0 {
-            return Ok(());
-        }
-        let interval = i64::try_from(TOPUP_INTERVAL.as_millis()).unwrap_or(i64::MAX);
-        if !self.store.claim_topup(low.id, event_id, self.clock.now(), interval).await? {
-            return Ok(());
-        }
-
+    /// Deposits what is configured, if it may be done now. What was told and done is kept for the operators.
+    async fn top_up(&self, event_id: Uuid, told: &LiquidityData, resource: Resource) -> Result<(), EffectError> {
+        let EventAsset { code, scale } = &told.asset;
+        let Ok(asset) = Asset::new(code, *scale) else { return Ok(()) };
+        let low = LowLiquidity {
+            event: event_id,
+            id: told.id,
+            resource,
+            asset,
+            threshold: told.liquidity_threshold.as_ref().and_then(as_told),
+            balance: told.balance.as_ref().and_then(as_told),
+            told_at: self.clock.now(),
+        };
+        let database = self.store.database();
+        let Answer::Depositing(amount) = operators::decide(database, &low, self.topup).await? else { return Ok(()) };
         let id = derived_v4(event_id, "topup");
+        match self.deposit(resource, (low.id, &low.asset), amount, id).await {
+            Ok(()) => Ok(operators::done(database, event_id, Answer::Deposited(amount)).await?),
+            // It was deleted meanwhile.
+            Err(EffectError::Admin(error)) if error.is(&ErrorCode::NotFound) => {
+                Ok(operators::done(database, event_id, Answer::Gone).await?)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deposits liquidity for an asset or a peer under this id, and books it. A repetition changes nothing.
+    pub(crate) async fn deposit(
+        &self,
+        resource: Resource,
+        (target, asset): (Uuid, &Asset),
+        amount: u64,
+        id: Uuid,
+    ) -> Result<(), EffectError> {
         let deposited = match resource {
-            Resource::Asset => self.admin.deposit_asset_liquidity(low.id, self.liquidity_topup, id).await,
-            Resource::Peer => self.admin.deposit_peer_liquidity(low.id, self.liquidity_topup, id).await,
+            Resource::Asset => self.admin.deposit_asset_liquidity(target, amount, id).await,
+            Resource::Peer => self.admin.deposit_peer_liquidity(target, amount, id).await,
         };
         match deposited {
             Ok(()) => {}
             Err(error) if error.is(&ErrorCode::Duplicate) => {}
-            // It was deleted meanwhile.
-            Err(error) if error.is(&ErrorCode::NotFound) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-
-        let EventAsset { code, scale } = &low.asset;
-        if let Ok(asset) = Asset::new(code, *scale) {
-            let ledger = self.store.ensure_asset(&asset).await?;
-            self.book.open_asset(ledger).await?;
-            self.book.give_liquidity(ledger, id, self.liquidity_topup).await?;
-        }
-        Ok(())
+        let ledger = self.store.ensure_asset(asset).await?;
+        self.book.open_asset(ledger).await?;
+        Ok(self.book.give_liquidity(ledger, id, amount).await?)
     }
 
     async fn require_account(&self, wallet_address: Uuid) -> Result<AccountRow, EffectError> {
@@ -424,16 +434,17 @@ fn cancelled_or_ended(result: Result<(), AdminError>) -> Result<(), EffectError>
     }
 }
 
-/// A payment that an application made under an agreement, or somebody with a card.
-fn use_of(account: Uuid, payment: &OutgoingPaymentData, now: Timestamp) -> Option<Use> {
+/// The payment of an application under its grant, of somebody with a card, or of the customer. If the wallet knows the
+/// payment already, it keeps the agreement that it knows.
+fn use_of(account: Uuid, payment: &OutgoingPaymentData, now: Timestamp) -> Use {
     let by_card = payment.card_details.as_ref().and_then(number_of).map(|number| own_limits::of_card(&number));
-    Some(Use {
+    Use {
         payment: payment.id,
-        grant: by_card.or_else(|| payment.grant_id.clone())?,
+        grant: by_card.or_else(|| payment.grant_id.clone()).unwrap_or_else(|| OWN_USE.to_owned()),
         account,
         debit: payment.debit_amount.value,
         made_at: payment.created_at.unwrap_or(now),
-    })
+    }
 }
 
 /// What a finished payment cost.
@@ -471,8 +482,14 @@ enum Reserved {
     Ended,
 }
 
-#[derive(Clone, Copy)]
-enum Resource {
-    Asset,
-    Peer,
+/// A number of an event, which may be written as a text.
+fn as_told(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.chars().take(NUMBER_MAX).collect()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
+
+/// The longest number of an event that is kept, in characters.
+const NUMBER_MAX: usize = 40;

@@ -89,9 +89,15 @@ pub(crate) struct StreamedTo {
 
 /// `data` of the liquidity events.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct LiquidityData {
     pub(crate) id: Uuid,
     pub(crate) asset: EventAsset,
+    /// Both are shown as they are told, and nothing is decided by them.
+    #[serde(default)]
+    pub(crate) liquidity_threshold: Option<Value>,
+    #[serde(default)]
+    pub(crate) balance: Option<Value>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

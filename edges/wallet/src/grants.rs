@@ -1,8 +1,16 @@
-//! The grants of applications about wallet addresses: those that are live, and those that have ended.
+//! The grants of applications that their customers allowed: those that are live, and those that have ended.
 //!
-//! The authorization server has them. Requests that nobody allowed are neither: strangers may make any number of them.
+//! The authorization server has them. It has others about the same addresses, too: requests that the customer refused or
+//! never saw, and rights that it gives without asking, such as to make incoming payments. Strangers may have any number of
+//! those, so they are not counted.
 
-use admin_client::{AdminClient, AdminError, GrantSelection, GrantView, PageRequest};
+use std::collections::BTreeSet;
+
+use admin_client::{AccessView, AdminClient, AdminError, GrantSelection, GrantView, PageRequest};
+use database::{Database, Error};
+use uuid::Uuid;
+
+use crate::sql::read;
 
 /// How many grants the authorization server is asked for at once.
 const AT_ONCE: u32 = 100;
@@ -34,15 +42,37 @@ impl Which {
     }
 }
 
-/// All of these grants about an address.
-pub(crate) async fn about(admin: &AdminClient, address: &str, which: Which) -> Result<Vec<GrantView>, AdminError> {
+/// The grants that a user has allowed here.
+pub(crate) async fn allowed(database: &Database, user: Uuid) -> Result<BTreeSet<String>, Error> {
+    let sql = "SELECT grant_id FROM wallet_consents
+        WHERE user_id = $1 AND decision = 'allowed' AND grant_id IS NOT NULL";
+    let rows = read(database, sql, [user.into()]).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// Whether it is more than what an authorization server gives without consent to anybody who asks.
+fn is_more_than_anybody_gets(grant: &GrantView) -> bool {
+    let is_more = |access: &AccessView| {
+        access.kind == "outgoing-payment" || access.actions.iter().any(|action| action == "list-all")
+    };
+    grant.subject.is_some() || grant.access.iter().any(is_more)
+}
+
+/// All of these grants about an address. `allowed` are those that its owner has allowed here.
+pub(crate) async fn about(
+    admin: &AdminClient,
+    address: &str,
+    which: Which,
+    allowed: &BTreeSet<String>,
+) -> Result<Vec<GrantView>, AdminError> {
+    let counts = |grant: &GrantView| is_more_than_anybody_gets(grant) || allowed.contains(&grant.id.to_string());
     let mut found = Vec::new();
     for selection in which.selections(address) {
         let mut page = PageRequest { first: Some(AT_ONCE), ..PageRequest::default() };
         loop {
             let listed = admin.grants_page(&page, &selection, None).await?;
             let has_more = listed.page_info.has_next_page && !listed.nodes.is_empty();
-            found.extend(listed.nodes);
+            found.extend(listed.nodes.into_iter().filter(counts));
             if !has_more || listed.page_info.end_cursor.is_none() {
                 break;
             }
@@ -52,18 +82,7 @@ pub(crate) async fn about(admin: &AdminClient, address: &str, which: Which) -> R
     Ok(found)
 }
 
-/// Whether an application may do something with an address.
-pub(crate) async fn is_any_live(admin: &AdminClient, address: &str) -> Result<bool, AdminError> {
-    for selection in Which::Live.selections(address) {
-        let one = PageRequest { first: Some(1), ..PageRequest::default() };
-        if !admin.grants_page(&one, &selection, None).await?.nodes.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// The same about a grant that was read.
+/// Whether an application has rights by a grant that the customer has allowed.
 pub(crate) fn is_live(grant: &GrantView) -> bool {
     matches!(grant.finalization_reason.as_deref(), Some("ISSUED") | None)
 }

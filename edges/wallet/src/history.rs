@@ -9,6 +9,7 @@ use money::Asset;
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
+use crate::days::DAY_MS;
 use crate::sql::{amount, read, read_one, stored};
 
 /// The longest note, in characters.
@@ -340,8 +341,9 @@ pub(crate) enum Side {
     Receive,
 }
 
-/// What a user's payments have used. A payment counts with what it may cost from its beginning on, and not at all if
-/// nothing of it was sent.
+/// What a user's payments have used, counted as the instance counts: a payment with what it may cost from its beginning
+/// on, and one that has failed with what was sent. What arrived of a payment that has failed is known to the instance
+/// only, so on that side it counts whole, unless nothing was sent.
 pub(crate) async fn used(database: &Database, user: Uuid, spending: &Spending<'_>) -> Result<u64, Error> {
     let Select { sql, values } = sum(user, spending);
     let Some(row) = read_one(database, &sql, values).await? else { return Ok(0) };
@@ -355,11 +357,11 @@ const MILLION: u64 = 1_000_000;
 
 fn sum(user: Uuid, spending: &Spending<'_>) -> Select {
     let column = match spending.side {
-        Side::Debit => "m.most",
+        Side::Debit => "CASE m.state WHEN 'failed' THEN m.amount ELSE m.most END",
         Side::Receive => "COALESCE(m.receives, 0)",
     };
     let sql = format!(
-        "SELECT CAST(SUM({column} / {MILLION}) AS bigint), CAST(SUM({column} % {MILLION}) AS bigint)
+        "SELECT CAST(SUM(({column}) / {MILLION}) AS bigint), CAST(SUM(({column}) % {MILLION}) AS bigint)
         FROM wallet_movements m JOIN wallet_accounts a ON a.id = m.account_id
         WHERE a.user_id = $1 AND m.state <> 'cancelled' AND NOT (m.state = 'failed' AND m.amount = 0)"
     );
@@ -391,7 +393,7 @@ pub(crate) async fn streamed(
     since: Timestamp,
 ) -> Result<Vec<StreamedDay>, Error> {
     let sql = format!(
-        "SELECT m.made_at / {DAY}, COUNT(*), CAST(SUM(m.amount / {MILLION}) AS bigint),
+        "SELECT m.made_at / {DAY_MS}, COUNT(*), CAST(SUM(m.amount / {MILLION}) AS bigint),
             CAST(SUM(m.amount % {MILLION}) AS bigint)
         FROM wallet_movements m JOIN wallet_accounts a ON a.id = m.account_id
         WHERE a.user_id = $1 AND m.account_id = $2 AND m.made_at >= $3 AND m.kind = 'streamed'
@@ -401,16 +403,13 @@ pub(crate) async fn streamed(
     let day = |row: &QueryResult| {
         let number = |index: usize| row.try_get_by_index::<i64>(index);
         Ok(StreamedDay {
-            day: Timestamp::from_millis(number(0)?.saturating_mul(DAY)),
+            day: Timestamp::from_millis(number(0)?.saturating_mul(DAY_MS)),
             times: amount(number(1)?),
             sum: amount(number(2)?).saturating_mul(MILLION).saturating_add(amount(number(3)?)),
         })
     };
     rows.iter().map(day).collect()
 }
-
-/// The length of a day, in milliseconds.
-const DAY: i64 = 86_400_000;
 
 /// One movement of a user.
 pub(crate) async fn one(database: &Database, user: Uuid, id: Uuid) -> Result<Option<Listed>, Error> {

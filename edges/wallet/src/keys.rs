@@ -7,6 +7,7 @@ use admin_client::{AdminClient, AdminError, ErrorCode, Key, KeyView, Mutation};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_signatures::{Jwk, PublicKey};
+use outside_text::check_line;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,8 +47,8 @@ pub(crate) fn read(written: &str, name: &str) -> Result<Jwk, KeyError> {
         }
         of_value(value, name)?
     };
-    let is_long = jwk.kid().chars().count() > KID_MAX || jwk.kid().contains(char::is_control);
-    if is_long { Err(KeyError::Name) } else { Ok(jwk) }
+    check_line(jwk.kid(), KID_MAX).map_err(|_| KeyError::Name)?;
+    Ok(jwk)
 }
 
 fn of_pem(written: &str) -> Result<PublicKey, KeyError> {
@@ -89,19 +90,35 @@ pub(crate) async fn list(admin: &AdminClient, address: Uuid) -> Result<Vec<KeyVi
 
 /// Publishes a key. A repetition does nothing, and no key takes the name of another one.
 pub(crate) async fn publish(admin: &AdminClient, address: Uuid, jwk: &Jwk) -> Result<(), KeyError> {
-    let live: Vec<KeyView> = list(admin, address).await?.into_iter().filter(|key| !key.revoked).collect();
-    let x = jwk.key().to_base64url();
-    if let Some(same) = live.iter().find(|key| key.jwk.kid == jwk.kid()) {
-        return if same.jwk.x == x { Ok(()) } else { Err(KeyError::NameTaken) };
+    let key = Key { kid: jwk.kid().to_owned(), x: jwk.key().to_base64url() };
+    let live = live(admin, address).await?;
+    if is_among(&live, &key)? {
+        return Ok(());
     }
     if live.len() >= KEYS_MAX {
         return Err(KeyError::TooMany);
     }
-    match admin.create_wallet_address_key(address, &Key { kid: jwk.kid().to_owned(), x }).await {
-        Ok(()) => Ok(()),
-        // The same form was sent twice at the same time.
-        Err(error) if error.is(&ErrorCode::Duplicate) => Err(KeyError::NameTaken),
-        Err(error) => Err(error.into()),
+    match admin.create_wallet_address_key(address, &key).await {
+        // Another form was first: the same one, or one with another key of this name.
+        Err(error) if error.is(&ErrorCode::Duplicate) => {
+            let live = self::live(admin, address).await?;
+            if is_among(&live, &key)? { Ok(()) } else { Err(error.into()) }
+        }
+        published => Ok(published?),
+    }
+}
+
+/// The keys that count.
+async fn live(admin: &AdminClient, address: Uuid) -> Result<Vec<KeyView>, AdminError> {
+    Ok(list(admin, address).await?.into_iter().filter(|key| !key.revoked).collect())
+}
+
+/// Whether this key is one of them. Another key must not have its name.
+fn is_among(live: &[KeyView], key: &Key) -> Result<bool, KeyError> {
+    match live.iter().find(|known| known.jwk.kid == key.kid) {
+        Some(same) if same.jwk.x == key.x => Ok(true),
+        Some(_) => Err(KeyError::NameTaken),
+        None => Ok(false),
     }
 }
 

@@ -1,7 +1,8 @@
 //! A customer closes the wallet: only without money, payments, requests and agreements.
 //!
 //! From the wish on nobody is signed in. A job switches the addresses off, so that nothing can come while the rest is
-//! checked again. Then it closes the wallet, or switches on what it has switched off. What is removed is in `users`.
+//! checked again. Then it closes the wallet, or decides that it stays open, and switches on what it has switched off.
+//! What is removed is in `users`.
 
 use std::sync::Arc;
 
@@ -16,11 +17,12 @@ use uuid::Uuid;
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
-use crate::grants;
+use crate::grants::{self, Which};
 use crate::letters::Texts;
+use crate::reach::{self, Cause};
 use crate::requests::{self, Late};
-use crate::sql::{read, read_one};
-use crate::users::{LEAVINGS, LeavingWish, Users};
+use crate::sql::read_one;
+use crate::users::{Departure, LEAVINGS, LeavingWish, Users};
 
 /// What keeps a wallet open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +69,9 @@ impl Leaving {
             found.push(Obstacle::Requests);
         }
         if let Some(admin) = &self.grants {
+            let allowed = grants::allowed(effects.store.database(), customer.user()).await?;
             for address in accounts.iter().filter_map(|held| held.account.wallet_address_url.as_ref()) {
-                if grants::is_any_live(admin, address).await? {
+                if !grants::about(admin, address, Which::Live, &allowed).await?.is_empty() {
                     found.push(Obstacle::Agreements);
                     break;
                 }
@@ -83,53 +86,41 @@ impl Leaving {
         Ok(found)
     }
 
-    /// Closes the wallet, or keeps it open. It may end at any point, and be repeated.
-    async fn leave(&self, job: &Job, user: Uuid, texts: &Texts<'_>) -> Result<Done, EffectError> {
-        if !self.users.is_leaving(user).await? {
-            return Ok(Done::Complete);
+    /// Does the next step. It may end at any point, and be repeated.
+    async fn go_on(&self, job: &Job, user: Uuid, wish: &LeavingWish) -> Result<Done, EffectError> {
+        let words = Words::of(Some(&wish.language), None);
+        let texts = Texts { words, institution: &self.institution, base: &self.base };
+        let cause = Cause::Leaving(wish.id);
+        match self.users.departure(user).await? {
+            None => return Ok(Done::Complete),
+            Some(Departure::Wanted) => self.leave(job, user, cause, &texts).await?,
+            Some(Departure::GivenUp) => {
+                for address in reach::noted(&self.effects, user, cause).await? {
+                    reach::switch_on(&self.effects, user, address, cause).await?;
+                }
+                self.users.stay(job, user, texts.stays_open()).await?;
+            }
         }
+        Ok(Done::Settled)
+    }
+
+    /// Closes the wallet, or decides that it stays open.
+    async fn leave(&self, job: &Job, user: Uuid, cause: Cause, texts: &Texts<'_>) -> Result<(), EffectError> {
         let customer = Customer::new(user, self.effects.clone());
         let accounts = customer.accounts().await?;
         let addresses: Vec<Uuid> = accounts.iter().filter_map(|held| held.account.wallet_address_id).collect();
         for address in &addresses {
-            self.switch_off(user, *address).await?;
+            reach::switch_off(&self.effects, user, *address, cause).await?;
         }
 
         // Something may have come before. Without the addresses it could not be sent away.
         if !self.obstacles(&customer).await?.is_empty() {
-            for address in self.switched_off(user).await? {
-                self.switch(address, "ACTIVE").await?;
-            }
-            self.users.stay(job, user, texts.stays_open()).await?;
-            return Ok(Done::Settled);
+            return Ok(self.users.give_up_leaving(job, user).await?);
         }
         for address in &addresses {
             self.revoke_keys(*address).await?;
         }
-        self.users.close(job, user, texts.closed()).await?;
-        Ok(Done::Settled)
-    }
-
-    /// Switches an address off, unless the operator did. That it was on is stored before.
-    async fn switch_off(&self, user: Uuid, address: Uuid) -> Result<(), EffectError> {
-        let view = self.effects.admin.wallet_address_view(address).await?;
-        if view.is_none_or(|view| view.status != "ACTIVE") {
-            return Ok(());
-        }
-        let sql = "INSERT INTO wallet_switched_off (address_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        self.effects.store.database().execute(sql, [address.into(), user.into()]).await?;
-        self.switch(address, "INACTIVE").await
-    }
-
-    async fn switched_off(&self, user: Uuid) -> Result<Vec<Uuid>, database::Error> {
-        let sql = "SELECT address_id FROM wallet_switched_off WHERE user_id = $1";
-        let rows = read(self.effects.store.database(), sql, [user.into()]).await?;
-        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
-    }
-
-    async fn switch(&self, address: Uuid, status: &str) -> Result<(), EffectError> {
-        let input = json!({"id": address, "status": status});
-        Ok(self.effects.admin.change(Mutation::UpdateWalletAddress, input).await.map(drop)?)
+        Ok(self.users.close(job, user, texts.closed()).await?)
     }
 
     /// Revokes the keys of an address, so that nothing is signed with it any more.
@@ -156,8 +147,6 @@ impl Handler for Leaving {
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
         let Ok(user) = Uuid::try_parse(job.key()) else { return Ok(Done::Complete) };
         let wish: LeavingWish = job.payload()?;
-        let words = Words::of(Some(&wish.language), None);
-        let texts = Texts { words, institution: &self.institution, base: &self.base };
-        Ok(self.leave(job, user, &texts).await.map_err(Box::new)?)
+        Ok(self.go_on(job, user, &wish).await.map_err(Box::new)?)
     }
 }

@@ -178,6 +178,12 @@ impl Book {
         self.submit_one("the liquidity", cause, transfer(id, from, to, amount, ledger, LIQUIDITY)).await
     }
 
+    /// What was earned with fees in this ledger.
+    pub(crate) async fn fee_income(&self, ledger: u32) -> Result<i128, BookError> {
+        let accounts = self.ledger.accounts(vec![house(ledger, FEE_INCOME)]).await?;
+        Ok(accounts.into_iter().flatten().next().map_or(0, |account| balance(&account).posted))
+    }
+
     /// Balances in the order of `customers`.
     pub(crate) async fn balances(&self, customers: &[AccountRow]) -> Result<Vec<Balance>, BookError> {
         let ids = customers.iter().map(|customer| customer.id.into()).collect();
@@ -321,8 +327,7 @@ mod tests {
     }
 
     async fn earned(book: &Book) -> i128 {
-        let accounts = book.ledger.accounts(vec![house(1, FEE_INCOME)]).await.unwrap();
-        balance(&accounts[0].unwrap()).posted
+        book.fee_income(1).await.unwrap()
     }
 
     const PAYMENT_ID: Uuid = Uuid::from_u128(42);

@@ -11,17 +11,16 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use database::{Database, Error};
 use http_kit::ReceivedEvent;
-use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Worker, WorkerSettings};
+use jobs::{Done, Failure, Handler, Job, Worker};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::effect_error::EffectError;
 use crate::inbox::Inbox;
+use crate::round::Round;
 use crate::sql::read_one;
 
-const QUEUE: &str = "wallet missed events";
-/// The only job of its queue.
-const KEY: &str = "missed events";
+const ROUND: Round = Round { queue: "wallet missed events", key: "missed events" };
 /// Events that move customers' money.
 const KINDS: [&str; 6] = [
     "outgoing_payment.created",
@@ -37,13 +36,6 @@ const AT_FIRST: Duration = Duration::from_hours(24);
 const OVERLAP: Duration = Duration::from_mins(1);
 /// How many events the instance is asked for at once.
 const AT_ONCE: u32 = 100;
-const SETTINGS: WorkerSettings = WorkerSettings {
-    concurrency: 1,
-    lane_concurrency: 1,
-    places_in_lanes: 1,
-    lease: Duration::from_secs(15),
-    backoff: Backoff { step: Duration::from_secs(10), most_steps: 6 },
-};
 
 /// Looks for missed events. It is cheap to clone.
 #[derive(Clone)]
@@ -60,27 +52,16 @@ impl Missed {
 
     /// Works until `shutdown` resolves.
     pub(crate) async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
-        if let Err(error) = self.begin().await {
-            // Another process, or the next start, does it.
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "missed events are not looked for by this process"
-            );
-        }
-        self.worker().run(shutdown).await;
+        ROUND.work(self.inbox.effects(), self.worker(), shutdown).await;
     }
 
     /// Makes sure that there is the job.
     pub(crate) async fn begin(&self) -> Result<(), Error> {
-        let transaction = self.database().begin().await?;
-        let job = NewJob::new(QUEUE, KEY, self.inbox.effects().clock.now());
-        jobs::enqueue(&transaction, job.behind_one_that_waits())?;
-        transaction.commit().await
+        ROUND.begin(self.inbox.effects()).await
     }
 
     pub(crate) fn worker(&self) -> Worker {
-        let (clock, entropy) = (Arc::clone(&self.inbox.effects().clock), Arc::clone(self.inbox.entropy()));
-        Worker::new(self.database().clone(), clock, entropy, QUEUE, Arc::new(self.clone()), SETTINGS)
+        ROUND.worker(self.inbox.effects(), self.inbox.entropy(), Arc::new(self.clone()))
     }
 
     fn database(&self) -> &Database {

@@ -4,16 +4,14 @@
 //! The limits of the grant itself are the instance's. What is decided about a payment is stored under the lock of the
 //! agreement's row. So a repetition, and another process, decide alike.
 
-use std::time::Duration;
-
 use clock::Timestamp;
 use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
+use crate::days;
 use crate::sql::{amount, execute, one, read_one, stored};
 
-const DAY: Duration = Duration::from_hours(24);
 /// Amounts are added up in two parts, because the sum of large ones would not fit a column.
 const MILLION: u64 = 1_000_000;
 
@@ -56,16 +54,43 @@ pub(crate) struct Own {
 #[derive(Clone, Debug)]
 pub(crate) struct Use {
     pub(crate) payment: Uuid,
-    /// The grant, or what stands for a card.
+    /// The grant, or what stands for a card or for own use.
     pub(crate) grant: String,
     pub(crate) account: Uuid,
     pub(crate) debit: u64,
     pub(crate) made_at: Timestamp,
 }
 
+/// The agreement of an account to which the customer's own payments belong. No grant has such an id.
+pub(crate) const OWN_USE: &str = "own use";
+
+/// What begins the name of a card.
+const CARD: &str = "card ";
+
+/// To which agreement a payment belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    OwnUse,
+    Card,
+    /// The grant of an application.
+    Grant(String),
+}
+
+/// The agreement of a payment; `None` if it has none yet.
+pub(crate) async fn agreement_of(database: &Database, payment: Uuid) -> Result<Option<Agreement>, Error> {
+    let sql = "SELECT grant_id FROM wallet_agreement_uses WHERE payment_id = $1";
+    let Some(row) = read_one(database, sql, [payment.into()]).await? else { return Ok(None) };
+    let name: String = row.try_get_by_index(0)?;
+    Ok(Some(match name.as_str() {
+        OWN_USE => Agreement::OwnUse,
+        card if card.starts_with(CARD) => Agreement::Card,
+        _ => Agreement::Grant(name),
+    }))
+}
+
 /// The name under which the limits of a card are kept. No grant has such an id.
 pub(crate) fn of_card(number: &str) -> String {
-    format!("card {number}")
+    format!("{CARD}{number}")
 }
 
 /// Why the customer's own limits refuse a payment.
@@ -132,17 +157,15 @@ pub(crate) async fn ask(database: &Database, wanted: &Use, now: Timestamp) -> Re
     let Use { payment, ref grant, account, debit, made_at } = *wanted;
     let transaction = database.begin().await?;
     let own = locked(&transaction, grant, account).await?;
-    let sql = "SELECT refusal FROM wallet_agreement_uses WHERE payment_id = $1";
-    if let Some(row) = one(&transaction, sql, [payment.into()]).await? {
-        let refusal: Option<String> = row.try_get_by_index(0)?;
-        return refusal.map(|text| parsed(payment, &text)).transpose();
+    if let Some(answer) = stored_answer(&transaction, payment).await? {
+        return Ok(answer);
     }
     let (from, until) = day_of(made_at);
     let values = [grant.as_str().into(), account.into(), from.as_millis().into(), until.as_millis().into()];
     let spent = sum(one(&transaction, &spent_sql(), values).await?.as_ref())?;
     let refusal = own.refuses(debit, spent, now);
     let sql = "INSERT INTO wallet_agreement_uses (payment_id, grant_id, account_id, counts, refusal, made_at)
-        VALUES ($1, $2, $3, $4, $5, $6)";
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (payment_id) DO NOTHING";
     let values = [
         payment.into(),
         grant.as_str().into(),
@@ -151,9 +174,20 @@ pub(crate) async fn ask(database: &Database, wanted: &Use, now: Timestamp) -> Re
         refusal.map(Refusal::as_str).into(),
         made_at.as_millis().into(),
     ];
-    execute(&transaction, sql, values).await?;
+    if execute(&transaction, sql, values).await? == 0 {
+        // Another process has noted the end of the payment meanwhile.
+        return Ok(stored_answer(&transaction, payment).await?.flatten());
+    }
     transaction.commit().await?;
     Ok(refusal)
+}
+
+/// The answer that a payment got, if it is known.
+async fn stored_answer(transaction: &WriteTransaction, payment: Uuid) -> Result<Option<Option<Refusal>>, Error> {
+    let sql = "SELECT refusal FROM wallet_agreement_uses WHERE payment_id = $1";
+    let Some(row) = one(transaction, sql, [payment.into()]).await? else { return Ok(None) };
+    let refusal: Option<String> = row.try_get_by_index(0)?;
+    Ok(Some(refusal.map(|text| parsed(payment, &text)).transpose()?))
 }
 
 /// Stores what a payment counts after its end. A payment that has cost something is never counted as one that has not.
@@ -173,16 +207,10 @@ pub(crate) async fn ended(database: &Database, done: &Use, counts: u64, now: Tim
     database.execute(sql, values).await.map(drop)
 }
 
-/// The same about a payment of which it is not known who began it. If it was counted, it is known here.
-pub(crate) async fn ended_somehow(
-    database: &Database,
-    payment: Uuid,
-    counts: u64,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let sql = "UPDATE wallet_agreement_uses SET counts = $2, ended_at = $3
-        WHERE payment_id = $1 AND (ended_at IS NULL OR counts < $2)";
-    database.execute(sql, [payment.into(), stored(counts).into(), now.as_millis().into()]).await.map(drop)
+/// A payment that was counted and is never made counts nothing.
+pub(crate) async fn was_not_made(database: &Database, payment: Uuid, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE wallet_agreement_uses SET counts = 0, ended_at = $2 WHERE payment_id = $1 AND ended_at IS NULL";
+    database.execute(sql, [payment.into(), now.as_millis().into()]).await.map(drop)
 }
 
 /// The row of an agreement, locked until the end of the transaction. It is made if there is none, so that there is
@@ -286,9 +314,8 @@ fn sum(row: Option<&QueryResult>) -> Result<u64, Error> {
 
 /// The day of an instant (UTC): its beginning and its end.
 fn day_of(at: Timestamp) -> (Timestamp, Timestamp) {
-    let length = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-    let from = Timestamp::from_millis(at.as_millis().div_euclid(length).saturating_mul(length));
-    (from, from.saturating_add(DAY))
+    let from = days::beginning_of(at);
+    (from, from.saturating_add(days::DAY))
 }
 
 #[cfg(test)]

@@ -11,29 +11,22 @@ use admin_client::{ErrorCode, OutgoingPayment, OutgoingPaymentState};
 use async_trait::async_trait;
 use clock::Entropy;
 use database::Error;
-use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Worker, WorkerSettings};
+use jobs::{Done, Failure, Handler, Job, Worker};
 
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::event::{EventAmount, OutgoingPaymentData};
 use crate::history::{self, State};
 use crate::holds::{self, HoldRow, HoldState};
+use crate::own_limits;
+use crate::round::Round;
 use crate::sending;
 
-const QUEUE: &str = "wallet holds";
-/// The only job of its queue.
-const KEY: &str = "old holds";
+const ROUND: Round = Round { queue: "wallet holds", key: "old holds" };
 /// Old holds are looked for so often, and sooner if they are old sooner.
 const EVERY: Duration = Duration::from_secs(30);
 /// The holds that are taken at once.
 const AT_ONCE: u32 = 20;
-const SETTINGS: WorkerSettings = WorkerSettings {
-    concurrency: 1,
-    lane_concurrency: 1,
-    places_in_lanes: 1,
-    lease: Duration::from_secs(15),
-    backoff: Backoff { step: Duration::from_secs(5), most_steps: 6 },
-};
 
 /// Looks at old holds. It is cheap to clone.
 #[derive(Clone)]
@@ -51,25 +44,16 @@ impl Reconciling {
 
     /// Works until `shutdown` resolves.
     pub(crate) async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
-        if let Err(error) = self.begin().await {
-            // Another process, or the next start, does it.
-            tracing::warn!(error = &error as &dyn std::error::Error, "old holds are not looked at by this process");
-        }
-        self.worker().run(shutdown).await;
+        ROUND.work(&self.effects, self.worker(), shutdown).await;
     }
 
     /// Makes sure that there is the job.
     pub(crate) async fn begin(&self) -> Result<(), Error> {
-        let transaction = self.effects.store.database().begin().await?;
-        let job = NewJob::new(QUEUE, KEY, self.effects.clock.now());
-        jobs::enqueue(&transaction, job.behind_one_that_waits())?;
-        transaction.commit().await
+        ROUND.begin(&self.effects).await
     }
 
     pub(crate) fn worker(&self) -> Worker {
-        let database = self.effects.store.database().clone();
-        let (clock, entropy) = (Arc::clone(&self.effects.clock), Arc::clone(&self.entropy));
-        Worker::new(database, clock, entropy, QUEUE, Arc::new(self.clone()), SETTINGS)
+        ROUND.worker(&self.effects, &self.entropy, Arc::new(self.clone()))
     }
 
     fn pause(&self) -> Duration {
@@ -106,6 +90,7 @@ impl Reconciling {
         }
         if holds::give_up(database, hold.payment).await? {
             self.effects.book.release(hold.payment).await?;
+            own_limits::was_not_made(database, hold.payment, self.effects.clock.now()).await?;
             history::was_cancelled(database, hold.payment, self.effects.clock.now()).await?;
             holds::released(database, hold.payment).await?;
         }

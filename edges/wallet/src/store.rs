@@ -29,6 +29,9 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0016_leaving", sql: include_str!("migrations/0016_leaving.sql") },
         Step { name: "0017_own_limits", sql: include_str!("migrations/0017_own_limits.sql") },
         Step { name: "0018_own_switch", sql: include_str!("migrations/0018_own_switch.sql") },
+        Step { name: "0019_passkeys", sql: include_str!("migrations/0019_passkeys.sql") },
+        Step { name: "0020_operators", sql: include_str!("migrations/0020_operators.sql") },
+        Step { name: "0021_own_use", sql: include_str!("migrations/0021_own_use.sql") },
     ],
 };
 
@@ -102,6 +105,21 @@ impl Store {
         };
         transaction.commit().await?;
         u32::try_from(ledger).map_err(|_| Error::inconsistent("wallet_assets", "ledger", asset))
+    }
+
+    /// The assets that the wallet has accounts in, each with the number of its ledger.
+    pub(crate) async fn assets(&self) -> Result<Vec<(Asset, u32)>, Error> {
+        let rows =
+            read(&self.database, "SELECT code, scale, ledger FROM wallet_assets ORDER BY code, scale", []).await?;
+        let asset = |row: &QueryResult| {
+            let (code, scale, ledger): (String, i64, i64) =
+                (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            let wrong = |column| Error::inconsistent("wallet_assets", column, &code);
+            let scale = u8::try_from(scale).map_err(|_| wrong("scale"))?;
+            let asset = Asset::new(&code, scale).map_err(|_| wrong("code"))?;
+            Ok((asset, u32::try_from(ledger).map_err(|_| wrong("ledger"))?))
+        };
+        rows.iter().map(asset).collect()
     }
 
     /// Creates the account if its id does not exist.
@@ -184,27 +202,6 @@ impl Store {
         let row = read_one(&self.database, sql, []).await?;
         let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
         Ok(u64::try_from(count).unwrap_or(0))
-    }
-
-    /// Whether a top-up of `resource` may be made for `event`: not within `interval_ms` of another one.
-    ///
-    /// A repetition for the same event is allowed. Its transfer has the same id.
-    pub(crate) async fn claim_topup(
-        &self,
-        resource: Uuid,
-        event: Uuid,
-        now: Timestamp,
-        interval_ms: i64,
-    ) -> Result<bool, Error> {
-        let transaction = self.database.begin().await?;
-        let sql = "INSERT INTO wallet_topups (resource_id, event_id, made_at) VALUES ($1, $2, $3)
-            ON CONFLICT (resource_id) DO UPDATE SET event_id = excluded.event_id, made_at = excluded.made_at
-            WHERE wallet_topups.made_at <= $4 OR wallet_topups.event_id = excluded.event_id";
-        let now_ms = now.as_millis();
-        let values = [resource.into(), event.into(), now_ms.into(), now_ms.saturating_sub(interval_ms).into()];
-        let claimed = execute(&transaction, sql, values).await?;
-        transaction.commit().await?;
-        Ok(claimed > 0)
     }
 }
 

@@ -29,13 +29,15 @@ use crate::leaving::Leaving;
 use crate::ledger_book::{Balance, Book};
 use crate::letters::Letters;
 use crate::missed::Missed;
+use crate::operators::{Operators, Topup};
 use crate::pages::{self, PageCore, PageSettings};
 use crate::reconciling::Reconciling;
 use crate::seed::Seed;
 use crate::seeding;
 use crate::sending::{PlainHttp, Sending};
 use crate::store::{AccountRow, MIGRATIONS, Store};
-use crate::users::{Resets, Users};
+use crate::users::{Resets, Rules, Users};
+use crate::webauthn::RelyingParty;
 
 /// A wallet of somebody else has this time to answer while a customer waits.
 const PAYEE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -55,6 +57,8 @@ pub struct WalletSettings {
     pub auto_create_address: bool,
     /// The deposit when liquidity is low; 0 means none.
     pub liquidity_topup: u64,
+    /// The most that is deposited so for one asset or peer within 24 hours.
+    pub liquidity_topup_day_max: Option<u64>,
     /// After this time a hold that no event has settled is looked at, and again after this time. Events that did not
     /// arrive are looked for after it, too.
     pub holds_are_old: Duration,
@@ -133,14 +137,16 @@ impl Wallet {
             clock: ports.clock,
             fee_policy: settings.fee_policy,
             auto_create_address: settings.auto_create_address,
-            liquidity_topup: settings.liquidity_topup,
+            topup: Topup { amount: settings.liquidity_topup, day_max: settings.liquidity_topup_day_max },
         };
-        let pages =
-            settings.pages.map(|pages| Arc::new(page_core(pages, &settings.display_name, &effects, &ports.entropy)));
+        let rates = RatesService::of(seed.rates.clone());
+        let pages = settings.pages.map(|pages| {
+            let told = Told { institution: &settings.display_name, rates: &rates };
+            Arc::new(page_core(pages, told, &effects, &ports.entropy))
+        });
         let reconciling = Reconciling::new(effects.clone(), Arc::clone(&ports.entropy), settings.holds_are_old);
         let inbox = Inbox::new(effects.clone(), ports.entropy);
         let missed = Missed::new(inbox.clone(), settings.holds_are_old);
-        let rates = RatesService::of(seed.rates.clone());
         Self {
             inner: Arc::new(Shared {
                 effects,
@@ -172,8 +178,8 @@ impl Wallet {
         self.inner.pages.as_ref().map(|pages| &pages.users)
     }
 
-    /// Handles events, makes payments of customers, closes wallets, sends letters, and looks for what events have not told, until
-    /// `shutdown` resolves, then waits for those under way.
+    /// Handles events, makes payments of customers, closes wallets, sends letters, and looks for what events have not
+    /// told, until `shutdown` resolves, then waits for those under way.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = watch::channel(());
         let told = |mut stopped: watch::Receiver<()>| async move {
@@ -253,8 +259,15 @@ impl Wallet {
     }
 }
 
+/// What the pages show of the wallet.
+struct Told<'a> {
+    institution: &'a str,
+    rates: &'a RatesService,
+}
+
 /// What the pages use.
-fn page_core(settings: PageSettings, institution: &str, effects: &Effects, entropy: &Arc<dyn Entropy>) -> PageCore {
+fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy: &Arc<dyn Entropy>) -> PageCore {
+    let institution = told.institution;
     let database = effects.store.database().clone();
     let (clock, entropy) = (Arc::clone(&effects.clock), Arc::clone(entropy));
     let policy = RetryPolicy { total: PAYEE_ANSWERS_WITHIN, ..RetryPolicy::default() };
@@ -270,8 +283,11 @@ fn page_core(settings: PageSettings, institution: &str, effects: &Effects, entro
         database,
         Arc::clone(&clock),
         Arc::clone(&entropy),
-        settings.lifetimes,
-        settings.verification,
+        Rules {
+            lifetimes: settings.lifetimes,
+            verification: settings.verification,
+            passkeys_for: RelyingParty::of(&settings.public_url),
+        },
         letters.clone(),
         settings.sealer.clone(),
     );
@@ -290,6 +306,9 @@ fn page_core(settings: PageSettings, institution: &str, effects: &Effects, entro
         letters,
         sending: Sending::new(effects.clone(), public, Arc::clone(&entropy), plain_http),
         consents,
+        operators: Operators::new(&settings.operators),
+        rates: told.rates.clone(),
+        started_at: clock.now(),
         institution: institution.to_owned(),
         effects: effects.clone(),
         version: pages::version(),

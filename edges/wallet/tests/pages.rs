@@ -30,6 +30,8 @@ use wallet::{
     Wallet, WalletSettings,
 };
 
+#[path = "authenticator/mod.rs"]
+mod authenticator;
 #[path = "pages/contacts.rs"]
 mod contacts;
 #[path = "pages/keys.rs"]
@@ -40,6 +42,12 @@ mod leaving;
 mod letters;
 #[path = "pages/opening.rs"]
 mod opening;
+#[path = "pages/operators.rs"]
+mod operators;
+#[path = "pages/ownership.rs"]
+mod ownership;
+#[path = "pages/passkeys.rs"]
+mod passkeys;
 #[path = "pages/reach.rs"]
 mod reach;
 #[path = "pages/requests.rs"]
@@ -48,6 +56,7 @@ mod requests;
 mod second_factor;
 
 const PASSWORD: &str = "a rainy day in march";
+const HOME: &str = "http://localhost:3030";
 const IDP_SECRET: &str = "only the wallet knows this";
 
 /// The instance and the authorization server.
@@ -62,14 +71,22 @@ struct Instance {
     statuses: Mutex<Vec<String>>,
     /// The addresses that are switched off.
     inactive: Mutex<BTreeSet<String>>,
-    /// Operations that fail for a reason of the instance.
+    /// Whether the operator has written that addresses shall stay off.
+    kept_off: Mutex<bool>,
+    /// The keys under which a status was given before.
+    known: Mutex<BTreeSet<String>>,
+    /// Operations, and given statuses, that fail for a reason of the instance.
     fails: Mutex<BTreeSet<&'static str>>,
     /// The keys that were published, and those that were revoked.
     keys: Mutex<Vec<Value>>,
     revoked: Mutex<BTreeSet<String>>,
+    /// Whether the same key comes a moment before each key that is published.
+    overtaken: Mutex<bool>,
     /// State and received amount of every incoming payment, if it is not one that has got a part.
     incoming: Mutex<Option<(&'static str, u64)>>,
     asked: Mutex<Value>,
+    /// The fees that were set, the oldest first.
+    fees: Mutex<Vec<Value>>,
 }
 
 fn usd(value: u64) -> Value {
@@ -94,6 +111,29 @@ impl Instance {
             "Assets" => {
                 json!({"assets": {"edges": [{"node": asset}], "pageInfo": {"hasNextPage": false, "endCursor": null}}})
             }
+            "ConsoleAsset" if variables["id"] == json!(Uuid::from_u128(1)) => {
+                let mut asset = asset;
+                asset["liquidity"] = json!("700");
+                asset["liquidityThreshold"] = json!("1000");
+                asset["sendingFee"] = self.fees.lock().unwrap().last().cloned().unwrap_or(Value::Null);
+                json!({"asset": asset})
+            }
+            "ConsoleFees" => {
+                let fee = |fee: &Value| {
+                    json!({"node": {"id": Uuid::from_u128(3), "type": "SENDING", "fixed": fee["fixed"],
+                        "basisPoints": fee["basisPoints"], "createdAt": "2026-01-01T00:00:00.000Z"}})
+                };
+                let fees: Vec<Value> = self.fees.lock().unwrap().iter().rev().map(fee).collect();
+                json!({"asset": {"fees": {"edges": fees,
+                    "pageInfo": {"hasNextPage": false, "hasPreviousPage": false, "endCursor": null}}}})
+            }
+            "SetFee" => {
+                self.fees.lock().unwrap().push(input["fee"].clone());
+                json!({"setFee": {"fee": {"id": Uuid::from_u128(3)}}})
+            }
+            "ConsoleExchangeRates" => json!({"exchangeRates": {"source": "http://rates.example", "tables": [
+                {"base": "USD", "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T00:00:15.000Z",
+                    "rates": [{"assetCode": "EUR", "rate": "0.9"}, {"assetCode": "MXN", "rate": "20.5"}]}]}}),
             "AssetByCodeAndScale" => json!({"assetByCodeAndScale": asset}),
             "WalletAddressByUrl" => {
                 let known = self.addresses.lock().unwrap().contains(variables["url"].as_str().unwrap());
@@ -141,6 +181,11 @@ impl Instance {
                 let is_off = self.inactive.lock().unwrap().contains(variables["id"].as_str().unwrap());
                 json!({"walletAddress": {"id": variables["id"], "address": "https://localhost:3000/accounts/nora",
                 "publicName": null, "status": if is_off { "INACTIVE" } else { "ACTIVE" }, "createdAt": "2026-01-01T00:00:00.000Z", "tenant": null,
+                "additionalProperties": if *self.kept_off.lock().unwrap() {
+                    json!([{"key": "keptOff", "value": "see letter 12", "visibleInOpenPayments": false}])
+                } else {
+                    json!([])
+                },
                 "asset": {"id": Uuid::from_u128(1), "code": "USD", "scale": 2}, "walletAddressKeys": {"edges": keys}}})
             }
             "UpdateWalletAddress" => {
@@ -148,6 +193,15 @@ impl Instance {
                 let Some(status) = input["status"].as_str() else {
                     return json!({"data": {"updateWalletAddress": {"walletAddress": {"id": id}}}});
                 };
+                if self.fails.lock().unwrap().contains(status) {
+                    return json!({"errors": [{"message": "fails", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]});
+                }
+                if input["idempotencyKey"]
+                    .as_str()
+                    .is_some_and(|key| !self.known.lock().unwrap().insert(key.to_owned()))
+                {
+                    return json!({"data": {"updateWalletAddress": {"walletAddress": {"id": id}}}});
+                }
                 self.statuses.lock().unwrap().push(status.to_owned());
                 let mut inactive = self.inactive.lock().unwrap();
                 let _ = if status == "ACTIVE" { inactive.remove(&id) } else { inactive.insert(id) };
@@ -167,6 +221,9 @@ impl Instance {
                     .lock()
                     .unwrap()
                     .push(json!({"id": id, "jwk": input["jwk"], "address": input["walletAddressId"]}));
+                if *self.overtaken.lock().unwrap() {
+                    return json!({"errors": [{"message": "there is one", "extensions": {"code": "DUPLICATE"}}]});
+                }
                 json!({"createWalletAddressKey": {"walletAddressKey": {"id": id}}})
             }
             "RevokeWalletAddressKey" => {
@@ -176,7 +233,9 @@ impl Instance {
             "CompleteReceiver" => json!({"completeReceiver": {"receiver": {
                 "id": input["incomingPaymentUrl"], "walletAddressUrl": "https://localhost:3000/accounts/nora", "completed": true,
                 "incomingAmount": usd(2_000), "receivedAmount": usd(0), "expiresAt": null}}}),
-            "OutgoingPayment" => return json!({"errors": [{"message": "none", "extensions": {"code": "NOT_FOUND"}}]}),
+            "ConsoleAsset" | "OutgoingPayment" => {
+                return json!({"errors": [{"message": "none", "extensions": {"code": "NOT_FOUND"}}]});
+            }
             "CreateOutgoingPayment" => json!({"createOutgoingPayment": {"payment": {"id": input["quoteId"],
                 "walletAddressId": input["walletAddressId"], "state": "FUNDING", "error": null, "stateAttempts": 0,
                 "debitAmount": usd(1_300), "receiveAmount": usd(1_250), "sentAmount": usd(0), "receiver": "r", "metadata": null}}}),
@@ -215,17 +274,34 @@ async fn decide(
     StatusCode::ACCEPTED
 }
 
+/// Makes a wallet on the same database, with this public address and seed.
+type MakeWallet = dyn Fn(&str, u64) -> Wallet;
+
 struct Bench {
     instance: Arc<Instance>,
     wallet: Wallet,
     clock: Arc<ManualClock>,
     payee: String,
     database: TestDatabase,
+    /// Makes a wallet at an address, with entropy of its own.
+    make: Box<MakeWallet>,
 }
 
 impl Bench {
     async fn on(database: TestDatabase, verification: Verification) -> Self {
         Self::with_post(database, verification, Post::Log).await
+    }
+
+    /// A playground at this address.
+    async fn at(database: TestDatabase, url: &str) -> Self {
+        let mut bench = Self::playground(database).await;
+        bench.wallet = (bench.make)(url, 1);
+        bench
+    }
+
+    /// Another process of the same wallet.
+    fn another_wallet(&self) -> Wallet {
+        (self.make)(HOME, 2)
     }
 
     async fn with_post(database: TestDatabase, verification: Verification, leaving: Post) -> Self {
@@ -243,58 +319,65 @@ impl Bench {
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
 
         let clock = testkit::manual_clock();
-        let dyn_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
+        let of_wallets = Arc::clone(&clock);
+        let dyn_clock = move || Arc::clone(&of_wallets) as Arc<dyn Clock>;
         let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
         let credentials = Credentials { tenant_id: Uuid::nil(), secret: "s".to_owned(), signature_version: 1 };
         Wallet::migrate(&database).await.unwrap();
-        let base = |path: &str| format!("http://{here}{path}").parse().unwrap();
-        let pages = PageSettings {
-            public_url: "http://localhost:3030".parse().unwrap(),
-            lifetimes: Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) },
-            verification,
-            post: leaving,
-            sealer: Sealer::new(Some(&[7; 32]), &[]),
-            cookies: Cookies::Plain,
-            accent: Accent::Teal,
-            playground: verification == Verification::None,
-            one_click: Vec::new(),
-            consent: Some(ConsentSettings {
-                auth_server: "http://auth.example".parse().unwrap(),
-                interactions: base(""),
-                secret: Some(IDP_SECRET.to_owned()),
-                proof: ServiceProofs::default().of(Wanted::WALLET_CONSENT, None),
-            }),
-            grants: Some(AdminClient::of_auth(base("/graphql"), credentials.clone(), http.clone(), dyn_clock())),
-            http: http.clone(),
-        };
-        let settings = WalletSettings {
-            display_name: "Bank".to_owned(),
-            open_payments_url: "https://localhost:3000".parse().unwrap(),
-            webhooks: EventVerification {
-                identities: ServiceIdentities::default(),
-                service: Service::WalletHooks,
-                secrets: vec!["s".to_owned()],
-                version: 1,
-                tolerance: Duration::from_mins(5),
-                unsigned: Unsigned::Refused,
-            },
-            fee_policy: FeePolicy::FeePlusSent,
-            holds_are_old: Duration::from_mins(3),
-            auto_create_address: true,
-            liquidity_topup: 0,
-            cards: CardVerification::Required,
-            key_x: None,
-            pages: Some(pages),
-        };
-        let ports = Ports {
-            database: (*database).clone(),
-            ledger: Arc::new(MemoryLedger::new(dyn_clock())),
-            admin: AdminClient::new(base("/graphql"), credentials, http, dyn_clock()),
-            clock: dyn_clock(),
-            entropy: testkit::entropy(1),
-        };
-        let wallet = Wallet::new(settings, Seed::default(), ports);
-        Self { instance, wallet, clock, payee: format!("https://{here}/bob"), database }
+        let base = move |path: &str| format!("http://{here}{path}").parse().unwrap();
+        let opened = (*database).clone();
+        let make = Box::new(move |url: &str, seed_of_entropy: u64| {
+            let pages = PageSettings {
+                public_url: url.parse().unwrap(),
+                lifetimes: Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) },
+                verification,
+                post: leaving.clone(),
+                sealer: Sealer::new(Some(&[7; 32]), &[]),
+                cookies: Cookies::Plain,
+                accent: Accent::Teal,
+                playground: verification == Verification::None,
+                one_click: Vec::new(),
+                operators: vec!["Boss@example.com".to_owned()],
+                consent: Some(ConsentSettings {
+                    auth_server: "http://auth.example".parse().unwrap(),
+                    interactions: base(""),
+                    secret: Some(IDP_SECRET.to_owned()),
+                    proof: ServiceProofs::default().of(Wanted::WALLET_CONSENT, None),
+                }),
+                grants: Some(AdminClient::of_auth(base("/graphql"), credentials.clone(), http.clone(), dyn_clock())),
+                http: http.clone(),
+            };
+            let settings = WalletSettings {
+                display_name: "Bank".to_owned(),
+                open_payments_url: "https://localhost:3000".parse().unwrap(),
+                webhooks: EventVerification {
+                    identities: ServiceIdentities::default(),
+                    service: Service::WalletHooks,
+                    secrets: vec!["s".to_owned()],
+                    version: 1,
+                    tolerance: Duration::from_mins(5),
+                    unsigned: Unsigned::Refused,
+                },
+                fee_policy: FeePolicy::FeePlusSent,
+                holds_are_old: Duration::from_mins(3),
+                auto_create_address: true,
+                liquidity_topup: 0,
+                liquidity_topup_day_max: None,
+                cards: CardVerification::Required,
+                key_x: None,
+                pages: Some(pages),
+            };
+            let ports = Ports {
+                database: opened.clone(),
+                ledger: Arc::new(MemoryLedger::new(dyn_clock())),
+                admin: AdminClient::new(base("/graphql"), credentials.clone(), http.clone(), dyn_clock()),
+                clock: dyn_clock(),
+                entropy: testkit::entropy(seed_of_entropy),
+            };
+            let seed = Seed::from_yaml("rates: {USD: {EUR: 0.9, MXN: 19}, EUR: {USD: 1.1}}").unwrap();
+            Wallet::new(settings, seed, ports)
+        });
+        Self { instance, wallet: make(HOME, 1), clock, payee: format!("https://{here}/bob"), database, make }
     }
 
     async fn playground(database: TestDatabase) -> Self {
@@ -302,7 +385,7 @@ impl Bench {
     }
 
     fn browser(&self) -> Browser<'_> {
-        Browser { bench: self, cookie: None }
+        Browser { bench: self, wallet: self.wallet.clone(), cookie: None, asked: None }
     }
 
     /// Somebody with an account of 500.00 USD. Returns the id of the account too.
@@ -328,16 +411,21 @@ struct Answer {
 #[derive(Clone)]
 struct Browser<'b> {
     bench: &'b Bench,
+    wallet: Wallet,
     cookie: Option<String>,
+    /// The cookie of a browser that was asked for a passkey.
+    asked: Option<String>,
 }
 
 impl Browser<'_> {
     async fn call(&mut self, request: Request<Body>) -> Answer {
-        let router = wallet::http::router(self.bench.wallet.clone(), ServiceCallers::Anybody);
+        let router = wallet::http::router(self.wallet.clone(), ServiceCallers::Anybody);
         let response = router.oneshot(request).await.unwrap();
         for line in response.headers().get_all("set-cookie") {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
-            if pair.starts_with("wallet_session") {
+            if pair.contains("_passkey=") {
+                self.asked = Some(pair.to_owned());
+            } else if pair.starts_with("wallet_session") {
                 self.cookie = Some(pair.to_owned()).filter(|pair| !pair.ends_with('='));
             }
         }
@@ -348,14 +436,18 @@ impl Browser<'_> {
         Answer { status, location, text: String::from_utf8(body.to_vec()).unwrap() }
     }
 
+    fn cookies(&self) -> String {
+        self.cookie.iter().chain(&self.asked).map(String::as_str).collect::<Vec<_>>().join("; ")
+    }
+
     async fn get(&mut self, path: &str) -> Answer {
-        let request = Request::get(path).header("cookie", self.cookie.clone().unwrap_or_default());
+        let request = Request::get(path).header("cookie", self.cookies());
         self.call(request.body(Body::empty()).unwrap()).await
     }
 
     async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(path).header("cookie", self.cookie.clone().unwrap_or_default());
+        let request = Request::post(path).header("cookie", self.cookies());
         self.call(request.body(Body::from(body)).unwrap()).await
     }
 
@@ -609,8 +701,11 @@ fn every_text_of_the_pages_has_a_german_one() {
         lines.filter_map(|line| Some(line.split_once(" => ").or_else(|| line.split_once(" = "))?.0)).collect();
 
     let mut texts = BTreeSet::new();
-    for source in
-        read("templates", ".html").into_iter().chain(read("src/pages", ".rs")).chain(read("src/letters", ".rs"))
+    for source in read("templates", ".html")
+        .into_iter()
+        .chain(read("src/pages", ".rs"))
+        .chain(read("src/letters", ".rs"))
+        .chain(read("src/pages/operator", ".rs"))
     {
         for begin in ["f.t(\"", "f.with(\"", "words.t(\"", "words.with(\"", "w.t(\"", "title: \""] {
             texts.extend(source.split(begin).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));

@@ -151,14 +151,14 @@ impl Bench {
     }
 
     async fn on(database: TestDatabase) -> Self {
-        Self::with(database, Unsigned::Refused).await
+        Self::with(database, Unsigned::Refused, FeePolicy::FeePlusSent).await
     }
 
     async fn that_thinks_of_unsigned(unsigned: Unsigned) -> Self {
-        Self::with(TestDatabase::sqlite().await, unsigned).await
+        Self::with(TestDatabase::sqlite().await, unsigned, FeePolicy::FeePlusSent).await
     }
 
-    async fn with(database: TestDatabase, unsigned: Unsigned) -> Self {
+    async fn with(database: TestDatabase, unsigned: Unsigned, fee_policy: FeePolicy) -> Self {
         let instance = Arc::new(Instance::default());
         *instance.payment_state.lock().unwrap() = "SENDING";
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -182,10 +182,11 @@ impl Bench {
                 tolerance: Duration::from_mins(5),
                 unsigned,
             },
-            fee_policy: FeePolicy::FeePlusSent,
+            fee_policy,
             holds_are_old: Duration::from_mins(3),
             auto_create_address: true,
             liquidity_topup: 1_000_000,
+            liquidity_topup_day_max: None,
             cards: CardVerification::Required,
             key_x: Some("Tk8WHUFjv9XUxXzv2OxMjoF9alvTVB1D1dcFMT47ThQ".to_owned()),
             pages: None,
@@ -448,6 +449,23 @@ fn a_payment_is_held_funded_settled_and_its_leftover_withdrawn_once_although_eve
             assert_eq!(bench.balance("gfranklin").await, (40_000_000 - 611, 0));
         }
         assert_eq!(bench.instance.calls_of("WithdrawOutgoingPayment").len(), 1);
+    });
+}
+
+#[test]
+fn a_whole_payment_costs_what_the_policy_for_fees_says() {
+    testkit::block_on(async {
+        for (policy, costs, withdrawals) in
+            [(FeePolicy::FeePlusSent, 611, 1), (FeePolicy::FullDebit, 617, 1), (FeePolicy::Compat, 500, 0)]
+        {
+            let bench = Bench::with(TestDatabase::sqlite().await, Unsigned::Refused, policy).await;
+            bench.wallet.seed().await.unwrap();
+            bench.tell(&bench.outgoing(1, "created", "gfranklin", 617, 0)).await;
+            assert_eq!(bench.balance("gfranklin").await, (40_000_000, 617), "{policy:?}");
+            bench.tell(&bench.outgoing(2, "completed", "gfranklin", 617, 500)).await;
+            assert_eq!(bench.balance("gfranklin").await, (40_000_000 - costs, 0), "{policy:?}");
+            assert_eq!(bench.instance.calls_of("WithdrawOutgoingPayment").len(), withdrawals, "{policy:?}");
+        }
     });
 }
 

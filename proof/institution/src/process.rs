@@ -287,6 +287,7 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
         clock,
         entropy,
         sealer: setup.sealer.clone(),
+        grant_watch: None,
         settings,
     }
 }

@@ -11,8 +11,9 @@ use ledger::{
 use ledger_conformance::{
     Generator, Model, Scope, Step, callers_at_once, payers_at_once, same_answers, same_past, totals_of_two_ledgers,
 };
-use ledger_sql::SqlLedger;
+use ledger_sql::{LAYOUT, OpenLedgerError, SqlLedger};
 use ledger_verify::{ConservationMonitor, ScanLimits};
+use sqlx::{Connection as _, Executor as _};
 use testkit::TestDatabase;
 
 const SCOPE: Scope = Scope { base: 1 << 64, time: true };
@@ -103,6 +104,23 @@ async fn an_account_that_was_missing_is_found_once_another_engine_has_created_it
         writer.submit(vec![transfer]).await.expect("the ledger answers");
         assert_eq!(found(credit).await.expect("the account").credits_posted, sum);
     }
+}
+
+#[tokio::test]
+async fn a_ledger_of_a_later_program_on_postgres_is_left_alone() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let clock = clock();
+    sql(database.url(), &clock).await.close().await;
+    let mut connection = sqlx::PgConnection::connect(database.url()).await.expect("the server answers");
+    // A later layout that has no waypoints.
+    for statement in ["UPDATE ledger_layout SET version = version + 1", "DROP TABLE ledger_waypoints"] {
+        connection.execute(statement).await.expect("the server does it");
+    }
+    let refused = SqlLedger::open(database.url(), clock).await.expect_err("it is of a later program");
+    assert!(matches!(refused, OpenLedgerError::Newer { found } if found == LAYOUT + 1), "{refused}");
+    let made = sqlx::query_scalar("SELECT to_regclass('ledger_waypoints') IS NOT NULL").fetch_one(&mut connection);
+    let made: bool = made.await.expect("the server answers");
+    assert!(!made, "nothing was made in it");
 }
 
 #[tokio::test]

@@ -30,7 +30,9 @@ impl Audience {
 
 /// The body with its audience and a unique text, so that no two requests have equal signatures.
 pub fn addressed(mut body: Value, audience: Audience, unique: &str) -> Value {
-    body["extensions"] = json!({"audience": audience.as_str(), "nonce": unique});
+    let extensions = &mut body["extensions"];
+    extensions["audience"] = json!(audience.as_str());
+    extensions["nonce"] = json!(unique);
     body
 }
 
@@ -47,6 +49,8 @@ mod tests {
     fn an_addressed_body_keeps_what_it_says_and_names_its_audience() {
         let body = addressed(json!({"query": "{whoami{id}}"}), Audience::Backend, "n1");
         assert_eq!(body, json!({"query": "{whoami{id}}", "extensions": {"audience": "backend", "nonce": "n1"}}));
+        let more = addressed(json!({"query": "q", "extensions": {"waits": 1}}), Audience::Backend, "n1");
+        assert_eq!(more["extensions"], json!({"waits": 1, "audience": "backend", "nonce": "n1"}));
         assert_eq!(audience_of(&body), Some(&json!("backend")));
         assert_eq!(audience_of(&json!({"query": "{whoami{id}}"})), None);
         assert_eq!(audience_of(&json!([1])), None);

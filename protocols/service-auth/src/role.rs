@@ -145,6 +145,12 @@ impl Service {
             Self::Rates => &[ServiceRole::Rates, ServiceRole::Wallet],
         }
     }
+
+    /// Whether institutions run a program of their own for it: the account-servicing entity gets events, and rates may come
+    /// from anywhere.
+    pub const fn may_be_another_program(self) -> bool {
+        matches!(self, Self::WalletHooks | Self::Rates)
+    }
 }
 
 #[cfg(test)]

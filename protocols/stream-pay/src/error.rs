@@ -59,6 +59,9 @@ pub enum PaymentError {
     /// The receiving application refused.
     #[error("ApplicationError")]
     ApplicationError,
+    /// The sender was told to stop. Rafiki 2.4 has no such name, because it does not stop payments.
+    #[error("Stopped")]
+    Stopped,
 }
 
 impl PaymentError {

@@ -199,6 +199,11 @@ impl Payment {
         }
     }
 
+    /// Sends no further packets. What is under way is waited for and counted.
+    pub fn stop(&mut self) {
+        self.error = self.error.or(Some(PaymentError::Stopped));
+    }
+
     /// Takes the reply to packet `sequence`.
     pub fn handle_reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]) {
         let Some(settled) = self.exchange.settle(now, sequence, octets) else { return };
@@ -235,8 +240,10 @@ impl Payment {
 
     fn outcome(&self) -> Outcome {
         let receipt = self.receipt.as_ref().map(|(_, receipt)| receipt.clone());
+        // What was under way may have been the last of it.
+        let error = self.error.filter(|error| *error != PaymentError::Stopped || !self.is_complete());
         Outcome {
-            error: self.error,
+            error,
             amount_sent: self.totals.sent,
             amount_delivered: self.totals.delivered,
             receipt,

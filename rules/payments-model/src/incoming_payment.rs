@@ -222,6 +222,16 @@ impl IncomingPayment {
         unannounced
     }
 
+    /// What has arrived once it has ended, as it was announced, and what is expected before; `None` means any amount.
+    pub fn settled_or_expected(&self) -> Option<u64> {
+        match self.state {
+            IncomingState::Pending | IncomingState::Processing => self.incoming_amount,
+            // Between the end and its announcement, what was expected is the best that the row knows.
+            IncomingState::Completed if self.announced_amount == 0 => self.incoming_amount,
+            IncomingState::Completed | IncomingState::Expired { .. } => Some(self.announced_amount),
+        }
+    }
+
     /// The account-servicing entity approves it. A repetition changes nothing.
     pub fn approve(mut self, now: Timestamp) -> Result<Self, IncomingRefused> {
         self.decidable()?;
@@ -317,6 +327,19 @@ mod tests {
             assert_eq!(reached(start().approve(START)), approved, "{from:?}");
             assert_eq!(reached(start().cancel(None, START)), approved, "{from:?}");
         }
+    }
+
+    #[test]
+    fn the_amount_of_a_payment_is_what_it_expects_and_what_has_arrived_once_it_has_ended() {
+        let amount = |state, expected, announced| {
+            IncomingPayment { announced_amount: announced, ..payment(state, expected) }.settled_or_expected()
+        };
+        assert_eq!(amount(STATES[0], Some(100), 0), Some(100));
+        assert_eq!(amount(STATES[1], None, 0), None);
+        assert_eq!(amount(STATES[2], Some(100), 0), Some(100));
+        assert_eq!(amount(STATES[2], Some(100), 70), Some(70));
+        assert_eq!(amount(STATES[3], Some(100), 30), Some(30));
+        assert_eq!(amount(STATES[3], Some(100), 0), Some(0));
     }
 
     #[test]

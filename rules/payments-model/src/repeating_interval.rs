@@ -243,6 +243,20 @@ mod tests {
     }
 
     #[test]
+    fn months_from_the_31st_begin_on_the_31st_the_29th_and_the_29th() {
+        let interval = "R2/2024-01-31T00:00:00Z/P1M";
+        let found = |at: &str| period_containing(interval, at.parse().unwrap()).unwrap();
+        let begins = ["2024-01-31T00:00:00Z", "2024-02-29T00:00:00Z", "2024-03-29T00:00:00Z", "2024-04-29T00:00:00Z"];
+        for bounds in begins.windows(2) {
+            let [start, end] = [0, 1].map(|index| bounds[index].parse().unwrap());
+            assert_eq!(found(bounds[0]), Some(Period { start, end }));
+        }
+        for outside in ["2024-01-30T23:59:59.999Z", "2024-04-29T00:00:00Z"] {
+            assert_eq!(found(outside), None, "{outside}");
+        }
+    }
+
+    #[test]
     fn negative_durations_and_lonely_letters_are_refused() {
         for text in
             ["R/2024-01-01T00:00:00Z/-P1D", "R/2024-01-01T00:00:00Z/P", "R/P1D/P1D", "R/2024-01-01T00:00:00Z/1 day"]

@@ -5,6 +5,8 @@
 //! again. While a request runs, its claim is renewed. So the claim lasts as long as a slow action, and runs out after a
 //! process has died. If a process created something and died before it stored the result, the origin finds it: the
 //! action derives its ids from the origin.
+//!
+//! If the keys are in the database of the action, the result is stored in the action's own transaction (`ResultNote`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +16,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use clock::{Entropy, Timestamp};
 use payments_model::Origin;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shared_cache::{CacheError, SharedCache};
-use uuid::Uuid;
+
+use crate::entry::Entry;
+use crate::result_note::ResultNote;
 
 /// The API to which a key belongs. Two APIs may have the same key without a conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,16 @@ pub enum Patience {
     None,
     /// It waits this long for the result, and is refused after that.
     UpTo(Duration),
+}
+
+/// When a key is claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimTime {
+    /// Before the action. So nothing happens if the key is refused.
+    Before,
+    /// With the result, in the action's transaction, if the keys are in the same database; before the action otherwise.
+    /// The action must have no other effect than that transaction.
+    WithResult,
 }
 
 /// How long keys are stored.
@@ -104,16 +118,6 @@ pub struct Keys {
     settings: KeysSettings,
 }
 
-/// What is stored under a key.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Entry {
-    /// Another request is working on it.
-    Taken { content: String, by: Uuid },
-    /// It is done.
-    Done { content: String, result: Value },
-}
-
 /// What a request with a key may do.
 enum Turn {
     /// Run the action. These octets are its claim.
@@ -151,7 +155,29 @@ impl Keys {
     where
         I: Serialize + DeserializeOwned,
     {
+        self.once_noted(asked, patience, ClaimTime::Before, |_| act, identity).await
+    }
+
+    /// As [`Keys::once`]. The action may store its result in its own transaction, with the note that it gets. Then a
+    /// process that dies leaves both or neither.
+    pub async fn once_noted<T, I, E, F>(
+        &self,
+        asked: Asked<'_>,
+        patience: Patience,
+        claim: ClaimTime,
+        act: impl FnOnce(ResultNote) -> F,
+        identity: impl FnOnce(&T) -> I,
+    ) -> Result<Once<T, I>, OnceError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        I: Serialize + DeserializeOwned,
+    {
         let (name, content) = (asked.name(), digest(asked.content.iter().copied()));
+        if claim == ClaimTime::WithResult && self.cache.is_in_database() {
+            let note = ResultNote::new(&self.cache, name, content, None, self.settings.kept);
+            return self.claimed_with_result(patience, note, act, identity).await;
+        }
+
         let claim = loop {
             match self.turn(&name, &content, patience).await? {
                 Turn::Act(claim) => break claim,
@@ -163,25 +189,74 @@ impl Keys {
             }
         };
 
+        let kept = self.settings.kept;
+        let note = ResultNote::new(&self.cache, name.clone(), content, Some(claim.clone()), kept);
         let made = tokio::select! {
-            made = act => made,
+            made = act(note.clone()) => made,
             never = self.keep(&name, &claim) => match never {},
         };
-        self.note(&name, &claim, content, made.as_ref().ok().map(identity)).await;
+        if !note.is_stored() {
+            self.end_claim(&claim, &note, made.as_ref().ok().map(identity)).await;
+        }
         made.map(Once::Now).map_err(OnceError::Action)
     }
 
+    /// Runs `act`, whose transaction fails if the key was used. Only then the key is read.
+    async fn claimed_with_result<T, I, E, F>(
+        &self,
+        patience: Patience,
+        note: ResultNote,
+        act: impl FnOnce(ResultNote) -> F,
+        identity: impl FnOnce(&T) -> I,
+    ) -> Result<Once<T, I>, OnceError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        I: Serialize + DeserializeOwned,
+    {
+        let made = act(note.clone()).await;
+        if note.is_stored() {
+            return made.map(Once::Now).map_err(OnceError::Action);
+        }
+        if let Ok(found) = &made
+            && let Some(done) = note.done(&identity(found))
+            && self.cache.set_if_absent(&note.name, done, self.settings.kept).await.map_err(OnceError::Cache)?
+        {
+            // The action found what an earlier execution made, and the key was not stored then.
+            return made.map(Once::Now).map_err(OnceError::Action);
+        }
+
+        let stored = match (self.settled(&note.name, patience).await, &made) {
+            (Ok(settled), _) => settled.ok_or(OnceError::UnderWay)?,
+            (Err(_), Err(_)) => None,
+            (Err(error), Ok(_)) => return Err(OnceError::Cache(error)),
+        };
+        let result = match stored.as_deref().map(Entry::decode) {
+            Some(Some(Entry::Done { content, result })) if content == note.content => {
+                serde_json::from_value(result).ok()
+            }
+            Some(_) => return Err(OnceError::OtherContent),
+            None => None,
+        };
+        match result {
+            Some(identity) => Ok(Once::Before(identity)),
+            // The key was not used, so this has another reason.
+            None => made.map(Once::Now).map_err(OnceError::Action),
+        }
+    }
+
     async fn turn<E>(&self, name: &str, content: &str, patience: Patience) -> Result<Turn, OnceError<E>> {
-        let claim = encode(&Entry::Taken { content: content.to_owned(), by: self.entropy.uuid() });
+        let claim = Entry::Taken { content: content.to_owned(), by: self.entropy.uuid() }.encode();
         loop {
             if self.cache.set_if_absent(name, claim.clone(), self.settings.lease).await.map_err(OnceError::Cache)? {
                 return Ok(Turn::Act(claim));
             }
             let found = self.settled(name, patience).await.map_err(OnceError::Cache)?;
-            match found.ok_or(OnceError::UnderWay)?.as_deref().map(serde_json::from_slice::<Entry>) {
+            match found.ok_or(OnceError::UnderWay)?.as_deref().map(Entry::decode) {
                 // The first request failed or its process died, so this request takes its place.
                 None => {}
-                Some(Ok(Entry::Done { content: done, result })) if done == content => return Ok(Turn::Answer(result)),
+                Some(Some(Entry::Done { content: done, result })) if done == content => {
+                    return Ok(Turn::Answer(result));
+                }
                 _ => return Err(OnceError::OtherContent),
             }
         }
@@ -190,8 +265,8 @@ impl Keys {
     /// What is stored under `name` after no request works on it any more. `None` if this takes too long.
     async fn settled(&self, name: &str, patience: Patience) -> Result<Option<Option<Bytes>>, CacheError> {
         let settled = |found: &Option<Bytes>| {
-            let entry = found.as_deref().map(serde_json::from_slice::<Entry>);
-            !matches!(entry, Some(Ok(Entry::Taken { .. })))
+            let entry = found.as_deref().and_then(Entry::decode);
+            !matches!(entry, Some(Entry::Taken { .. }))
         };
         match patience {
             Patience::UpTo(limit) => self.cache.wait_until(name, limit, settled).await,
@@ -215,19 +290,13 @@ impl Keys {
     }
 
     /// Stores the result, or gives the claim back. The action has already happened, so a failure here is only logged.
-    async fn note<I: Serialize>(&self, name: &str, claim: &Bytes, content: String, made: Option<I>) {
-        let noted = match made.map(serde_json::to_value) {
-            None => self.cache.remove_if(name, claim).await,
-            Some(Ok(result)) => {
-                let done = encode(&Entry::Done { content, result });
-                self.cache.replace_if(name, claim, done, self.settings.kept).await
-            }
-            Some(Err(error)) => {
-                tracing::error!(%error, "the result of an idempotency key cannot be serialized");
-                return;
-            }
+    async fn end_claim<I: Serialize>(&self, claim: &Bytes, note: &ResultNote, made: Option<I>) {
+        let ended = match made.map(|identity| note.done(&identity)) {
+            None => self.cache.remove_if(&note.name, claim).await,
+            Some(Some(done)) => self.cache.replace_if(&note.name, claim, done, self.settings.kept).await,
+            Some(None) => return,
         };
-        match noted {
+        match ended {
             Ok(true) => {}
             Ok(false) => tracing::warn!("the claim of an idempotency key ended before its request"),
             Err(error) => tracing::warn!(%error, "the outcome of an idempotency key was not stored"),
@@ -235,7 +304,7 @@ impl Keys {
     }
 
     async fn forget<E>(&self, name: &str, entry: &Entry) -> Result<(), OnceError<E>> {
-        self.cache.remove_if(name, &encode(entry)).await.map(drop).map_err(OnceError::Cache)
+        self.cache.remove_if(name, &entry.encode()).await.map(drop).map_err(OnceError::Cache)
     }
 }
 
@@ -259,9 +328,4 @@ fn sha256<'a>(parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
         digest.update(part);
     }
     digest.finalize().into()
-}
-
-fn encode(entry: &Entry) -> Bytes {
-    // Texts and JSON values always have a JSON form.
-    serde_json::to_vec(entry).unwrap_or_default().into()
 }

@@ -3,8 +3,11 @@
 
 #![warn(missing_docs)]
 
+mod entry;
 mod keys;
+mod result_note;
 mod signed_requests;
 
-pub use keys::{Api, Asked, Keys, KeysSettings, Once, OnceError, Patience};
+pub use keys::{Api, Asked, ClaimTime, Keys, KeysSettings, Once, OnceError, Patience};
+pub use result_note::ResultNote;
 pub use signed_requests::{NotAccepted, SignedRequests};

@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use admin_signature::{Audience, addressed, canonical, sign};
 use clock::{Clock, ManualClock};
-use idempotency::{Api, Asked, Keys, KeysSettings, NotAccepted, Once, OnceError, Patience, SignedRequests};
+use database::sea_orm::{ConnectionTrait, Statement};
+use database::{Database, Migrations, Step, Write};
+use idempotency::{
+    Api, Asked, ClaimTime, Keys, KeysSettings, NotAccepted, Once, OnceError, Patience, ResultNote, SignedRequests,
+};
 use serde_json::{Value, json};
 use shared_cache::{DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, MIGRATIONS, SharedCache};
 use testkit::{TestDatabase, manual_clock};
@@ -114,6 +118,59 @@ async fn the_claim_of_a_process_that_died_runs_out() {
     assert_eq!(ask(&keys, asked(&["t"], "k", &[b"a"]), 3).await.unwrap(), Once::Now(3));
 }
 
+/// What the actions of these tests make.
+const MADE: Migrations = Migrations {
+    store: "made",
+    steps: &[Step { name: "0001_made", sql: "CREATE TABLE made (thing bigint PRIMARY KEY);" }],
+};
+
+/// A process whose keys are in the database of its actions.
+struct Process {
+    database: Database,
+    keys: Keys,
+}
+
+impl Process {
+    fn on(database: Database, clock: &Arc<ManualClock>, seed: u64) -> Self {
+        let cache = DatabaseCache::new(database.clone(), clock.clone(), DatabaseLimits::default());
+        Self { keys: keys(SharedCache::Database(cache.written_within(database.clone())), seed), database }
+    }
+
+    async fn make(&self, thing: u32, note: &ResultNote) -> Result<u32, database::Error> {
+        let unit = self.database.begin().await?;
+        let values = [i64::from(thing).into()];
+        let insert =
+            Statement::from_sql_and_values(unit.get_database_backend(), "INSERT INTO made VALUES ($1)", values);
+        unit.write(Write::new("made", thing, insert));
+        note.write_within(&unit, &thing);
+        unit.commit().await?;
+        Ok(thing)
+    }
+
+    /// Makes a thing, once for the key "k" and this content.
+    async fn once(
+        &self,
+        claim: ClaimTime,
+        content: &[&[u8]],
+        thing: u32,
+    ) -> Result<Once<u32, u32>, OnceError<database::Error>> {
+        let act = |note: ResultNote| async move { self.make(thing, &note).await };
+        let patience = Patience::UpTo(Duration::from_mins(1));
+        self.keys.once_noted(asked(&["t"], "k", content), patience, claim, act, |made| *made).await
+    }
+
+    async fn made(&self) -> Vec<i64> {
+        let rows = self.database.query("SELECT thing FROM made ORDER BY thing", []).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    }
+}
+
+async fn two_with_keys_in_their_database(database: &TestDatabase, clock: &Arc<ManualClock>) -> [Process; 2] {
+    database.migrate(&MIGRATIONS).await.unwrap();
+    database.migrate(&MADE).await.unwrap();
+    [Process::on((**database).clone(), clock, 1), Process::on(database.connect_again().await, clock, 2)]
+}
+
 fn api(audience: Audience, cache: SharedCache, clock: &Arc<ManualClock>) -> SignedRequests {
     SignedRequests { audience, version: 1, lifetime: Duration::from_secs(30), cache, clock: clock.clone() }
 }
@@ -174,6 +231,70 @@ testkit::on_each_database! {
             assert_eq!(one.await.unwrap(), 0);
         }
         assert_eq!(acted.load(Ordering::SeqCst), 1);
+    }
+
+    async fn a_result_in_the_transaction_of_its_action_is_there_when_the_process_dies_after_the_commit(database) {
+        let [first, other] = two_with_keys_in_their_database(&database, &manual_clock()).await;
+        for (claim, content, thing) in [(ClaimTime::Before, b"a", 1), (ClaimTime::WithResult, b"b", 2)] {
+            let (made, is_made) = tokio::sync::oneshot::channel();
+            let act = |note: ResultNote| {
+                let first = &first;
+                async move {
+                    let _ = made.send(first.make(thing, &note).await);
+                    std::future::pending::<Result<u32, database::Error>>().await
+                }
+            };
+            let key = format!("key {thing}");
+            let (owner, content): (_, &[&[u8]]) = (["t"], &[content]);
+            let asked = asked(&owner, &key, content);
+            tokio::select! {
+                _ = first.keys.once_noted(asked, Patience::None, claim, act, |made| *made) => panic!("it died before"),
+                made = is_made => assert_eq!(made.unwrap().unwrap(), thing),
+            }
+            let again = |_: ResultNote| async { Err::<u32, _>("acted again") };
+            let told = other.keys.once_noted(asked, Patience::None, ClaimTime::Before, again, |made| *made).await;
+            assert_eq!(told.unwrap(), Once::Before(thing), "{claim:?}");
+        }
+    }
+
+    async fn two_processes_that_claim_a_key_with_the_result_make_one_thing(database) {
+        let [first, second] = two_with_keys_in_their_database(&database, &manual_clock()).await;
+        let asking = (0..8_u32).map(|number| {
+            let process = if number % 2 == 0 { &first } else { &second };
+            process.once(ClaimTime::WithResult, &[b"a"], number)
+        });
+        let all = futures::future::join_all(asking).await;
+        let told = all.into_iter().map(|once| match once.unwrap() {
+            Once::Now(made) | Once::Before(made) => made,
+        });
+        let told: Vec<u32> = told.collect();
+        assert_eq!(first.made().await, [i64::from(told[0])]);
+        assert!(told.iter().all(|made| *made == told[0]), "{told:?}");
+    }
+
+    async fn a_key_that_was_used_for_other_content_undoes_the_transaction_that_claims_it(database) {
+        let clock = manual_clock();
+        let [first, second] = two_with_keys_in_their_database(&database, &clock).await;
+        for (before, claim) in [(1, ClaimTime::WithResult), (2, ClaimTime::Before)] {
+            assert_eq!(first.once(claim, &[b"a"], before).await.unwrap(), Once::Now(before));
+            let refused = second.once(ClaimTime::WithResult, &[b"b"], 10).await;
+            assert!(matches!(refused, Err(OnceError::OtherContent)), "{refused:?}");
+            assert_eq!(second.once(ClaimTime::WithResult, &[b"a"], 10).await.unwrap(), Once::Before(before));
+            clock.advance(DAY);
+        }
+        assert_eq!(first.made().await, [1, 2]);
+        assert_eq!(second.once(ClaimTime::WithResult, &[b"b"], 3).await.unwrap(), Once::Now(3), "the key is free again");
+    }
+
+    async fn an_action_that_fails_leaves_the_key_free(database) {
+        let [first, second] = two_with_keys_in_their_database(&database, &manual_clock()).await;
+        let fails = |_: ResultNote| async { Err::<u32, _>("no") };
+        let (asked, claim) = (asked(&["t"], "k", &[b"a"]), ClaimTime::WithResult);
+        let failed = first.keys.once_noted(asked, Patience::None, claim, fails, |made| *made).await;
+        assert!(matches!(failed, Err(OnceError::Action("no"))), "{failed:?}");
+        assert_eq!(second.once(ClaimTime::WithResult, &[b"b"], 1).await.unwrap(), Once::Now(1));
+        let refused = first.once(ClaimTime::WithResult, &[b"other key"], 1).await;
+        assert!(matches!(refused, Err(OnceError::OtherContent)), "{refused:?}");
     }
 
     async fn two_processes_on_one_database_accept_a_signed_request_once(database) {

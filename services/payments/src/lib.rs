@@ -4,6 +4,7 @@
 //! money in the ledger.
 
 pub mod administration;
+mod beside;
 mod counts;
 mod incoming;
 mod ledger_totals;
@@ -21,6 +22,7 @@ mod unavailable;
 mod wallet_address_lookup;
 mod workers;
 
+pub use beside::Beside;
 pub use incoming::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
 pub use incoming::decide_incoming_payment::ChangeIncomingPaymentError;
 pub use incoming::decide_partial_payment::{DecidePartialPaymentError, DecisionEffect};
@@ -33,6 +35,7 @@ pub use outgoing::create_outgoing_payment::{
 };
 pub use outgoing::fund_outgoing_payment::FundOutgoingPaymentError;
 pub use outgoing::grant_spending::PaymentGrant;
+pub use outgoing::grant_watch::GrantWatch;
 pub use quotes::create_quote::{CreateQuoteError, NewQuote};
 pub use rates_in_use::{ConvertAmountError, RatesInUse};
 pub use receivers::held_grants::HeldGrantError;

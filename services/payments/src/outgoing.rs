@@ -6,6 +6,7 @@ pub(crate) mod at_hand;
 pub(crate) mod create_outgoing_payment;
 pub(crate) mod fund_outgoing_payment;
 pub(crate) mod grant_spending;
+pub(crate) mod grant_watch;
 pub(crate) mod outgoing_events;
 pub(crate) mod packet_list;
 pub(crate) mod packet_log;

@@ -22,6 +22,7 @@ use webhooks::Webhooks;
 use crate::counts::OutgoingCounts;
 use crate::incoming::live_receivers::LiveReceivers;
 use crate::outgoing::at_hand::AtHand;
+use crate::outgoing::grant_watch::GrantWatch;
 use crate::outgoing::packet_log::PacketLog;
 use crate::receivers::grant_slots::GrantSlots;
 use crate::receivers::receiver_memory::ReceiverMemory;
@@ -55,6 +56,8 @@ pub struct PaymentsParts {
     pub entropy: Arc<dyn Entropy>,
     /// Encrypts data before it is stored.
     pub sealer: Sealer,
+    /// Asks whether the grants of payments that are being sent still stand; `None` asks nobody.
+    pub grant_watch: Option<GrantWatch>,
     /// The settings.
     pub settings: PaymentsSettings,
 }

@@ -5,8 +5,9 @@
 use std::future::Future;
 
 use clock::{Clock, Entropy, Timestamp};
-use futures::StreamExt;
+use futures::future::FusedFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use stream_pay::{Closer, NoQuote, OutgoingPrepare, Payment, Poll, Quote, Quoting};
 
 /// A state machine that sends packets.
@@ -14,10 +15,13 @@ pub(crate) trait Machine {
     type Outcome;
     fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Outcome>;
     fn reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]);
+    /// Sends nothing more. Machines that send only a few packets go on.
+    fn stop(&mut self) {}
 }
 
 /// Runs `machine` to its end. `send` returns the octets of the reply, or `None` if the outcome is unknown; the machine
-/// then gives the packet up when it expires. The packets of `ahead`, which the machine made earlier, are sent first.
+/// then gives the packet up when it expires. The packets of `ahead`, which the machine made earlier, are sent first. When
+/// `stop` resolves, the machine is stopped.
 pub(crate) async fn drive<M, F>(
     machine: &mut M,
     clock: &dyn Clock,
@@ -25,11 +29,13 @@ pub(crate) async fn drive<M, F>(
     ahead: Option<OutgoingPrepare>,
     mut send: impl FnMut(OutgoingPrepare) -> F,
     mut replied: impl FnMut(&mut M, u64),
+    stop: impl Future<Output = ()>,
 ) -> M::Outcome
 where
     M: Machine,
     F: Future<Output = (u64, Option<Vec<u8>>)>,
 {
+    let mut stop = std::pin::pin!(stop.fuse());
     let mut under_way: FuturesUnordered<F> = ahead.into_iter().map(&mut send).collect();
 
     loop {
@@ -44,6 +50,9 @@ where
 
         let pause = until.saturating_since(clock.wall());
         tokio::select! {
+            // If both are ready, nothing is sent between them.
+            biased;
+            () = &mut stop, if !stop.is_terminated() => machine.stop(),
             Some((sequence, reply)) = under_way.next() => {
                 if let Some(octets) = reply {
                     machine.reply(clock.wall(), sequence, &octets);
@@ -67,6 +76,9 @@ impl Machine for Quoting {
 
 impl Machine for Payment {
     type Outcome = stream_pay::Outcome;
+    fn stop(&mut self) {
+        Self::stop(self);
+    }
     fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Outcome> {
         self.poll_prepare(now, entropy)
     }

@@ -7,6 +7,7 @@ mod crash;
 mod expectation;
 mod flow;
 mod foreign_receiver;
+mod grant_end;
 pub(crate) mod held_grant;
 #[expect(unreachable_pub, dead_code, reason = "other crates use all of it")]
 mod institution;

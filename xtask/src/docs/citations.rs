@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{read, tracked};
 
 /// Published standards beside the RFCs, by the last word of their name, whose sections a reader can look up.
-const STANDARDS: [&str; 3] = ["ECMA-262", "8601-1", "TR36"];
+const STANDARDS: [&str; 5] = ["ECMA-262", "8601-1", "TR36", "webauthn-3", "SEC1"];
 
 /// Fails if there are such citations, and lists their lines.
 pub(super) fn check() -> Result<(), String> {

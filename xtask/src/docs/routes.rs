@@ -2,10 +2,11 @@
 //!
 //! It does not know which process listens where. The sources of the edges are read, without their tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::{read, tracked};
+use crate::rust_files;
 
 /// The file of the page.
 pub(super) const PAGE: &str = "docs/routes.md";
@@ -19,9 +20,12 @@ This page is made of the sources by `cargo xtask docs --routes`. Do not edit it.
 
 /// The page, made from the sources. A route that is added without a declaration is an error.
 pub(super) fn chapter() -> Result<String, String> {
+    // Files that are compiled for tests only serve stand-ins.
+    let served: BTreeSet<String> =
+        rust_files::read()?.into_iter().filter(|file| !file.tokens.is_empty()).map(|file| file.path).collect();
     let mut files = Vec::new();
     for pattern in ["edges/*/src/*.rs", "apps/rafiki/src/roles/*.rs"] {
-        for path in tracked(pattern)? {
+        for path in tracked(pattern)?.into_iter().filter(|path| served.contains(path)) {
             let text = read(&path)?;
             files.push((path, text.split("#[cfg(test)]").next().unwrap_or(&text).to_owned()));
         }

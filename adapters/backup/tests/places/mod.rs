@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use backup::{About, Contained, Place, Taken, take};
+use backup::{About, BackupError, Contained, Place, Taken, take};
 use clock::{SystemClock, SystemEntropy};
 use database::Contents;
 use rusqlite::Connection;
@@ -159,14 +159,19 @@ pub(crate) async fn everything(folder: &Path) -> Vec<[Spot; 2]> {
     all
 }
 
-pub(crate) fn about() -> About {
+fn about() -> About {
     About { program: "rafiki 0.0.0".to_owned(), installation: "TEST".to_owned(), not_contained: Vec::new() }
 }
 
 /// A backup of all these places.
 pub(crate) async fn backup_of(spots: &[Spot], to: &Path) -> Taken {
     let places: Vec<Place> = spots.iter().flat_map(|spot| spot.places(&[spot.name()])).collect();
-    take(&places, to, about(), &SystemClock, &SystemEntropy, |_| ()).await.unwrap()
+    try_backup(&places, to).await.unwrap()
+}
+
+/// Tries to save these places in `to`.
+pub(crate) async fn try_backup(places: &[Place], to: &Path) -> Result<Taken, BackupError> {
+    take(places, to, about(), &SystemClock, &SystemEntropy, |_| ()).await
 }
 
 /// Two databases that are written to one after the other.

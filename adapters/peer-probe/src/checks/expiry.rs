@@ -6,7 +6,7 @@ use std::time::Duration;
 use ilp_packet::ErrorCode;
 
 use crate::check::{Check, Rule};
-use crate::line::{Expiry, Line, Sending, code_text};
+use crate::line::{Expiry, Line, Sending};
 
 pub(crate) const PAST: Rule = Rule {
     name: "expiry-past",
@@ -44,7 +44,7 @@ async fn past(line: &mut Line<'_>) -> Check {
     }
     match answer.reject() {
         Some((code @ (ErrorCode::R00TransferTimedOut | ErrorCode::R02InsufficientTimeout), _)) => {
-            PAST.passed(format!("rejected with {}", code_text(code)))
+            PAST.passed(format!("rejected with {code}"))
         }
         Some(_) => PAST.partly(format!("it gets {}", answer.told())),
         None => PAST.failed(format!("it gets {}", answer.told())),

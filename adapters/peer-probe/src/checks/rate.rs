@@ -74,9 +74,11 @@ fn judged(seen: &[Seen], expected: Result<&Expected, &String>) -> Check {
 /// Whether both could have one rate, if each was rounded.
 fn same_rate(one: &Seen, other: &Seen) -> bool {
     let product = |delivered: u64, sent: u64| u128::from(delivered) * u128::from(sent);
-    let [least, most] = [one.delivered, one.delivered + ROUNDING].map(|delivered| product(delivered, other.sent));
-    let [other_least, other_most] =
-        [other.delivered, other.delivered + ROUNDING].map(|delivered| product(delivered, one.sent));
+    // A receiver may say any amount.
+    let bounds = |seen: &Seen, sent| {
+        [seen.delivered, seen.delivered.saturating_add(ROUNDING)].map(|delivered| product(delivered, sent))
+    };
+    let ([least, most], [other_least, other_most]) = (bounds(one, other.sent), bounds(other, one.sent));
     least <= other_most && other_least <= most
 }
 
@@ -87,7 +89,7 @@ fn bounds(sent: u64, expected: &Expected) -> Option<[u64; 2]> {
     let tolerance = u128::from(expected.tolerance);
     let least = times(WHOLE.saturating_sub(tolerance))?.checked_mul_floor(sent)?;
     let most = times(WHOLE + tolerance)?.checked_mul_ceil(sent)?;
-    Some([least.saturating_sub(ROUNDING), most + ROUNDING])
+    Some([least.saturating_sub(ROUNDING), most.saturating_add(ROUNDING)])
 }
 
 #[cfg(test)]
@@ -119,5 +121,6 @@ mod tests {
         assert_eq!(of(&[(1_000_000, 58_699), (100_000, 5869), (10_000, 585)]), Verdict::Passed);
         assert_eq!(of(&[(1_000_000, 990_000), (100_000, 100_000)]), Verdict::Failed);
         assert_eq!(of(&[(1_000_000, 1_000_000), (100_000, 100_000), (10_000, 9_900)]), Verdict::Failed);
+        assert_eq!(of(&[(1_000_000, u64::MAX), (100_000, u64::MAX)]), Verdict::Failed, "no amount stops the probe");
     }
 }

@@ -25,6 +25,10 @@ pub struct Payments {
     pub incoming_payment_expiry_max: Duration,
     /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`: how many attempts an outgoing payment has.
     pub outgoing_payment_attempts_max: u32,
+    /// `OUTGOING_PAYMENT_GRANT_CHECK_MS`: how often the authorization server is asked, while a payment of a client is being
+    /// sent, whether its grant still stands. If it was ended, no more is sent. 0 asks never, and payments that were begun
+    /// are finished.
+    pub grant_check: Option<Duration>,
     /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK`: whether incoming payments wait for the operator's decision.
     pub incoming_approval: Option<IncomingApproval>,
     /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a wallet address is collected.
@@ -55,6 +59,7 @@ impl Payments {
             quote_lifespan: r.millis("QUOTE_LIFESPAN", 300_000),
             incoming_payment_expiry_max: r.millis("INCOMING_PAYMENT_EXPIRY_MAX_MS", 2_592_000_000),
             outgoing_payment_attempts_max: r.number("MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS", 5, 1..=1_000),
+            grant_check: Some(r.millis("OUTGOING_PAYMENT_GRANT_CHECK_MS", 0)).filter(|every| !every.is_zero()),
             incoming_approval: r.flag("POLL_INCOMING_PAYMENT_CREATED_WEBHOOK", ByDefault::Off).then_some(approval),
             web_monetization_delay: Some(r.millis("WITHDRAWAL_THROTTLE_DELAY", 0)).filter(|delay| !delay.is_zero()),
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::reader::{ByDefault, Reader, read_section};
+use crate::reader::{ByDefault, Reader};
+use crate::section::read_section;
 use crate::{ConfigError, Environment};
 
 /// The data that collectors get.

@@ -48,6 +48,7 @@ pub(crate) async fn run(options: ConformanceOptions) -> Result<(), Failure> {
     }
     match report.failed().as_slice() {
         [] => Ok(()),
+        [failed] => Err(Failure::Check(format!("1 case differs: {failed}"))),
         failed => Err(Failure::Check(format!("{} cases differ: {}", failed.len(), failed.join(", ")))),
     }
 }

@@ -1,11 +1,11 @@
-//! When certificates end: that of a role, those of the authorities that it believes, and those that servers show.
-//! Whether anybody should believe them is not judged. `network` asks the servers.
+//! When certificates end: that of a role, those of the authorities that it believes, and those that servers show. And how
+//! old lists of revoked certificates are. Whether certificates should be believed is not judged. `network` asks the servers.
 
 use std::time::Duration;
 
 use clock::{Clock as _, SystemClock, Timestamp};
 use config::{Secret, ServiceAuth};
-use outbound_http::CertificateFacts;
+use outbound_http::{CertificateFacts, RevocationListFacts, RevokedCertificates};
 
 use super::finding::{Finding, Findings};
 
@@ -22,6 +22,28 @@ pub(super) fn own(findings: &mut Findings, role: &str, service_auth: &ServiceAut
         if let Some(pem) = pem {
             findings.add(format!("{role}.{name}"), of_file(variable, pem, SystemClock.now()));
         }
+    }
+    if let Some(pem) = &service_auth.revoked_pem {
+        findings.add(format!("{role}.revoked"), of_lists(pem, SystemClock.now()));
+    }
+}
+
+/// The lists of revoked certificates by the oldest of them.
+fn of_lists(pem: &Secret, now: Timestamp) -> Finding {
+    const VARIABLE: &str = "SERVICE_TLS_REVOKED_FILE";
+    let advice = "put the newest list of each authority into the file; the role reads it within ten seconds";
+    let facts = match RevokedCertificates::of_pem(pem.expose()) {
+        Ok(lists) => lists.facts(),
+        Err(error) => return Finding::failed(format!("{VARIABLE} cannot be used: {error}"), advice),
+    };
+    let Some(RevocationListFacts { issuer, made_at, next_at }) = facts.into_iter().min_by_key(|list| list.made_at)
+    else {
+        return Finding::failed(format!("{VARIABLE} has no list"), advice);
+    };
+    let told = format!("the oldest list in {VARIABLE} is of {issuer}, and was made at {made_at}");
+    match next_at {
+        Some(next) if next <= now => Finding::warning(format!("{told}; there should be another since {next}"), advice),
+        _ => Finding::ok(told),
     }
 }
 
@@ -41,11 +63,14 @@ fn of_file(variable: &str, pem: &Secret, now: Timestamp) -> Finding {
 
 /// A certificate by its end. `what` names it.
 pub(super) fn judged(what: &str, facts: &CertificateFacts, now: Timestamp, advice: &str) -> Finding {
-    let ends = facts.expires_at;
+    let (begins, ends) = (facts.begins_at, facts.expires_at);
+    if begins > now {
+        return Finding::failed(format!("{what} is not valid before {begins}"), "look at the clock of this machine");
+    }
     if ends <= now {
         return Finding::failed(format!("{what} ended at {ends}"), advice);
     }
-    let warns = WARNS.min(ends.saturating_since(facts.begins_at) / 3);
+    let warns = WARNS.min(ends.saturating_since(begins) / 3);
     if ends.saturating_since(now) < warns {
         return Finding::warning(format!("{what} ends at {ends}"), advice);
     }
@@ -75,6 +100,7 @@ mod tests {
             [verdict(365, 90), verdict(365, 20), verdict(365, 0)],
             [Verdict::Ok, Verdict::Warning, Verdict::Failed]
         );
+        assert_eq!(verdict(7, 8), Verdict::Failed, "it begins tomorrow");
         assert_eq!([verdict(7, 3), verdict(7, 2), verdict(7, 0)], [Verdict::Ok, Verdict::Warning, Verdict::Failed]);
     }
 
@@ -89,5 +115,14 @@ mod tests {
         assert_eq!(both.verdict, Verdict::Failed);
         assert!(both.text.contains("SERVICE_TLS_CERTIFICATE_FILE ended at 2001-01-01"), "{}", both.text);
         assert_eq!(found("no certificate").verdict, Verdict::Failed);
+    }
+
+    #[test]
+    fn a_list_of_revoked_certificates_that_should_have_been_replaced_is_a_warning() {
+        let list = PrivateAuthority::default().revoke(&[]);
+        let found = |pem: &str, now: &str| of_lists(&Secret::new(pem), now.parse().unwrap()).verdict;
+        assert_eq!(found(&list, "2026-06-01T00:00:00Z"), Verdict::Ok);
+        assert_eq!(found(&list, "3000-06-01T00:00:00Z"), Verdict::Warning);
+        assert_eq!(found("no list", "2026-06-01T00:00:00Z"), Verdict::Failed);
     }
 }

@@ -213,8 +213,8 @@ pub(crate) struct TriggerOptions {
     /// does not count.
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
-    /// Send to a server that is not on this machine. Whoever gets such a sample can show it to the owner of the secret as a
-    /// real event, if the owner does not look at its header rafiki-sample.
+    /// Send to a server that is not on this machine. That server can send the signed sample on to another program with the
+    /// same secret, which takes it for a real event unless it looks at the header rafiki-sample.
     #[arg(long)]
     pub(crate) any_receiver: bool,
     /// The version of signatures (SIGNATURE_VERSION).

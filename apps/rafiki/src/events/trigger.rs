@@ -36,7 +36,7 @@ pub(crate) async fn run(options: TriggerOptions) -> Result<(), Failure> {
     }
     if let Some(url) = options.to.as_ref().filter(|url| !options.any_receiver && !is_here(url)) {
         return Err(Failure::Usage(format!(
-            "{url} is not on this machine, and whoever gets a signed sample can pass it off as a real event; add \
+            "{url} is not on this machine, and a server that gets a signed sample can pass it off as a real event; add \
              --any-receiver if the server is yours"
         )));
     }

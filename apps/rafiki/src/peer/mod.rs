@@ -18,7 +18,7 @@ use crate::pay::institutions::Institution;
 use crate::pay::payer::read_amount;
 use crate::pay::{PayError, institutions};
 use crate::roles::shared_deps::SharedDeps;
-use asset::read_asset;
+pub(crate) use asset::read_asset;
 use options::{PeerCommand, PeerOptions};
 
 pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
@@ -41,15 +41,16 @@ pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
         max_packet: options.max_packet,
         threshold: options.threshold,
     };
-    let (peer, asset) = ask(institution, asking).await.map_err(refused)?;
-    say(&introduction(&peer, &asset));
+    let peer = ask(institution, asking).await.map_err(refused)?;
+    say(&introduction(&peer, wanted_asset));
     Ok(())
 }
 
-/// What is asked of another node, as it was written.
+/// What is asked of another node.
 pub(crate) struct Asking {
     pub(crate) url: Url,
-    pub(crate) asset: String,
+    pub(crate) asset: Asset,
+    /// As it was written.
     pub(crate) liquidity: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) max_packet: Option<u64>,
@@ -70,16 +71,16 @@ impl From<Failure> for AskError {
     }
 }
 
-/// Has an institution ask. Returns the peer and the asset.
-pub(crate) async fn ask(institution: &Institution, asking: Asking) -> Result<(PeerRecord, Asset), AskError> {
-    let asset = read_asset(&asking.asset)?;
-    let liquidity = asking.liquidity.as_deref().map(|text| read_amount(text, &asset));
-    let liquidity = liquidity.transpose().map_err(|reason| Failure::Check(format!("--liquidity: {reason}")))?;
+/// Has an institution ask. Returns the peer.
+pub(crate) async fn ask(institution: &Institution, asking: Asking) -> Result<PeerRecord, AskError> {
+    let asset = &asking.asset;
+    let liquidity = asking.liquidity.as_deref().map(|text| read_amount(text, asset));
+    let liquidity = liquidity.transpose().map_err(|reason| Failure::Usage(format!("--liquidity: {reason}")))?;
 
     let found = institution.admin.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await;
     let found = found.map_err(|error| Failure::from(PayError::from(error)))?;
     let found = found.ok_or_else(|| {
-        Failure::Check(format!("{} has no asset {}; make it with createAsset", institution.name, asking.asset))
+        Failure::Check(format!("{} has no asset {asset}; make it with createAsset", institution.name))
     })?;
 
     let wanted = PeerByUrl {
@@ -91,8 +92,7 @@ pub(crate) async fn ask(institution: &Institution, asking: Asking) -> Result<(Pe
         liquidity_to_deposit: liquidity,
         idempotency_key: SystemEntropy.uuid().to_string(),
     };
-    let peer = institution.admin.create_or_update_peer_by_url(&wanted).await.map_err(AskError::Admin)?;
-    Ok((peer, asset))
+    institution.admin.create_or_update_peer_by_url(&wanted).await.map_err(AskError::Admin)
 }
 
 /// The text about the new peering.

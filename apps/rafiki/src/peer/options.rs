@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use money::Asset;
 use url::Url;
 
+use super::asset::read_asset;
 use crate::known_options::KnownOptions;
 
 #[derive(Debug, Args)]
@@ -17,8 +19,8 @@ pub(crate) struct PeerOptions {
     #[arg(required = true)]
     pub(crate) url: Option<Url>,
     /// The asset of the peering, for example USD/2: code and decimal places. Both nodes must have it.
-    #[arg(long, value_name = "CODE/SCALE", required = true)]
-    pub(crate) asset: Option<String>,
+    #[arg(long, value_name = "CODE/SCALE", required = true, value_parser = read_asset)]
+    pub(crate) asset: Option<Asset>,
     /// How much more than before the peer may owe us.
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) liquidity: Option<String>,
@@ -56,8 +58,8 @@ pub(crate) struct ProbeOptions {
     /// A peer of the institution, by its id, its ILP address or a part of its name; or the URL of a connector.
     pub(crate) peer: String,
     /// The asset of the peering, if the institution has several peerings with it, or for a URL: code and decimal places.
-    #[arg(long, value_name = "CODE/SCALE")]
-    pub(crate) asset: Option<String>,
+    #[arg(long, value_name = "CODE/SCALE", value_parser = read_asset)]
+    pub(crate) asset: Option<Asset>,
     /// A file with the token that the connector accepts, for a URL.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,

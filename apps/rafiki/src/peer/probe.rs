@@ -13,7 +13,6 @@ use rates::{HttpRates, Rates, RatesSettings};
 use serde_json::json;
 use url::Url;
 
-use super::asset::read_asset;
 use super::options::ProbeOptions;
 use crate::dev::session::Session;
 use crate::failure::Failure;
@@ -62,8 +61,8 @@ pub(crate) async fn run(options: &ProbeOptions) -> Result<(), Failure> {
         document["checks"] = report.document()["checks"].clone();
         say(&format!("{document}\n"));
     } else {
-        let to = found.to.as_ref().map_or_else(|| "nobody".to_owned(), Url::to_string);
-        say(&format!("{} at {}, packets in {} to {to}\n", found.name, found.line.endpoint, found.asset));
+        let to = found.to.as_ref().map_or_else(|| "without a receiver".to_owned(), |to| format!("to {to}"));
+        say(&format!("{} at {}, packets in {} {to}\n", found.name, found.line.endpoint, found.asset));
         say(&report.text());
     }
     match report.failed().as_slice() {
@@ -96,7 +95,7 @@ fn of_url(options: &ProbeOptions, endpoint: Url) -> Result<Found, Failure> {
     Ok(Found {
         name: endpoint.to_string(),
         line: PeerLine { endpoint, token: secret_in(file)? },
-        asset: read_asset(asset)?,
+        asset: asset.clone(),
         to: options.to.clone(),
         rates: options.rates.clone(),
         scheme: scheme(options),
@@ -142,13 +141,12 @@ fn called(peer: &PeerView) -> String {
 }
 
 async fn chosen(options: &ProbeOptions, institution: &Institution) -> Result<PeerView, Failure> {
-    let asset = options.asset.as_deref().map(read_asset).transpose()?;
     let wanted = options.peer.to_lowercase();
     let is_meant = |peer: &PeerView| {
         let named = peer.name.as_ref().is_some_and(|name| name.to_lowercase().contains(&wanted));
         let meant = named || peer.id.to_string() == wanted || peer.static_ilp_address == options.peer;
         let fits = |asset: &Asset| asset.code.as_str() == peer.asset.code && asset.scale == peer.asset.scale;
-        meant && asset.as_ref().is_none_or(fits)
+        meant && options.asset.as_ref().is_none_or(fits)
     };
 
     let mut found: Vec<PeerView> = Vec::new();

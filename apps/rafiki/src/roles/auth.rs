@@ -131,6 +131,7 @@ pub(crate) async fn start(
     running.serve_services(listeners.introspection, introspection, tls);
     running.serve_services(listeners.service, service, tls);
     running.serve_services(listeners.admin, admin, tls);
+    identities.watch_files(&mut running);
     if config.cleanup == Cleanup::Here {
         running.work(|stop| async move {
             tokio::select! {
@@ -250,5 +251,5 @@ fn service_callers(config: &config::Auth, limiter: &Limiter, identities: &Identi
     let previous = config.previous_service_secret.as_ref().map(config::Secret::expose);
     let secrets = [Some(secret.as_str()), previous].into_iter().flatten();
     let secret = CallerSecret::new(secrets, "service-secret", limiter.clone());
-    ServiceCallers::Proven(ServiceDoor { secret, identities: identities.accepted.clone() })
+    ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities: identities.accepted.clone() }))
 }

@@ -42,11 +42,11 @@ pub(crate) async fn open_cache(
     clock: Arc<dyn Clock>,
 ) -> Result<SharedCache, Failure> {
     let Some(redis) = redis else {
-        let database = match database.dialect() {
-            Dialect::Postgres => open_beside(url).await?,
-            Dialect::Sqlite => open_file(&url.sibling("shared")).await?,
-        };
-        return Ok(SharedCache::Database(DatabaseCache::new(database, clock, DatabaseLimits::default())));
+        let cache = |database| DatabaseCache::new(database, clock, DatabaseLimits::default());
+        return Ok(SharedCache::Database(match database.dialect() {
+            Dialect::Postgres => cache(open_beside(url).await?).written_within(database.clone()),
+            Dialect::Sqlite => cache(open_file(&url.sibling("shared")).await?),
+        }));
     };
     connect(redis).await
 }

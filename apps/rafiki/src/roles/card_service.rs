@@ -64,6 +64,7 @@ pub(crate) async fn start(
         card_service::http::router(service.clone(), gate.clone()),
         identities.tls.as_ref(),
     );
+    identities.watch_files(&mut running);
     running.work(|stop| async move {
         service.work(stop).await;
         gate.close();

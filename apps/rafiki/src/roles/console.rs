@@ -141,6 +141,7 @@ pub(crate) fn start(
     let gate = ShutdownGate::default();
     let mut running = Running::new("console", serving(&config.listeners));
     running.serve(listener, console::http::router(console, gate.clone()));
+    identities.watch_files(&mut running);
     running.work(|stop| async move {
         stop.await;
         gate.close();

@@ -1,5 +1,6 @@
 //! The identity of a role: the tokens that it shows, and the proofs that it accepts.
-//! Both are put together from `SERVICE_AUTH` and the settings of the provider.
+//! Both are put together from `SERVICE_AUTH` and the settings of the provider. What is made of files of certificates is in
+//! `certificate_files`.
 
 use std::sync::Arc;
 
@@ -8,16 +9,18 @@ use auth::{Issuer, IssuerClient, IssuerSettings};
 use auth_store::AuthStore;
 use clock::Clock;
 use config::{SecretMethod, ServiceAuth, TokenValidation};
-use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities, ServiceTls, TlsFiles};
-use outbound_http::{Outbound, PartyTls, RevokedCertificates};
-use service_auth::{LinkWays, Service, Wanted, Ways};
+use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities, ServiceTls};
+use outbound_http::Outbound;
+use service_auth::{LinkWays, Service, Wanted};
 use service_identity::{
-    CertifiedClients, ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, RoleNames, SecretPlace,
-    ServiceProofs, ServiceTokens, SigningKey, TokenJudge, TokenSettings, Validation,
+    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, SecretPlace, ServiceProofs, ServiceTokens,
+    SigningKey, TokenJudge, TokenSettings, Validation,
 };
 use shared_cache::Limiter;
 
 use super::cache::memory_limiter;
+use super::certificate_files::{OfFiles, Watch};
+use super::running::Running;
 use super::shared_deps::SharedDeps;
 use crate::failure::Failure;
 
@@ -30,6 +33,8 @@ pub(crate) struct Identities {
     pub(crate) accepted: ServiceIdentities,
     /// The certificates of listeners that services call.
     pub(crate) tls: Option<ServiceTls>,
+    /// Reads the files of certificates again.
+    pub(super) watch: Option<Watch>,
 }
 
 impl Identities {
@@ -44,37 +49,46 @@ impl Identities {
         client.with_proof(self.proofs.of(wanted, None))
     }
 
+    /// Reads the files of certificates again while the role runs.
+    pub(crate) fn watch_files(&self, running: &mut Running) {
+        if let Some(watch) = self.watch.clone() {
+            running.work(|stop| watch.run(stop));
+        }
+    }
+
     /// Who may read exchange rates. Rafiki 2.4 has no secret for them. So they are open, unless that is not accepted.
     pub(crate) fn readers_of_rates(&self, clock: &Arc<dyn Clock>) -> ServiceCallers {
         if self.accepted.secrets(Service::Rates) {
             return ServiceCallers::Anybody;
         }
         let secret = CallerSecret::new([], "rates", memory_limiter(Arc::clone(clock)));
-        ServiceCallers::Proven(ServiceDoor { secret, identities: self.accepted.clone() })
+        ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities: self.accepted.clone() }))
     }
 }
 
 /// The identity that these settings describe.
 pub(crate) fn identities(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<Identities, Failure> {
+    let made = OfFiles::make(service_auth, deps)?;
+    let (tokens, judge) = match &made.to_provider {
+        Some(http) => {
+            let (tokens, judge) = of_provider(service_auth, http.clone(), deps)?;
+            (Some(tokens), Some(judge))
+        }
+        None => (None, None),
+    };
+    let (certificate, tls) = made.certificates.clone().unzip();
     let ways = LinkWays::new(service_auth.ways, service_auth.links.clone());
-    let (tokens, judge) = if ways.any(Ways::tokens) {
-        let (tokens, judge) = of_provider(service_auth, deps)?;
-        (Some(tokens), Some(judge))
-    } else {
-        (None, None)
-    };
-    let (certificate, tls) = if service_auth.has_certificate() {
-        let (clients, tls) = of_certificates(service_auth, deps)?;
-        (Some(clients), Some(tls))
-    } else {
-        (None, None)
-    };
     let proofs = ServiceProofs::new(ways.clone(), tokens, certificate);
-    Ok(Identities { proofs, accepted: ServiceIdentities { ways, judge }, tls })
+    let watch = Some(Watch::new(service_auth.clone(), made, deps.clone()));
+    Ok(Identities { proofs, accepted: ServiceIdentities { ways, judge }, tls, watch })
 }
 
 /// Shows and checks tokens of the provider.
-fn of_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(ServiceTokens, TokenJudge), Failure> {
+fn of_provider(
+    service_auth: &ServiceAuth,
+    http: Outbound,
+    deps: &SharedDeps,
+) -> Result<(ServiceTokens, TokenJudge), Failure> {
     let identity = ClientIdentity {
         id: service_auth.client_id.clone().unwrap_or_default(),
         credential: credential(service_auth)?,
@@ -86,7 +100,7 @@ fn of_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Service
         introspection: service_auth.introspection_url.clone(),
         keys: service_auth.keys_url.clone(),
     };
-    let provider = Provider::new(provider, to_provider(service_auth, deps)?, Arc::clone(&deps.clock));
+    let provider = Provider::new(provider, http, Arc::clone(&deps.clock));
     let provider = if service_auth.proves_by_certificate() { provider.for_certificates() } else { provider };
     let names = TokenSettings {
         audiences: service_auth.audiences.iter().cloned().collect(),
@@ -106,56 +120,6 @@ fn of_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(Service
     let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
     let judge = TokenJudge::new(provider.clone(), identity.clone(), judge, Arc::clone(&clock), Arc::clone(&entropy));
     Ok((ServiceTokens::new(provider, identity, names, clock, entropy), judge))
-}
-
-/// The client that asks the provider: with the authorities that are believed about it, and with the certificate of this
-/// role if that is its proof.
-fn to_provider(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<Outbound, Failure> {
-    let authorities = service_auth.provider_authorities_pem.as_ref().map(config::Secret::expose);
-    let own = service_auth.certificate_pem.as_ref().zip(service_auth.tls_key_pem.as_ref());
-    let own = own.filter(|_| service_auth.proves_by_certificate());
-    let identity = own.map(|(certificate, key)| (certificate.expose(), key.expose()));
-    if identity.is_none() && authorities.is_none() {
-        return Ok(deps.http.clone());
-    }
-    let failed = |error: &dyn std::fmt::Display| Failure::start("OAUTH_CA_FILE and SERVICE_TLS_*_FILE", error);
-    let party = PartyTls { identity, authorities }.read().map_err(|error| failed(&error))?;
-    deps.http.with_tls(&party).map_err(|error| failed(&error))
-}
-
-/// Shows and checks certificates of the installation's roles.
-fn of_certificates(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<(CertifiedClients, ServiceTls), Failure> {
-    let text = |pem: &Option<config::Secret>| pem.as_ref().map(|pem| pem.expose().to_owned()).unwrap_or_default();
-    let (certificate, key) = (text(&service_auth.certificate_pem), text(&service_auth.tls_key_pem));
-    let authorities = text(&service_auth.authorities_pem);
-    let failed = |error: &dyn std::fmt::Display| Failure::start("SERVICE_TLS_*_FILE", error);
-
-    let party = PartyTls { identity: Some((&certificate, &key)), authorities: Some(&authorities) };
-    let names = RoleNames::new(service_auth.role_names.iter().cloned());
-    let revoked = revoked(service_auth)?;
-    let clients = CertifiedClients::new(&deps.http, party, &names, &revoked).map_err(|error| failed(&error))?;
-    if proves_nothing(&service_auth.link_ways(), &names, &certificate) {
-        tracing::warn!(
-            "the certificate in SERVICE_TLS_CERTIFICATE_FILE names no role, so services refuse it; give it the URI \
-             urn:rafiki:role:<role>, or name its host in SERVICE_TLS_NAMES of every role"
-        );
-    }
-    let files = TlsFiles { certificate: &certificate, key: &key, authorities: &authorities, revoked: &revoked };
-    let tls = ServiceTls::new(files, names, Arc::clone(&deps.wall)).map_err(|error| failed(&error))?;
-    Ok((clients, tls))
-}
-
-fn revoked(service_auth: &ServiceAuth) -> Result<RevokedCertificates, Failure> {
-    let Some(pem) = &service_auth.revoked_pem else { return Ok(RevokedCertificates::default()) };
-    RevokedCertificates::of_pem(pem.expose()).ok_or_else(|| {
-        let told = "give lists in PEM, from -----BEGIN X509 CRL----- to -----END X509 CRL-----, and nothing else";
-        Failure::start("SERVICE_TLS_REVOKED_FILE", told)
-    })
-}
-
-/// Whether the certificate is to prove who this role is, and does not. With tokens alone it need not: they say it.
-fn proves_nothing(ways: &LinkWays, names: &RoleNames, certificate: &str) -> bool {
-    ways.any(Ways::certificates) && names.role_of_pem(certificate).is_none()
 }
 
 fn credential(service_auth: &ServiceAuth) -> Result<Credential, Failure> {
@@ -222,21 +186,4 @@ fn signing_keys(config: &config::Auth) -> Result<Vec<Arc<SigningKey>>, Failure> 
         Ok(Arc::new(key.named_by_thumbprint()))
     };
     all.into_iter().filter_map(|(name, pem)| Some((name, pem?))).map(read).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use testkit::PrivateAuthority;
-
-    use super::*;
-
-    #[test]
-    fn a_certificate_without_a_role_is_a_fault_only_where_certificates_count() {
-        let authority = PrivateAuthority::default();
-        let made = |names: &[&str]| authority.certify_as("a role", names, (3000, 1, 1)).certificate;
-        let (nameless, named) = (made(&["cards.internal"]), made(&["urn:rafiki:role:card-service"]));
-        let told = |ways: Ways, pem: &str| proves_nothing(&ways.into(), &RoleNames::default(), pem);
-        assert!(told(Ways::CERTIFICATE, &nameless) && told(Ways::TOKEN.and(Ways::CERTIFICATE), &nameless));
-        assert!(!told(Ways::TOKEN, &nameless) && !told(Ways::CERTIFICATE, &named));
-    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod auth;
 pub(crate) mod backend;
 pub(crate) mod cache;
 pub(crate) mod card_service;
+mod certificate_files;
 pub(crate) mod console;
 pub(crate) mod identities;
 pub(crate) mod listening;

@@ -78,6 +78,7 @@ pub(crate) async fn start(
         point_of_sale::http::router(service.clone(), gate.clone()),
         identities.tls.as_ref(),
     );
+    identities.watch_files(&mut running);
 
     let refunds = service.clone();
     running.work(|stop| async move { refunds.work_refunds(stop).await });

@@ -33,6 +33,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let identities = identities(&config.service_auth, &deps)?;
     let callers = identities.readers_of_rates(&deps.clock);
     running.serve_services(listener, http::router(service, callers).merge(health), identities.tls.as_ref());
+    identities.watch_files(&mut running);
     tracing::info!(port = config.port, file = %config.file.display(), "rates ready");
     tell_ready(&environment);
     stop_signal().await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use clock::Stopwatch;
 use futures::future::join_all;
-use http_kit::{ServiceTls, Serving};
+use http_kit::{CallWatch, ServiceTls, Serving, watch_calls};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -29,6 +29,7 @@ pub(crate) struct Running {
     listeners: JoinSet<()>,
     listeners_stop: watch::Sender<bool>,
     serving: Serving,
+    calls: CallWatch,
     drains: Vec<Drain>,
     closings: Vec<Closing>,
 }
@@ -46,7 +47,13 @@ impl Running {
         let (listeners_stop, _) = watch::channel(false);
         let (workers, listeners) = (JoinSet::new(), JoinSet::new());
         let (drains, closings) = (Vec::new(), Vec::new());
-        Self { name, workers, workers_stop, listeners, listeners_stop, serving, drains, closings }
+        let calls = CallWatch::default();
+        Self { name, workers, workers_stop, listeners, listeners_stop, serving, calls, drains, closings }
+    }
+
+    /// The listeners that services call from now on count their calls with `calls`.
+    pub(crate) fn count_calls(&mut self, calls: CallWatch) {
+        self.calls = calls;
     }
 
     /// Serves `router` on `listener` until the role stops.
@@ -59,6 +66,7 @@ impl Running {
     pub(crate) fn serve_services(&mut self, listener: TcpListener, router: Router, tls: Option<&ServiceTls>) {
         let stop = told(self.listeners_stop.subscribe());
         let serving = Serving { tls: tls.cloned(), ..self.serving.clone() };
+        let router = watch_calls(router, self.calls.clone());
         self.listeners.spawn(http_kit::serve(listener, router, serving, stop));
     }
 

@@ -9,6 +9,7 @@ use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use shop::{Accent, Cookies, Ports, Shop, ShopSettings};
 use tokio::net::TcpListener;
 
+use super::cache::memory_limiter;
 use super::listening::{Exposure, announce, serving};
 use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
@@ -54,6 +55,7 @@ pub(crate) async fn start(
         client: OpenPaymentsClient::new(public, config.wallet_address.as_str(), Arc::new(signer)),
         clock,
         entropy: Arc::clone(&deps.entropy),
+        limiter: memory_limiter(Arc::clone(&deps.clock)),
     };
     let shop = Shop::new(settings(config, accent), ports);
 

@@ -106,6 +106,7 @@ pub(crate) async fn start(
 
     let mut running = Running::new("wallet", serving(&config.listeners));
     running.serve_services(listener, wallet::http::router(wallet.clone(), rates), identities.tls.as_ref());
+    identities.watch_files(&mut running);
     let working = wallet.clone();
     running.work(|stop| async move { working.work(stop).await });
     running.on_close(async move { database.close().await });
@@ -142,6 +143,7 @@ fn settings(config: &config::Wallet, identities: &Identities) -> Result<WalletSe
             config::CardVerification::Off => wallet::CardVerification::Off,
         },
         liquidity_topup: config.liquidity_topup,
+        liquidity_topup_day_max: config.liquidity_topup_day_max,
         key_x: config.key_pem.as_ref().map(public_key_x).transpose()?,
         pages: None,
     })
@@ -180,6 +182,7 @@ fn page_settings(
         accent: playground.accent,
         playground: pages.playground,
         one_click: playground.one_click,
+        operators: pages.operators.clone(),
         consent: pages.consent.as_ref().map(|consent| ConsentSettings {
             auth_server: consent.auth_server.clone(),
             interactions: consent.interactions.clone(),

@@ -40,8 +40,8 @@ async fn join(options: JoinOptions) -> Result<(), Failure> {
         threshold: None,
     };
     let made = peer::ask(&institution, asking).await;
-    let (peer, asset) = made.map_err(|error| step_failed("peering", not_peered(error, &options)))?;
-    say(&format!("peering   works\n{}", indented(&peer::introduction(&peer, &asset))));
+    let peer = made.map_err(|error| not_peered(error, &options))?;
+    say(&format!("peering   works\n{}", indented(&peer::introduction(&peer, &options.asset))));
 
     let (Some(from), Some(to)) = (&options.from, &options.pay_to) else {
         say("quote     not tried: name a wallet address there with --pay-to, and one of ours with --from\n");
@@ -75,7 +75,7 @@ async fn one_unit(payer: &Payer, offer: Offer) -> Result<Receipt, PayError> {
         if let Some(again) = &now.tried_again
             && let Some(tell) = tell.take()
         {
-            // Nobody listens any more if the payment has ended.
+            // If the payment has ended, no one waits for this.
             let _ = tell.send(again.reason.clone());
         }
     };
@@ -97,20 +97,24 @@ fn indented(text: &str) -> String {
     text.lines().flat_map(|line| ["          ", line, "\n"]).collect()
 }
 
+fn not_peered(error: peer::AskError, options: &JoinOptions) -> Failure {
+    match error {
+        peer::AskError::Failure(wrong @ Failure::Usage(_)) => wrong,
+        peer::AskError::Failure(failure) => step_failed("peering", failure.to_string()),
+        peer::AskError::Admin(error) => step_failed("peering", no_peering(&error, options)),
+    }
+}
+
 /// Why there is no peering, and what to do.
-fn not_peered(error: peer::AskError, options: &JoinOptions) -> String {
-    let error = match error {
-        peer::AskError::Failure(failure) => return failure.to_string(),
-        peer::AskError::Admin(error) => error,
-    };
-    let AdminError::Refused { message, details, .. } = &error else {
+fn no_peering(error: &AdminError, options: &JoinOptions) -> String {
+    let AdminError::Refused { message, details, .. } = error else {
         return format!("our own instance does not do it: {error}");
     };
     let (url, asset) = (&options.url, &options.asset);
     let reason = details.as_ref().and_then(|details| details["reason"].as_str());
     match (message.as_str(), reason) {
         ("Peer URL is invalid or peer does not support auto-peering", _) => format!(
-            "nobody takes requests for peering at {url}. Ask the other side for the address; a node of Rafiki listens at \
+            "no node takes requests for peering at {url}. Ask the other side for the address; a node of Rafiki listens at \
              port 3005 if ENABLE_AUTO_PEERING is true"
         ),
         ("Peer does not support asset", _) => {
@@ -173,7 +177,7 @@ mod tests {
         let told = |message: &str| {
             let refused =
                 AdminError::Refused { code: ErrorCode::BadUserInput, message: message.to_owned(), details: None };
-            not_peered(peer::AskError::Admin(refused), &options(&[]))
+            no_peering(&refused, &options(&[]))
         };
         assert!(told("Peer URL is invalid or peer does not support auto-peering").contains("ENABLE_AUTO_PEERING"));
         assert!(told("Peer does not support asset").contains("USD/2"));
@@ -182,12 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn payer_and_payee_of_the_test_are_named_together() {
+    fn payer_and_payee_of_the_test_are_named_together_and_an_asset_has_a_scale() {
         let parse = |more: &[&str]| {
             let line = [&["rafiki", "testnet", "join", "--url", "https://peers.example"], more].concat();
             Cli::try_parse_from(line).is_ok()
         };
         assert!(parse(&[]) && parse(&["--from", "https://a.example/x", "--pay-to", "https://b.example/y"]));
+        assert!(parse(&["--asset", "EUR/2"]) && !parse(&["--asset", "EUR"]));
         assert!(!parse(&["--pay-to", "https://b.example/y"]) && !parse(&["--from", "https://a.example/x"]));
     }
 }

@@ -2,9 +2,11 @@
 //! What it does is beside this file.
 
 use clap::{Args, Subcommand};
+use money::Asset;
 use url::Url;
 
 use crate::known_options::AskedOptions;
+use crate::peer::read_asset;
 
 #[derive(Debug, Args)]
 pub(crate) struct TestnetOptions {
@@ -27,8 +29,8 @@ pub(crate) struct JoinOptions {
     #[arg(long)]
     pub(crate) url: Url,
     /// The asset of the peering: code and decimal places. Both nodes must have it.
-    #[arg(long, value_name = "CODE/SCALE", default_value = "USD/2")]
-    pub(crate) asset: String,
+    #[arg(long, value_name = "CODE/SCALE", default_value = "USD/2", value_parser = read_asset)]
+    pub(crate) asset: Asset,
     /// How much more than before the node may owe us.
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) liquidity: Option<String>,

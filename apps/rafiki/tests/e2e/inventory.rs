@@ -263,6 +263,16 @@ impl Scene {
                 404,
             ),
             of(
+                ("auth-api", "/tenant/{id}/grant/{grant}"),
+                Method::GET,
+                service(&format!("{somebody}/grant/{SOMEBODY}")),
+                None,
+                "auth-service",
+                "tenants:write",
+                "tenants:read",
+                404,
+            ),
+            of(
                 ("auth-api", "/tenant"),
                 Method::POST,
                 service("/tenant"),
@@ -402,8 +412,25 @@ fn no_route_of_a_service_lets_anybody_in_who_cannot_prove_it() {
             assert!(told["errors"].is_null(), "{told}");
         }
     }
+    assert_calls_are_counted(&scene);
     for side in SIDES {
         assert_eq!(scene.two.stop(side), Some(0));
+    }
+}
+
+/// The backend counts who was let in and who was not, by route.
+fn assert_calls_are_counted(scene: &Scene) {
+    let told = scene.call(&Method::GET, &scene.url("backend", "ADMIN_PORT", "/metrics"), None, None);
+    let text = String::from_utf8_lossy(&told.body).into_owned();
+    for route in ["/graphql", "/grant-events", "/ledger/accounts"] {
+        for status in ["401", "403", "503"] {
+            let counted = text.lines().find(|line| {
+                line.starts_with("rafiki_calls_total{")
+                    && line.contains(&format!("route=\"{route}\""))
+                    && line.contains(&format!("status=\"{status}\""))
+            });
+            assert!(counted.is_some(), "{route} {status}: {text}");
+        }
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use admin_client::Key;
 use clock::{Stopwatch, SystemEntropy};
 use http::{Method, StatusCode};
 use http_signatures::{Signer, SigningKey};
-use outbound_http::Request;
+use outbound_http::{Outbound, Request};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -51,6 +52,9 @@ fn variables(two: &Institutions, side: Side, role: &str) -> BTreeMap<String, Str
 struct Client {
     identity: String,
     signer: Arc<Signer>,
+    http: Outbound,
+    /// How many requests it has sent.
+    sent: AtomicU32,
 }
 
 impl Client {
@@ -62,7 +66,7 @@ impl Client {
         let key = Key { kid: "monthly".to_owned(), x: jwk["x"].as_str().unwrap().to_owned() };
         let address = admin.wallet_address_by_url(&identity).await.unwrap().unwrap();
         admin.create_wallet_address_key(address.id, &key).await.unwrap();
-        Self { identity, signer }
+        Self { identity, signer, http: outbound(), sent: AtomicU32::new(0) }
     }
 
     async fn call(&self, method: Method, url: &str, token: Option<&str>, body: Option<Value>) -> (StatusCode, Value) {
@@ -74,7 +78,8 @@ impl Client {
         if let Some(token) = token {
             request = request.authorization(&format!("GNAP {token}"));
         }
-        let answer = outbound().send(request.configured().signed(self.signer.clone())).await.unwrap();
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let answer = self.http.send(request.configured().signed(self.signer.clone())).await.unwrap();
         (answer.status, answer.json().unwrap_or(Value::Null))
     }
 
@@ -150,6 +155,7 @@ fn a_monthly_grant_is_exercised_for_twelve_months_in_seconds_and_not_twice_a_mon
         token = granted;
     });
 
+    client.sent.store(0, Ordering::Relaxed);
     let watch = Stopwatch::start();
     let (mut rotating, mut paying, mut moving) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     for month in 1..=12 {
@@ -172,6 +178,9 @@ fn a_monthly_grant_is_exercised_for_twelve_months_in_seconds_and_not_twice_a_mon
         ahead(&clock(&two, &["advance", "1mo"]));
         moving += step.elapsed();
     }
+    // A month is a rotation, a payment and one move of the clock. A payment is a grant, a quote and an outgoing payment. So
+    // nothing was asked twice, and nothing was waited for.
+    assert_eq!(client.sent.load(Ordering::Relaxed), 12 + 13 * 3);
     println!("twelve months took {:?}: rotating {rotating:?}, paying {paying:?}, moving {moving:?}", watch.elapsed());
 
     runtime.block_on(async {

@@ -50,19 +50,33 @@ fn texts(counted: &Counted) -> String {
     texts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Where shared values are: used signatures, idempotency keys.
+#[derive(Clone, Copy)]
+enum SharedValues {
+    InRedis,
+    InTheDatabase,
+}
+
 /// Payments one after the other, after some that fill the caches. Returns the numbers of both institutions.
 ///
-/// `None` without a Redis: then shared data is in the database and needs statements there.
-async fn counted(way: Way) -> Option<[Counted; 2]> {
-    let Some(redis) = redis_url() else {
-        println!("SKIPPED: statements of a payment (set TEST_REDIS_URL, or run `cargo xtask test`)");
-        return None;
+/// `None` if a Redis is needed and there is none.
+async fn counted(way: Way, shared: SharedValues) -> Option<[Counted; 2]> {
+    let redis = match shared {
+        SharedValues::InTheDatabase => None,
+        SharedValues::InRedis => {
+            let redis = redis_url();
+            if redis.is_none() {
+                println!("SKIPPED: statements of a payment (set TEST_REDIS_URL, or run `cargo xtask test`)");
+                return None;
+            }
+            redis
+        }
     };
     let folder = tempfile::tempdir().unwrap();
     let server = PostgresServer::start_in(folder.path(), &["fsync=off", "max_connections=200"]).unwrap();
     let entity = Entity::start().await.unwrap();
     let storage = Storage::Postgres(server.url());
-    let started = Institutions::start(Path::new(BINARY), folder.path(), &storage, Some(&redis), entity.url());
+    let started = Institutions::start(Path::new(BINARY), folder.path(), &storage, redis.as_deref(), entity.url());
     let institutions = started.unwrap();
     entity.serve(&institutions).unwrap();
     let payer = Payer::new(&institutions, &entity, way).await.unwrap();
@@ -82,7 +96,7 @@ async fn counted(way: Way) -> Option<[Counted; 2]> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_payment_costs_each_institution_no_more_statements_than_this() {
-    let Some([payer, payee]) = counted(Way::Remote).await else { return };
+    let Some([payer, payee]) = counted(Way::Remote, SharedValues::InRedis).await else { return };
     Ceiling { statements: 6.0, transactions: 4.0, ends: 2.0 }.assert("payer", &payer);
     // It announces the incoming payment twice: when it is made, and when it is paid.
     Ceiling { statements: 5.0, transactions: 2.0, ends: 2.0 }.assert("payee", &payee);
@@ -90,6 +104,19 @@ async fn a_remote_payment_costs_each_institution_no_more_statements_than_this() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_local_payment_costs_no_more_statements_than_this() {
-    let Some([own, _]) = counted(Way::Local).await else { return };
+    let Some([own, _]) = counted(Way::Local, SharedValues::InRedis).await else { return };
     Ceiling { statements: 6.0, transactions: 5.0, ends: 3.0 }.assert("institution", &own);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remote_payment_without_redis_costs_each_institution_no_more_statements_than_this() {
+    let Some([payer, payee]) = counted(Way::Remote, SharedValues::InTheDatabase).await else { return };
+    Ceiling { statements: 10.0, transactions: 9.0, ends: 2.0 }.assert("payer", &payer);
+    Ceiling { statements: 7.0, transactions: 4.0, ends: 2.0 }.assert("payee", &payee);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_payment_without_redis_costs_no_more_statements_than_this() {
+    let Some([own, _]) = counted(Way::Local, SharedValues::InTheDatabase).await else { return };
+    Ceiling { statements: 10.0, transactions: 10.0, ends: 3.0 }.assert("institution", &own);
 }

@@ -17,10 +17,10 @@ fn joining_says_what_is_missing_until_a_quote_and_one_unit_come_through() {
     let (from, to) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::HappyLife, "pfry"));
     let test: &[&str] = &["--from", &from, "--pay-to", &to];
 
-    // An address where nobody takes requests, and an asset that the other side does not have.
+    // An address where no node takes requests, and an asset that the other side does not have.
     let nobody = join(&two, Side::CloudNine, "http://localhost:9", &[]);
     assert_eq!(nobody.code, Some(1));
-    assert!(nobody.stderr.contains("peering does not work: nobody takes requests"), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("peering does not work: no node takes requests"), "{}", nobody.stderr);
     let no_asset = join(&two, Side::CloudNine, &life, &["--asset", "XAU/9"]);
     assert!(no_asset.code == Some(1) && no_asset.stderr.contains("XAU/9"), "{}", no_asset.stderr);
 
@@ -61,7 +61,7 @@ fn a_node_that_is_away_is_named_and_the_system_stays_sound() {
     let facts = two.facts(Side::HappyLife);
     two.kill(Side::HappyLife);
     let away = join(&two, Side::CloudNine, &life, &["--liquidity", "100.00"]);
-    assert!(away.code == Some(1) && away.stderr.contains("nobody takes requests"), "{}", away.stderr);
+    assert!(away.code == Some(1) && away.stderr.contains("no node takes requests"), "{}", away.stderr);
     let (from, to) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::CloudNine, "bhamchest"));
     assert_eq!(two.pay(&["--from", &from, "--to", &to, "--send", "5.00"]).code, Some(0));
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
-use crate::idempotency::Once;
+use crate::idempotency::{ClaimTime, Once, ResultNote};
 use crate::scalars::UInt64;
 use crate::texts::Name;
 use crate::types::wallet_address::WalletAddressNode;
@@ -86,7 +86,19 @@ pub(crate) async fn done_once(
     input: &impl Serialize,
     act: impl Future<Output = Result<(), Refusal>>,
 ) -> Result<Option<LiquidityMutationResponse>> {
-    call.once(field, Some(key), input, act, |()| ()).await?;
+    let act = Box::pin(act);
+    done_once_noted(call, field, key, input, |_| act).await
+}
+
+/// As [`done_once`]. `act` gets the note that stores that it was done.
+pub(crate) async fn done_once_noted<F: Future<Output = Result<(), Refusal>>>(
+    call: &Call<'_>,
+    field: &str,
+    key: &str,
+    input: &impl Serialize,
+    act: impl FnOnce(Option<ResultNote>) -> F,
+) -> Result<Option<LiquidityMutationResponse>> {
+    call.mutation(field, Some(key), input)?.once_noted(ClaimTime::Before, act, |()| ()).await?;
     Ok(Some(LiquidityMutationResponse { success: true }))
 }
 

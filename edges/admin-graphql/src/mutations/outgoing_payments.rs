@@ -3,17 +3,18 @@
 //! Their rules are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use payments::{NewOutgoingPayment, PaymentOf};
+use payments::{Beside, NewOutgoingPayment, PaymentOf};
 use payments_model::outgoing_payment::CardDetails;
 use payments_model::quote::QuoteRequest;
 use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, WalletAddressId};
+use payments_store::Unit;
 use serde::Serialize;
 
-use super::liquidity::{Success, done_once, id};
+use super::liquidity::{Success, done_once, done_once_noted, id};
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
-use crate::idempotency::Once;
-use crate::rights::Payable;
+use crate::idempotency::{ClaimTime, Once, ResultNote};
+use crate::rights::Outgoing;
 use crate::scalars::JsonObject;
 use crate::texts::{Name, Prose, UrlText};
 use crate::types::amount::AmountInput;
@@ -91,7 +92,8 @@ impl OutgoingPaymentMutation {
         let call = Call::of(context)?;
         let key = input.idempotency_key.as_deref();
         let mutation = call.mutation("createOutgoingPayment", key, &input)?;
-        let act = async {
+        let (call, input, origin) = (&call, &input, mutation.origin());
+        let act = |note: Option<ResultNote>| async move {
             let new = NewOutgoingPayment {
                 wallet_address_id: id(&input.wallet_address_id, "unknown wallet address")?,
                 source: PaymentOf::Quote(id(&input.quote_id, "unknown quote")?),
@@ -100,11 +102,13 @@ impl OutgoingPaymentMutation {
                 metadata: input.metadata.clone().map(|metadata| metadata.0),
                 card: None,
             };
-            let (tenant, origin) = (call.caller.tenant, mutation.origin());
-            Ok(call.payments().create_outgoing_payment_once(tenant, new, origin).await?.payment)
+            let store = |unit: &Unit, id: OutgoingPaymentId| store_result(note.as_ref(), unit, &id);
+            let created =
+                call.payments().create_outgoing_payment_once(call.caller.tenant, new, origin, Beside::result(&store));
+            Ok(created.await?.payment)
         };
-        let once = mutation.once(act, OutgoingPayment::id).await?;
-        answer(&call, once).await
+        let once = mutation.once_noted(ClaimTime::WithResult, act, OutgoingPayment::id).await?;
+        answer(call, once).await
     }
 
     async fn create_outgoing_payment_from_incoming_payment(
@@ -113,7 +117,7 @@ impl OutgoingPaymentMutation {
         input: CreateOutgoingPaymentFromIncomingPaymentInput,
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
-        if call.payable == Payable::ByCardOnly && input.card_details.is_none() {
+        if call.outgoing.changes == Outgoing::ByCard && input.card_details.is_none() {
             return Err(Refusal::new(CARD_ONLY, Code::Forbidden).into());
         }
         let key = input.idempotency_key.as_deref();
@@ -135,7 +139,8 @@ impl OutgoingPaymentMutation {
                 card,
             };
             let (tenant, origin) = (call.caller.tenant, mutation.origin());
-            Ok(call.payments().create_outgoing_payment_once(tenant, new, origin).await?.payment)
+            let created = call.payments().create_outgoing_payment_once(tenant, new, origin, Beside::nothing());
+            Ok(created.await?.payment)
         };
         let once = mutation.once(act, OutgoingPayment::id).await?;
 
@@ -149,7 +154,7 @@ impl OutgoingPaymentMutation {
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
         let id = id(&input.id, "unknown payment")?;
-        if call.payable == Payable::ByCardOnly {
+        if call.outgoing.changes == Outgoing::ByCard {
             let found = call.reach().outgoing_payment(id).await.map_err(Refusal::from)?;
             if found.is_some_and(|payment| payment.initiated_by != InitiatedBy::Card) {
                 return Err(Refusal::new(OF_CARD_ONLY, Code::Forbidden).into());
@@ -169,13 +174,15 @@ impl OutgoingPaymentMutation {
     ) -> Success {
         nullable(async {
             let call = Call::of(context)?;
-            let act = async {
+            let (call, input) = (&call, &input);
+            let act = |note: Option<ResultNote>| async move {
                 let payment = id(&input.outgoing_payment_id, "unknown payment")?;
                 let data = input.data_to_transmit.clone();
-                call.payments().fund_as_asked(call.caller.tenant, payment, data).await?;
+                let store = |unit: &Unit, _: OutgoingPaymentId| store_result(note.as_ref(), unit, &());
+                call.payments().fund_as_asked(call.caller.tenant, payment, data, Beside::result(&store)).await?;
                 Ok(())
             };
-            done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
+            done_once_noted(call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, input, act).await
         })
         .await
     }
@@ -184,12 +191,14 @@ impl OutgoingPaymentMutation {
     async fn deposit_event_liquidity(&self, context: &Context<'_>, input: DepositEventLiquidityInput) -> Success {
         nullable(async {
             let call = Call::of(context)?;
-            let act = async {
+            let (call, input) = (&call, &input);
+            let act = |note: Option<ResultNote>| async move {
                 let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
-                call.payments().fund_event(call.caller, event).await?;
+                let store = |unit: &Unit, _: OutgoingPaymentId| store_result(note.as_ref(), unit, &());
+                call.payments().fund_event(call.caller, event, Beside::result(&store)).await?;
                 Ok(())
             };
-            done_once(&call, "depositEventLiquidity", &input.idempotency_key, &input, act).await
+            done_once_noted(call, "depositEventLiquidity", &input.idempotency_key, input, act).await
         })
         .await
     }
@@ -216,6 +225,13 @@ async fn answer(call: &Call<'_>, once: Once<OutgoingPayment, OutgoingPaymentId>)
         Once::Before(id) => call.reach().outgoing_payment(id).await.map_err(Refusal::from)?,
     };
     Ok(OutgoingPaymentResponse { payment: payment.map(OutgoingPaymentNode) })
+}
+
+/// Stores the result of a mutation with a key in the transaction that makes it.
+fn store_result(note: Option<&ResultNote>, unit: &Unit, result: &impl Serialize) {
+    if let Some(note) = note {
+        note.write_within(unit.transaction(), result);
+    }
 }
 
 fn invalid_transfer_id() -> Refusal {

@@ -4,9 +4,11 @@
 
 use async_graphql::{Context, Object, Result};
 use payments::ResolveReceiverError;
+use payments_model::InitiatedBy;
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
+use crate::rights::Outgoing;
 use crate::types::accounting::AccountingTransferConnection;
 use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentFilter, IncomingPaymentNode};
 use crate::types::outgoing_payment::{OutgoingPaymentConnection, OutgoingPaymentFilter, OutgoingPaymentNode};
@@ -71,8 +73,11 @@ impl PaymentsQuery {
         nullable(async {
             let unknown = || Refusal::new("payment does not exist", Code::NotFound);
             let id = id.parse().map_err(|_| unknown())?;
-            let found = Call::of(context)?.reach().outgoing_payment(id).await.map_err(Refusal::from)?;
-            Ok(Some(OutgoingPaymentNode(found.ok_or_else(unknown)?)))
+            let call = Call::of(context)?;
+            let found = call.reach().outgoing_payment(id).await.map_err(Refusal::from)?;
+            let shown = found
+                .filter(|payment| call.outgoing.reads == Outgoing::All || payment.initiated_by == InitiatedBy::Card);
+            Ok(Some(OutgoingPaymentNode(shown.ok_or_else(unknown)?)))
         })
         .await
     }

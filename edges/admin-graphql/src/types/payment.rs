@@ -7,6 +7,7 @@ use payments_store::{AnyPayment, PaymentKind};
 use crate::api::Call;
 use crate::errors::nullable;
 use crate::scalars::{JsonObject, UInt64};
+use crate::types::amount::Amount;
 use crate::types::outgoing_payment::ids;
 use crate::types::page::{FilterString, connection};
 use crate::types::tenant::{TenantNode, owner};
@@ -96,6 +97,17 @@ impl PaymentNode {
         match &self.0 {
             AnyPayment::Incoming(payment) => payment.state.as_str(),
             AnyPayment::Outgoing(payment) => payment.state.as_str(),
+        }
+    }
+
+    /// What an outgoing payment debits. What an incoming payment has received once it has ended, and what it expects before;
+    /// null: any amount.
+    async fn amount(&self) -> Option<Amount> {
+        match &self.0 {
+            AnyPayment::Incoming(payment) => {
+                payment.settled_or_expected().map(|value| Amount::new(value, &payment.asset.asset))
+            }
+            AnyPayment::Outgoing(payment) => Some(Amount::new(payment.quote.debit_amount, &payment.quote.asset.asset)),
         }
     }
 

@@ -101,7 +101,11 @@ impl TenantNode {
 
 /// The owner of an entity; `None` once it is deleted.
 pub(crate) async fn owner(context: &Context<'_>, id: TenantId) -> Result<Option<TenantNode>> {
-    let found = Call::of(context)?.reach().find_tenant(id).await.map_err(Refusal::from)?;
+    let call = Call::of(context)?;
+    if !call.caller.is_operator && call.caller.tenant != id {
+        return Ok(None);
+    }
+    let found = call.store().owner(id).await.map_err(Refusal::from)?;
     Ok(found.filter(|tenant| tenant.deleted_at.is_none()).map(TenantNode::from))
 }
 

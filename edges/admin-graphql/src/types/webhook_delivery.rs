@@ -139,8 +139,7 @@ impl WebhookDeliveryNode {
 
     /// The event, as it is sent to the recipient.
     async fn event(&self, context: &Context<'_>) -> Result<Option<WebhookEventNode>> {
-        let everything = Call::of(context)?.store().every_tenant();
-        let event = everything.webhook_event(self.0.event_id).await.map_err(Refusal::from)?;
+        let event = Call::of(context)?.store().event_of(&self.0).await.map_err(Refusal::from)?;
         Ok(event.map(WebhookEventNode::from))
     }
 

@@ -181,3 +181,32 @@ on_each_database! {
         assert_eq!(counts(&under_grant).await["spentReceiveAmount"]["value"], "0", "it ended and nothing arrived");
     }
 }
+
+on_each_database! {
+    async fn a_payment_in_the_list_of_both_kinds_has_its_amount(database) {
+        let bench = Bench::open(database).await;
+        paid(&bench).await;
+        let list = "query { payments { edges { node { type amount { value assetCode assetScale } } } } }";
+        let answer = bench.run(OPERATOR, list, json!({})).await;
+        let edges = answer["data"]["payments"]["edges"].as_array().unwrap();
+        assert_eq!(edges.len(), 6, "{answer}");
+        let amount = json!({ "value": "100", "assetCode": "USD", "assetScale": 2 });
+        assert!(edges.iter().all(|edge| edge["node"]["amount"] == amount), "{answer}");
+    }
+
+    async fn a_query_waits_for_a_change_if_it_is_asked_to(database) {
+        let bench = Bench::open(database).await;
+        let body = |known: &Value| {
+            let wait = json!({ "known": known, "seconds": 10 });
+            json!({ "query": "{ assets { edges { node { code } } } }", "extensions": { "waitForChange": wait } })
+        };
+        let (_, first) = bench.post(OPERATOR, &body(&Value::Null)).await;
+        let mark = &first["extensions"]["change"]["mark"];
+        assert!(mark.is_string(), "{first}");
+        let create = "createAsset: CreateAssetInput { asset { id } }";
+        let (asked, changed) = (body(mark), json!({ "code": "USD", "scale": 2 }));
+        let ((_, second), _) = tokio::join!(bench.post(OPERATOR, &asked), bench.mutate(OPERATOR, create, changed));
+        assert_eq!(second["data"]["assets"]["edges"], json!([{ "node": { "code": "USD" } }]));
+        assert_ne!(&second["extensions"]["change"]["mark"], mark);
+    }
+}

@@ -43,7 +43,7 @@ async fn run(api: &Router, role: ServiceRole, document: &str, variables: Value) 
 }
 
 on_each_database! {
-    async fn a_card_service_pays_with_the_details_of_a_card_only(database) {
+    async fn a_card_service_makes_reads_and_cancels_payments_by_card_only(database) {
         let bench = Bench::open(database).await;
         let identities = ServiceIdentities { ways: Ways::CERTIFICATE.into(), judge: None };
         let api = api_accepting(&bench.institution, AdminApiSettings::new(OPERATOR), identities);
@@ -78,13 +78,22 @@ on_each_database! {
         }
         assert_eq!(bench.institution.count("outgoing_payments", "1 = 1").await, 4);
 
-        // The same holds for cancelling.
+        // The same holds for reading and cancelling.
+        let read = async |role: ServiceRole, payment: &Value| {
+            let found = run(&api, role, "query($id: String!) { outgoingPayment(id: $id) { id } }", json!({ "id": payment })).await;
+            (found["data"]["outgoingPayment"]["id"].clone(), found["errors"][0]["extensions"]["code"].clone())
+        };
         let cancel = async |role: ServiceRole, payment: &Value| {
             let document = "mutation($id: ID!) { cancelOutgoingPayment(input: { id: $id }) { payment { state } } }";
             run(&api, role, document, json!({ "id": payment })).await
         };
         let id_of = |paid: &Value| paid["data"]["createOutgoingPaymentFromIncomingPayment"]["payment"]["id"].clone();
         let by_wallet = id_of(&pay(&api, ServiceRole::Wallet, &plain).await);
+        let unknown = (Value::Null, json!("NOT_FOUND"));
+        assert_eq!(read(ServiceRole::CardService, &by_wallet).await, unknown, "as if there were none");
+        for (role, payment) in [(ServiceRole::CardService, &id_of(&paid)), (ServiceRole::Wallet, &by_wallet)] {
+            assert_eq!(read(role, payment).await, (payment.clone(), Value::Null), "{role:?}");
+        }
         let refused = cancel(ServiceRole::CardService, &by_wallet).await;
         assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN", "{refused}");
         for (role, payment) in [(ServiceRole::CardService, &id_of(&paid)), (ServiceRole::Wallet, &by_wallet)] {

@@ -38,19 +38,23 @@ async fn pay(bench: &Bench, [ann, bob]: &[Value; 2]) {
     bench.pay_under_grant([ann, bob], limits).await;
 }
 
-/// The payments of the list, and how many statements the list cost.
-async fn listed(bench: &Bench, server: &PostgresServer) -> (Vec<Value>, usize) {
+/// The answer to a document, and how many of its statements are about these tables.
+async fn counted(bench: &Bench, server: &PostgresServer, document: &str, tables: &[&str]) -> (Value, usize) {
     let log = StatementLog::start(server).await.unwrap();
-    let answer = bench.run(OPERATOR, LIST, json!({})).await;
+    let mut answer = bench.run(OPERATOR, document, json!({})).await;
     let counted = log.stop().await.unwrap();
     assert_eq!(answer.get("errors"), None, "{answer}");
-    let edges = answer["data"]["outgoingPayments"]["edges"].as_array().unwrap().clone();
-    let of_grants = |texts: &std::collections::BTreeMap<String, usize>| {
-        let about = ["outgoing_payment_grant_spendings", "fees"];
-        let counts = texts.iter().filter(|(text, _)| about.iter().any(|table| text.contains(table)));
+    let about = |texts: &std::collections::BTreeMap<String, usize>| {
+        let counts = texts.iter().filter(|(text, _)| tables.iter().any(|table| text.contains(table)));
         counts.map(|(_, count)| *count).sum::<usize>()
     };
-    (edges, counted.values().map(|of| of_grants(&of.texts)).sum())
+    (answer["data"].take(), counted.values().map(|of| about(&of.texts)).sum())
+}
+
+/// The payments of the list, and how many statements about grants and fees the list cost.
+async fn listed(bench: &Bench, server: &PostgresServer) -> (Vec<Value>, usize) {
+    let (data, count) = counted(bench, server, LIST, &["outgoing_payment_grant_spendings", "fees"]).await;
+    (data["outgoingPayments"]["edges"].as_array().unwrap().clone(), count)
 }
 
 #[test]
@@ -85,5 +89,38 @@ fn a_list_asks_once_for_what_payments_spent_of_their_grants_and_for_their_fees_h
         assert!(for_few > 0, "nothing was counted");
         // Questions of the same time are one statement. How many are under way at once depends on the machine.
         assert!(for_many <= 12, "{for_few} statements for one payment, {for_many} for 25");
+    });
+}
+
+/// Payments and deliveries with their tenants, as a console lists them.
+const WITH_TENANTS: &str = "query {
+    payments(first: 100) { edges { node { id tenant { id publicName } } } }
+    webhookDeliveries(first: 100) { edges { node { id event { id type tenant { id publicName } } } } }
+}";
+
+#[test]
+fn a_list_asks_once_for_the_tenants_and_the_events_of_its_rows_however_long_it_is() {
+    if std::env::var_os("TEST_WITHOUT_POSTGRES").is_some() {
+        return;
+    }
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let server = PostgresServer::start_in(folder.path(), &["fsync=off"]).unwrap();
+        let bench = Bench::open(TestDatabase::on_server(&server.url()).await).await;
+        let addresses = addresses(&bench).await;
+        for _ in 0..25 {
+            pay(&bench, &addresses).await;
+        }
+        let rows = |data: &Value, list: &str| data[list]["edges"].as_array().unwrap().clone();
+        let (data, tenants) = counted(&bench, &server, WITH_TENANTS, &["FROM \"tenants\""]).await;
+        let (payments, deliveries) = (rows(&data, "payments"), rows(&data, "webhookDeliveries"));
+        assert!(payments.len() >= 50 && deliveries.len() >= 50, "{} and {}", payments.len(), deliveries.len());
+        assert!(payments.iter().all(|edge| edge["node"]["tenant"]["id"] == json!(OPERATOR)), "{data}");
+        assert!(deliveries.iter().all(|edge| edge["node"]["event"]["tenant"]["id"] == json!(OPERATOR)), "{data}");
+        let (_, events) = counted(&bench, &server, WITH_TENANTS, &["FROM \"webhook_events\""]).await;
+
+        // Questions of the same time are one statement. How many are under way at once depends on the machine.
+        assert!((1..=12).contains(&tenants), "{tenants} statements for the tenants of 150 rows");
+        assert!((1..=8).contains(&events), "{events} statements for the events of {} deliveries", deliveries.len());
     });
 }

@@ -5,6 +5,7 @@
 use admin_signature::Audience;
 use auth::{Auth, Scope};
 use http::HeaderMap;
+use http_kit::LetIn;
 use http_kit::graphql::Unauthenticated;
 use idempotency::{NotAccepted, SignedRequests};
 use serde_json::Value;
@@ -19,6 +20,8 @@ pub(crate) struct Sender {
     pub(crate) scope: Scope,
     /// The service, if it showed a token.
     pub(crate) principal: Option<Principal>,
+    /// Who it is, for those who audit calls.
+    pub(crate) who: LetIn,
 }
 
 /// The sender of `body`. A request with a token and a signature must have both right.
@@ -48,7 +51,8 @@ pub(crate) async fn authenticate(
             return Err(Unauthenticated::Token(Refusal::InsufficientScope));
         }
         if !headers.contains_key("signature") {
-            return Ok(Sender { scope: auth.scope_of(&tenant), principal: Some(principal.clone()) });
+            let who = LetIn::service(principal);
+            return Ok(Sender { scope: auth.scope_of(&tenant), principal: Some(principal.clone()), who });
         }
     }
     let signature = sole(headers, "signature")?;
@@ -63,7 +67,10 @@ pub(crate) async fn authenticate(
     };
 
     match requests.accept(signature, tenant.id.as_uuid(), secrets.map(String::as_str), body).await {
-        Ok(()) => Ok(Sender { scope: auth.scope_of(&tenant), principal }),
+        Ok(()) => {
+            let who = principal.as_ref().map_or_else(|| LetIn::tenant(tenant.id), LetIn::service);
+            Ok(Sender { scope: auth.scope_of(&tenant), principal, who })
+        }
         Err(NotAccepted::Cache(error)) => {
             tracing::error!(%error, "used signatures cannot be stored");
             Err(Unauthenticated::Unavailable)

@@ -13,11 +13,14 @@ use crate::signed::UncheckedMessage;
 /// `POST /graphql`
 pub(crate) async fn execute(State(api): State<Api>, UncheckedMessage(message): UncheckedMessage) -> Response {
     let Some(body) = graphql::json(&message.body) else { return graphql::no_json() };
-    match authenticate(&api.auth, &api.admin, &message, &body).await {
-        Ok(Sender { scope, principal: None }) => api.endpoint.answer(&message.headers, body, scope, &AllFields).await,
-        Ok(Sender { scope, principal: Some(principal) }) => {
-            api.endpoint.answer(&message.headers, body, scope, &ScopedRights(&principal)).await
-        }
-        Err(unauthenticated) => unauthenticated.into_response(),
-    }
+    let Sender { scope, principal, who } = match authenticate(&api.auth, &api.admin, &message, &body).await {
+        Ok(sender) => sender,
+        Err(unauthenticated) => return unauthenticated.into_response(),
+    };
+    let mut response = match principal {
+        None => api.endpoint.answer(&message.headers, body, scope, &AllFields).await,
+        Some(principal) => api.endpoint.answer(&message.headers, body, scope, &ScopedRights(&principal)).await,
+    };
+    response.extensions_mut().insert(who);
+    response
 }

@@ -3,10 +3,11 @@
 
 use clock::Clock;
 use http::{HeaderMap, HeaderValue};
+use http_kit::{CallWatch, watch_calls};
 use serde_json::{Value, json};
 use testkit::on_each_database;
 
-use crate::harness::{ALICE, CLIENT, OPERATOR, OPERATOR_SECRET, Server, call, incoming, outgoing};
+use crate::harness::{ALICE, CLIENT, Log, OPERATOR, OPERATOR_SECRET, Server, call, incoming, outgoing};
 
 const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
 const SECRET: &str = "tenant secret";
@@ -43,6 +44,31 @@ fn the_schema_is_the_published_one() {
 }
 
 on_each_database! {
+    async fn the_log_tells_auditors_who_changed_something_and_which_calls_were_refused(database) {
+        let mut server = Server::on(database).await;
+        server.routers.admin = watch_calls(server.routers.admin.clone(), CallWatch::default());
+        server.routers.introspection = watch_calls(server.routers.introspection.clone(), CallWatch::default());
+        let grant = populate(&server).await.remove(0);
+        let log = Log::of_this_thread();
+        let audited = || log.take().lines().filter(|line| line.contains("audit: a call")).map(str::to_owned).collect::<Vec<_>>();
+
+        server.admin(OPERATOR, OPERATOR_SECRET, "{ grants { edges { cursor } } }").await.unwrap();
+        server.introspect(&json!({"access_token": "unknown"})).await;
+        assert_eq!(audited(), Vec::<String>::new(), "nothing was changed");
+
+        let revoke = format!("mutation {{ revokeGrant(input: {{ grantId: \"{grant}\" }}) {{ id }} }}");
+        server.admin(OPERATOR, OPERATOR_SECRET, &revoke).await.unwrap();
+        let told = audited();
+        assert!(told.len() == 1 && told[0].contains("was let in"), "{told:?}");
+        assert!(told[0].contains(&format!("tenant {OPERATOR}")) && told[0].contains("/graphql"), "{told:?}");
+
+        let body = json!({"query": "{ grants { edges { cursor } } }"}).to_string();
+        assert_eq!(server.admin_raw(OPERATOR, "t=1767225600000, v1=4711", body).await.status, 401);
+        let told = audited();
+        assert!(told.len() == 1 && told[0].contains("was refused") && told[0].contains("/graphql"), "{told:?}");
+        assert!(told[0].contains("does not prove who calls") && !told[0].contains("4711"), "{told:?}");
+    }
+
     async fn a_grant_is_shown_with_everything_it_gives(database) {
         let server = Server::on(database).await;
         let grant = server.outgoing_grant().await;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auth_service::{AuthService, MirrorError, TenantMirror};
+use auth_service::{AuthService, GrantStanding, Grants, MirrorError, TenantMirror};
 use axum::extract::{Path, State};
 use axum::routing::{patch, post};
 use axum::{Extension, Json, Router};
@@ -141,6 +141,36 @@ async fn our_authorization_server_keeps_the_contract() {
     .await;
     let urls = (serve(server.routers.introspection.clone()).await, serve(server.routers.service.clone()).await);
     keeps_the_contract(&Ours { server, urls }).await;
+}
+
+#[tokio::test]
+async fn the_backend_is_told_whether_a_grant_of_the_tenant_stands() {
+    let server = Server::with_api(TestDatabase::sqlite().await, |_, api| {
+        api.services = with_secret(SECRET, "contract", &api.limiter);
+    })
+    .await;
+    let service = serve(server.routers.service.clone()).await;
+    let http = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
+    let operator: TenantId = "0d1b9b4d-8a9d-4b3e-a1a5-3d1cf0e6a111".parse().unwrap();
+    let backend = AuthService::new(http.clone(), &service, CallerProof::secret(SECRET), operator);
+    backend.bring_in_line(&tenant()).await.unwrap();
+    server.signed("POST", &format!("/{TENANT}"), None, Some(&incoming())).await;
+    let all = server.admin(TENANT, "s", "{ grants { edges { node { id } } } }").await.unwrap();
+    let grant = all["grants"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned();
+    let own: TenantId = TENANT.parse().unwrap();
+
+    assert_eq!(backend.standing(own, &grant).await.unwrap(), GrantStanding::Stands);
+    for (tenant, grant) in [(operator, grant.as_str()), (own, "0d1b9b4d-8a9d-4b3e-a1a5-3d1cf0e6a111"), (own, "../x")] {
+        let answer = backend.standing(tenant, grant).await;
+        assert!(matches!(answer, Err(MirrorError::Refused { status: 404, .. })), "{grant}: {answer:?}");
+    }
+    let stranger = AuthService::new(http, &service, CallerProof::secret("guess"), operator);
+    assert!(matches!(stranger.standing(own, &grant).await, Err(MirrorError::NotTrusted)));
+
+    server.wait_millis(1);
+    let revoke = format!("mutation {{ revokeGrant(input: {{ grantId: \"{grant}\" }}) {{ id }} }}");
+    server.admin(TENANT, "s", &revoke).await.unwrap();
+    assert_eq!(backend.standing(own, &grant).await.unwrap(), GrantStanding::Ended);
 }
 
 /// A stub that knows the contract only.

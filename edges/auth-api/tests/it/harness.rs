@@ -141,7 +141,7 @@ pub(crate) fn refused(status: u16, code: &str, description: &str) -> (u16, Strin
 /// Callers that show this secret.
 pub(crate) fn with_secret(secret: &str, name: &'static str, limiter: &Limiter) -> ServiceCallers {
     let secret = CallerSecret::new([secret], name, limiter.clone());
-    ServiceCallers::Proven(ServiceDoor { secret, identities: ServiceIdentities::default() })
+    ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities: ServiceIdentities::default() }))
 }
 
 impl Server {

@@ -14,7 +14,7 @@ use crate::harness::{Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET,
 const BIDI: &str = "\u{202e}\u{2066}txt.exe\u{2069}\u{200f}";
 
 /// Every route, with its methods; a test compares the list with the routers.
-const ROUTES: [(&str, &[&str]); 12] = [
+const ROUTES: [(&str, &[&str]); 13] = [
     ("/healthz", &["GET"]),
     ("/discovery", &["GET"]),
     ("/{tenant}", &["POST"]),
@@ -27,6 +27,7 @@ const ROUTES: [(&str, &[&str]); 12] = [
     ("/", &["POST"]),
     ("/tenant", &["POST"]),
     ("/tenant/{id}", &["PATCH", "DELETE"]),
+    ("/tenant/{id}/grant/{grant}", &["GET"]),
 ];
 
 /// The Admin API has documents instead of paths.

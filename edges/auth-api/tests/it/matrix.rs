@@ -128,6 +128,7 @@ on_each_database! {
         let body = |operation| match operation {
             ServiceOperation::CreateTenant => json!({"apiSecret": "s"}),
             ServiceOperation::UpdateTenant => json!({"apiSecret": "stolen"}),
+            ServiceOperation::AskGrant => json!({}),
             ServiceOperation::DeleteTenant => json!({"deletedAt": "2026-01-01T00:00:00Z"}),
         };
         let may_ask = async |secret: &str| {
@@ -139,7 +140,7 @@ on_each_database! {
         };
         let strangers = ["", "Bearer secret of 0d1b9b4d-8a9d-4b3e-a1a5-3d1cf0e6a111", &format!("Bearer {OPERATOR_SECRET}")];
         for operation in ServiceOperation::ALL {
-            let path = operation.path().replace("{id}", OWNER);
+            let path = operation.path().replace("{id}", OWNER).replace("{grant}", ASKING);
             for (place, authorization) in strangers.iter().enumerate() {
                 // A caller with wrong secrets has to wait longer each time.
                 server.wait(3600 * (place as u64 + 1));
@@ -150,9 +151,11 @@ on_each_database! {
         assert!(may_ask(&format!("secret of {OWNER}")).await, "the owner is as it was");
         server.wait(3600);
         for operation in ServiceOperation::ALL {
-            let path = operation.path().replace("{id}", OWNER);
+            let path = operation.path().replace("{id}", OWNER).replace("{grant}", ASKING);
             let answer = call(&server.routers.service, operation.method(), &path, headers(&format!("Bearer {SERVICE_SECRET}")), body(operation).to_string()).await;
-            assert_eq!(answer.status, 204, "{operation:?}");
+            // There is no such grant.
+            let expected = if operation == ServiceOperation::AskGrant { 404 } else { 204 };
+            assert_eq!(answer.status, expected, "{operation:?}");
         }
         assert!(!may_ask("stolen").await, "the backend has deleted the owner");
     }

@@ -324,6 +324,11 @@ fn change(request: &Request) -> Result<Change, Problem> {
         place: request.place.clone(),
         input: request.input.clone(),
         before: request.before.clone(),
+        moves: match &request.stakes {
+            Stakes::Moves(amount) => Some(amount.clone()),
+            _ => None,
+        },
+        scale: None,
     })
 }
 

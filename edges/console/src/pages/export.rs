@@ -48,7 +48,18 @@ impl List {
 
     fn columns(self) -> &'static [&'static str] {
         match self {
-            Self::Payments => &["id", "type", "state", "walletAddressId", "createdAt", "tenantId", "metadata"],
+            Self::Payments => &[
+                "id",
+                "type",
+                "state",
+                "walletAddressId",
+                "createdAt",
+                "tenantId",
+                "metadata",
+                "amount",
+                "assetCode",
+                "assetScale",
+            ],
             Self::Assets => {
                 &["id", "code", "scale", "liquidity", "withdrawalThreshold", "liquidityThreshold", "tenantId"]
             }
@@ -152,9 +163,11 @@ fn of_payment(payment: &PaymentView) -> Value {
         Direction::Incoming => "INCOMING",
         Direction::Outgoing => "OUTGOING",
     };
+    let money = payment.amount.as_ref();
     json!({
         "id": payment.id, "type": kind, "state": payment.state, "walletAddressId": payment.wallet_address_id,
-        "createdAt": payment.created_at, "tenantId": tenant(payment.tenant.as_ref()), "metadata": payment.metadata,
+        "amount": amount(money.map(|money| money.value)), "assetCode": money.map(|money| &money.asset_code),
+        "assetScale": money.map(|money| money.asset_scale), "createdAt": payment.created_at, "tenantId": tenant(payment.tenant.as_ref()), "metadata": payment.metadata,
     })
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use admin_client::{AssetView, PaymentView, PeerView};
 use clock::Timestamp;
 use page_kit::Words;
+use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::home_figures::{self, Seen};
@@ -71,8 +72,8 @@ async fn liquidity(ctx: &Ctx, assets: &[AssetView], peers: &[PeerView]) -> Resul
     if watched.is_empty() {
         return Ok(None);
     }
-    let admin = ctx.admin();
-    let views = futures::future::join_all(watched.iter().map(|(id, ..)| admin.account_view(*id, LINES))).await;
+    let accounts: Vec<Uuid> = watched.iter().map(|(id, ..)| *id).collect();
+    let views = ctx.admin().account_views(&accounts, LINES).await?;
     let now = ctx.reader.console.now();
     let mut rows = Vec::new();
     for ((_, href, name, asset, held, threshold), view) in watched.into_iter().zip(views) {
@@ -82,7 +83,7 @@ async fn liquidity(ctx: &Ctx, assets: &[AssetView], peers: &[PeerView]) -> Resul
             Cell::Picture(charts::gauge(held.unwrap_or(0), threshold.unwrap_or(0), tone)),
             Cell::money_or(held, &asset.code, asset.scale),
             Cell::money_or(threshold, &asset.code, asset.scale),
-            forecast::cell(forecast::of(&view?, held.unwrap_or(0), LINES, now), ctx.words()),
+            forecast::cell(forecast::of(&view, held.unwrap_or(0), LINES, now), ctx.words()),
         ]);
     }
     let empty = Empty { title: "Nothing yet.", text: "", action: None };

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use admin_client::{
-    AdminError, AssetView, DeliverySelection, DeliveryState, DeliveryView, Direction, Listed, PageRequest,
-    PaymentFilter, PaymentView, PeerHealthView, PeerStateView, PeerView, WebhookEventView,
+    AssetView, DeliveryState, Direction, Overview, PaymentView, PeerHealthView, PeerStateView, PeerView,
 };
 use clock::Timestamp;
 use page_kit::{Words, numbers};
@@ -29,38 +28,16 @@ pub(crate) struct Seen {
     pub(crate) assets: Vec<AssetView>,
     pub(crate) peers: Vec<PeerView>,
     health: HashMap<Uuid, PeerHealthView>,
-    waiting: Option<Vec<DeliveryView>>,
-    alarms: Option<Vec<WebhookEventView>>,
+    waiting: Option<Vec<DeliveryState>>,
+    alarms: Option<Vec<Timestamp>>,
 }
 
 impl Seen {
+    /// One question to the instance: each costs a signature that is remembered, so a page asks as few as it can.
     pub(crate) async fn read(ctx: &Ctx) -> Result<Self, Problem> {
-        let admin = ctx.admin();
-        let all = PageRequest { first: Some(100), ..PageRequest::default() };
-        let filter = PaymentFilter::default();
-        let waiting = DeliverySelection {
-            states: ["PENDING", "QUARANTINED", "EXHAUSTED"].map(str::to_owned).to_vec(),
-            ..DeliverySelection::default()
-        };
-        let alarm = ["ledger.alarm".to_owned()];
-
-        let (latest, waiting, alarms, assets, peers, health) = futures::join!(
-            admin.payments_page(&all, &filter, None),
-            admin.webhook_deliveries_page(&all, &waiting, None),
-            admin.webhook_events_page(&all, &alarm, None),
-            admin.assets_page(&all, None),
-            admin.peers_page(&all, None),
-            admin.peers_health(&all),
-        );
-        Ok(Self {
-            now: ctx.reader.console.now(),
-            latest: latest?.nodes,
-            assets: assets?.nodes,
-            peers: peers?.nodes,
-            health: health?,
-            waiting: or_unknown(waiting)?,
-            alarms: or_unknown(alarms)?,
-        })
+        let Overview { payments, assets, peers, health, open_deliveries, alarms } = ctx.admin().overview().await?;
+        let now = ctx.reader.console.now();
+        Ok(Self { now, latest: payments, assets, peers, health, waiting: open_deliveries, alarms })
     }
 
     /// The payments that wait for too long.
@@ -76,15 +53,6 @@ impl Seen {
 
     fn outgoing(&self, state: &str) -> u64 {
         self.count(|payment| payment.direction == Direction::Outgoing && payment.state == state)
-    }
-}
-
-/// The instance may not have a list, or may not show it to this caller.
-fn or_unknown<T>(found: Result<Listed<T>, AdminError>) -> Result<Option<Vec<T>>, AdminError> {
-    match found {
-        Ok(found) => Ok(Some(found.nodes)),
-        Err(AdminError::Refused { .. }) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -165,7 +133,7 @@ fn silent_peers(seen: &Seen, words: Words) -> Figure {
 
 fn webhooks(seen: &Seen, words: Words) -> Figure {
     let all = seen.waiting.iter().flatten();
-    let given_up = all.filter(|delivery| delivery.state != DeliveryState::Pending).count() as u64;
+    let given_up = all.filter(|state| **state != DeliveryState::Pending).count() as u64;
     let list = if given_up > 0 { "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED" } else { "/webhooks/deliveries" };
     Figure {
         label: "Webhooks that wait",
@@ -177,7 +145,7 @@ fn webhooks(seen: &Seen, words: Words) -> Figure {
 }
 
 fn alarms(seen: &Seen, words: Words) -> Figure {
-    let recent = |event: &&WebhookEventView| seen.now.saturating_since(event.created_at) < ALARM_FOR;
+    let recent = |at: &&Timestamp| seen.now.saturating_since(**at) < ALARM_FOR;
     let count = seen.alarms.as_ref().map(|all| all.iter().filter(recent).count() as u64);
     Figure {
         label: "Alarms of the ledger",

@@ -9,29 +9,31 @@ use std::time::Duration;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream;
+use http_kit::Stopping;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::following::Mark;
-use crate::subject::Subject;
+use crate::subject;
 
 /// A stream is shorter than a request may take.
 const LONGEST: Duration = Duration::from_secs(90);
 
 /// `GET /live?of=…`
 pub(crate) async fn stream(ctx: Ctx) -> Result<Answer, Problem> {
-    let subject = Subject::of(ctx.asked("of").unwrap_or("/"));
+    let subject = subject::of(ctx.asked("of").unwrap_or("/"));
     let session = &ctx.session;
     let key = (session.tenant_id, Sha256::digest(&session.secret).into(), subject);
     let admin = ctx.admin();
-    let marks = ctx.reader.console.following().join(key, move || {
+    let marks = ctx.reader.console.following().join(key, move |known: Option<Mark>| {
         let admin = admin.clone();
         // A backend that does not answer now is asked again.
-        async move { subject.mark(&admin).await.ok() }
+        async move { admin.followed(subject, known.as_deref()).await.ok().map(Mark::from) }
     });
-    let begin = Open { marks, until: Instant::now() + LONGEST, told: None };
+    let stopping = ctx.reader.stopping.clone();
+    let begin = Open { marks, until: Instant::now() + LONGEST, told: None, stopping };
     let events = Sse::new(stream::unfold(begin, next)).keep_alive(KeepAlive::default());
     Ok(Answer::Raw(events.into_response()))
 }
@@ -41,23 +43,26 @@ struct Open {
     marks: watch::Receiver<Option<Mark>>,
     until: Instant,
     told: Option<Mark>,
+    stopping: Stopping,
 }
 
 /// Waits until the content changes.
 async fn next(mut open: Open) -> Option<(Result<Event, Infallible>, Open)> {
     loop {
-        let mark = *open.marks.borrow_and_update();
-        let before = open.told;
-        if mark.is_some() && mark != before {
-            open.told = mark;
+        let mark = open.marks.borrow_and_update().clone();
+        if let Some(mark) = mark.filter(|mark| open.told.as_ref() != Some(mark)) {
             // The first event has the mark too, so that a page which opens a new stream learns what it missed.
-            let kind = if before.is_some() { "changed" } else { "open" };
-            let mark = mark.map(|mark| hex::encode(&mark[..8])).unwrap_or_default();
-            return Some((Ok(Event::default().event(kind).data(mark)), open));
+            let kind = if open.told.is_some() { "changed" } else { "open" };
+            // Only a digest: the instance chose the text.
+            let digest = hex::encode(&Sha256::digest(mark.as_bytes())[..8]);
+            open.told = Some(mark);
+            return Some((Ok(Event::default().event(kind).data(digest)), open));
         }
-        match tokio::time::timeout_at(open.until, open.marks.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return None,
+        tokio::select! {
+            changed = open.marks.changed() => changed.ok()?,
+            () = tokio::time::sleep_until(open.until) => return None,
+            // A role that stops does not wait for open pages. They follow the next process.
+            () = open.stopping.begun() => return None,
         }
     }
 }

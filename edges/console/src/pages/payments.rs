@@ -78,7 +78,7 @@ pub(crate) fn table<'a>(payments: impl IntoIterator<Item = &'a PaymentView>) -> 
         action: Some(Action::other("/payments/create", "New payment")),
     };
 
-    Table::new("Payments", ["ID", "Type", "State", "Wallet address", "Date", "Tenant"], empty).rows(
+    Table::new("Payments", ["ID", "Type", "State", "Amount>", "Wallet address", "Date", "Tenant"], empty).rows(
         payments.into_iter().map(|payment| {
             let word = match payment.direction {
                 Direction::Incoming => "Incoming",
@@ -88,6 +88,7 @@ pub(crate) fn table<'a>(payments: impl IntoIterator<Item = &'a PaymentView>) -> 
                 Cell::link(address(payment.direction, payment.id), payment.id.to_string()),
                 Cell::Word(word),
                 state(&payment.state),
+                payment.amount.as_ref().map_or(Cell::Absent("–"), |amount| Cell::Money(amount.into())),
                 Cell::link(
                     format!("/wallet-addresses/{}", payment.wallet_address_id),
                     crate::view::short(payment.wallet_address_id),

@@ -3,9 +3,7 @@
 //!
 //! It has no index. It queries the Admin API, and the page says how many rows it has searched.
 
-use admin_client::{
-    AssetView, Direction, PageRequest, PaymentFilter, PaymentView, PeerView, WalletAddressView, WebhookEventView,
-};
+use admin_client::{AssetView, Direction, PaymentView, PeerView, Searchable, WalletAddressView, WebhookEventView};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
@@ -94,24 +92,14 @@ async fn by_text(ctx: &Ctx, text: &str) -> Result<Vec<Hit>, Problem> {
         return Ok(hits);
     }
 
-    let admin = ctx.admin();
-    let all = PageRequest { first: Some(100), ..PageRequest::default() };
-    let filter = PaymentFilter::default();
-    let (addresses, peers, assets, latest, events) = futures::join!(
-        admin.wallet_addresses_page(&all, None),
-        admin.peers_page(&all, None),
-        admin.assets_page(&all, None),
-        admin.payments_page(&all, &filter, None),
-        admin.webhook_events_page(&all, &[], None),
-    );
-
+    let Searchable { addresses, peers, assets, payments, events } = ctx.admin().searchable().await?;
     let wanted = Wanted(text.to_lowercase());
     let mut hits: Vec<Hit> = Vec::new();
-    hits.extend(assets?.nodes.into_iter().filter(|asset| wanted.is_in(&asset.code)).map(of_asset));
-    hits.extend(peers?.nodes.into_iter().filter(|peer| wanted.is_peer(peer)).map(of_peer));
-    hits.extend(addresses?.nodes.into_iter().filter(|address| wanted.is_address(address)).map(of_address));
-    hits.extend(latest?.nodes.iter().filter(|payment| wanted.is_payment(payment)).map(of_payment));
-    hits.extend(events?.nodes.into_iter().filter(|event| wanted.is_in(&event.data.to_string())).map(of_event));
+    hits.extend(assets.into_iter().filter(|asset| wanted.is_in(&asset.code)).map(of_asset));
+    hits.extend(peers.into_iter().filter(|peer| wanted.is_peer(peer)).map(of_peer));
+    hits.extend(addresses.into_iter().filter(|address| wanted.is_address(address)).map(of_address));
+    hits.extend(payments.iter().filter(|payment| wanted.is_payment(payment)).map(of_payment));
+    hits.extend(events.into_iter().filter(|event| wanted.is_in(&event.data.to_string())).map(of_event));
     hits.truncate(100);
     Ok(hits)
 }

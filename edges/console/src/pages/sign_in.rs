@@ -162,6 +162,8 @@ fn entry(reader: &Reader, session: &Session, action: &str, now: Timestamp) -> En
         place: "/sign-in".to_owned(),
         input: serde_json::Value::Null,
         before: serde_json::Value::Null,
+        moves: None,
+        scale: None,
         outcome: None,
     }
 }

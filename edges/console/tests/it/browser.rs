@@ -11,9 +11,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use clock::{ManualClock, SeededEntropy, Timestamp};
 use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, FourEyes, Lifetimes, Limit, OneClick};
-use http_kit::ShutdownGate;
+use http_kit::{Admission, ConnectionLimits, Deadlines, Proxies, Serving, ShutdownGate};
 use outbound_http::{Outbound, OutboundConfig};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::fake::{Fake, OPERATOR, OPERATOR_SECRET, TENANT, TENANT_SECRET};
@@ -149,6 +151,22 @@ impl World {
         browser
     }
 
+    /// The first process of the console behind a listener, what stops it, and the task of the listener.
+    pub(crate) async fn listen(&self) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let serving = Serving {
+            deadlines: Deadlines::default(),
+            admission: Admission::new(ConnectionLimits::default()),
+            proxies: Proxies::None,
+            tls: None,
+        };
+        let router = self.routers[0].clone();
+        let served = tokio::spawn(http_kit::serve(listener, router, serving, async { drop(stopped.await) }));
+        (address, stop, served)
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap()
     }
@@ -189,6 +207,12 @@ impl Browser<'_> {
         self.post(action, &all, &[]).await
     }
 
+    /// Its cookies as a line of a request.
+    pub(crate) fn cookies(&self) -> String {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        cookies.join("; ")
+    }
+
     pub(crate) fn cookie(&self, part: &str) -> Option<&str> {
         self.cookies.iter().find(|(name, _)| name.contains(part)).map(|(_, value)| value.as_str())
     }
@@ -199,9 +223,8 @@ impl Browser<'_> {
     }
 
     async fn ask(&mut self, method: &str, path: &str, body: String, headers: &[(&str, &str)]) -> Shown {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, "console.example");
-        request = request.header(header::ACCEPT_LANGUAGE, self.language).header(header::COOKIE, cookies.join("; "));
+        request = request.header(header::ACCEPT_LANGUAGE, self.language).header(header::COOKIE, self.cookies());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

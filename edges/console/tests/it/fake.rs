@@ -48,6 +48,8 @@ pub(crate) struct Fake {
     pub(crate) now: Timestamp,
     pub(crate) mood: Mutex<Mood>,
     pub(crate) empty: Mutex<bool>,
+    /// It knows the API of Rafiki 2.4 only.
+    pub(crate) is_original: Mutex<bool>,
     /// Whether the watch over the ledger has found a fault.
     pub(crate) ledger_alarm: Mutex<bool>,
     /// The authorization server refuses the signature of documents that begin so.
@@ -67,6 +69,7 @@ impl Fake {
             now,
             mood: Mutex::default(),
             empty: Mutex::new(false),
+            is_original: Mutex::new(false),
             ledger_alarm: Mutex::new(false),
             auth_refuses: Mutex::default(),
             calls: Mutex::default(),
@@ -80,6 +83,11 @@ impl Fake {
     pub(crate) fn calls_of(&self, operation: &str) -> Vec<Value> {
         let calls = self.calls.lock().unwrap();
         calls.iter().filter(|(name, _)| name == operation).map(|(_, input)| input.clone()).collect()
+    }
+
+    /// The operations that were called since the last time.
+    pub(crate) fn called(&self) -> Vec<String> {
+        self.calls.lock().unwrap().drain(..).map(|(name, _)| name).collect()
     }
 
     /// How many mutations took effect.
@@ -175,6 +183,7 @@ impl Fake {
         let changed = self.states.lock().unwrap().get(&Uuid::from_u128(OUTGOING.as_u128() + n)).copied();
         let state = changed.unwrap_or(state);
         json!({"id": Uuid::from_u128(OUTGOING.as_u128() + n), "type": if outgoing { "OUTGOING" } else { "INCOMING" }, "state": state,
+               "amount": {"value": if outgoing { "106567" } else { "50000" }, "assetCode": "USD", "assetScale": 2},
                "walletAddressId": Uuid::from_u128(ADDRESS.as_u128() + n % 3), "liquidity": "0",
                "metadata": {"description": format!("Invoice {}", 1000 + n)}, "createdAt": self.at(u64::try_from(n).unwrap() * 21),
                "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"}})
@@ -237,14 +246,17 @@ impl Fake {
     }
 
     fn event(&self, n: u128) -> Value {
-        let outgoing = n.is_multiple_of(2);
-        let kinds = if outgoing {
-            ["outgoing_payment.completed", "outgoing_payment.funded", "outgoing_payment.created"]
-        } else {
-            ["incoming_payment.completed", "incoming_payment.created", "incoming_payment.created"]
+        let payment = self.payment(n / 6 * 2 + n % 2);
+        let kinds = match (payment["type"].as_str().unwrap(), payment["state"].as_str().unwrap()) {
+            ("INCOMING", _) => ["incoming_payment.completed", "incoming_payment.created", "incoming_payment.created"],
+            (_, "COMPLETED") => ["outgoing_payment.completed", "outgoing_payment.funded", "outgoing_payment.created"],
+            (_, "FAILED") => ["outgoing_payment.failed", "outgoing_payment.funded", "outgoing_payment.created"],
+            (_, "SENDING") => ["outgoing_payment.funded", "outgoing_payment.created", "outgoing_payment.created"],
+            (_, "CANCELLED") => ["outgoing_payment.cancelled", "outgoing_payment.created", "outgoing_payment.created"],
+            _ => ["outgoing_payment.created"; 3],
         };
         json!({"id": Uuid::from_u128(0xe7e7_0000 + n), "type": kinds[usize::try_from(n / 2 % 3).unwrap()],
-               "data": {"id": Uuid::from_u128(OUTGOING.as_u128() + n / 6 * 2 + n % 2), "debitAmount": {"value": "106567", "assetCode": "USD", "assetScale": 2}},
+               "data": {"id": payment["id"], "debitAmount": {"value": "106567", "assetCode": "USD", "assetScale": 2}},
                "createdAt": self.at(u64::try_from(n).unwrap() * 5), "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"}})
     }
 
@@ -373,18 +385,18 @@ impl Fake {
                 let found = (0..3).map(|n| self.address(n)).find(|address| address["address"] == variables["url"]);
                 json!({"walletAddressByUrl": found})
             }
-            "ConsolePayments" | "ConsolePaymentStates" => {
+            "ConsolePayments" | "ConsolePaymentsWithoutAmount" | "ConsolePaymentStates" => {
                 let wanted = &variables["filter"]["type"]["in"];
                 let fits = |payment: &Value| wanted.as_array().is_none_or(|kinds| kinds.contains(&payment["type"]));
                 json!({"payments": self.listed((0..PAYMENTS).map(|n| self.payment(n)).filter(fits).collect(), variables)})
             }
-            "ConsoleOutgoingPayment" => {
+            "ConsoleOutgoingPayment" | "ConsoleOutgoingPaymentState" => {
                 json!({"outgoingPayment": Self::one(variables, OUTGOING, PAYMENTS, |n| if n.is_multiple_of(2) { self.outgoing(n) } else { Value::Null })})
             }
             "ConsolePaymentCourse" => {
                 json!({"outgoingPayment": Self::one(variables, OUTGOING, PAYMENTS, |n| if n.is_multiple_of(2) { self.course(n) } else { Value::Null })})
             }
-            "ConsoleIncomingPayment" => {
+            "ConsoleIncomingPayment" | "ConsoleIncomingPaymentState" => {
                 json!({"incomingPayment": Self::one(variables, OUTGOING, PAYMENTS, |n| if n % 2 == 1 { self.incoming(n) } else { Value::Null })})
             }
             "ConsoleQuote" => {
@@ -393,12 +405,16 @@ impl Fake {
                     "receiver": "https://happy-life.example/incoming-payments/1", "debitAmount": usd(106_567), "receiveAmount": usd(104_000),
                     "createdAt": self.at(1), "expiresAt": (self.now + std::time::Duration::from_mins(5)).to_string()}))})
             }
-            "ConsoleWebhookEvents" => {
+            "ConsoleLiquidity" => {
+                let of = |name: &str, list: &str| self.query(name, &json!({"first": 100}), tenant)[list].take();
+                json!({"assets": of("ConsoleAssets", "assets"), "peers": of("ConsolePeers", "peers")})
+            }
+            "ConsoleWebhookEvents" | "ConsoleWebhookEventIds" => {
                 let wanted = &variables["filter"]["type"]["in"];
                 let fits = |event: &Value| wanted.as_array().is_none_or(|kinds| kinds.contains(&event["type"]));
                 json!({"webhookEvents": self.listed((0..40).map(|n| self.event(n)).filter(fits).collect(), variables)})
             }
-            "ConsoleWebhookDeliveries" => {
+            "ConsoleWebhookDeliveries" | "ConsoleWebhookDeliveryStates" => {
                 let filter = &variables["filter"];
                 let fits = |delivery: &Value| {
                     filter["states"].as_array().is_none_or(|states| states.contains(&delivery["state"]))
@@ -407,7 +423,7 @@ impl Fake {
                 };
                 json!({"webhookDeliveries": self.listed((0..40).map(|n| self.delivery(n)).filter(fits).collect(), variables)})
             }
-            "ConsoleWebhookDelivery" => {
+            "ConsoleWebhookDelivery" | "ConsoleWebhookDeliveryState" => {
                 json!({"webhookDelivery": Self::one(variables, DELIVERY, 40, |n| self.delivery(n))})
             }
             "ConsoleWebhookEndpoints" => json!({"webhookEndpoints": [self.endpoint(0), self.endpoint(1)]}),
@@ -423,6 +439,36 @@ impl Fake {
                 json!({"outgoingPayments": self.listed((0..4).map(of).collect(), variables)})
             }
             "ConsoleAccount" => json!({"accountingTransfers": self.account()}),
+            "ConsoleAccounts" => {
+                let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+                let wanted = names.into_iter().filter(|name| variables[format!("{name}Wanted")] == json!(true));
+                wanted.map(|name| (name.to_owned(), self.account())).collect::<serde_json::Map<_, _>>().into()
+            }
+            "ConsoleOverview" => {
+                let of = |name: &str, filter: Value| self.query(name, &json!({"first": 100, "filter": filter}), tenant);
+                let mut peers = of("ConsolePeers", Value::Null)["peers"].take();
+                for (n, edge) in (0..).zip(peers["edges"].as_array_mut().unwrap()) {
+                    edge["node"]["health"] = self.terms(n)["health"].clone();
+                }
+                let open = json!({"states": ["PENDING", "QUARANTINED", "EXHAUSTED"]});
+                json!({"payments": of("ConsolePayments", Value::Null)["payments"], "peers": peers,
+                       "assets": of("ConsoleAssets", Value::Null)["assets"],
+                       "open": of("ConsoleWebhookDeliveries", open)["webhookDeliveries"],
+                       "alarms": of("ConsoleWebhookEvents", json!({"type": {"in": ["ledger.alarm"]}}))["webhookEvents"]})
+            }
+            "ConsoleSearch" => {
+                let lists = [
+                    ("ConsoleWalletAddresses", "walletAddresses"),
+                    ("ConsolePeers", "peers"),
+                    ("ConsoleAssets", "assets"),
+                    ("ConsolePayments", "payments"),
+                    ("ConsoleWebhookEvents", "webhookEvents"),
+                ];
+                let of = |(name, list): (&str, &str)| {
+                    (list.to_owned(), self.query(name, &json!({"first": 100}), tenant)[list].take())
+                };
+                lists.into_iter().map(of).collect::<serde_json::Map<_, _>>().into()
+            }
             "Receiver" => {
                 json!({"receiver": {"id": variables["id"], "walletAddressUrl": "https://happy-life.example/pfry", "completed": false,
                 "expiresAt": null, "incomingAmount": null, "receivedAmount": {"value": "0", "assetCode": "USD", "assetScale": 2}}})
@@ -476,6 +522,12 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
     let variables = &body["variables"];
     let input = if variables["input"].is_null() { variables } else { &variables["input"] };
     fake.calls.lock().unwrap().push((name.clone(), input.clone()));
+    let ours =
+        ["ConsoleOverview", "ConsoleSearch", "ConsolePayments", "ConsolePeersHealth", "ConsoleWebhookDeliveries"];
+    if *fake.is_original.lock().unwrap() && ours.contains(&name.as_str()) {
+        let error = json!({"message": "Cannot query field \"x\" on type \"Y\".", "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}});
+        return (StatusCode::BAD_REQUEST, Json(json!({"errors": [error]}))).into_response();
+    }
     if kind == "query" {
         return Json(json!({"data": fake.query(&name, variables, tenant)})).into_response();
     }

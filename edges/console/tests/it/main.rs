@@ -6,6 +6,7 @@
 mod approvals;
 mod browser;
 mod fake;
+mod live;
 mod pages;
 mod provider;
 mod safety;

@@ -278,3 +278,39 @@ async fn the_home_page_tells_webhooks_alarms_and_what_runs_empty() {
         assert!(home.html.contains(told), "{told}: {}", home.html);
     }
 }
+
+#[tokio::test]
+async fn the_first_page_asks_twice_and_the_search_once() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    world.fake.called();
+    browser.get("/").await;
+    assert_eq!(world.fake.called(), ["ConsoleOverview", "ConsoleAccounts"]);
+    browser.get("/search?q=invoice").await;
+    assert_eq!(world.fake.called(), ["ConsoleSearch"]);
+}
+
+#[tokio::test]
+async fn an_instance_that_knows_less_has_a_first_page_lists_and_a_search_too() {
+    let world = World::new().await;
+    *world.fake.is_original.lock().unwrap() = true;
+    let mut browser = world.operator().await;
+    let home = browser.get("/").await;
+    assert_eq!(home.status, StatusCode::OK, "{}", home.html);
+    assert!(home.html.contains("Liquidity with a threshold") && home.html.contains("Latest payments"), "{}", home.html);
+    let list = browser.get("/payments").await;
+    assert!(list.html.contains(&OUTGOING.to_string()), "{}", list.html);
+    let found = browser.get("/search?q=Invoice%2010").await;
+    assert!(found.html.contains(&OUTGOING.to_string()), "{}", found.html);
+}
+
+#[tokio::test]
+async fn a_list_of_payments_shows_amounts_in_their_asset() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let list = browser.get("/payments").await.html;
+    assert!(list.contains("1,065.67") && list.contains("500.00"), "{list}");
+    let file = browser.get("/export/payments").await.html;
+    assert!(file.lines().next().unwrap().ends_with("metadata,amount,assetCode,assetScale"), "{file}");
+    assert!(file.contains("106567,USD,2"), "{file}");
+}

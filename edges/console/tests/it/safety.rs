@@ -124,8 +124,20 @@ async fn the_audit_log_has_every_change_with_the_former_values_and_no_secret() {
     );
     assert!(!log.contains("a very secret text") && !log.contains(OPERATOR_SECRET));
     let shown = browser.get("/audit").await;
-    assert!(shown.html.contains("liquidityThreshold: 100000 → 500") && shown.html.contains("lines is complete"));
+    assert!(shown.html.contains("liquidityThreshold: 1,000.00 → 5.00") && shown.html.contains("lines is complete"));
     assert_eq!(browser.get("/audit/export").await.html, world.log());
+}
+
+#[tokio::test]
+async fn the_audit_log_shows_an_amount_in_its_asset() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let path = format!("/assets/{ASSET}/deposit-liquidity");
+    browser.fill(&path, &path, &[("amount", "12.50")]).await;
+    let shown = browser.get("/audit").await.html;
+    assert!(shown.contains("12.50") && shown.contains("USD"), "{shown}");
+    assert!(!shown.contains("amount: 1250"), "{shown}");
+    assert!(shown.contains("lines is complete"));
 }
 
 #[tokio::test]

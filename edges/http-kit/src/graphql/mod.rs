@@ -11,6 +11,7 @@ mod response;
 mod rights;
 mod suggestions;
 mod variables;
+mod waiting;
 mod wording;
 
 use std::sync::Arc;
@@ -21,13 +22,17 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use service_identity::Refusal;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
 
-use crate::{RetryAfter, unproven};
+use crate::{Effect, RetryAfter, Stopping, unproven};
 use documents::Documents;
 pub use rights::{AllFields, FieldRights};
 pub use variables::{Inputs, ScalarRefusal};
 
+use request::Asked;
 use response::{JSON, error, errors, media_type, respond};
+use waiting::Wait;
 
 /// The largest body of a request, in octets.
 pub const BODY_MAX: usize = 1 << 20;
@@ -89,6 +94,7 @@ pub struct Endpoint<E> {
     introspection: Introspection,
     documents: Documents,
     inputs: Arc<Inputs>,
+    waits: Arc<Semaphore>,
 }
 
 /// The JSON of a request, which is also what is signed.
@@ -114,7 +120,8 @@ pub async fn only_post() -> Response {
 impl<E: Executor> Endpoint<E> {
     /// Makes an endpoint for `schema`, whose variables are `inputs`.
     pub fn new(schema: E, inputs: Inputs, introspection: Introspection) -> Self {
-        Self { schema, introspection, documents: Documents::default(), inputs: Arc::new(inputs) }
+        let waits = Arc::new(Semaphore::new(waiting::AT_ONCE));
+        Self { schema, introspection, documents: Documents::default(), inputs: Arc::new(inputs), waits }
     }
 
     /// Answers `body`, sent by `caller`, who has these rights. Resolvers find the caller in their context.
@@ -128,19 +135,64 @@ impl<E: Executor> Endpoint<E> {
         caller: C,
         rights: &dyn FieldRights,
     ) -> Response {
-        if request::is_form(headers) {
-            let message = "This operation has been blocked as a potential Cross-Site Request Forgery (CSRF). \
-                           Send it with the content type application/json.";
-            return refused(StatusCode::BAD_REQUEST, message, BAD_REQUEST);
+        let media_type = match accepted(headers) {
+            Ok(media_type) => media_type,
+            Err(unaccepted) => return unaccepted.into_response(),
+        };
+        let asked = match self.read(body, rights) {
+            Ok(asked) => asked,
+            Err((status, answer)) => return respond(status, media_type, &answer),
+        };
+        let effect = asked.effect();
+        let (status, answer) = self.execute(asked.request.data(caller)).await;
+        with_effect(effect, respond(status, media_type, &answer))
+    }
+
+    /// As [`Endpoint::answer`]. If the request asks for it, and is a query, it waits until the answer is another one than
+    /// the caller knows, until the time is over, or until the listener stops. The caller gives up by closing its connection.
+    pub async fn answer_when_changed<C: Clone + Send + Sync + 'static>(
+        &self,
+        headers: &HeaderMap,
+        body: Value,
+        caller: C,
+        rights: &dyn FieldRights,
+        mut stopping: Stopping,
+    ) -> Response {
+        let Some(wait) = Wait::of(&body) else { return self.answer(headers, body, caller, rights).await };
+        let Ok(place) = self.waits.try_acquire() else { return self.answer(headers, body, caller, rights).await };
+        let media_type = match accepted(headers) {
+            Ok(media_type) => media_type,
+            Err(unaccepted) => return unaccepted.into_response(),
+        };
+        let until = Instant::now() + wait.time();
+        loop {
+            let asked = match self.read(body.clone(), rights) {
+                Ok(asked) => asked,
+                Err((status, answer)) => return respond(status, media_type, &answer),
+            };
+            let (reads, effect) = (asked.reads, asked.effect());
+            let (status, answer) = self.execute(asked.request.data(caller.clone())).await;
+            if !reads || status != StatusCode::OK || answer.get("errors").is_some() {
+                return with_effect(effect, respond(status, media_type, &answer));
+            }
+
+            let mark = waiting::mark(&answer);
+            let is_over = !wait.knows(&mark) || Instant::now() + waiting::EVERY > until;
+            let stops = is_over
+                || tokio::select! {
+                    () = sleep(waiting::EVERY) => false,
+                    () = stopping.begun() => true,
+                };
+            if stops {
+                drop(place);
+                return with_effect(Effect::Read, respond(status, media_type, &waiting::marked(answer, &mark)));
+            }
         }
-        let Some(media_type) = media_type(headers) else {
-            return (StatusCode::NOT_ACCEPTABLE, "Not Acceptable").into_response();
-        };
-        let (status, answer) = match request::read(body, &self.documents, &self.inputs, self.introspection, rights) {
-            Ok(request) => self.execute(request.data(caller)).await,
-            Err(malformed) => (malformed.status, errors(malformed.errors)),
-        };
-        respond(status, media_type, &answer)
+    }
+
+    fn read(&self, body: Value, rights: &dyn FieldRights) -> Result<Asked, (StatusCode, Value)> {
+        let asked = request::read(body, &self.documents, &self.inputs, self.introspection, rights);
+        asked.map_err(|malformed| (malformed.status, errors(malformed.errors)))
     }
 
     /// Runs to the end even if the client disconnects. So a mutation that was begun is stored under its idempotency key
@@ -158,6 +210,149 @@ impl<E: Executor> Endpoint<E> {
     }
 }
 
+/// Tells whoever audits the call what it may have done.
+fn with_effect(effect: Effect, mut response: Response) -> Response {
+    response.extensions_mut().insert(effect);
+    response
+}
+
+/// Why a request cannot be one of a program.
+#[derive(Clone, Copy, Debug)]
+enum Unaccepted {
+    /// A browser may have sent it for a page of another site.
+    Form,
+    /// It accepts no media type of an answer.
+    MediaType,
+}
+
+impl IntoResponse for Unaccepted {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Form => {
+                let message = "This operation has been blocked as a potential Cross-Site Request Forgery (CSRF). \
+                               Send it with the content type application/json.";
+                refused(StatusCode::BAD_REQUEST, message, BAD_REQUEST)
+            }
+            Self::MediaType => (StatusCode::NOT_ACCEPTABLE, "Not Acceptable").into_response(),
+        }
+    }
+}
+
+/// The media type of the answer.
+fn accepted(headers: &HeaderMap) -> Result<&'static str, Unaccepted> {
+    if request::is_form(headers) {
+        return Err(Unaccepted::Form);
+    }
+    media_type(headers).ok_or(Unaccepted::MediaType)
+}
+
 fn refused(status: StatusCode, message: &str, code: &str) -> Response {
     respond(status, JSON, &errors(vec![error(message, code)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use async_graphql::{Context, EmptySubscription, Object, Schema};
+    use http::HeaderValue;
+    use http::header::CONTENT_TYPE;
+    use serde_json::json;
+
+    use super::*;
+
+    type Counter = Arc<AtomicU64>;
+    type Counting = Schema<Query, Mutation, EmptySubscription>;
+
+    struct Query;
+    struct Mutation;
+
+    #[Object]
+    impl Query {
+        /// Another value from the third execution on.
+        async fn value(&self, context: &Context<'_>) -> bool {
+            context.data_unchecked::<Counter>().fetch_add(1, Ordering::Relaxed) >= 2
+        }
+
+        /// The same value in each execution.
+        async fn same(&self, context: &Context<'_>) -> bool {
+            context.data_unchecked::<Counter>().fetch_add(1, Ordering::Relaxed);
+            true
+        }
+    }
+
+    #[Object]
+    impl Mutation {
+        async fn add(&self, context: &Context<'_>) -> u64 {
+            context.data_unchecked::<Counter>().fetch_add(1, Ordering::Relaxed)
+        }
+    }
+
+    fn endpoint(counter: &Counter) -> Endpoint<Counting> {
+        let schema = Schema::build(Query, Mutation, EmptySubscription).data(Arc::clone(counter)).finish();
+        let inputs = Inputs::of(&schema.sdl(), |_, _| None);
+        Endpoint::new(schema, inputs, Introspection::Refused)
+    }
+
+    async fn ask(endpoint: &Endpoint<Counting>, query: &str, known: Option<&str>, stopping: Stopping) -> Value {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(JSON))]);
+        let wish = json!({"known": known, "seconds": 10});
+        let body = json!({"query": query, "extensions": {"waitForChange": wish}});
+        let answer = endpoint.answer_when_changed(&headers, body, (), &AllFields, stopping).await;
+        serde_json::from_slice(&axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_query_waits_until_its_answer_is_another_one() {
+        let counter = Counter::default();
+        let endpoint = endpoint(&counter);
+        let begun = Instant::now();
+        let first = ask(&endpoint, "{ value }", None, Stopping::default()).await;
+        assert_eq!((&first["data"]["value"], begun.elapsed()), (&json!(false), Duration::ZERO));
+        let mark = first["extensions"]["change"]["mark"].as_str().unwrap();
+        let second = ask(&endpoint, "{ value }", Some(mark), Stopping::default()).await;
+        assert_eq!(second["data"]["value"], json!(true));
+        assert!(second["extensions"]["change"]["mark"] != json!(mark) && begun.elapsed() < Duration::from_secs(1));
+        assert_eq!(counter.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_query_without_a_change_is_answered_when_its_time_is_over_or_the_listener_stops() {
+        let counter = Counter::default();
+        let endpoint = endpoint(&counter);
+        let first = ask(&endpoint, "{ same }", None, Stopping::default()).await;
+        let mark = first["extensions"]["change"]["mark"].as_str().unwrap();
+        let begun = Instant::now();
+        assert_eq!(ask(&endpoint, "{ same }", Some(mark), Stopping::default()).await, first);
+        assert!((9..=10).contains(&begun.elapsed().as_secs()));
+        assert!(counter.load(Ordering::Relaxed) <= 14, "about once a second");
+
+        let (stop, told) = tokio::sync::watch::channel(false);
+        let begun = Instant::now();
+        let waits = ask(&endpoint, "{ same }", Some(mark), Stopping::new(told));
+        let (answer, ()) = tokio::join!(waits, async { stop.send(true).unwrap() });
+        assert_eq!((answer, begun.elapsed()), (first, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mutation_is_made_once_and_an_error_is_answered_at_once() {
+        let counter = Counter::default();
+        let endpoint = endpoint(&counter);
+        let made = ask(&endpoint, "mutation { add }", Some("x"), Stopping::default()).await;
+        assert_eq!(made, json!({"data": {"add": 0}}));
+        assert_eq!(counter.load(Ordering::Relaxed), 1);
+        let wrong = ask(&endpoint, "{ nothing }", Some("x"), Stopping::default()).await;
+        assert!(wrong["errors"].is_array() && wrong.get("extensions").is_none(), "{wrong}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_than_the_most_that_wait_are_answered_at_once() {
+        let counter = Counter::default();
+        let endpoint = endpoint(&counter);
+        let all = Arc::clone(&endpoint.waits).acquire_many_owned(64).await.unwrap();
+        let answer = ask(&endpoint, "{ same }", None, Stopping::default()).await;
+        assert_eq!(answer, json!({"data": {"same": true}}), "no mark, so the caller asks again by itself");
+        drop(all);
+        assert!(ask(&endpoint, "{ same }", None, Stopping::default()).await.get("extensions").is_some());
+    }
 }

@@ -1,7 +1,7 @@
 //! Converts a JSON body to a request that is well-formed and not too large.
 //! Limits of the document are in `limits`; variables are checked in `variables`.
 
-use async_graphql::parser::types::{DocumentOperations, OperationDefinition};
+use async_graphql::parser::types::{DocumentOperations, OperationDefinition, OperationType};
 use async_graphql::{Request, Variables};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -12,6 +12,21 @@ use super::malformed::{Malformed, malformed};
 use super::response::error;
 use super::rights::{FieldRights, first_forbidden};
 use super::{BAD_REQUEST, BAD_USER_INPUT, FORBIDDEN, Inputs, Introspection, VALIDATION_FAILED, outside};
+use crate::Effect;
+
+/// A request that can be executed.
+pub(super) struct Asked {
+    pub(super) request: Request,
+    /// Whether it only reads, and so can be executed again.
+    pub(super) reads: bool,
+}
+
+impl Asked {
+    /// What it may do.
+    pub(super) fn effect(&self) -> Effect {
+        if self.reads { Effect::Read } else { Effect::Change }
+    }
+}
 
 pub(super) fn read(
     body: Value,
@@ -19,7 +34,7 @@ pub(super) fn read(
     inputs: &Inputs,
     introspection: Introspection,
     rights: &dyn FieldRights,
-) -> Result<Request, Malformed> {
+) -> Result<Asked, Malformed> {
     let Value::Object(mut members) = body else {
         return Err(malformed("Operation batching disabled.", BAD_REQUEST));
     };
@@ -42,9 +57,9 @@ pub(super) fn read(
         return Err(forbidden(field));
     }
 
-    if let (Some(operation), Value::Object(given)) =
-        (meant(&parsed.document.operations, operation.as_deref()), &variables)
-    {
+    let meant = meant(&parsed.document.operations, operation.as_deref());
+    let reads = meant.is_some_and(|operation| operation.ty == OperationType::Query);
+    if let (Some(operation), Value::Object(given)) = (meant, &variables) {
         let bad = inputs.check(operation, given);
         if !bad.is_empty() {
             let errors = bad.into_iter().map(|bad| {
@@ -58,7 +73,7 @@ pub(super) fn read(
     let mut request = Request::new(query).variables(Variables::from_json(variables));
     request.operation_name = operation;
     request.set_parsed_query(parsed.document.clone());
-    Ok(request)
+    Ok(Asked { request, reads })
 }
 
 /// The operation that will run; `None` if the library will report that there is none.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Path};
@@ -13,12 +14,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, SET_COOKIE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use page_kit::{Cookies, Words, cookie, form_token, path_parameters, serve_file, version_of};
+use http_kit::WrongGuess;
+use page_kit::{Posted, Words, cookie, form_token, html, own_path, path_parameters, serve_file, version_of};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::FILES;
-use super::frame::{Frame, html};
+use super::frame::Frame;
 use crate::till::TillError;
 use crate::{Core, Shop};
 
@@ -28,7 +30,7 @@ const VISITOR: &str = "shop_visitor";
 const LANGUAGE: &str = "shop_language";
 /// Forms of the desk belong to no visitor.
 const DESK: Uuid = Uuid::nil();
-const YEAR_SECONDS: u64 = 31_536_000;
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -85,19 +87,12 @@ struct Message<'a> {
     text: String,
 }
 
-/// The values of a sent form.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Posted(BTreeMap<String, String>);
-
-impl Posted {
-    /// Reads an `application/x-www-form-urlencoded` body.
-    pub(crate) fn read(body: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(body).into_owned().collect())
-    }
-
-    pub(crate) fn text(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", |text| text.trim())
-    }
+/// Whether the sender of a request has shown the password of the desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    Wrong,
+    Password,
 }
 
 /// A request of any browser.
@@ -109,7 +104,7 @@ pub(crate) struct Reader {
     pub(crate) query: BTreeMap<String, String>,
     parameters: BTreeMap<String, String>,
     visitor: Option<Uuid>,
-    is_owner: bool,
+    shown: Shown,
 }
 
 impl FromRequestParts<Shop> for Reader {
@@ -126,17 +121,18 @@ impl FromRequestParts<Shop> for Reader {
             query: query.into_owned().collect(),
             parameters,
             visitor: cookie(&parts.headers, VISITOR).and_then(|id| Uuid::try_parse(id).ok()).filter(|id| *id != DESK),
-            is_owner: knows_password(text(AUTHORIZATION), &shop.0.settings.desk_password),
+            shown: shown(text(AUTHORIZATION), &shop.0.settings.desk_password),
         })
     }
 }
 
 /// Basic authentication (RFC 7617) with any name.
-fn knows_password(header: Option<&str>, password: &str) -> bool {
-    let encoded = header.and_then(|header| header.strip_prefix("Basic "));
-    let told = encoded.and_then(|encoded| STANDARD.decode(encoded.trim()).ok());
+fn shown(header: Option<&str>, password: &str) -> Shown {
+    let Some(header) = header else { return Shown::Nothing };
+    let told = header.strip_prefix("Basic ").and_then(|encoded| STANDARD.decode(encoded.trim()).ok());
     let told = told.as_deref().and_then(|told| Some(&told[told.iter().position(|octet| *octet == b':')? + 1..]));
-    told.is_some_and(|told| told.ct_eq(password.as_bytes()).into())
+    let is_right = told.is_some_and(|told| told.ct_eq(password.as_bytes()).into());
+    if is_right { Shown::Password } else { Shown::Wrong }
 }
 
 impl Reader {
@@ -183,27 +179,17 @@ impl Reader {
 
     /// Adds the cookie of the browser.
     pub(crate) fn remembered(&self, visitor: Uuid, mut response: Response) -> Response {
-        let line = self.set_cookie(VISITOR, &visitor.simple().to_string());
+        let line = self.core.settings.cookies.line(VISITOR, &visitor.simple().to_string(), Some(YEAR));
         response.headers_mut().extend(line.map(|line| (SET_COOKIE, line)));
         response
     }
 
     /// The page that was asked for, in another language.
     pub(crate) fn in_language(&self, code: &str, to: &str) -> Response {
-        let own = to.starts_with('/') && !to[1..].starts_with(['/', '\\']) && !to.contains(char::is_control);
-        let mut response = Redirect::to(if own { to } else { "/" }).into_response();
-        let code = if code == "de" { "de" } else { "en" };
-        response.headers_mut().extend(self.set_cookie(LANGUAGE, code).map(|line| (SET_COOKIE, line)));
+        let mut response = Redirect::to(own_path(to)).into_response();
+        let line = self.core.settings.cookies.line(LANGUAGE, if code == "de" { "de" } else { "en" }, Some(YEAR));
+        response.headers_mut().extend(line.map(|line| (SET_COOKIE, line)));
         response
-    }
-
-    fn set_cookie(&self, name: &str, value: &str) -> Option<HeaderValue> {
-        let secure = match self.core.settings.cookies {
-            Cookies::Secure => "; Secure",
-            Cookies::Plain => "",
-        };
-        let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR_SECONDS}{secure}");
-        HeaderValue::from_str(&line).ok()
     }
 
     /// A token for a form that this browser sends to `path`.
@@ -234,12 +220,15 @@ impl Reader {
 
     /// The answer to everybody but the owner of the shop.
     pub(crate) fn refusal(&self) -> Option<Response> {
-        if self.is_owner {
-            return None;
-        }
         let ask = HeaderValue::from_static("Basic realm=\"shop\", charset=\"UTF-8\"");
         let text = "The desk is for the owner of the shop.";
-        Some((StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, ask)], text).into_response())
+        let mut response = (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, ask)], text).into_response();
+        match self.shown {
+            Shown::Password => return None,
+            Shown::Wrong => drop(response.extensions_mut().insert(WrongGuess)),
+            Shown::Nothing => {}
+        }
+        Some(response)
     }
 }
 
@@ -260,9 +249,10 @@ mod tests {
     #[test]
     fn the_desk_opens_with_its_password_only() {
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
-        assert!(knows_password(Some(&basic("owner:open: sesame")), "open: sesame"));
-        for wrong in [None, Some("Bearer x".to_owned()), Some(basic("open: sesame")), Some(basic("owner:"))] {
-            assert!(!knows_password(wrong.as_deref(), "open: sesame"), "{wrong:?}");
+        assert_eq!(shown(Some(&basic("owner:open: sesame")), "open: sesame"), Shown::Password);
+        assert_eq!(shown(None, "open: sesame"), Shown::Nothing);
+        for wrong in ["Bearer x".to_owned(), basic("open: sesame"), basic("owner:"), "Basic ?".to_owned()] {
+            assert_eq!(shown(Some(&wrong), "open: sesame"), Shown::Wrong, "{wrong}");
         }
     }
 }

@@ -8,13 +8,15 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_kit::read_body;
 use money::Asset;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{FORM_MAX, Posted, Problem, Reader, go};
-use super::frame::{Frame, html};
+use super::context::{FORM_MAX, Problem, Reader, go};
+use super::frame::Frame;
 use super::pointer;
-use crate::catalogue::{PRODUCTS, Product, Terms, by_slug};
-use crate::orders::{Order, Purpose, Stage, Standing, Transfer};
+use crate::budgets::{Budget, OFFERED, offered};
+use crate::catalogue::{PRODUCTS, Product, Terms, by_slug, in_smallest_units};
+use crate::orders::{Means, Order, Purpose, Stage, Standing, Transfer};
 use crate::till::TillError;
 
 /// A product with its price as text.
@@ -44,6 +46,30 @@ struct Buy<'a> {
     once: String,
     written: &'a str,
     error: Option<&'a str>,
+    one_click: Option<&'a OneClick>,
+    choices: &'a [Choice],
+}
+
+impl Buy<'_> {
+    fn pays_with_one_click(&self) -> bool {
+        self.one_click.is_some_and(|budget| budget.is_enough)
+    }
+}
+
+/// A budget that can be chosen, in whole units and as text.
+struct Choice {
+    units: u64,
+    text: String,
+    is_chosen: bool,
+}
+
+/// The budget of this browser.
+struct OneClick {
+    opener: Uuid,
+    wallet: String,
+    left: String,
+    /// Whether enough is left for this.
+    is_enough: bool,
 }
 
 async fn own_asset(reader: &Reader) -> Result<Asset, Problem> {
@@ -69,7 +95,7 @@ pub(crate) async fn catalogue(reader: Reader) -> Response {
 /// `GET /buy/{slug}`
 pub(crate) async fn form(reader: Reader) -> Response {
     let visitor = reader.visitor();
-    let made = draw(&reader, StatusCode::OK, reader.once(visitor, &reader.path), ("", None)).await;
+    let made = draw(&reader, StatusCode::OK, reader.once(visitor, &reader.path), ("", "", None)).await;
     reader.remembered(visitor, reader.answer(made))
 }
 
@@ -77,13 +103,43 @@ async fn draw(
     reader: &Reader,
     status: StatusCode,
     once: String,
-    (written, error): (&str, Option<&str>),
+    (written, limit, error): (&str, &str, Option<&str>),
 ) -> Result<Response, Problem> {
     let product = by_slug(reader.parameter("slug")).ok_or(Problem::NotFound)?;
     let (f, asset) = (reader.frame(), own_asset(reader).await?);
     let offer = offer(&f, product, &asset).ok_or(Problem::NotFound)?;
     let error = error.map(|error| f.t(error));
-    Ok(html(status, &Buy { f: &f, offer: &offer, once, written, error }))
+    let one_click = one_click(reader, &f, product, &asset).await?;
+    let choices = match (product.terms, &one_click) {
+        (Terms::Once, None) => choices(&f, &asset, limit),
+        _ => Vec::new(),
+    };
+    let written = match &one_click {
+        Some(budget) if written.is_empty() => &budget.wallet,
+        _ => written,
+    };
+    let page = Buy { f: &f, offer: &offer, once, written, error, one_click: one_click.as_ref(), choices: &choices };
+    Ok(html(status, &page))
+}
+
+async fn one_click(reader: &Reader, f: &Frame, product: &Product, asset: &Asset) -> Result<Option<OneClick>, Problem> {
+    let Some(visitor) = reader.known_visitor().filter(|_| product.terms == Terms::Once) else { return Ok(None) };
+    let Some(budget) = reader.core.budget_of(visitor).await? else { return Ok(None) };
+    let price = product.price(asset.scale).filter(|_| budget.opener.asset == *asset);
+    Ok(Some(OneClick {
+        opener: budget.opener.id,
+        left: f.money(budget.left, &budget.opener.asset),
+        is_enough: price.is_some_and(|price| budget.covers(product, price)),
+        wallet: budget.opener.customer,
+    }))
+}
+
+fn choices(f: &Frame, asset: &Asset, chosen: &str) -> Vec<Choice> {
+    let choice = |units: &u64| {
+        let text = f.money(in_smallest_units(*units, asset.scale)?, asset);
+        Some(Choice { units: *units, text, is_chosen: units.to_string() == chosen })
+    };
+    OFFERED.iter().filter_map(choice).collect()
 }
 
 /// `POST /buy/{slug}`
@@ -98,10 +154,13 @@ async fn order(reader: &Reader, posted: &Posted) -> Result<Response, Problem> {
     let visitor = reader.known_visitor().ok_or(Problem::ForeignForm)?;
     let key = reader.key(visitor, posted)?;
     let product = by_slug(reader.parameter("slug")).ok_or(Problem::NotFound)?;
+    if let Some(opener) = posted.id("budget") {
+        return with_one_click(reader, product, visitor, (opener, key)).await;
+    }
     let written = posted.text("wallet");
     let again = async |error: &'static str| {
         let once = reader.once_more(visitor, &reader.path, key);
-        draw(reader, StatusCode::UNPROCESSABLE_ENTITY, once, (written, Some(error))).await
+        draw(reader, StatusCode::UNPROCESSABLE_ENTITY, once, (written, posted.text("limit"), Some(error))).await
     };
     let Some(customer) = pointer::read(written) else {
         return again("Write a payment pointer such as $wallet.example/alice, or a wallet address.").await;
@@ -114,6 +173,14 @@ async fn order(reader: &Reader, posted: &Posted) -> Result<Response, Problem> {
         return again("This is the wallet of the shop itself.").await;
     }
 
+    let means = match (posted.text("limit"), product.terms) {
+        ("", _) | (_, Terms::Monthly) => Means::Asked,
+        (limit, Terms::Once) => match offered(limit, asset.scale) {
+            Some(limit) => Means::Opens { limit },
+            None => return again("Choose one of these budgets.").await,
+        },
+    };
+
     let value = product.price(asset.scale).ok_or(Problem::NotFound)?;
     let now = reader.core.clock.now();
     let order = Order {
@@ -123,6 +190,7 @@ async fn order(reader: &Reader, posted: &Posted) -> Result<Response, Problem> {
         customer: payer.id,
         value,
         asset,
+        means,
         standing: Standing::None,
         version: 0,
         created_at: now,
@@ -130,6 +198,38 @@ async fn order(reader: &Reader, posted: &Posted) -> Result<Response, Problem> {
     let first = first_transfer(&order);
     reader.core.store.insert_order(&order, &first).await?;
     Ok(go(&begin(reader, key).await?))
+}
+
+/// Orders something that is paid from a budget. If the budget does not do, the page asks for the wallet.
+async fn with_one_click(
+    reader: &Reader,
+    product: &'static Product,
+    visitor: Uuid,
+    (opener, key): (Uuid, Uuid),
+) -> Result<Response, Problem> {
+    let (core, store) = (&reader.core, &reader.core.store);
+    let opener = store.order(opener).await?.filter(|opener| opener.visitor == visitor).ok_or(Problem::NotFound)?;
+    let value = product.price(opener.asset.scale).ok_or(Problem::NotFound)?;
+    let budget = core.budget(opener).await?.filter(|budget| budget.covers(product, value));
+    if let Some(Budget { opener, .. }) = budget {
+        let order = Order {
+            id: key,
+            visitor,
+            product,
+            customer: opener.customer,
+            value,
+            asset: opener.asset,
+            means: Means::From(opener.id),
+            standing: Standing::None,
+            version: 0,
+            created_at: core.clock.now(),
+        };
+        store.insert_order(&order, &first_transfer(&order)).await?;
+    } else if store.order(key).await?.is_none() {
+        // Not the second of two clicks, whose first one took what was left.
+        return Ok(go(&reader.path));
+    }
+    Ok(go(&format!("/orders/{key}")))
 }
 
 /// The first movement of money of an order. It has the id of the order, so there is one.
@@ -140,7 +240,10 @@ fn first_transfer(order: &Order) -> Transfer {
         purpose: Purpose::Purchase,
         period: 0,
         value: order.value,
-        stage: Stage::Begun,
+        stage: match order.means {
+            Means::Asked | Means::Opens { .. } => Stage::Begun,
+            Means::From(_) => Stage::Allowed,
+        },
         version: 0,
         attempts: 0,
         created_at: order.created_at,

@@ -7,9 +7,10 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_kit::read_body;
+use page_kit::{Posted, html};
 
-use super::context::{FORM_MAX, Posted, Problem, Reader, go};
-use super::frame::{Frame, html};
+use super::context::{FORM_MAX, Problem, Reader, go};
+use super::frame::Frame;
 use super::order::{Line, badge, come_back, lines};
 use crate::orders::{Order, Purpose, Stage};
 use crate::refunds::{last_refund, refund as new_refund, refundable};
@@ -99,7 +100,7 @@ pub(crate) async fn refund(reader: Reader, body: Body) -> Response {
         let store = &reader.core.store;
         let order = store.order(reader.id()?).await?.ok_or(Problem::NotFound)?;
         let now = reader.core.clock.now();
-        // An order has one refund of each number, whoever presses the button how often.
+        // An order has one refund of each number, so a second press of the button begins no second refund.
         if let Some(what) = refundable(&store.transfers(order.id).await?) {
             store.insert_transfer(&new_refund(key, order.id, what, now), None).await?;
         }

@@ -4,11 +4,7 @@
 
 use std::borrow::Borrow;
 
-use askama::Template;
-use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use money::Asset;
 use page_kit::{Words, numbers};
 
@@ -53,19 +49,6 @@ impl Frame {
         match self.w {
             Words::English => ("de", "Deutsch"),
             Words::German => ("en", "English"),
-        }
-    }
-}
-
-/// A page as an answer. No copy of it is kept anywhere.
-pub(crate) fn html(status: StatusCode, template: &impl Template) -> Response {
-    match template.render() {
-        Ok(text) => {
-            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], text).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "a page could not be drawn");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }

@@ -7,12 +7,15 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_kit::read_body;
+use page_kit::{Posted, html};
+use uuid::Uuid;
 
-use super::context::{FORM_MAX, Posted, Problem, Reader, go};
+use super::context::{FORM_MAX, Problem, Reader, go};
 use super::counter::begin;
-use super::frame::{Frame, html};
+use super::frame::Frame;
+use crate::budgets::Budget;
 use crate::catalogue::Terms;
-use crate::orders::{Bill, Order, Purpose, Stage, Standing, Transfer};
+use crate::orders::{Bill, Means, Order, Purpose, Stage, Standing, Transfer};
 use crate::store::Changed;
 
 /// A page that shows something under way is loaded again after so many seconds.
@@ -23,6 +26,8 @@ const AGAIN_SECONDS: u8 = 2;
 struct Orders<'a> {
     f: &'a Frame,
     orders: &'a [(Order, String)],
+    /// The order that opened the budget of this browser, and what is left of it.
+    budget: Option<(Uuid, String)>,
 }
 
 /// One movement of money, in words.
@@ -44,9 +49,18 @@ struct Page<'a> {
     headline: &'static str,
     next: Next,
     lines: &'a [Line],
-    /// The token of the form that asks again, and of the one that ends a subscription.
+    right: Option<Right<'a>>,
+    /// The token of the form that asks again, and of the one that ends a right.
     ask: String,
     end: String,
+}
+
+/// A subscription or a budget.
+struct Right<'f> {
+    title: &'f str,
+    text: String,
+    /// The button that ends it, if it has not ended.
+    end: Option<&'f str>,
 }
 
 /// What the customer can do.
@@ -71,7 +85,9 @@ fn next(f: &Frame, stage: &Stage) -> Next {
         Stage::Asked { bill, pending } => {
             Next { consent: Some((debit(bill), pending.redirect.clone())), ..Next::default() }
         }
-        Stage::Returned { .. } | Stage::Agreed { .. } | Stage::Paying { .. } => Next { waits: true, ..Next::default() },
+        Stage::Allowed | Stage::Returned { .. } | Stage::Agreed { .. } | Stage::Paying { .. } => {
+            Next { waits: true, ..Next::default() }
+        }
         Stage::Paid { bill } => Next { paid: Some(debit(bill)), ..Next::default() },
         Stage::Refused => Next { why: Some("Nothing was paid."), order_again: true, ..Next::default() },
         Stage::Failed { why, received } => {
@@ -84,19 +100,45 @@ impl Page<'_> {
     fn is_monthly(&self) -> bool {
         self.order.product.terms == Terms::Monthly
     }
+}
 
-    fn is_running(&self) -> bool {
-        matches!(self.order.standing, Standing::Running { .. })
+/// What an order lets the shop do later.
+async fn right<'f>(reader: &Reader, f: &'f Frame, order: &Order) -> Result<Option<Right<'f>>, Problem> {
+    let is_running = matches!(order.standing, Standing::Running { .. });
+    if let Means::Opens { .. } = order.means {
+        let text = match &order.standing {
+            Standing::None => return Ok(None),
+            Standing::Running { .. } => match reader.core.budget(order.clone()).await? {
+                Some(budget) => in_words(f, &budget),
+                None => String::new(),
+            },
+            Standing::Ending { .. } | Standing::Ended => {
+                f.t("The budget has ended. Your wallet asks you each time.").to_owned()
+            }
+            Standing::Lapsed => {
+                f.t("Your wallet no longer lets the shop have money, so the budget has ended.").to_owned()
+            }
+        };
+        return Ok(Some(Right { title: f.t("Budget"), text, end: is_running.then(|| f.t("End the budget")) }));
     }
+    let text = match order.standing {
+        Standing::None => return Ok(None),
+        Standing::Running { .. } => f.t("You pay each month, until you end it."),
+        Standing::Ending { .. } | Standing::Ended => f.t("The subscription has ended. Nothing more is paid."),
+        Standing::Lapsed => f.t("Your wallet no longer lets the shop have money, so the subscription has ended."),
+    };
+    let end = is_running.then(|| f.t("End the subscription"));
+    Ok(Some(Right { title: f.t("Subscription"), text: text.to_owned(), end }))
+}
 
-    fn standing(&self) -> Option<&'static str> {
-        match self.order.standing {
-            Standing::None => None,
-            Standing::Running { .. } => Some("You pay each month, until you end it."),
-            Standing::Ending { .. } | Standing::Ended => Some("You have ended the subscription. Nothing more is paid."),
-            Standing::Lapsed => Some("Your wallet no longer lets the shop have money, so the subscription has ended."),
-        }
-    }
+fn in_words(f: &Frame, budget: &Budget) -> String {
+    let money = |value| f.money(value, &budget.opener.asset);
+    let parts = [
+        f.with("You buy with one click, up to {} each month.", money(budget.limit)),
+        f.with("{} are left.", money(budget.left)),
+        f.with("The next month begins at {}.", f.instant(budget.until)),
+    ];
+    parts.join(" ")
 }
 
 /// A word for a stage, and its colour.
@@ -104,7 +146,9 @@ pub(super) fn badge(stage: &Stage) -> (&'static str, &'static str) {
     match stage {
         Stage::Begun => ("Begun", "info"),
         Stage::Asked { .. } => ("Waiting for consent", "waiting"),
-        Stage::Returned { .. } | Stage::Agreed { .. } | Stage::Paying { .. } => ("On its way", "waiting"),
+        Stage::Allowed | Stage::Returned { .. } | Stage::Agreed { .. } | Stage::Paying { .. } => {
+            ("On its way", "waiting")
+        }
         Stage::Paid { .. } => ("Paid", "done"),
         Stage::Refused => ("Not allowed", "failed"),
         Stage::Failed { .. } => ("Failed", "failed"),
@@ -115,7 +159,9 @@ fn headline(stage: &Stage) -> &'static str {
     match stage {
         Stage::Begun => "Your wallet was not asked yet",
         Stage::Asked { .. } => "Now your wallet asks you",
-        Stage::Returned { .. } | Stage::Agreed { .. } | Stage::Paying { .. } => "Your payment is on its way",
+        Stage::Allowed | Stage::Returned { .. } | Stage::Agreed { .. } | Stage::Paying { .. } => {
+            "Your payment is on its way"
+        }
         Stage::Paid { .. } => "Thank you! It is paid.",
         Stage::Refused => "You did not allow the payment",
         Stage::Failed { .. } => "It was not paid",
@@ -159,13 +205,14 @@ fn purchase(transfers: &[Transfer]) -> Result<&Transfer, Problem> {
 pub(crate) async fn list(reader: Reader) -> Response {
     let made = async {
         let f = reader.frame();
-        let orders = match reader.known_visitor() {
-            Some(visitor) => reader.core.store.orders(Some(visitor)).await?,
-            None => Vec::new(),
+        let (orders, budget) = match reader.known_visitor() {
+            Some(visitor) => (reader.core.store.orders(Some(visitor)).await?, reader.core.budget_of(visitor).await?),
+            None => (Vec::new(), None),
         };
+        let budget = budget.map(|budget| (budget.opener.id, f.money(budget.left, &budget.opener.asset)));
         let orders: Vec<(Order, String)> =
             orders.into_iter().map(|order| (order.clone(), f.money(order.value, &order.asset))).collect();
-        Ok(html(StatusCode::OK, &Orders { f: &f, orders: &orders }))
+        Ok(html(StatusCode::OK, &Orders { f: &f, orders: &orders, budget }))
     };
     reader.answer(made.await)
 }
@@ -186,6 +233,7 @@ pub(crate) async fn page(reader: Reader) -> Response {
             lines: &lines,
             ask: reader.once(order.visitor, &format!("/orders/{}/ask", order.id)),
             end: reader.once(order.visitor, &format!("/orders/{}/end", order.id)),
+            right: right(&reader, &f, &order).await?,
             f: &f,
             order: &order,
         };
@@ -234,7 +282,7 @@ pub(super) async fn come_back(reader: &Reader, transfer: &mut Transfer) -> Resul
     }
 }
 
-/// `POST /orders/{id}/end`: ends a subscription.
+/// `POST /orders/{id}/end`: ends a subscription or a budget.
 pub(crate) async fn end(reader: Reader, body: Body) -> Response {
     let body = match read_body(body, FORM_MAX).await {
         Ok(body) => body,
@@ -243,7 +291,7 @@ pub(crate) async fn end(reader: Reader, body: Body) -> Response {
     let made = async {
         let (order, _) = own(&reader).await?;
         reader.key(order.visitor, &Posted::read(&body))?;
-        reader.core.end(&order).await?;
+        reader.core.till.end(&order).await?;
         Ok(go(&format!("/orders/{}", order.id)))
     };
     reader.answer(made.await)

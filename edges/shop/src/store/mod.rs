@@ -4,21 +4,32 @@
 
 mod rows;
 
+use std::time::Duration;
+
 use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, WriteTransaction};
 use page_kit::Seal;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use uuid::Uuid;
 
-use crate::orders::{Order, Standing, Transfer};
+use crate::orders::{Order, Stage, Standing, Transfer};
 use rows::Rows;
 
 /// The tables of the shop.
-pub const MIGRATIONS: Migrations =
-    Migrations { store: "shop", steps: &[Step { name: "0001_shop", sql: include_str!("migrations/0001_shop.sql") }] };
+pub const MIGRATIONS: Migrations = Migrations {
+    store: "shop",
+    steps: &[
+        Step { name: "0001_shop", sql: include_str!("migrations/0001_shop.sql") },
+        Step { name: "0002_budgets", sql: include_str!("migrations/0002_budgets.sql") },
+    ],
+};
 
+/// A transfer that cannot be read is looked at again after this time.
+const PUT_OFF: Duration = Duration::from_mins(5);
 /// The most orders on a page.
 const ORDERS_MAX: i64 = 50;
+/// Older budgets of a browser are not looked at.
+const BUDGETS_MAX: i64 = 10;
 
 /// Reads and writes.
 #[derive(Clone)]
@@ -36,13 +47,13 @@ pub(crate) enum Changed {
 }
 
 const ORDER: &str =
-    "SELECT id, visitor, product, customer, value, asset_code, asset_scale, standing, version, created_at
-    FROM shop_orders";
+    "SELECT id, visitor, product, customer, value, asset_code, asset_scale, standing, version, created_at, budget,
+    budget_limit FROM shop_orders";
 const TRANSFER: &str =
     "SELECT id, order_id, purpose, period, value, stage, version, attempts, created_at FROM shop_transfers";
 const ADD_ORDER: &str = "INSERT INTO shop_orders
-    (id, visitor, product, customer, value, asset_code, asset_scale, standing, version, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
+    (id, visitor, product, customer, value, asset_code, asset_scale, standing, version, created_at, budget, budget_limit)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING";
 const ADD_TRANSFER: &str = "INSERT INTO shop_transfers
     (id, order_id, purpose, period, value, stage, version, attempts, due_at, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
@@ -50,7 +61,7 @@ const SAVE: &str =
     "UPDATE shop_transfers SET stage = $3, attempts = $4, due_at = $5, created_at = $6, version = version + 1
     WHERE id = $1 AND version = $2";
 const SET_STANDING: &str = "UPDATE shop_orders SET standing = $2, version = version + 1 WHERE id = $1 AND version = $3";
-/// Who works at a period now is overtaken, so it does not begin.
+/// A process that works at a period now is overtaken, so the period does not begin.
 const WAKE_PERIODS: &str = "UPDATE shop_transfers SET due_at = $2, version = version + 1
     WHERE order_id = $1 AND purpose = 'charge' AND due_at IS NOT NULL";
 
@@ -59,11 +70,13 @@ impl Store {
         Self { database, rows: Rows::new(seal) }
     }
 
-    /// Stores an order and its first transfer, which has the same id. A repetition stores nothing.
+    /// Stores an order and its first transfer, which has the same id. What a budget pays is due at once. A repetition
+    /// stores nothing.
     pub(crate) async fn insert_order(&self, order: &Order, first: &Transfer) -> Result<(), Error> {
+        let due = (first.stage == Stage::Allowed).then_some(first.created_at);
         let unit = self.database.begin().await?;
         changed(&unit, ADD_ORDER, self.rows.order(order)).await?;
-        changed(&unit, ADD_TRANSFER, self.rows.transfer(first, None)).await?;
+        changed(&unit, ADD_TRANSFER, self.rows.transfer(first, due)).await?;
         unit.commit().await
     }
 
@@ -77,7 +90,7 @@ impl Store {
         rows.first().map(|row| self.rows.read_order(row)).transpose()
     }
 
-    /// The newest orders, of one browser or of all.
+    /// The newest orders, of one browser or of all. Those that cannot be read are left out.
     pub(crate) async fn orders(&self, visitor: Option<Uuid>) -> Result<Vec<Order>, Error> {
         let rows = match visitor {
             Some(visitor) => {
@@ -86,7 +99,25 @@ impl Store {
             }
             None => self.found(&format!("{ORDER} ORDER BY created_at DESC, id LIMIT $1"), [ORDERS_MAX.into()]).await?,
         };
-        rows.iter().map(|row| self.rows.read_order(row)).collect()
+        Ok(rows.iter().filter_map(|row| legible(self.rows.read_order(row))).collect())
+    }
+
+    /// The newest orders of a browser that have opened a budget. Those that cannot be read are left out.
+    pub(crate) async fn openers(&self, visitor: Uuid) -> Result<Vec<Order>, Error> {
+        let sql =
+            format!("{ORDER} WHERE visitor = $1 AND budget_limit IS NOT NULL ORDER BY created_at DESC, id LIMIT $2");
+        let rows = self.found(&sql, [visitor.into(), BUDGETS_MAX.into()]).await?;
+        Ok(rows.iter().filter_map(|row| legible(self.rows.read_order(row))).collect())
+    }
+
+    /// The payments from a budget since then, also the one of the order that opened it.
+    pub(crate) async fn payments_from(&self, opener: Uuid, since: Timestamp) -> Result<Vec<Transfer>, Error> {
+        let sql = format!(
+            "{TRANSFER} WHERE purpose = 'purchase' AND created_at >= $2
+            AND order_id IN (SELECT id FROM shop_orders WHERE budget = $1)"
+        );
+        let rows = self.found(&sql, [opener.into(), since.as_millis().into()]).await?;
+        rows.iter().map(|row| self.rows.read_transfer(row)).collect()
     }
 
     /// The transfers of an order, oldest first.
@@ -95,12 +126,24 @@ impl Store {
         self.found(&sql, [order.into()]).await?.iter().map(|row| self.rows.read_transfer(row)).collect()
     }
 
-    /// Transfers for which something is due.
+    /// Transfers for which something is due. One that cannot be read is put off, so it does not hold up the others.
     pub(crate) async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<Transfer>, Error> {
         let sql = format!("{TRANSFER} WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2");
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = self.found(&sql, [now.as_millis().into(), most.into()]).await?;
-        rows.iter().map(|row| self.rows.read_transfer(row)).collect()
+        let mut due = Vec::new();
+        for row in self.found(&sql, [now.as_millis().into(), most.into()]).await? {
+            match legible(self.rows.read_transfer(&row)) {
+                Some(transfer) => due.push(transfer),
+                None => self.put_off(row.try_get("", "id")?, now).await?,
+            }
+        }
+        Ok(due)
+    }
+
+    async fn put_off(&self, transfer: Uuid, now: Timestamp) -> Result<(), Error> {
+        let sql = "UPDATE shop_transfers SET due_at = $3 WHERE id = $1 AND due_at <= $2";
+        let then = now.saturating_add(PUT_OFF).as_millis();
+        self.database.execute(sql, [transfer.into(), now.as_millis().into(), then.into()]).await.map(drop)
     }
 
     /// Writes stage, attempts and begin of a transfer as it was read, and when it is looked at again. Its version grows.
@@ -134,10 +177,14 @@ impl Store {
         self.database.execute(sql, [transfer.id.into(), transfer.version.into()]).await.map(drop)
     }
 
-    /// Writes whether and how the customer of an order, as it was read, can be charged again.
-    pub(crate) async fn set_standing(&self, order: &Order, standing: &Standing) -> Result<Changed, Error> {
-        let changed = self.database.execute(SET_STANDING, self.of_standing(order, standing)).await?;
-        Ok(if changed == 0 { Changed::Overtaken } else { Changed::Yes })
+    /// Writes whether and how the customer of an order, as it was read, can be charged again. Its version grows.
+    pub(crate) async fn set_standing(&self, order: &mut Order, standing: &Standing) -> Result<Changed, Error> {
+        if self.database.execute(SET_STANDING, self.of_standing(order, standing)).await? == 0 {
+            return Ok(Changed::Overtaken);
+        }
+        order.standing = standing.clone();
+        order.version += 1;
+        Ok(Changed::Yes)
     }
 
     /// The same, and the periods that have not begun are due now.
@@ -172,6 +219,11 @@ impl Store {
 async fn changed(unit: &WriteTransaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Error> {
     let statement = Statement::from_sql_and_values(unit.get_database_backend(), sql, values);
     Ok(unit.execute_raw(statement).await?.rows_affected())
+}
+
+/// What was read. Rows that were sealed with another secret cannot be.
+fn legible<T>(read: Result<T, Error>) -> Option<T> {
+    read.inspect_err(|error| tracing::error!(%error, "a row cannot be read; was COOKIE_SECRET replaced?")).ok()
 }
 
 fn noted(transfer: &mut Transfer, changed: u64) -> Changed {

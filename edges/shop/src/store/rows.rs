@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::catalogue::by_slug;
-use crate::orders::{Order, Purpose, Standing, Transfer};
+use crate::orders::{Means, Order, Purpose, Standing, Transfer};
 
 const SEALED_FOR: &str = "shop row";
 
@@ -28,7 +28,12 @@ impl Rows {
     }
 
     /// The values of a new order, in the order of its columns.
-    pub(super) fn order(&self, order: &Order) -> [Value; 10] {
+    pub(super) fn order(&self, order: &Order) -> [Value; 12] {
+        let (budget, limit) = match order.means {
+            Means::Asked => (None, None),
+            Means::Opens { limit } => (Some(order.id), Some(stored(limit))),
+            Means::From(opener) => (Some(opener), None),
+        };
         [
             order.id.into(),
             order.visitor.into(),
@@ -40,6 +45,8 @@ impl Rows {
             self.standing(&order.standing).into(),
             order.version.into(),
             order.created_at.as_millis().into(),
+            budget.into(),
+            limit.into(),
         ]
     }
 
@@ -100,6 +107,8 @@ impl Rows {
             customer: row.try_get("", "customer")?,
             value: u64::try_from(row.try_get::<i64>("", "value")?).map_err(|_| wrong("value"))?,
             asset: Asset::new(&code, scale).map_err(|_| wrong("asset_code"))?,
+            means: read_means(row.try_get("", "budget")?, row.try_get("", "budget_limit")?)
+                .ok_or_else(|| wrong("budget_limit"))?,
             standing: self.opened("standing", &standing, id)?,
             version: row.try_get("", "version")?,
             created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
@@ -123,6 +132,14 @@ impl Rows {
             created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
         })
     }
+}
+
+fn read_means(budget: Option<Uuid>, limit: Option<i64>) -> Option<Means> {
+    Some(match (budget, limit) {
+        (_, Some(limit)) => Means::Opens { limit: u64::try_from(limit).ok()? },
+        (Some(opener), None) => Means::From(opener),
+        (None, None) => Means::Asked,
+    })
 }
 
 /// An amount as a column stores it. Prices fit, because the catalogue sells nothing else; so do sums of a few of them.

@@ -8,7 +8,7 @@ use testkit::entropy;
 
 use super::*;
 use crate::catalogue::by_slug;
-use crate::orders::{Bill, Purpose, Stage, Token};
+use crate::orders::{Bill, Means, Purpose, Stage, Token};
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
@@ -26,6 +26,7 @@ fn order(id: u128) -> (Order, Transfer) {
         customer: "https://wallet.example/alice".to_owned(),
         value: 2000,
         asset: Asset::new("USD", 2).unwrap(),
+        means: Means::Asked,
         standing: Standing::None,
         version: 0,
         created_at: NOW,
@@ -56,11 +57,12 @@ fn agreed() -> Stage {
 }
 
 fn token(value: &str) -> Token {
-    Token { value: value.to_owned(), manage: "https://a.example/m".to_owned() }
+    Token { value: value.into(), manage: "https://a.example/m".to_owned(), until: None }
 }
 
 fn running(value: &str) -> Standing {
-    Standing::Running { token: token(value), interval: "R/2026-01-01T00:00:00Z/P1M".to_owned() }
+    let interval = "R/2026-01-01T00:00:00Z/P1M".to_owned();
+    Standing::Running { token: token(value), interval, exchange_until: None }
 }
 
 fn period(order: &Order) -> Transfer {
@@ -92,6 +94,23 @@ testkit::on_each_database! {
         let due = store.due(NOW, 10).await.unwrap();
         assert_eq!((due.len(), &due[0].stage, due[0].version), (1, &one.stage, 1));
         assert!(store.due(Timestamp::from_millis(NOW.as_millis() - 1), 10).await.unwrap().is_empty());
+    }
+
+    async fn rows_of_another_secret_do_not_hold_up_the_others(database) {
+        let (new, old) = (store(&database).await, Store::new((*database).clone(), Seal::new("the old", entropy(2))));
+        for (store, number) in [(&old, 1), (&new, 2)] {
+            let (order, mut transfer) = order(number);
+            store.insert_order(&order, &transfer).await.unwrap();
+            store.save(&mut transfer, Some(NOW)).await.unwrap();
+        }
+        let ids = async |store: &Store, now, most| {
+            store.due(now, most).await.unwrap().iter().map(|due| due.id.as_u128()).collect::<Vec<_>>()
+        };
+        assert!(ids(&new, NOW, 1).await.is_empty(), "the oldest cannot be read");
+        assert_eq!(ids(&new, NOW, 1).await, [2], "and is put off");
+        assert_eq!(new.orders(None).await.unwrap().len(), 1);
+        assert_eq!(ids(&old, NOW.saturating_add(PUT_OFF), 1).await, [2; 0], "the new one is not readable for it");
+        assert_eq!(ids(&old, NOW.saturating_add(PUT_OFF), 1).await, [1], "nothing is lost for the old secret");
     }
 
     async fn an_order_has_one_refund_and_a_token_is_not_legible_in_the_database(database) {
@@ -128,7 +147,7 @@ testkit::on_each_database! {
         };
         store.insert_transfer(&next, Some(NOW)).await.unwrap();
         assert_eq!(store.due(NOW, 10).await.unwrap().len(), 1);
-        store.set_standing(&first, &Standing::Ended).await.unwrap();
+        store.set_standing(&mut first.clone(), &Standing::Ended).await.unwrap();
         store.forget(&next).await.unwrap();
         assert!(store.due(NOW, 10).await.unwrap().is_empty());
         assert_eq!(store.order(first.id).await.unwrap().unwrap().standing, Standing::Ended);
@@ -153,15 +172,15 @@ testkit::on_each_database! {
         let store = store(&database).await;
         let (first, transfer) = order(1);
         store.insert_order(&first, &transfer).await.unwrap();
-        let later = NOW.saturating_add(std::time::Duration::from_hours(24));
+        let later = NOW.saturating_add(Duration::from_hours(24));
         store.insert_transfer(&period(&first), Some(later)).await.unwrap();
-        store.set_standing(&first, &running("a")).await.unwrap();
+        store.set_standing(&mut first.clone(), &running("a")).await.unwrap();
         let read = store.order(first.id).await.unwrap().unwrap();
         let mut worked_at = store.due(later, 10).await.unwrap().remove(0);
 
         let ending = Standing::Ending { token: token("a") };
         assert_eq!(store.set_last_standing(&read, &ending, NOW).await.unwrap(), Changed::Yes);
-        assert_eq!(store.set_standing(&read, &running("b")).await.unwrap(), Changed::Overtaken);
+        assert_eq!(store.set_standing(&mut read.clone(), &running("b")).await.unwrap(), Changed::Overtaken);
         assert_eq!(store.set_last_standing(&read, &ending, NOW).await.unwrap(), Changed::Overtaken);
         assert_eq!(store.order(first.id).await.unwrap().unwrap().standing, ending);
         worked_at.stage = agreed();

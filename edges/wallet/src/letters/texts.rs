@@ -133,6 +133,43 @@ impl Texts<'_> {
         self.letter("The second factor is off", &parts)
     }
 
+    /// To somebody who turned the app off and has passkeys.
+    pub(crate) fn app_off(&self) -> Text {
+        let w = self.words;
+        let parts = [
+            w.t("Your wallet no longer asks for a code of your app. It still asks for a passkey."),
+            w.t("If it was not you, tell your institution at once."),
+        ];
+        self.letter("Your app is no longer asked for", &parts)
+    }
+
+    /// To somebody who added a passkey.
+    pub(crate) fn passkey_added(&self, name: &str) -> Text {
+        let link = format!("{}/settings/passkeys", self.base);
+        let w = self.words;
+        let added = w.with("Your wallet has a new passkey: {}. It signs in without a password, and from now on your password needs a passkey or a code, too.", name);
+        let parts =
+            [added.as_str(), w.t("If it was not you, remove it here, and tell your institution at once:"), &link];
+        self.letter("You have a new passkey", &parts)
+    }
+
+    /// To somebody who removed a passkey.
+    pub(crate) fn passkey_removed(&self, name: &str) -> Text {
+        let w = self.words;
+        let removed = w.with("A passkey of your wallet was removed: {}. You were signed out everywhere else.", name);
+        let parts = [removed.as_str(), w.t("If it was not you, tell your institution at once.")];
+        self.letter("A passkey was removed", &parts)
+    }
+
+    /// To somebody whose passkey was used although its counter had not grown.
+    pub(crate) fn passkey_refused(&self, name: &str) -> Text {
+        let link = format!("{}/settings/passkeys", self.base);
+        let w = self.words;
+        let refused = w.with("A passkey of your wallet was refused: {}. It was used with a counter that is older than the one of its last use, so somebody may have a copy of it.", name);
+        let parts = [refused.as_str(), w.t("Sign in another way, and remove it here:"), &link];
+        self.letter("A passkey was refused", &parts)
+    }
+
     /// To somebody who made new recovery codes.
     pub(crate) fn new_recovery_codes(&self) -> Text {
         let w = self.words;

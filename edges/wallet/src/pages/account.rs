@@ -5,11 +5,11 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 use money::Asset;
-use page_kit::{numbers, qr};
+use page_kit::{Posted, html, numbers, qr};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go};
+use super::frame::Frame;
 use super::history::{Day, days};
 use crate::customers::{Held, NewAccount, OpenError};
 use crate::history::Wanted;

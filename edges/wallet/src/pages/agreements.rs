@@ -2,6 +2,8 @@
 //!
 //! The authorization server has the grants. Who asked for which address is checked here each time.
 
+use std::collections::BTreeSet;
+
 use admin_client::{AccessView, AdminClient, AdminError, Amount, GrantView, Mutation};
 use askama::Template;
 use axum::response::Response;
@@ -9,12 +11,13 @@ use clock::Timestamp;
 use gnap::{AccessItem, LimitAmount};
 use http::StatusCode;
 use money::Asset;
+use page_kit::{Posted, html};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::consent::{Right, right};
-use super::context::{Ctx, Posted, Problem, go};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go};
+use super::frame::Frame;
 use super::history::{Day, days, short};
 use super::limit_fields::{self, LimitFields, Wrong};
 use super::security::{needs_code, prove_first};
@@ -22,7 +25,7 @@ use crate::consent::{account_of, payers};
 use crate::customers::Held;
 use crate::grants::{self, Which};
 use crate::history::{Side, Spending, Wanted};
-use crate::own_limits::Standing;
+use crate::own_limits::{OwnLimits, Standing};
 
 /// How many ended agreements are on a page.
 const ENDED_ON_A_PAGE: usize = 50;
@@ -43,8 +46,8 @@ pub(crate) struct Agreement {
     /// Of the customer's own limits for a day.
     pub(crate) own_usage: Vec<Usage>,
     pub(crate) paused: bool,
-    /// The accounts from which it pays.
-    payers: Vec<Held>,
+    /// The accounts from which it pays, and the customer's limits for each.
+    payers: Vec<(Held, OwnLimits)>,
 }
 
 /// How much of a limit is used.
@@ -102,8 +105,9 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let addresses = addresses(&accounts);
     let f = ctx.frame("agreements");
     let number: usize = ctx.reader.query.get("page").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let live = if number == 0 { own_grants(admin, &addresses, Which::Live).await? } else { Vec::new() };
-    let ended = own_grants(admin, &addresses, Which::Ended).await?;
+    let allowed = grants::allowed(ctx.core().effects.store.database(), ctx.customer.user()).await?;
+    let live = if number == 0 { own_grants(admin, &addresses, Which::Live, &allowed).await? } else { Vec::new() };
+    let ended = own_grants(admin, &addresses, Which::Ended, &allowed).await?;
     let mut shown = Vec::new();
     for grant in &live {
         shown.push(agreement(&ctx, &f, grant, &accounts).await?);
@@ -116,10 +120,15 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
 }
 
 /// All of these grants about the customer's addresses, the newest first.
-async fn own_grants(admin: &AdminClient, addresses: &[String], which: Which) -> Result<Vec<GrantView>, AdminError> {
+async fn own_grants(
+    admin: &AdminClient,
+    addresses: &[String],
+    which: Which,
+    allowed: &BTreeSet<String>,
+) -> Result<Vec<GrantView>, AdminError> {
     let mut found = Vec::new();
     for address in addresses {
-        let about = grants::about(admin, address, which).await?;
+        let about = grants::about(admin, address, which, allowed).await?;
         found.extend(about.into_iter().filter(|grant| is_own(grant, addresses)));
     }
     found.sort_by_key(|grant| (std::cmp::Reverse(grant.created_at), grant.id));
@@ -150,7 +159,7 @@ async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Res
     let here = format!("/agreements/{}", grant.id);
     let (limits, error) = match wrong {
         Some(Wrong { fields, error }) => (fields, Some(error)),
-        None => (stored_fields(ctx, &a).await?, None),
+        None => (a.payers.iter().map(|(held, own)| LimitFields::stored(held, own, ctx.reader.words)).collect(), None),
     };
     let page = Shown {
         days: &days(&f, &movements),
@@ -163,15 +172,6 @@ async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Res
         f: &f,
     };
     Ok(html(status, &page))
-}
-
-async fn stored_fields(ctx: &Ctx, a: &Agreement) -> Result<Vec<LimitFields>, Problem> {
-    let mut fields = Vec::new();
-    for held in &a.payers {
-        let own = ctx.customer.own_limits(&a.id.to_string(), held.account.id).await?;
-        fields.push(LimitFields::stored(held, &own.limits, ctx.reader.words));
-    }
-    Ok(fields)
 }
 
 /// `POST /agreements/{id}/standing`: pauses the agreement, or lets it go on.
@@ -232,7 +232,7 @@ async fn agreement(ctx: &Ctx, f: &Frame, grant: &GrantView, accounts: &[Held]) -
             let spent = ctx.customer.spent_today(&id, held.account.id).await?;
             agreement.own_usage.push(Usage::of(f, spent, most, &held.account.asset, None));
         }
-        agreement.payers.push(held);
+        agreement.payers.push((held, own.limits));
     }
     if agreement.paused {
         agreement.state = ("Paused", "waiting");

@@ -5,11 +5,12 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
 use super::agreements::Usage;
-use super::context::{Ctx, Posted, Problem, go};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go};
+use super::frame::Frame;
 use super::limit_fields::{self, LimitFields, Wrong};
 use super::security::{needs_code, prove_first};
 use crate::cards::{CardState, OwnCard};

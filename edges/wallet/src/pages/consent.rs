@@ -6,10 +6,11 @@ use askama::Template;
 use axum::response::Response;
 use gnap::{AccessItem, AccessType, Action, LimitAmount};
 use http::StatusCode;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Message, Posted, Problem, go};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Message, Problem, go};
+use super::frame::Frame;
 use super::history::short;
 use super::limit_fields::{self, LimitFields, Wrong};
 use super::security::{needs_code, prove_first};

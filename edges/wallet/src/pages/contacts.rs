@@ -4,10 +4,11 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go, send_to};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go, send_to};
+use super::frame::Frame;
 use super::history::short;
 use crate::contacts::{self, Contact, ContactError};
 

@@ -10,22 +10,26 @@ use admin_client::{AdminClient, AdminError};
 use askama::Template;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
-use clock::{Clock, Entropy};
+use clock::{Clock, Entropy, Timestamp};
 use http::header::{ACCEPT_LANGUAGE, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::ClientAddress;
-use page_kit::{Accent, Cookies, Seal, Words, cookie, form_token, path_parameters, sign_in_first};
+use page_kit::{
+    Accent, Cookies, Posted, Seal, Words, cookie, form_token, html, own_path, path_parameters, sign_in_first,
+};
+use rates_service::RatesService;
 use sealed_text::Sealer;
 use uuid::Uuid;
 
-use super::frame::{Frame, html};
+use super::frame::Frame;
 use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::leaving::Leaving;
 use crate::letters::{Letters, Post, Texts};
+use crate::operators::Operators;
 use crate::sending::Sending;
 use crate::users::{Lifetimes, Resets, Session, Users, Verification, Visitor};
 
@@ -63,6 +67,8 @@ pub struct PageSettings {
     pub playground: bool,
     /// Buttons of the sign-in page, in the playground.
     pub one_click: Vec<OneClick>,
+    /// The e-mail addresses of the users who may open the operators' pages. Nobody else finds these pages.
+    pub operators: Vec<String>,
     /// The authorization server that asks for consent.
     pub consent: Option<crate::consent::ConsentSettings>,
     /// The Admin API of the authorization server, which has the grants.
@@ -82,6 +88,10 @@ pub(crate) struct PageCore {
     pub(crate) effects: Effects,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
+    pub(crate) operators: Operators,
+    /// The rates that this wallet serves, and since when.
+    pub(crate) rates: RatesService,
+    pub(crate) started_at: Timestamp,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) version: String,
@@ -161,31 +171,6 @@ impl Problem {
     }
 }
 
-/// The values of a sent form.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Posted(BTreeMap<String, String>);
-
-impl Posted {
-    /// Reads an `application/x-www-form-urlencoded` body. Of several equal names the last one counts.
-    pub(crate) fn read(body: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(body).into_owned().collect())
-    }
-
-    /// The value; empty if it was not sent.
-    pub(crate) fn text(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", |text| text.trim())
-    }
-
-    /// A password, with its spaces.
-    pub(crate) fn secret(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
-    }
-
-    pub(crate) fn id(&self, name: &str) -> Option<Uuid> {
-        Uuid::parse_str(self.text(name)).ok()
-    }
-}
-
 /// A request of any browser.
 #[derive(Clone)]
 pub(crate) struct Reader {
@@ -195,6 +180,13 @@ pub(crate) struct Reader {
     pub(crate) visitor: Visitor,
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
+    /// The token of a browser that was asked for a passkey before anybody is signed in.
+    pub(crate) passkey_browser: String,
+}
+
+/// The name of the cookie by which a browser in which nobody is signed in is known again.
+pub(crate) fn passkey_cookie(session_cookie: &str) -> String {
+    format!("{session_cookie}_passkey")
 }
 
 /// A request of a signed-in user.
@@ -235,6 +227,7 @@ impl FromRequestParts<Pages> for Reader {
             visitor: Visitor { device, address: from.source().to_string() },
             path: parts.uri.path().to_owned(),
             query: query.into_owned().collect(),
+            passkey_browser: cookie(&parts.headers, &passkey_cookie(&pages.0.cookie)).unwrap_or_default().to_owned(),
         })
     }
 }
@@ -268,6 +261,7 @@ impl Reader {
             institution: self.core.institution.clone(),
             version: self.core.version.clone(),
             person: None,
+            operates: false,
             place: "",
             said: self.query.get("said").and_then(|said| done(said)),
             again: None,
@@ -287,33 +281,17 @@ impl Reader {
         Texts { words: self.words, institution: &self.core.institution, base }
     }
 
-    /// A `Set-Cookie` line; an empty value removes the cookie.
-    pub(crate) fn set_cookie(&self, name: &str, value: &str, seconds: Option<u64>) -> Option<HeaderValue> {
-        let secure = match self.core.settings.cookies {
-            Cookies::Secure => "; Secure",
-            Cookies::Plain => "",
-        };
-        let age = match (value, seconds) {
-            ("", _) => "; Max-Age=0".to_owned(),
-            (_, Some(seconds)) => format!("; Max-Age={seconds}"),
-            (_, None) => String::new(),
-        };
-        HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}")).ok()
+    /// The answer with the token of a session in the browser's cookie. An empty token removes the cookie.
+    pub(crate) fn with_session(&self, token: &str, mut response: Response) -> Response {
+        let line = self.core.settings.cookies.line(&self.core.cookie, token, None);
+        response.headers_mut().extend(line.map(|line| (SET_COOKIE, line)));
+        response
     }
 
     /// Goes to a page with the cookie of a new session.
     pub(crate) fn enter(&self, token: &str, to: &str) -> Response {
-        let mut response = Redirect::to(own_path(to)).into_response();
-        let line = self.set_cookie(&self.core.cookie, token, None);
-        response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
-        response
+        self.with_session(token, Redirect::to(own_path(to)).into_response())
     }
-}
-
-/// Only a path of this wallet. `//host` and `/\host` would lead to another site.
-pub(crate) fn own_path(next: &str) -> &str {
-    let own = next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control);
-    if own { next } else { "/" }
 }
 
 fn message(f: &Frame, problem: &Problem) -> Response {
@@ -352,8 +330,17 @@ fn done(said: &str) -> Option<&'static str> {
         "contact-gone" => "The contact is forgotten.",
         "closed" => "The request is closed.",
         "factor-off" => "The second factor is off.",
+        "app-off" => "Your app is no longer asked for. Your passkeys are.",
+        "passkey" => "The passkey is added.",
+        "passkey-gone" => "The passkey is removed, and you were signed out everywhere else.",
         "paused" => "Paused. The application's payments are refused until you let it go on.",
         "resumed" => "The application can pay again.",
+        "fee-set" => "The fee is set. It counts for payments that are quoted from now on.",
+        "fee-same" => "This is the fee in force already. Nothing was done.",
+        "deposited" => "The deposit is made.",
+        "act-known" => "This was asked before. The record says how it ended.",
+        "act-refused" => "The instance refused it. The record says why.",
+        "act-unknown" => "The instance did not answer. Look at the present value before you try again.",
         "revoked" => "The agreement has ended. Its application can no longer pay from your account.",
         _ => return None,
     })
@@ -362,7 +349,13 @@ fn done(said: &str) -> Option<&'static str> {
 impl Ctx {
     /// The frame of a page.
     pub(crate) fn frame(&self, place: &'static str) -> Frame {
-        Frame { person: Some((self.session.name.clone(), self.once("/sign-out"))), place, ..self.reader.frame() }
+        let person = Some((self.session.name.clone(), self.once("/sign-out")));
+        Frame { person, operates: self.operates(), place, ..self.reader.frame() }
+    }
+
+    /// Whether an operator is signed in.
+    pub(crate) fn operates(&self) -> bool {
+        self.core().operators.has(&self.session.email)
     }
 
     pub(crate) fn core(&self) -> &PageCore {

@@ -4,15 +4,16 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::StatusCode;
-use http::header::SET_COOKIE;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Message, OneClick, Posted, Problem, Reader, go, paused, quoted, try_later};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Message, OneClick, Problem, Reader, go, paused, quoted, try_later};
+use super::frame::Frame;
+use super::passkey_forms::{UsePasskey, for_guest};
 use super::security::said;
-use crate::users::{Entered, NewUser, ProofError, SignInError, SignUpError, SignedUp};
+use crate::users::{Entered, Means, NewUser, ProofError, SignInError, SignUpError, SignedUp};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -23,6 +24,7 @@ struct SignIn<'a> {
     /// The rest of the address that keeps the page that was asked for.
     next: String,
     one_click: &'a [OneClick],
+    passkey: Option<UsePasskey>,
 }
 
 #[derive(Template)]
@@ -32,6 +34,8 @@ struct Code<'a> {
     /// Stands for the password that was given.
     half: &'a str,
     next: String,
+    means: Means,
+    passkey: Option<UsePasskey>,
     error: Option<String>,
 }
 
@@ -65,7 +69,9 @@ fn next(reader: &Reader) -> &str {
 fn draw_sign_in(reader: &Reader, status: StatusCode, email: &str, error: Option<String>) -> Response {
     let (f, settings) = (reader.frame(), &reader.core.settings);
     let one_click = if settings.playground { settings.one_click.as_slice() } else { &[] };
-    html(status, &SignIn { f: &f, error, email, next: kept_next(reader), one_click })
+    let next = kept_next(reader);
+    let passkey = for_guest(reader, "", &next);
+    html(status, &SignIn { f: &f, error, email, next, one_click, passkey })
 }
 
 /// The rest of an address that keeps the page which was asked for.
@@ -76,16 +82,45 @@ fn kept_next(reader: &Reader) -> String {
     }
 }
 
-/// Goes on with a session, or asks for a code.
-fn enter(reader: &Reader, entered: Entered) -> Response {
+/// Goes on with a session, or asks for a code or a passkey.
+async fn enter(reader: &Reader, entered: Entered) -> Result<Response, Problem> {
     match entered {
-        Entered::Session(token) => reader.enter(&token, if next(reader).is_empty() { "/" } else { next(reader) }),
-        Entered::CodeNeeded(half) => draw_code(reader, StatusCode::OK, &half, None),
+        Entered::Session(token) => Ok(enter_session(reader, &token)),
+        Entered::CodeNeeded(half) => draw_code(reader, StatusCode::OK, &half, None).await,
     }
 }
 
-fn draw_code(reader: &Reader, status: StatusCode, half: &str, error: Option<String>) -> Response {
-    html(status, &Code { f: &reader.frame(), half, next: kept_next(reader), error })
+/// Goes on with a session.
+pub(crate) fn enter_session(reader: &Reader, token: &str) -> Response {
+    reader.enter(token, if next(reader).is_empty() { "/" } else { next(reader) })
+}
+
+async fn draw_code(
+    reader: &Reader,
+    status: StatusCode,
+    half: &str,
+    error: Option<String>,
+) -> Result<Response, Problem> {
+    let Some(means) = reader.core.users.means_of_half(half).await? else {
+        let said = reader.words.t(&ProofError::Ended.to_string()).to_owned();
+        return Ok(draw_sign_in(reader, StatusCode::UNPROCESSABLE_ENTITY, "", Some(said)));
+    };
+    let next = kept_next(reader);
+    let passkey = if means.passkeys > 0 { for_guest(reader, half, &next) } else { None };
+    Ok(html(status, &Code { f: &reader.frame(), half, next, means, passkey, error }))
+}
+
+/// The page on which a passkey was refused: that for signing in, or that after the password.
+pub(crate) async fn draw_again(
+    reader: &Reader,
+    status: StatusCode,
+    half: &str,
+    error: String,
+) -> Result<Response, Problem> {
+    match half {
+        "" => Ok(draw_sign_in(reader, status, "", Some(error))),
+        half => draw_code(reader, status, half, Some(error)).await,
+    }
 }
 
 /// `GET /sign-in/code`: the password comes first.
@@ -97,7 +132,7 @@ pub(crate) async fn code_page() -> Response {
 pub(crate) async fn code(reader: Reader, posted: Posted) -> Result<Response, Problem> {
     let half = posted.text("half");
     match reader.core.users.sign_in_with_code(half, posted.text("code"), &reader.visitor).await {
-        Ok(token) => Ok(enter(&reader, Entered::Session(token))),
+        Ok(token) => Ok(enter_session(&reader, &token)),
         Err(ProofError::Store(error)) => Err(error.into()),
         Err(error @ ProofError::Ended) => {
             let said = reader.words.t(&error.to_string()).to_owned();
@@ -105,7 +140,7 @@ pub(crate) async fn code(reader: Reader, posted: Posted) -> Result<Response, Pro
         }
         Err(error) => {
             let (status, said) = said(&reader, &error);
-            Ok(try_later(draw_code(&reader, status, half, Some(said)), error.wait()))
+            Ok(try_later(draw_code(&reader, status, half, Some(said)).await?, error.wait()))
         }
     }
 }
@@ -119,7 +154,7 @@ pub(crate) async fn sign_in_page(reader: Reader) -> Response {
 pub(crate) async fn sign_in(reader: Reader, posted: Posted) -> Result<Response, Problem> {
     let email = posted.text("email");
     match reader.core.users.sign_in(email, posted.secret("password"), &reader.visitor).await {
-        Ok(entered) => Ok(enter(&reader, entered)),
+        Ok(entered) => enter(&reader, entered).await,
         Err(SignInError::Store(error)) => Err(error.into()),
         Err(SignInError::Paused(wait)) => {
             let said = paused(&reader, wait);
@@ -146,7 +181,7 @@ pub(crate) async fn one_click(reader: Reader, posted: Posted) -> Result<Response
         return Err(Problem::NotFound);
     }
     match reader.core.users.enter(email, &reader.visitor).await? {
-        Some(entered) => Ok(enter(&reader, entered)),
+        Some(entered) => enter(&reader, entered).await,
         None => Err(Problem::NotFound),
     }
 }
@@ -220,8 +255,5 @@ pub(crate) async fn verify(reader: Reader, Path(token): Path<String>) -> Respons
 /// `POST /sign-out`
 pub(crate) async fn sign_out(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Problem> {
     ctx.core().users.end(&ctx.session, ctx.session.id).await?;
-    let mut response = go("/sign-in?said=signed-out").into_response();
-    let line = ctx.reader.set_cookie(&ctx.core().cookie, "", None);
-    response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
-    Ok(response)
+    Ok(ctx.reader.with_session("", go("/sign-in?said=signed-out")))
 }

@@ -5,10 +5,11 @@ use axum::extract::Path;
 use axum::response::Response;
 use page_kit::{BASE_STYLE, File, Kind, serve_file, version_of};
 
-const FILES: [File; 4] = [
+const FILES: [File; 5] = [
     BASE_STYLE,
     File { name: "wallet.css", kind: Kind::Style, text: include_str!("../../static/wallet.css") },
     File { name: "wallet.js", kind: Kind::Script, text: include_str!("../../static/wallet.js") },
+    File { name: "passkeys.js", kind: Kind::Script, text: include_str!("../../static/passkeys.js") },
     File { name: "icon.svg", kind: Kind::Picture, text: include_str!("../../static/icon.svg") },
 ];
 

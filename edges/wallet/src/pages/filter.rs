@@ -3,16 +3,15 @@
 //! What matches is decided in `history`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clock::Timestamp;
 use url::form_urlencoded::Serializer;
 use uuid::Uuid;
 
+use crate::days::{self, DAY};
 use crate::history::{Standing, Wanted, Way};
 
 const TEXT_MAX: usize = 100;
-pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// A filter, read from the query of an address.
 #[derive(Clone, Debug)]
@@ -37,7 +36,7 @@ impl Filter {
         let (way, wanted_way) = one_of(given("way"), &[("in", Way::In), ("out", Way::Out)]);
         let standings = [("under-way", Standing::UnderWay), ("done", Standing::Done), ("failed", Standing::Failed)];
         let (state, standing) = one_of(given("state"), &standings);
-        let (since, last) = (day(given("from")), day(given("to")));
+        let (since, last) = (days::read(given("from")), days::read(given("to")));
         Self {
             wanted: Wanted {
                 account: Uuid::parse_str(given("account")).ok(),
@@ -91,11 +90,6 @@ fn one_of<T: Copy>(given: &str, known: &[(&str, T)]) -> (String, Option<T>) {
         Some((name, value)) => ((*name).to_owned(), Some(*value)),
         None => (String::new(), None),
     }
-}
-
-/// The beginning of a day such as `2026-11-27` in UTC.
-pub(crate) fn day(written: &str) -> Option<Timestamp> {
-    format!("{written}T00:00:00Z").parse().ok().filter(|_| written.len() == 10)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::{Posted, html};
 
-use super::context::{Message, Posted, Problem, Reader, go, paused, try_later};
-use super::frame::{Frame, html};
+use super::context::{Message, Problem, Reader, go, paused, try_later};
+use super::frame::Frame;
 use crate::users::{Asked, ResetError};
 
 #[derive(Template)]

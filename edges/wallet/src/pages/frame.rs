@@ -4,13 +4,11 @@
 
 use std::borrow::Borrow;
 
-use askama::Template;
-use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use money::Asset;
 use page_kit::{Words, numbers};
+
+use crate::days;
 
 /// Not in the catalogue, where "May" is a right.
 const MONTHS: [&str; 12] = [
@@ -54,6 +52,8 @@ pub(crate) struct Frame {
     pub(crate) version: String,
     /// The user's name, and the token of the form that signs out.
     pub(crate) person: Option<(String, String)>,
+    /// Whether an operator is signed in.
+    pub(crate) operates: bool,
     /// The part of the wallet that the page is in.
     pub(crate) place: &'static str,
     /// What was done just now.
@@ -85,6 +85,16 @@ impl Frame {
         numbers::decimal(*value.borrow(), asset.scale, self.w)
     }
 
+    /// Hundredths of a percent: `1.25 %`.
+    pub(crate) fn share(&self, basis_points: impl Borrow<u16>) -> String {
+        numbers::basis_points(*basis_points.borrow(), self.w)
+    }
+
+    /// A count with groups of digits.
+    pub(crate) fn count(&self, count: impl Borrow<u64>) -> String {
+        numbers::count(*count.borrow(), self.w)
+    }
+
     /// `14:05`
     #[expect(clippy::unused_self, reason = "templates call it as they call the others")]
     pub(crate) fn time(&self, at: impl Borrow<Timestamp>) -> String {
@@ -105,9 +115,8 @@ impl Frame {
 
     /// `Today`, `Yesterday`, or the date.
     pub(crate) fn day(&self, at: impl Borrow<Timestamp>) -> String {
-        let day = |at: Timestamp| at.as_millis().div_euclid(86_400_000);
         let at = *at.borrow();
-        match day(self.now) - day(at) {
+        match days::number_of(self.now) - days::number_of(at) {
             0 => self.w.t("Today").to_owned(),
             1 => self.w.t("Yesterday").to_owned(),
             _ => self.date(at),
@@ -118,18 +127,5 @@ impl Frame {
     pub(crate) fn instant(&self, at: impl Borrow<Timestamp>) -> String {
         let at = *at.borrow();
         format!("{}, {} UTC", self.date(at), self.time(at))
-    }
-}
-
-/// A page as an answer. No copy of it is kept anywhere.
-pub(crate) fn html(status: StatusCode, template: &impl Template) -> Response {
-    match template.render() {
-        Ok(text) => {
-            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], text).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "a page could not be drawn");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
     }
 }

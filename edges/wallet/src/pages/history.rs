@@ -5,15 +5,16 @@ use admin_client::OutgoingPayment;
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::html;
 use uuid::Uuid;
 
 use super::context::{Ctx, Problem, send_to};
 use super::filter::Filter;
-use super::frame::{Frame, html};
+use super::frame::Frame;
 use crate::contacts;
 use crate::customers::Held;
 use crate::history::{Kind, Listed, Movement, State};
-use crate::own_limits::{self, Refusal};
+use crate::own_limits::{self, Agreement, Refusal};
 
 const PAGE: u32 = 30;
 
@@ -166,6 +167,8 @@ struct Shown<'a> {
     sentence: &'static str,
     /// Why the customer's own limits refused it.
     because: Option<&'static str>,
+    /// The agreement to which it belongs, and its page.
+    agreement: Option<(&'static str, String)>,
     /// How much of it has arrived, in hundredths.
     progress: Option<u8>,
     account: Option<&'a Held>,
@@ -191,12 +194,19 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
         State::Cancelled => own_limits::refusal_of(ctx.core().effects.store.database(), m.id).await?,
         _ => None,
     };
+    let agreement = own_limits::agreement_of(ctx.core().effects.store.database(), m.id).await?;
+    let agreement = agreement.filter(|_| m.kind == Kind::Sent).map(|agreement| match agreement {
+        Agreement::OwnUse => ("Own use", format!("/accounts/{}/own-use", m.account)),
+        Agreement::Card => ("Card", "/cards".to_owned()),
+        Agreement::Grant(grant) => ("An application", format!("/agreements/{grant}")),
+    });
     let address = m.party.as_deref().filter(|url| !url.contains("/incoming-payments/"));
     let page = Shown {
         title: title(&f, &listed),
         amount: signed(&f, &listed),
         badge: badge(m.state).unwrap_or(("Finished", "done")),
         sentence: sentence(m),
+        agreement,
         because: refusal.map(Refusal::sentence),
         progress,
         account: held.as_ref(),

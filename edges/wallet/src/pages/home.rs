@@ -4,9 +4,10 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::html;
 
 use super::context::{Ctx, Problem};
-use super::frame::{Frame, html};
+use super::frame::Frame;
 use super::history::{Day, days};
 use crate::customers::Held;
 use crate::history::Wanted;

@@ -5,10 +5,11 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go};
+use super::frame::Frame;
 use super::security::{needs_code, prove_first};
 use crate::customers::Held;
 use crate::keys::{self, KeyError};

@@ -3,13 +3,13 @@
 //! What keeps a wallet open is decided in `leaving`.
 
 use askama::Template;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::StatusCode;
-use http::header::SET_COOKIE;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go};
+use super::frame::Frame;
 use super::security::prove_first;
 use crate::leaving::Obstacle;
 
@@ -64,8 +64,5 @@ pub(crate) async fn leave(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
         return Ok(draw(&ctx, StatusCode::CONFLICT, &found, None));
     }
     core.users.begin_leaving(&ctx.session, ctx.reader.words).await?;
-    let mut response = go("/sign-in?said=left").into_response();
-    let line = ctx.reader.set_cookie(&core.cookie, "", None);
-    response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
-    Ok(response)
+    Ok(ctx.reader.with_session("", go("/sign-in?said=left")))
 }

@@ -3,12 +3,11 @@
 //! What the limits do is in `own_limits`.
 
 use clock::Timestamp;
-use page_kit::{Words, numbers};
+use page_kit::{Posted, Words, numbers};
 use uuid::Uuid;
 
-use super::context::Posted;
-use super::filter::{DAY, day};
 use crate::customers::Held;
+use crate::days::{self, DAY};
 use crate::own_limits::OwnLimits;
 
 /// The fields for one account, as they are shown.
@@ -63,7 +62,8 @@ impl LimitFields {
         let ends_at = match self.last.as_str() {
             "" => None,
             written => {
-                let end = day(written).ok_or("Write the last day as year, month and day, for example 2027-01-31.")?;
+                let end =
+                    days::read(written).ok_or("Write the last day as year, month and day, for example 2027-01-31.")?;
                 Some(end.saturating_add(DAY)).filter(|end| *end > now).map(Some).ok_or("This day is over.")?
             }
         };

@@ -2,19 +2,20 @@
 //!
 //! Money that comes for a request or another incoming payment is in the history.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::html;
 
 use super::account::{Address, address};
 use super::context::{Ctx, Problem};
-use super::frame::{Frame, html};
+use super::frame::Frame;
 use crate::customers::Held;
+use crate::days::{self, DAY};
 use crate::history::StreamedDay;
 
-const DAYS: Duration = Duration::from_hours(30 * 24);
+/// Today, and the days before it.
+const DAYS: u32 = 30;
 
 #[derive(Template)]
 #[template(path = "monetization.html")]
@@ -34,7 +35,8 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     let held = ctx.customer.account(ctx.id()?).await?.ok_or(Problem::NotFound)?;
     let address = address(&held).ok_or(Problem::NotFound)?;
     let f = ctx.frame("home");
-    let days = ctx.customer.streamed(held.account.id, f.now.saturating_sub(DAYS)).await?;
+    let days =
+        ctx.customer.streamed(held.account.id, days::beginning_of(f.now.saturating_sub(DAY * (DAYS - 1)))).await?;
     let page = Shown {
         link: format!("<link rel=\"monetization\" href=\"{}\">", address.url),
         total: total_with_average_rounded_down(&days),

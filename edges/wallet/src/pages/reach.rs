@@ -5,12 +5,13 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go};
+use super::frame::Frame;
 use crate::customers::Held;
-use crate::reach::{self, Reach, Seen};
+use crate::reach::{self, Cause, Reach, Seen};
 
 #[derive(Template)]
 #[template(path = "reach.html")]
@@ -83,10 +84,10 @@ pub(crate) async fn switch(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response
     let (held, address) = own(&ctx).await?;
     let (effects, user) = (&ctx.core().effects, ctx.customer.user());
     let (said, refused) = match posted.text("to") {
-        "on" if reach::switch_on(effects, user, address).await? => ("on", None),
+        "on" if reach::switch_on(effects, user, address, Cause::Customer).await? => ("on", None),
         "on" => ("", Some("Your institution switched this address off.")),
         "off" if posted.text("sure") == "yes" => {
-            reach::switch_off(effects, user, address).await?;
+            reach::switch_off(effects, user, address, Cause::Customer).await?;
             ("off", None)
         }
         "off" => ("", Some("Confirm that nobody shall pay to this address.")),

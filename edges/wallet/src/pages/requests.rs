@@ -7,11 +7,11 @@ use std::borrow::Borrow;
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
-use page_kit::{numbers, qr};
+use page_kit::{Posted, html, numbers, qr};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go, quoted};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go, quoted};
+use super::frame::Frame;
 use crate::customers::Held;
 use crate::requests::{self, Lasts, NewRequest, Request, RequestError, State};
 

@@ -10,13 +10,13 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use http_kit::{Access, Declared, read_body};
-use page_kit::{own_forms_only, strict_headers};
+use page_kit::{Posted, own_forms_only, strict_headers};
 use uuid::Uuid;
 
-use super::context::{Ctx, FORM_MAX, PageCore, Pages, Posted, Problem, Reader};
+use super::context::{Ctx, FORM_MAX, PageCore, Pages, Problem, Reader};
 use super::{
     account, agreements, cards, consent, contacts, doors, exchange, export, files, forgot, history, home, keys, leave,
-    monetization, reach, requests, security, send, settings,
+    monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
 };
 
 /// All pages.
@@ -25,6 +25,8 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/sign-in", Access::Public, get(doors::sign_in_page).post(guest(doors::sign_in)))
         .declare("/sign-in/code", Access::Public, get(doors::code_page).post(guest(doors::code)))
         .declare("/sign-in/one-click", Access::Public, post(guest(doors::one_click)))
+        .declare("/sign-in/question", Access::Public, get(doors::code_page).post(guest(passkeys::question_of_guest)))
+        .declare("/sign-in/passkey", Access::Public, get(doors::code_page).post(guest(passkeys::sign_in)))
         .declare("/sign-up", Access::Public, get(doors::sign_up_page).post(guest(doors::sign_up)))
         .declare("/verify/{token}", Access::Public, get(doors::verify_page).post(doors::verify))
         .declare("/forgot", Access::Public, get(forgot::page).post(guest(forgot::ask)))
@@ -42,6 +44,7 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/accounts/{id}/keys/revoke", Access::Session, form(keys::page, keys::revoke))
         .declare("/accounts/{id}/public", Access::Session, form(reach::page, reach::rename))
         .declare("/accounts/{id}/public/switch", Access::Session, form(reach::page, reach::switch))
+        .declare("/accounts/{id}/own-use", Access::Session, form(own_use::page, own_use::limit))
         .declare("/accounts/{id}/monetization", Access::Session, page(monetization::page))
         .declare("/cards", Access::Session, page(cards::list))
         .declare("/cards/{id}", Access::Session, form(cards::page, cards::stand))
@@ -75,6 +78,13 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/settings/second-factor/codes", Access::Session, form(security::page, security::renew))
         .declare("/settings/second-factor/limits", Access::Session, form(security::page, security::limits))
         .declare("/settings/second-factor/off", Access::Session, form(security::page, security::off))
+        .declare("/settings/passkeys", Access::Session, form(passkeys::page, passkeys::add))
+        .declare("/settings/passkeys/begin", Access::Session, form(passkeys::page, passkeys::begin))
+        .declare("/settings/passkeys/question", Access::Session, form(passkeys::page, passkeys::question))
+        .declare("/settings/passkeys/name", Access::Session, form(passkeys::page, passkeys::rename))
+        .declare("/settings/passkeys/remove", Access::Session, form(passkeys::page, passkeys::remove))
+        .declare("/prove/question", Access::Session, form(security::prove_page, passkeys::question_again))
+        .declare("/prove/passkey", Access::Session, form(security::prove_page, passkeys::prove))
         .declare("/prove", Access::Session, form(security::prove_page, security::prove))
         .declare("/settings/sessions", Access::Session, form(settings::page, settings::end_session))
         .declare("/sign-out", Access::Session, form(home::page, doors::sign_out));
@@ -90,6 +100,7 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
 
     open.merge(own)
         .merge(consents)
+        .merge(operator::routes())
         .layer(from_fn(own_forms_only))
         .layer(from_fn(strict_headers))
         .with_state(Pages(core))

@@ -6,13 +6,14 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
-use page_kit::{numbers, qr};
+use page_kit::{Posted, html, numbers, own_path, qr};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, Reader, go, own_path, paused, quoted, try_later};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, Reader, go, paused, quoted, try_later};
+use super::frame::Frame;
+use super::passkey_forms::{UsePasskey, for_proof};
 use crate::customers::Held;
-use crate::users::{ProofError, SecondFactor};
+use crate::users::{Means, ProofError, SecondFactor};
 
 const HERE: &str = "/settings/second-factor";
 
@@ -34,7 +35,9 @@ struct Prove<'a> {
     f: &'a Frame,
     once: String,
     next: &'a str,
-    with_code: bool,
+    /// Without a second factor the password is asked for.
+    means: Option<Means>,
+    passkey: Option<UsePasskey>,
     error: Option<String>,
 }
 
@@ -42,10 +45,20 @@ fn next(ctx: &Ctx) -> &str {
     own_path(ctx.reader.query.get("next").map_or("/", String::as_str))
 }
 
-async fn draw_prove(ctx: &Ctx, status: StatusCode, next: &str, error: Option<String>) -> Result<Response, Problem> {
-    let with_code = ctx.core().users.second_factor(&ctx.session).await? != SecondFactor::None;
+pub(crate) async fn draw_prove(
+    ctx: &Ctx,
+    status: StatusCode,
+    next: &str,
+    error: Option<String>,
+) -> Result<Response, Problem> {
+    let means = match ctx.core().users.second_factor(&ctx.session).await? {
+        SecondFactor::Active(means) => Some(means),
+        SecondFactor::None => None,
+    };
+    let has_passkeys = means.is_some_and(|means| means.passkeys > 0);
+    let passkey = if has_passkeys { for_proof(ctx, next) } else { None };
     let f = ctx.frame("");
-    Ok(html(status, &Prove { f: &f, once: ctx.once("/prove"), next, with_code, error }))
+    Ok(html(status, &Prove { f: &f, once: ctx.once("/prove"), next, means, passkey, error }))
 }
 
 /// `GET /prove?next=`
@@ -78,7 +91,9 @@ pub(crate) fn said(reader: &Reader, error: &ProofError) -> (StatusCode, String) 
 #[template(path = "second_factor.html")]
 struct Shown<'a> {
     f: &'a Frame,
-    factor: Factor,
+    app: App,
+    /// Those that are left, if a second factor is on: an app or a passkey.
+    recovery_codes: Option<u64>,
     begin: String,
     activate: String,
     renew: String,
@@ -89,8 +104,14 @@ struct Shown<'a> {
     limit_error: Option<String>,
 }
 
-/// What the page shows of a second factor.
-enum Factor {
+impl Shown<'_> {
+    fn has_app(&self) -> bool {
+        matches!(self.app, App::On)
+    }
+}
+
+/// What the page shows of the app.
+enum App {
     None,
     Offered {
         /// In groups of four.
@@ -98,26 +119,24 @@ enum Factor {
         link: String,
         qr: Option<String>,
     },
-    Active {
-        recovery_codes: u64,
-    },
+    On,
 }
 
-async fn factor(ctx: &Ctx) -> Result<Factor, Problem> {
+async fn app(ctx: &Ctx, factor: SecondFactor) -> Result<App, Problem> {
     let users = &ctx.core().users;
-    if let SecondFactor::Active { recovery_codes } = users.second_factor(&ctx.session).await? {
-        return Ok(Factor::Active { recovery_codes });
+    if matches!(factor, SecondFactor::Active(means) if means.has_app) {
+        return Ok(App::On);
     }
     // Only who has proved it lately sees the secret.
     if !users.is_proved(&ctx.session).await? {
-        return Ok(Factor::None);
+        return Ok(App::None);
     }
-    Ok(users.offered(&ctx.session).await?.map_or(Factor::None, |offered| {
+    Ok(users.offered(&ctx.session).await?.map_or(App::None, |offered| {
         let (issuer, email) = (quoted(&ctx.core().institution), quoted(&ctx.session.email));
         let link = format!("otpauth://totp/{issuer}:{email}?secret={}&issuer={issuer}", offered.secret);
         let groups: Vec<&str> =
             offered.secret.as_bytes().chunks(4).filter_map(|part| std::str::from_utf8(part).ok()).collect();
-        Factor::Offered { secret: groups.join(" "), qr: qr::svg(&link), link }
+        App::Offered { secret: groups.join(" "), qr: qr::svg(&link), link }
     }))
 }
 
@@ -132,9 +151,13 @@ async fn draw(
     error: Option<String>,
     limit_error: Option<String>,
 ) -> Result<Response, Problem> {
-    let factor = factor(ctx).await?;
+    let factor = ctx.core().users.second_factor(&ctx.session).await?;
+    let recovery_codes = match factor {
+        SecondFactor::Active(means) => Some(means.recovery_codes),
+        SecondFactor::None => None,
+    };
     let mut accounts = Vec::new();
-    if matches!(factor, Factor::Active { .. }) {
+    if recovery_codes.is_some() {
         for held in ctx.customer.accounts().await? {
             let limit = ctx.core().users.unasked_limit(held.account.id).await?;
             let limit = numbers::input(limit, held.account.asset.scale, ctx.reader.words);
@@ -144,7 +167,8 @@ async fn draw(
     let f = ctx.frame("settings");
     let page = Shown {
         f: &f,
-        factor,
+        app: app(ctx, factor).await?,
+        recovery_codes,
         begin: ctx.once("/settings/second-factor/begin"),
         activate: ctx.once(HERE),
         renew: ctx.once("/settings/second-factor/codes"),
@@ -162,7 +186,36 @@ async fn draw(
 struct Codes<'a> {
     f: &'a Frame,
     codes: &'a [String],
-    first: bool,
+    why: RecoveryCodes,
+}
+
+/// Why recovery codes are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecoveryCodes {
+    /// The second factor is on since now.
+    WithApp,
+    /// The same, with a passkey.
+    WithPasskey,
+    /// The customer wanted new ones.
+    Renewed,
+}
+
+impl Codes<'_> {
+    fn is_first(&self) -> bool {
+        self.why != RecoveryCodes::Renewed
+    }
+
+    fn onward(&self) -> &'static str {
+        match self.why {
+            RecoveryCodes::WithPasskey => "/settings/passkeys",
+            RecoveryCodes::WithApp | RecoveryCodes::Renewed => HERE,
+        }
+    }
+}
+
+/// Shows recovery codes, once.
+pub(crate) fn show_codes(ctx: &Ctx, codes: &[String], why: RecoveryCodes) -> Response {
+    html(StatusCode::OK, &Codes { f: &ctx.frame("settings"), codes, why })
 }
 
 /// `POST /settings/second-factor/begin`
@@ -182,10 +235,7 @@ pub(crate) async fn activate(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Respon
         return Ok(prove_first(HERE));
     }
     match users.activate_second_factor(&ctx.session, posted.text("code"), &ctx.reader.texts()).await {
-        Ok(codes) => {
-            let f = ctx.frame("settings");
-            Ok(html(StatusCode::OK, &Codes { f: &f, codes: &codes, first: true }))
-        }
+        Ok(codes) => Ok(show_codes(&ctx, &codes, RecoveryCodes::WithApp)),
         Err(ProofError::Store(error)) => Err(error.into()),
         // The form was sent again after it had taken effect.
         Err(ProofError::Ended) => Ok(go(HERE)),
@@ -203,8 +253,7 @@ pub(crate) async fn renew(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Prob
         return Ok(prove_first(HERE));
     }
     let Some(codes) = users.new_recovery_codes(&ctx.session, &ctx.reader.texts()).await? else { return Ok(go(HERE)) };
-    let f = ctx.frame("settings");
-    Ok(html(StatusCode::OK, &Codes { f: &f, codes: &codes, first: false }))
+    Ok(show_codes(&ctx, &codes, RecoveryCodes::Renewed))
 }
 
 /// `POST /settings/second-factor/off`
@@ -214,7 +263,11 @@ pub(crate) async fn off(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Proble
         return Ok(prove_first(HERE));
     }
     users.remove_second_factor(&ctx.session, &ctx.reader.texts()).await?;
-    Ok(go(&format!("{HERE}?said=factor-off")))
+    let said = match users.second_factor(&ctx.session).await? {
+        SecondFactor::None => "factor-off",
+        SecondFactor::Active(_) => "app-off",
+    };
+    Ok(go(&format!("{HERE}?said={said}")))
 }
 
 /// `POST /settings/second-factor/limits`

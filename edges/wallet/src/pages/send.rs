@@ -6,11 +6,11 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 use money::Asset;
-use page_kit::numbers;
+use page_kit::{Posted, html, numbers};
 use uuid::Uuid;
 
-use super::context::{Ctx, Message, Posted, Problem, go, send_to};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Message, Problem, go, send_to};
+use super::frame::Frame;
 use super::history::short;
 use super::security::prove_first;
 use crate::contacts;

@@ -1,18 +1,21 @@
 //! The customer's own settings: language, colours, e-mail address, password, and where the customer is signed in.
 //! Signing in is in `doors`.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::SET_COOKIE;
+use page_kit::{Posted, html};
 use uuid::Uuid;
 
-use super::context::{Ctx, Posted, Problem, go, paused};
-use super::frame::{Frame, html};
+use super::context::{Ctx, Problem, go, paused};
+use super::frame::Frame;
 use super::security::{needs_code, prove_first};
 use crate::users::{EmailChangeError, PasswordError, SecondFactor, SessionRow};
 
-const YEAR: u64 = 365 * 24 * 3600;
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -26,6 +29,7 @@ struct Settings<'a> {
     change_email: String,
     end: String,
     second_factor: bool,
+    passkeys: u64,
     about_password: Option<String>,
     about_email: Option<String>,
 }
@@ -42,25 +46,33 @@ impl Settings<'_> {
         self.own == *id
     }
 
+    fn has_passkeys(&self) -> bool {
+        self.passkeys > 0
+    }
+
     fn device(&self, session: &SessionRow) -> String {
-        let known =
-            [("Firefox", "Firefox"), ("Edg/", "Edge"), ("Chrome", "Chrome"), ("Safari", "Safari"), ("curl", "curl")];
-        let systems = [
-            ("Android", "Android"),
-            ("iPhone", "iPhone"),
-            ("iPad", "iPad"),
-            ("Windows", "Windows"),
-            ("Mac OS", "macOS"),
-            ("Linux", "Linux"),
-        ];
-        let find = |names: &[(&str, &'static str)]| {
-            names.iter().find(|(part, _)| session.device.contains(part)).map(|(_, name)| *name)
-        };
-        match (find(&known), find(&systems)) {
-            (Some(browser), Some(system)) => format!("{browser}, {system}"),
-            (Some(one), None) | (None, Some(one)) => one.to_owned(),
-            (None, None) => self.f.t("Unknown device").to_owned(),
-        }
+        device_name(self.f, &session.device)
+    }
+}
+
+/// What a browser says about itself, in few words.
+pub(crate) fn device_name(f: &Frame, device: &str) -> String {
+    let known =
+        [("Firefox", "Firefox"), ("Edg/", "Edge"), ("Chrome", "Chrome"), ("Safari", "Safari"), ("curl", "curl")];
+    let systems = [
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let find =
+        |names: &[(&str, &'static str)]| names.iter().find(|(part, _)| device.contains(part)).map(|(_, name)| *name);
+    match (find(&known), find(&systems)) {
+        (Some(browser), Some(system)) => format!("{browser}, {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => f.t("Unknown device").to_owned(),
     }
 }
 
@@ -71,7 +83,10 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 
 async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<(Part, String)>) -> Result<Response, Problem> {
     let sessions = ctx.core().users.sessions(&ctx.session).await?;
-    let second_factor = ctx.core().users.second_factor(&ctx.session).await? != SecondFactor::None;
+    let (second_factor, passkeys) = match ctx.core().users.second_factor(&ctx.session).await? {
+        SecondFactor::Active(means) => (true, means.passkeys),
+        SecondFactor::None => (false, 0),
+    };
     let (about_password, about_email) = match wrong {
         Some((Part::Password, text)) => (Some(text), None),
         Some((Part::Email, text)) => (None, Some(text)),
@@ -88,6 +103,7 @@ async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<(Part, String)>) -> R
         change_email: ctx.once("/settings/email"),
         end: ctx.once("/settings/sessions"),
         second_factor,
+        passkeys,
         about_password,
         about_email,
     };
@@ -106,7 +122,7 @@ pub(crate) async fn save(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, 
     };
     let mut response = go("/settings?said=saved");
     for (name, value) in [("wallet_language", language), ("wallet_theme", theme)] {
-        let line = ctx.reader.set_cookie(name, value, Some(YEAR));
+        let line = ctx.core().settings.cookies.line(name, value, Some(YEAR));
         line.map(|line| response.headers_mut().append(SET_COOKIE, line));
     }
     Ok(response)

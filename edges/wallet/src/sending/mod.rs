@@ -28,6 +28,7 @@ use crate::fees::FeePolicy;
 use crate::history::{self, Kind, Movement, NOTE_MAX, State};
 use crate::holds::{self, HoldRow, HoldState, Terms};
 use crate::ledger_book::BookError;
+use crate::own_limits::{self, OWN_USE, Use};
 
 const QUEUE: &str = "wallet sends";
 const SETTINGS: WorkerSettings = WorkerSettings {
@@ -279,6 +280,17 @@ impl Sending {
         let held = customer.account(draft.account).await?;
         let Some(held) = held else { return Ok(Some(NOT_ENOUGH.to_owned())) };
         let Some(address) = held.account.wallet_address_id else { return Ok(Some(NOT_ENOUGH.to_owned())) };
+        // Its answer is stored, so a repetition gets the same one.
+        let used = Use {
+            payment: offer.quote,
+            grant: OWN_USE.to_owned(),
+            account: draft.account,
+            debit: offer.debit,
+            made_at: clock.now(),
+        };
+        if let Some(refusal) = own_limits::ask(store.database(), &used, clock.now()).await? {
+            return Ok(Some(refusal.sentence().to_owned()));
+        }
         let hold = HoldRow {
             payment: offer.quote,
             account: draft.account,
@@ -337,6 +349,7 @@ impl Sending {
             }
         }
         self.effects.book.release(offer.quote).await?;
+        own_limits::was_not_made(database, offer.quote, self.effects.clock.now()).await?;
         holds::released(database, offer.quote).await?;
         Ok(Some(reason.to_owned()))
     }

@@ -35,6 +35,10 @@ pub(crate) enum Subject<'a> {
     Resetting(&'a str),
     /// Codes of a user with a second factor, by id.
     Code(&'a str),
+    /// Where passkeys are asked for before anybody is known.
+    Asking(&'a str),
+    /// Passkeys of a user, by id.
+    Passkey(&'a str),
 }
 
 impl Subject<'_> {
@@ -46,14 +50,16 @@ impl Subject<'_> {
             Self::Letters(email) => format!("letters {email}"),
             Self::Resetting(address) => format!("resetting {address}"),
             Self::Code(user) => format!("code {user}"),
+            Self::Asking(address) => format!("asking {address}"),
+            Self::Passkey(user) => format!("passkey {user}"),
         }
     }
 
     fn limit(&self) -> i64 {
         match self {
-            Self::User(_) | Self::Code(_) => LIMIT_OF_USER,
+            Self::User(_) | Self::Code(_) | Self::Passkey(_) => LIMIT_OF_USER,
             Self::Letters(_) => LIMIT_OF_LETTERS,
-            Self::Source(_) | Self::SigningUp(_) | Self::Resetting(_) => LIMIT_OF_SOURCE,
+            Self::Source(_) | Self::SigningUp(_) | Self::Resetting(_) | Self::Asking(_) => LIMIT_OF_SOURCE,
         }
     }
 }
@@ -102,8 +108,13 @@ pub(crate) async fn forget(database: &Database, subject: Subject<'_>) -> Result<
 /// Forgets the attempts of a user who has signed in, and takes back the one of the source.
 pub(crate) async fn succeeded(database: &Database, email: &str, source: &str) -> Result<(), Error> {
     forget(database, Subject::User(email)).await?;
+    take_back(database, Subject::Source(source)).await
+}
+
+/// Takes one attempt back.
+pub(crate) async fn take_back(database: &Database, subject: Subject<'_>) -> Result<(), Error> {
     let back = "UPDATE wallet_attempts SET made = made - 1 WHERE subject = $1 AND made > 0";
-    database.execute(back, [Subject::Source(source).key().into()]).await.map(drop)
+    database.execute(back, [subject.key().into()]).await.map(drop)
 }
 
 /// Removes what has no effect any more.

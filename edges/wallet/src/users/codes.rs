@@ -1,4 +1,4 @@
-//! Second factors: codes of an authenticator app (RFC 6238), and recovery codes for those who lost it.
+//! Second factors: codes of an authenticator app (RFC 6238), and recovery codes for those who lost it, or their passkeys.
 //!
 //! A code counts once. This is decided in the database. When a code is asked for is decided in `proofs`.
 
@@ -18,10 +18,16 @@ const RECOVERY_CODES: usize = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SecondFactor {
     None,
-    /// With so many recovery codes left.
-    Active {
-        recovery_codes: u64,
-    },
+    Active(Means),
+}
+
+/// With what somebody proves the second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Means {
+    pub(crate) has_app: bool,
+    pub(crate) passkeys: u64,
+    /// Those that are left.
+    pub(crate) recovery_codes: u64,
 }
 
 /// A secret for an app, not yet in use.
@@ -51,11 +57,26 @@ fn read_code(written: &str) -> Option<Written> {
 
 /// The state of somebody's second factor.
 pub(crate) async fn state(database: &Database, user: Uuid) -> Result<SecondFactor, Error> {
-    let sql = "SELECT (SELECT COUNT(*) FROM wallet_recovery_codes c WHERE c.user_id = f.user_id AND c.used_at IS NULL)
-        FROM wallet_second_factors f WHERE f.user_id = $1 AND f.state = 'active'";
-    let Some(row) = read_one(database, sql, [user.into()]).await? else { return Ok(SecondFactor::None) };
-    let left: i64 = row.try_get_by_index(0)?;
-    Ok(SecondFactor::Active { recovery_codes: u64::try_from(left).unwrap_or(0) })
+    read_one(database, STATE, [user.into()]).await?.map_or(Ok(SecondFactor::None), |row| state_of(&row))
+}
+
+/// The same within a transaction.
+pub(super) async fn state_in(transaction: &WriteTransaction, user: Uuid) -> Result<SecondFactor, Error> {
+    one(transaction, STATE, [user.into()]).await?.map_or(Ok(SecondFactor::None), |row| state_of(&row))
+}
+
+const STATE: &str = "SELECT
+    (SELECT COUNT(*) FROM wallet_second_factors WHERE user_id = $1 AND state = 'active'),
+    (SELECT COUNT(*) FROM wallet_passkeys WHERE user_id = $1),
+    (SELECT COUNT(*) FROM wallet_recovery_codes WHERE user_id = $1 AND used_at IS NULL)";
+
+fn state_of(row: &QueryResult) -> Result<SecondFactor, Error> {
+    let count = |index: usize| -> Result<u64, Error> {
+        let count: i64 = row.try_get_by_index(index)?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    };
+    let means = Means { has_app: count(0)? > 0, passkeys: count(1)?, recovery_codes: count(2)? };
+    Ok(if means.has_app || means.passkeys > 0 { SecondFactor::Active(means) } else { SecondFactor::None })
 }
 
 /// Offers a secret, in place of one that was offered before. `None` if a factor is in use.
@@ -112,24 +133,25 @@ pub(super) fn typed(octets: [u8; 20]) -> String {
     Secret::new_stack(octets).to_base32()
 }
 
-/// Uses a code of the factor that was read as `found`, which has this secret. `false` if the code is wrong or was used
-/// before, or if the factor is another one by now.
+/// Uses a code of the app that was read as `found`, which has this secret, or a recovery code. `false` if the code is
+/// wrong or was used before, or if the app is another one by now. An app that is only offered needs a code of its own.
 pub(super) async fn use_code(
     transaction: &WriteTransaction,
     user: Uuid,
-    (found, secret): (&Stored, &str),
+    app: Option<(&Stored, &str)>,
     written: &str,
     (now, now_seconds): (i64, i64),
 ) -> Result<bool, Error> {
     match read_code(written) {
         None => Ok(false),
         Some(Written::OfApp(code)) => {
+            let Some((found, secret)) = app else { return Ok(false) };
             let Some(step) = step_of(secret, &code, now_seconds) else { return Ok(false) };
             let sql = "UPDATE wallet_second_factors SET last_step = $2
                 WHERE user_id = $1 AND last_step < $2 AND secret = $3";
             Ok(execute(transaction, sql, [user.into(), step.into(), found.sealed.as_str().into()]).await? > 0)
         }
-        Some(Written::Recovery(_)) if !found.is_active => Ok(false),
+        Some(Written::Recovery(_)) if app.is_some_and(|(found, _)| !found.is_active) => Ok(false),
         Some(Written::Recovery(code)) => {
             let sql = "UPDATE wallet_recovery_codes SET used_at = $3
                 WHERE user_id = $1 AND code = $2 AND used_at IS NULL";
@@ -162,13 +184,21 @@ pub(super) async fn renew_recovery_codes(
     Ok(shown)
 }
 
-/// Removes the factor with its recovery codes. `false` if there was none in use.
+/// Removes the app, and the recovery codes if there are no passkeys. `false` if there was no app in use.
 pub(super) async fn remove(transaction: &WriteTransaction, user: Uuid) -> Result<bool, Error> {
-    execute(transaction, "DELETE FROM wallet_recovery_codes WHERE user_id = $1", [user.into()]).await?;
     let sql = "DELETE FROM wallet_second_factors WHERE user_id = $1 RETURNING state";
     let row = one(transaction, sql, [user.into()]).await?;
+    forget_unused_recovery_codes(transaction, user).await?;
     let state: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
     Ok(state.as_deref() == Some("active"))
+}
+
+/// Removes the recovery codes of somebody who has no second factor any more.
+pub(super) async fn forget_unused_recovery_codes(transaction: &WriteTransaction, user: Uuid) -> Result<(), Error> {
+    if state_in(transaction, user).await? == SecondFactor::None {
+        execute(transaction, "DELETE FROM wallet_recovery_codes WHERE user_id = $1", [user.into()]).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

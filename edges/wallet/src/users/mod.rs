@@ -6,6 +6,9 @@ mod attempts;
 mod closing;
 mod codes;
 mod email_change;
+mod passkey_answers;
+mod passkey_questions;
+mod passkeys;
 mod password;
 mod proofs;
 mod reset;
@@ -16,13 +19,17 @@ use std::time::Duration;
 
 use clock::{Clock, Entropy};
 use database::{Database, Error, WriteTransaction};
+use outside_text::check_line;
 use sealed_text::Sealer;
 use uuid::Uuid;
 
 use attempts::{Claim, Subject};
-pub(crate) use closing::{LEAVINGS, LeavingWish};
-pub(crate) use codes::SecondFactor;
+pub(crate) use closing::{Departure, LEAVINGS, LeavingWish};
+pub(crate) use codes::{Means, SecondFactor};
 pub(crate) use email_change::EmailChangeError;
+pub(crate) use passkey_answers::Asked as AskedForPasskey;
+pub(crate) use passkey_questions::WITHIN as PASSKEY_WITHIN;
+pub(crate) use passkeys::{Added, Passkey, PasskeyError, ToMake};
 use password::Hashing;
 pub(crate) use password::WeakPassword;
 pub(crate) use proofs::{Proof, ProofError};
@@ -32,6 +39,7 @@ pub(crate) use sessions::{Session, SessionRow, Visitor};
 
 use crate::letters::{Letters, Texts};
 use crate::sql::{execute, one, read_one};
+use crate::webauthn::RelyingParty;
 
 /// A letter that only tells something is of use for so long.
 const NEWS_FOR: Duration = Duration::from_hours(72);
@@ -98,6 +106,15 @@ pub(crate) enum SignInError {
     Store(#[from] Error),
 }
 
+/// How users sign up and sign in.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) verification: Verification,
+    /// The site of passkeys. Without one there are none.
+    pub(crate) passkeys_for: Option<RelyingParty>,
+}
+
 /// The users of a wallet. It is cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Users {
@@ -110,6 +127,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     lifetimes: Lifetimes,
     verification: Verification,
+    passkeys_for: Option<RelyingParty>,
     hashing: Hashing,
     letters: Letters,
     /// Seals the secrets of second factors.
@@ -121,7 +139,7 @@ struct Inner {
 pub(crate) enum Entered {
     /// The token of a session.
     Session(String),
-    /// A code is needed too. This token stands for the password.
+    /// A code or a passkey is needed too. This token stands for the password.
     CodeNeeded(String),
 }
 
@@ -130,13 +148,13 @@ impl Users {
         database: Database,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        lifetimes: Lifetimes,
-        verification: Verification,
+        rules: Rules,
         letters: Letters,
         sealer: Sealer,
     ) -> Self {
         let hashing = Hashing::new(entropy.bytes());
-        let inner = Inner { database, clock, entropy, lifetimes, verification, hashing, letters, sealer };
+        let Rules { lifetimes, verification, passkeys_for } = rules;
+        let inner = Inner { database, clock, entropy, lifetimes, verification, passkeys_for, hashing, letters, sealer };
         Self { inner: Arc::new(inner) }
     }
 
@@ -149,7 +167,7 @@ impl Users {
     ) -> Result<SignedUp, SignUpError> {
         let email = email(&new.email).ok_or(SignUpError::Email)?;
         let name = new.name.trim();
-        if name.is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+        if name.is_empty() || check_line(name, NAME_MAX).is_err() {
             return Err(SignUpError::Name);
         }
         password::check(&new.password, &email, name)?;
@@ -246,7 +264,7 @@ impl Users {
         };
         match user.state.as_str() {
             "active" => {}
-            "leaving" => return Err(SignInError::Leaving),
+            state if Departure::read(state).is_some() => return Err(SignInError::Leaving),
             _ => return Err(SignInError::Unverified),
         }
         // The password may have been changed while this one was compared.
@@ -263,23 +281,44 @@ impl Users {
 
     async fn begin_or_ask(&self, user: &UserRow, visitor: &Visitor, proof: Proof) -> Result<Option<Entered>, Error> {
         match codes::state(&self.inner.database, user.id).await? {
-            SecondFactor::Active { .. } => Ok(Some(Entered::CodeNeeded(self.begin_half(user).await?))),
+            SecondFactor::Active(_) => Ok(Some(Entered::CodeNeeded(self.begin_half(user).await?))),
             SecondFactor::None => Ok(self.begin(user, visitor, proof).await?.map(Entered::Session)),
         }
     }
 
     /// Begins a session, unless the user has another password by now.
     async fn begin(&self, user: &UserRow, visitor: &Visitor, proof: Proof) -> Result<Option<String>, Error> {
-        let Inner { database, clock, entropy, lifetimes, .. } = &*self.inner;
+        let transaction = self.inner.database.begin().await?;
+        let begun = self.begin_in(&transaction, user, visitor, proof).await?;
+        transaction.commit().await?;
+        self.forget_old().await?;
+        Ok(begun)
+    }
+
+    /// The same together with what made it possible.
+    async fn begin_in(
+        &self,
+        transaction: &WriteTransaction,
+        user: &UserRow,
+        visitor: &Visitor,
+        proof: Proof,
+    ) -> Result<Option<String>, Error> {
+        let Inner { clock, entropy, .. } = &*self.inner;
         let (id, token, now) = (entropy.uuid(), hex::encode(entropy.bytes::<32>()), clock.now());
-        let begun = sessions::begin(database, (id, &token), user, visitor, now).await?;
+        let begun = sessions::begin(transaction, (id, &token), user, visitor, now).await?;
         if begun && proof == Proof::Given {
-            proofs::note(database, id, now).await?;
+            proofs::note(transaction, id, now).await?;
         }
+        Ok(begun.then_some(token))
+    }
+
+    /// Removes what has ended.
+    async fn forget_old(&self) -> Result<(), Error> {
+        let Inner { database, clock, lifetimes, .. } = &*self.inner;
+        let now = clock.now();
         sessions::forget_old(database, *lifetimes, now).await?;
         attempts::forget_old(database, now).await?;
-        proofs::forget_old(database, now).await?;
-        Ok(begun.then_some(token))
+        proofs::forget_old(database, now).await
     }
 
     /// The session of a token.
@@ -446,7 +485,8 @@ mod tests {
         let (clock, entropy) = (testkit::manual_clock(), testkit::entropy(1));
         let letters = Letters::new((*database).clone(), clock.clone(), entropy.clone(), crate::Post::Log);
         let sealer = Sealer::default();
-        let users = Users::new((*database).clone(), clock, entropy, lifetimes, Verification::None, letters, sealer);
+        let rules = Rules { lifetimes, verification: Verification::None, passkeys_for: None };
+        let users = Users::new((*database).clone(), clock, entropy, rules, letters, sealer);
         let text = |text: &str| text.to_owned();
         let texts = Texts { words: page_kit::Words::English, institution: "Bank", base: "http://localhost:3030" };
         let nora = NewUser { email: text("nora@example.com"), name: text("Nora"), password: text("a long way to go") };

@@ -1,16 +1,16 @@
-//! What a session has to prove again before something important: with a code, or with the password of somebody who has no
-//! second factor. Signing in proves it, too.
+//! What a session has to prove again before something important: with a code, a passkey, or the password of somebody who
+//! has no second factor. Signing in proves it, too.
 //!
 //! What is important is decided by the pages and by `Users::asks_before`.
 
 use std::time::Duration;
 
 use clock::Timestamp;
-use database::{Database, Error};
+use database::{Database, Error, WriteTransaction};
 use uuid::Uuid;
 
 use super::attempts::{self, Claim, Subject};
-use super::codes::{self, SecondFactor};
+use super::codes::{self, Means, SecondFactor};
 use super::sessions::{Session, Visitor, hash_of};
 use super::{Checked, Inner, NEWS_FOR, UserRow, Users, end_links};
 use crate::letters::Texts;
@@ -61,18 +61,21 @@ impl Users {
         Ok(read_one(database, sql, [session.id.into(), since.into()]).await?.is_some())
     }
 
-    /// Proves it with a code, or with the password of somebody without a second factor.
+    /// Proves it with a code, or with the password of somebody without a second factor. Passkeys are in
+    /// `passkey_answers`.
     pub(crate) async fn prove(&self, session: &Session, written: &str, visitor: &Visitor) -> Result<(), ProofError> {
         let Inner { database, clock, .. } = &*self.inner;
         match codes::state(database, session.user).await? {
-            SecondFactor::Active { .. } => self.use_code(session.user, written).await?,
+            SecondFactor::Active(_) => self.use_code(session.user, written).await?,
             SecondFactor::None => match self.check_password(&session.email, written, visitor).await? {
                 Checked::Right(_) => {}
                 Checked::Wrong => return Err(ProofError::WrongPassword),
                 Checked::Paused(wait) => return Err(ProofError::Paused(wait)),
             },
         }
-        Ok(note(database, session.id, clock.now()).await?)
+        let transaction = database.begin().await?;
+        note(&transaction, session.id, clock.now()).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Uses a code of somebody with a second factor. Attempts are counted before it is compared.
@@ -83,14 +86,16 @@ impl Users {
             return Err(ProofError::Paused(wait));
         }
         let found = codes::stored(database, user).await?.filter(|stored| stored.is_active);
-        let Some(found) = found else { return Err(ProofError::WrongCode) };
-        let secret = codes::open(sealer, user, &found)?;
+        let app = found.map(|found| codes::open(sealer, user, &found).map(|secret| (found, secret))).transpose()?;
         let transaction = database.begin().await?;
         let at = (clock.now().as_millis(), clock.wall().as_secs());
-        if !codes::use_code(&transaction, user, (&found, &secret), written, at).await? {
+        let with = app.as_ref().map(|(found, secret)| (found, secret.as_str()));
+        if !codes::use_code(&transaction, user, with, written, at).await? {
             return Err(ProofError::WrongCode);
         }
-        if sealer.is_of_a_former_key(&found.sealed) {
+        if let Some((found, secret)) = app
+            && sealer.is_of_a_former_key(&found.sealed)
+        {
             let place = sealed_text::Place::SecondFactor(user);
             if let Ok(again) = sealer.seal(&secret, place, &**entropy) {
                 let sql = "UPDATE wallet_second_factors SET secret = $2 WHERE user_id = $1 AND secret = $3";
@@ -127,23 +132,43 @@ impl Users {
         written: &str,
         visitor: &Visitor,
     ) -> Result<String, ProofError> {
+        let Some(user) = self.of_half(token).await? else { return Err(ProofError::Ended) };
+        self.use_code(user.id, written).await?;
+        if !self.end_half(token).await? {
+            return Err(ProofError::Ended);
+        }
+        self.begin(&user, visitor, Proof::Given).await?.ok_or(ProofError::Ended)
+    }
+
+    /// Who gave the password for which this token stands, if it is still the right one.
+    pub(super) async fn of_half(&self, token: &str) -> Result<Option<UserRow>, Error> {
         let Inner { database, clock, .. } = &*self.inner;
         let find = "SELECT u.id, u.password, u.state, h.password FROM wallet_half_sign_ins h
             JOIN wallet_users u ON u.id = h.user_id WHERE h.token = $1 AND h.expires_at > $2";
         let values = [hash_of(token).into(), clock.now().as_millis().into()];
-        let Some(row) = read_one(database, find, values).await? else { return Err(ProofError::Ended) };
-        let read = |index: usize| row.try_get_by_index::<String>(index).map_err(Error::from);
-        let id: Uuid = row.try_get_by_index(0).map_err(Error::from)?;
-        let user = UserRow { id, password: read(1)?, state: read(2)? };
-        if hash_of(&user.password) != read(3)? || user.state != "active" {
-            return Err(ProofError::Ended);
-        }
-        self.use_code(user.id, written).await?;
-        let used = "DELETE FROM wallet_half_sign_ins WHERE token = $1";
-        if database.execute(used, [hash_of(token).into()]).await? == 0 {
-            return Err(ProofError::Ended);
-        }
-        self.begin(&user, visitor, Proof::Given).await?.ok_or(ProofError::Ended)
+        let Some(row) = read_one(database, find, values).await? else { return Ok(None) };
+        let password: String = row.try_get_by_index(3)?;
+        let user = UserRow {
+            id: row.try_get_by_index(0)?,
+            password: row.try_get_by_index(1)?,
+            state: row.try_get_by_index(2)?,
+        };
+        Ok(Some(user).filter(|user| hash_of(&user.password) == password && user.state == "active"))
+    }
+
+    /// Ends what stands for a password. `false` if it was used meanwhile.
+    pub(super) async fn end_half(&self, token: &str) -> Result<bool, Error> {
+        let sql = "DELETE FROM wallet_half_sign_ins WHERE token = $1";
+        Ok(self.inner.database.execute(sql, [hash_of(token).into()]).await? > 0)
+    }
+
+    /// With what somebody who has given the password can go on.
+    pub(crate) async fn means_of_half(&self, token: &str) -> Result<Option<Means>, Error> {
+        let Some(user) = self.of_half(token).await? else { return Ok(None) };
+        Ok(match codes::state(&self.inner.database, user.id).await? {
+            SecondFactor::Active(means) => Some(means),
+            SecondFactor::None => None,
+        })
     }
 
     /// Offers a secret for an app. `None` if a factor is in use.
@@ -186,7 +211,7 @@ impl Users {
         let secret = codes::open(sealer, session.user, &offered)?;
         let transaction = database.begin().await?;
         let at = (clock.now().as_millis(), clock.wall().as_secs());
-        if !codes::use_code(&transaction, session.user, (&offered, &secret), written, at).await? {
+        if !codes::use_code(&transaction, session.user, Some((&offered, &secret)), written, at).await? {
             return Err(ProofError::WrongCode);
         }
         codes::activate(&transaction, session.user).await?;
@@ -217,12 +242,16 @@ impl Users {
         Ok(Some(shown))
     }
 
-    /// Removes the second factor.
+    /// Removes the app. Without passkeys there is no second factor any more.
     pub(crate) async fn remove_second_factor(&self, session: &Session, texts: &Texts<'_>) -> Result<(), Error> {
         let Inner { database, letters, .. } = &*self.inner;
         let transaction = database.begin().await?;
         if codes::remove(&transaction, session.user).await? {
-            letters.write(&transaction, &session.email, texts.second_factor_off(), NEWS_FOR).await?;
+            let text = match codes::state_in(&transaction, session.user).await? {
+                SecondFactor::None => texts.second_factor_off(),
+                SecondFactor::Active(_) => texts.app_off(),
+            };
+            letters.write(&transaction, &session.email, text, NEWS_FOR).await?;
         }
         transaction.commit().await
     }
@@ -267,10 +296,10 @@ pub(crate) enum Proof {
 }
 
 /// Notes that a session has proved who uses it.
-pub(super) async fn note(database: &Database, session: Uuid, now: Timestamp) -> Result<(), Error> {
+pub(super) async fn note(transaction: &WriteTransaction, session: Uuid, now: Timestamp) -> Result<(), Error> {
     let sql = "INSERT INTO wallet_proofs (session_id, proved_at) VALUES ($1, $2)
         ON CONFLICT (session_id) DO UPDATE SET proved_at = excluded.proved_at";
-    database.execute(sql, [session.into(), now.as_millis().into()]).await.map(drop)
+    execute(transaction, sql, [session.into(), now.as_millis().into()]).await.map(drop)
 }
 
 /// Removes proofs that do not hold any more.

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use clock::Timestamp;
-use database::{Database, Dialect, Error};
+use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::UserRow;
-use crate::sql::{read, read_one};
+use crate::sql::{execute, read, read_one};
 
 /// The last use is stored again after this time.
 const SEEN_AFTER: Duration = Duration::from_secs(30);
@@ -60,14 +60,14 @@ pub(crate) fn hash_of(token: &str) -> String {
 
 /// Begins a session of an active user who still has the password that was read. Returns whether it has begun.
 pub(crate) async fn begin(
-    database: &Database,
+    transaction: &WriteTransaction,
     (id, token): (Uuid, &str),
     user: &UserRow,
     visitor: &Visitor,
     now: Timestamp,
 ) -> Result<bool, Error> {
     // The lock makes a change of the password wait, or be seen. SQLite has one writer at a time.
-    let lock = match database.dialect() {
+    let lock = match transaction.dialect() {
         Dialect::Sqlite => "",
         Dialect::Postgres => " FOR SHARE",
     };
@@ -84,7 +84,7 @@ pub(crate) async fn begin(
         now.as_millis().into(),
         user.password.as_str().into(),
     ];
-    Ok(database.execute(&sql, values).await? > 0)
+    Ok(execute(transaction, &sql, values).await? > 0)
 }
 
 /// The session of a token, if it has not ended.

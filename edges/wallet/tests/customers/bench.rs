@@ -78,6 +78,9 @@ pub(crate) struct Cuts {
 
 const NEVER: i64 = i64::MAX / 2;
 
+/// What the wallet deposits when liquidity is low.
+pub(crate) const TOPUP: u64 = 5_000;
+
 impl Cuts {
     fn arm(&self, cut: Cut) {
         let (before, after) = match cut {
@@ -374,6 +377,13 @@ impl Bench {
     }
 
     async fn fill_in(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> (StatusCode, String, String) {
+        let all = self.filled(page, action, fields).await;
+        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.post(action, &all).await
+    }
+
+    /// The form on `page` that is sent to `action`, with its hidden fields and these.
+    async fn filled(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Vec<(String, String)> {
         let text = self.get(page).await.2;
         let form = text.split(&format!("action=\"{action}\"")).nth(1).unwrap_or_else(|| panic!("{action}: {text}"));
         let hidden = form.split("</form>").next().unwrap().split("<input type=\"hidden\" name=\"").skip(1);
@@ -381,14 +391,26 @@ impl Bench {
             let (name, rest) = rest.split_once("\" value=\"").unwrap();
             (name, rest.split('"').next().unwrap())
         });
-        let all: Vec<(&str, &str)> = hidden.chain(fields.iter().copied()).collect();
-        self.post(action, &all).await
+        let all = hidden.chain(fields.iter().copied());
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     async fn post(&self, action: &str, fields: &[(&str, &str)]) -> (StatusCode, String, String) {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(action).header("cookie", self.cookie.lock().unwrap().clone());
         self.call(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Sends the same form twice. Returns where each leads.
+    pub(crate) async fn send_twice(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> [String; 2] {
+        let all = self.filled(page, action, fields).await;
+        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        [self.post(action, &all).await.1, self.post(action, &all).await.1]
+    }
+
+    /// Nora gives her password again.
+    pub(crate) async fn prove(&self) {
+        self.send("/prove?next=%2F", "/prove", &[("next", "/"), ("proof", PASSWORD)]).await;
     }
 
     /// Nora signs up, and opens an account with play money.
@@ -434,6 +456,7 @@ fn wallet(database: &TestDatabase, ledger: &Arc<Cutting>, clock: &Arc<ManualCloc
         accent: Accent::Teal,
         playground: true,
         one_click: Vec::new(),
+        operators: vec!["n@example.com".to_owned()],
         consent: Some(ConsentSettings {
             auth_server: "http://auth.example".parse().unwrap(),
             interactions: format!("http://{here}").parse().unwrap(),
@@ -464,7 +487,8 @@ fn wallet(database: &TestDatabase, ledger: &Arc<Cutting>, clock: &Arc<ManualCloc
         fee_policy: FeePolicy::FeePlusSent,
         holds_are_old: OLD,
         auto_create_address: true,
-        liquidity_topup: 0,
+        liquidity_topup: TOPUP,
+        liquidity_topup_day_max: Some(2 * TOPUP),
         cards: CardVerification::Required,
         key_x: None,
         pages: Some(pages),

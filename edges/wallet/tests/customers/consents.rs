@@ -110,11 +110,31 @@ on_each_database! {
         bench.clock.advance(Duration::from_millis(1_500));
         for page in ["/agreements".to_owned(), format!("/agreements/{grant}")] {
             let text = bench.get(&page).await.2;
-            for used in [602 * 7, 104 * 5] {
+            for used in [601 * 7 + 4, 104 * 5] {
                 let used = format!("{}.{:02}\u{a0}USD used", used / 100, used % 100);
                 assert!(text.contains(&used), "{used}: {text}");
             }
         }
+    }
+
+    async fn rights_that_anybody_gets_are_no_agreements_unless_the_customer_allowed_them(database) {
+        let bench = Bench::on(database).await;
+        for number in 4..8 {
+            bench.instance.grant(json!({"id": Uuid::from_u128(number), "client": "https://shop.example/",
+                "access": [{"identifier": NORA, "type": "incoming-payment", "actions": ["create", "read"], "limits": null}],
+                "subject": null, "state": "FINALIZED", "finalizationReason": "ISSUED",
+                "createdAt": "2026-01-01T00:00:00.000Z", "tenantId": Uuid::nil()}));
+        }
+        let listed = async || bench.get("/agreements").await.2.matches("href=\"/agreements/").count();
+        let keeps_open = async || bench.get("/settings/leave").await.2.contains("Applications have access");
+        assert_eq!((listed().await, keeps_open().await), (0, false));
+
+        let access = json!([{"type": "incoming-payment", "actions": ["create", "read"], "identifier": NORA}]);
+        bench.instance.asks(asked(access, None));
+        let page = arrive(&bench, 1).await;
+        bench.send(&page, &page, &[("decision", "allow")]).await;
+        assert_eq!((listed().await, keeps_open().await), (1, true));
+        assert!(bench.get("/agreements").await.2.contains(&format!("href=\"/agreements/{}\"", Uuid::from_u128(5))));
     }
 
     async fn every_agreement_is_listed_however_many_there_are(database) {

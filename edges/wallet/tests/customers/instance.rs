@@ -170,6 +170,7 @@ impl Kept {
             "Assets" => {
                 json!({"assets": {"edges": [{"node": asset}], "pageInfo": {"hasNextPage": false, "endCursor": null}}})
             }
+            "ConsoleAsset" => json!({"asset": asset}),
             "AssetByCodeAndScale" => json!({"assetByCodeAndScale": asset}),
             "ConsoleFees" => {
                 let before: usize = variables["after"].as_str().map_or(self.fees.len(), |after| after.parse().unwrap());
@@ -376,6 +377,11 @@ impl Instance {
 
     pub(crate) fn payments(&self) -> Vec<Payment> {
         self.kept.lock().unwrap().payments.values().cloned().collect()
+    }
+
+    /// A payment, if it was made.
+    pub(crate) fn try_payment(&self, id: Uuid) -> Option<Payment> {
+        self.kept.lock().unwrap().payments.get(&id).cloned()
     }
 
     pub(crate) fn payment(&self, id: Uuid) -> Payment {

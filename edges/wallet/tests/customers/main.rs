@@ -9,6 +9,8 @@ mod bench;
 mod consents;
 mod holds;
 mod instance;
+mod operators;
 mod own_limits;
+mod own_use;
 mod sequences;
 mod streamed;

@@ -285,6 +285,12 @@ async fn right(bench: &Bench, fees: &BTreeMap<Uuid, Agreed>) -> Result<(), Strin
         );
     }
 
+    let without = "SELECT COUNT(*) FROM wallet_movements m WHERE m.kind = 'sent'
+        AND NOT EXISTS (SELECT 1 FROM wallet_agreement_uses u WHERE u.payment_id = m.id)";
+    if bench.column(without).await != [0] {
+        return Err("a payment belongs to no agreement".to_owned());
+    }
+
     // What customers read about their accounts is what the ledger has.
     let told = "SELECT CAST(COALESCE(SUM(CASE WHEN kind = 'sent' THEN -amount ELSE amount END), 0) AS bigint)
         FROM wallet_movements GROUP BY account_id ORDER BY 1";

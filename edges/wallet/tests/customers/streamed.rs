@@ -25,4 +25,20 @@ on_each_database! {
         }
         assert!(!text.contains("50.00"), "{text}");
     }
+
+    async fn a_day_of_streamed_money_is_shown_whole_or_not_at_all(database) {
+        let mut bench = Bench::on(database).await;
+        let page = format!("/accounts/{}/monetization", bench.noras);
+        for amount in [100, 200] {
+            bench.clock.advance(Duration::from_hours(8));
+            let streamed = bench.instance.comes(Bench::noras_address(), amount);
+            bench.deliver(&bench.instance.told_credit(streamed, "wallet_address.web_monetization", streamed)).await;
+            bench.work(Cut::Never).await;
+        }
+        bench.clock.set("2026-01-30T23:59:59.999Z".parse().unwrap());
+        let text = bench.get(&page).await.2;
+        assert!(text.contains("+3.00\u{a0}USD"), "{text}");
+        bench.clock.advance(Duration::from_millis(1));
+        assert!(bench.get(&page).await.2.contains("Nothing yet."));
+    }
 }

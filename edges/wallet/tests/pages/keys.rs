@@ -44,7 +44,8 @@ on_each_database! {
 
         assert_eq!(nora.send(&page, &revoke, &[]).await.location, format!("{page}?said=key-gone"));
         assert_eq!(bench.instance.count("RevokeWalletAddressKey"), 1);
-        // The name is free again.
+        // The name is free again, and of two equal forms at the same time both say that the key is there.
+        *bench.instance.overtaken.lock().unwrap() = true;
         let added = nora.send(&page, &page, &[("name", "laptop"), ("key", &jwk(OTHER))]).await;
         assert_eq!(added.location, format!("{page}?said=key"), "{}", added.text);
     }

@@ -101,6 +101,43 @@ on_each_database! {
         assert_eq!(kept, "0");
     }
 
+    async fn a_wallet_stays_open_once_that_is_decided_and_what_was_asked_of_the_instance_before_changes_nothing_later(database) {
+        let bench = Bench::playground(database).await;
+        let mut nora = bench.browser();
+        nora.sign_up("nora").await;
+        nora.open_account().await;
+        let account = nora.account().await;
+        nora.leave().await;
+        let sql = "INSERT INTO wallet_movements (id, account_id, kind, state, rank, amount, fee, most, made_at)
+            SELECT $1, id, 'sent', 'sending', 2, 0, 0, 5, 0 FROM wallet_accounts";
+        bench.database.execute(sql, [Uuid::from_u128(8).into()]).await.unwrap();
+        bench.instance.fails.lock().unwrap().insert("ACTIVE");
+        bench.wallet.work_due().await.unwrap();
+        assert_eq!(bench.browser().sign_in("nora", PASSWORD).await.status, StatusCode::FORBIDDEN);
+
+        // The payment has ended, so the wallet could be closed now.
+        bench.database.execute("UPDATE wallet_movements SET state = 'completed'", []).await.unwrap();
+        bench.instance.fails.lock().unwrap().clear();
+        bench.clock.advance(Duration::from_mins(2));
+        bench.wallet.work_due().await.unwrap();
+        assert_eq!(nora.sign_in("nora", PASSWORD).await.location, "/");
+        assert_eq!(*bench.instance.statuses.lock().unwrap(), ["INACTIVE", "ACTIVE"]);
+
+        // A process that had lost the job asked for these, and they arrive only now.
+        let calls = bench.instance.calls.lock().unwrap().clone();
+        let asked: Vec<Value> = calls.into_iter().filter(|(name, _)| name == "UpdateWalletAddress").map(|(_, input)| input).collect();
+        let arrives = |status: &str| {
+            let input = asked.iter().find(|input| input["status"] == status).unwrap();
+            bench.instance.answer("UpdateWalletAddress", &json!({"input": input}));
+        };
+        arrives("INACTIVE");
+        assert!(bench.instance.inactive.lock().unwrap().is_empty());
+        let page = format!("/accounts/{account}/public");
+        nora.send(&page, &format!("{page}/switch"), &[("to", "off"), ("sure", "yes")]).await;
+        arrives("ACTIVE");
+        assert_eq!(bench.instance.inactive.lock().unwrap().len(), 1);
+    }
+
     async fn leaving_that_is_interrupted_at_any_step_goes_on_and_leaves_no_address_on(database) {
         let bench = Bench::playground(database).await;
         let mut nora = bench.browser();

@@ -35,4 +35,21 @@ on_each_database! {
         let (mut eve, _) = bench.customer("eve").await;
         assert_eq!(eve.get(&page).await.status, StatusCode::NOT_FOUND);
     }
+
+    async fn an_address_that_the_operator_keeps_off_stays_off_although_its_owner_switched_it_off_too(database) {
+        let bench = Bench::playground(database).await;
+        let (mut nora, account) = bench.customer("nora").await;
+        let page = format!("/accounts/{account}/public");
+        let switch = format!("{page}/switch");
+        nora.send(&page, &switch, &[("to", "off"), ("sure", "yes")]).await;
+        let once = nora.hidden(&page, &switch).await.remove(0).1;
+        *bench.instance.kept_off.lock().unwrap() = true;
+        assert!(nora.get(&page).await.text.contains("Your institution switched this address off."));
+        let refused = nora.post(&switch, &[("once", once.as_str()), ("to", "on")]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(*bench.instance.statuses.lock().unwrap(), ["INACTIVE"]);
+
+        *bench.instance.kept_off.lock().unwrap() = false;
+        assert_eq!(nora.send(&page, &switch, &[("to", "on")]).await.location, format!("{page}?said=address-on"));
+    }
 }

@@ -8,7 +8,7 @@ use super::*;
 const FACTOR: &str = "/settings/second-factor";
 
 /// A phone with the app.
-struct Phone {
+pub(super) struct Phone {
     secret: String,
 }
 
@@ -19,7 +19,7 @@ impl Phone {
     }
 
     /// A code that was not shown before.
-    fn next_code(&self, bench: &Bench) -> String {
+    pub(super) fn next_code(&self, bench: &Bench) -> String {
         bench.clock.advance(Duration::from_secs(30));
         self.code(bench)
     }
@@ -31,7 +31,7 @@ impl Browser<'_> {
     }
 
     /// Turns the second factor on. Returns the phone and the recovery codes.
-    async fn enrol(&mut self) -> (Phone, Vec<String>) {
+    pub(super) async fn enrol(&mut self) -> (Phone, Vec<String>) {
         let asked = self.send(FACTOR, &format!("{FACTOR}/begin"), &[]).await;
         assert!(asked.location.starts_with("/prove?next="), "signing up proved nothing: {}", asked.text);
         assert_eq!(self.prove(PASSWORD).await.location, "/settings");

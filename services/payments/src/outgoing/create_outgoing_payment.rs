@@ -14,6 +14,7 @@ use telemetry::payment_span;
 use tracing::Instrument;
 use webhooks::Audience;
 
+use crate::beside::Beside;
 use crate::made_before::Made;
 use crate::outgoing::at_hand::Unfunded;
 use crate::outgoing::grant_spending::{PaymentGrant, ReserveError, reserve};
@@ -120,24 +121,32 @@ impl Payments {
         tenant: TenantId,
         new: NewOutgoingPayment,
     ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
-        self.create_outgoing_payment_once(tenant, new, Origin::Alone).await
+        self.create_outgoing_payment_once(tenant, new, Origin::Alone, Beside::nothing()).await
     }
 
     /// As [`Payments::create_outgoing_payment`], for a request that may be repeated. A repetition gets the payment of
-    /// the first request.
+    /// the first request. `beside` is written in the transaction of the payment, which is the only effect.
     pub async fn create_outgoing_payment_once(
         &self,
         tenant: TenantId,
         new: NewOutgoingPayment,
         origin: Origin,
+        beside: Beside<'_>,
     ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
-        let origin = match self.outgoing_payment_made_by(tenant, origin).await? {
-            Made::Before(created) => return Ok(created),
-            Made::NotYet(origin) => origin,
+        let at_hand = match &new.source {
+            PaymentOf::Quote(id) => self.0.at_hand.take_quote(tenant, *id),
+            PaymentOf::IncomingPayment { .. } => None,
         };
-        let quote = self.quote_to_pay(tenant, &new).await?;
-        let span = payment_span("payment.create", quote.id.as_uuid());
-        match self.write_payment(quote, new, origin).instrument(span).await {
+        // A quote at hand has no payment of this process. If it has one of another process, the database refuses a second.
+        let origin = if at_hand.is_some() {
+            origin
+        } else {
+            match self.outgoing_payment_made_by(tenant, origin).await? {
+                Made::Before(created) => return Ok(created),
+                Made::NotYet(origin) => origin,
+            }
+        };
+        match self.pay_quote(tenant, new, at_hand, origin, beside).await {
             // Another request, or a faster repetition of this one, has used the quote.
             Err(CreateOutgoingPaymentError::InvalidQuote) => match self.outgoing_payment_made_by(tenant, origin).await?
             {
@@ -146,6 +155,19 @@ impl Payments {
             },
             written => written,
         }
+    }
+
+    async fn pay_quote(
+        &self,
+        tenant: TenantId,
+        new: NewOutgoingPayment,
+        at_hand: Option<Quote>,
+        origin: Origin,
+        beside: Beside<'_>,
+    ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
+        let quote = self.quote_to_pay(tenant, &new, at_hand).await?;
+        let span = payment_span("payment.create", quote.id.as_uuid());
+        self.write_payment(quote, new, origin, beside).instrument(span).await
     }
 
     async fn outgoing_payment_made_by(
@@ -171,6 +193,7 @@ impl Payments {
         &self,
         tenant: TenantId,
         new: &NewOutgoingPayment,
+        at_hand: Option<Quote>,
     ) -> Result<Quote, CreateOutgoingPaymentError> {
         use CreateOutgoingPaymentError as Refused;
 
@@ -193,7 +216,7 @@ impl Payments {
             return Err(Refused::InactiveWalletAddress);
         }
 
-        let quote = match self.0.at_hand.take_quote(tenant, quote_id) {
+        let quote = match at_hand.or_else(|| self.0.at_hand.take_quote(tenant, quote_id)) {
             Some(quote) => quote,
             None => self.quote(tenant, quote_id).await?.ok_or(Refused::UnknownQuote)?,
         };
@@ -223,6 +246,7 @@ impl Payments {
         quote: Quote,
         new: NewOutgoingPayment,
         origin: Origin,
+        beside: Beside<'_>,
     ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
         let now = self.now();
 
@@ -264,6 +288,7 @@ impl Payments {
 
         let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
         jobs::enqueue(unit.transaction(), unfunded)?;
+        beside.write(&unit, payment.id());
         unit.commit().await?;
 
         // Kept only after the commit: another payment of this quote may exist, and its deposit has the id of its own

@@ -22,6 +22,7 @@ use url::Url;
 use webhooks::Audience;
 
 use crate::administration::Caller;
+use crate::beside::Beside;
 use crate::outgoing::at_hand::{Funded, Unfunded};
 use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::{EventMoney, outgoing_event};
@@ -88,14 +89,15 @@ enum Deposit {
 
 impl Payments {
     /// Makes the deposit that the payment's event asks for. If the tenant does not have the payment, there is no such
-    /// event.
+    /// event. `beside` is written in the transaction that notes the deposit; the ledger has moved the money before.
     pub async fn fund_as_asked(
         &self,
         tenant: TenantId,
         id: OutgoingPaymentId,
         data_to_transmit: Option<String>,
+        beside: Beside<'_>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
-        match self.fund_outgoing_payment_in_full(tenant, id, data_to_transmit).await {
+        match self.fund_outgoing_payment_in_full(tenant, id, data_to_transmit, beside).await {
             Err(FundOutgoingPaymentError::UnknownPayment) => Err(TransferError::InvalidId.into()),
             funded => funded,
         }
@@ -106,11 +108,12 @@ impl Payments {
         &self,
         caller: Caller,
         event: WebhookEventId,
+        beside: Beside<'_>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         let event = caller.reach(self.store()).webhook_event(event).await?.ok_or(TransferError::InvalidId)?;
         match (event.event_type, event.subject) {
             (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
-                self.fund_as_asked(event.tenant_id, payment, None).await
+                self.fund_as_asked(event.tenant_id, payment, None, beside).await
             }
             _ => Err(TransferError::InvalidId.into()),
         }
@@ -128,7 +131,8 @@ impl Payments {
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         must_fit_a_packet(data_to_transmit.as_deref())?;
         let unfunded = self.unfunded(tenant, id).await?;
-        self.fund(unfunded, amount, data_to_transmit).instrument(payment_span("payment.fund", id.as_uuid())).await
+        let funding = self.fund(unfunded, amount, data_to_transmit, Beside::nothing());
+        funding.instrument(payment_span("payment.fund", id.as_uuid())).await
     }
 
     /// As [`Payments::fund_outgoing_payment`], with the payment's debit amount.
@@ -137,11 +141,13 @@ impl Payments {
         tenant: TenantId,
         id: OutgoingPaymentId,
         data_to_transmit: Option<String>,
+        beside: Beside<'_>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         must_fit_a_packet(data_to_transmit.as_deref())?;
         let unfunded = self.unfunded(tenant, id).await?;
         let amount = unfunded.payment.quote.debit_amount;
-        self.fund(unfunded, amount, data_to_transmit).instrument(payment_span("payment.fund", id.as_uuid())).await
+        let funding = self.fund(unfunded, amount, data_to_transmit, beside);
+        funding.instrument(payment_span("payment.fund", id.as_uuid())).await
     }
 
     async fn fund(
@@ -149,13 +155,14 @@ impl Payments {
         Unfunded { payment, deposit }: Unfunded,
         amount: u64,
         data_to_transmit: Option<String>,
+        beside: Beside<'_>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         payment.require_fundable(amount)?;
         let data_to_transmit = data_to_transmit.map(|data| self.seal(&data, payment.id())).transpose()?;
         self.deposit(&payment, deposit).await?;
-        match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await? {
+        match self.note_funds_of(&payment, amount, data_to_transmit.clone(), beside).await? {
             Some(funded) => Ok(funded),
-            None => self.note_funds(payment.quote.tenant_id, payment.id(), amount, data_to_transmit).await,
+            None => self.note_funds(payment.quote.tenant_id, payment.id(), amount, data_to_transmit, beside).await,
         }
     }
 
@@ -183,6 +190,7 @@ impl Payments {
         before: &OutgoingPayment,
         amount: u64,
         data_to_transmit: Option<String>,
+        beside: Beside<'_>,
     ) -> Result<Option<OutgoingPayment>, FundOutgoingPaymentError> {
         let funded = before.clone().fund(amount, data_to_transmit, self.now())?;
         let begun = self.begin_sending(&funded);
@@ -192,6 +200,7 @@ impl Payments {
         let first: Vec<_> = begun.iter().filter_map(Begun::row).collect();
         scope.insert_packets_in_flight(&first)?;
         self.write_what_follows_funds(&unit, &funded, amount).await?;
+        beside.write(&unit, funded.id());
         // Kept before the job can run.
         self.0.at_hand.keep_funded(Funded { payment: funded.clone(), begun });
         if let Err(error) = unit.commit().await {
@@ -207,6 +216,7 @@ impl Payments {
         id: OutgoingPaymentId,
         amount: u64,
         data_to_transmit: Option<String>,
+        beside: Beside<'_>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         let now = self.now();
         let unit = self.begin().await?;
@@ -215,6 +225,7 @@ impl Payments {
         let funded = locked.try_map(|payment| payment.fund(amount, data_to_transmit, now))?;
         scope.update_outgoing_payment(&funded)?;
         self.write_what_follows_funds(&unit, &funded, amount).await?;
+        beside.write(&unit, funded.id());
         let funded = funded.into_inner();
         unit.commit().await?;
         Ok(funded)
@@ -358,7 +369,7 @@ impl Payments {
             // keeps its money.
             Deposit::Made => {
                 let (tenant, amount) = (payment.quote.tenant_id, payment.quote.debit_amount);
-                match self.note_funds(tenant, id, amount, None).await {
+                match self.note_funds(tenant, id, amount, None, Beside::nothing()).await {
                     Ok(_) | Err(FundOutgoingPaymentError::WrongState) => Ok(Done::Complete),
                     Err(error) => Err(error.into()),
                 }

@@ -21,6 +21,7 @@ use stream_pay::{OutgoingPrepare, Payment, PaymentError, Poll, Quote, RateBounds
 use uuid::Uuid;
 
 use crate::incoming::live_receivers::account_asset;
+use crate::outgoing::grant_watch::FirstQuestion;
 use crate::outgoing::packet_list::{Begun, PacketList};
 use crate::outgoing::packet_log::{NotWritten, Settled};
 use crate::quotes::quote_methods::ilp_destination;
@@ -179,7 +180,14 @@ impl Payments {
             before = now;
         };
 
-        let outcome = drive(&mut machine, clock, entropy, first, send, replied).await;
+        let question = if first.is_some() { FirstQuestion::Later } else { FirstQuestion::AtOnce };
+        let stop = async {
+            match &self.0.parts.grant_watch {
+                Some(watch) => watch.has_ended(payment, question).await,
+                None => std::future::pending().await,
+            }
+        };
+        let outcome = drive(&mut machine, clock, entropy, first, send, replied, stop).await;
         counted.unresolved |= list.has_unanswered();
         counted.row_has_changed |= list.has_told_the_row();
         counted.settled.push(list.take_settled());
@@ -294,11 +302,15 @@ fn allowance_left(payment: &OutgoingPayment, min_rate: Ratio) -> u64 {
 /// The most characters that are kept of a receiver's message.
 const MESSAGE_MAX: usize = 1000;
 
+/// The stored reason of a payment that was stopped.
+pub(crate) const GRANT_ENDED: &str = "the grant of this payment was ended while it was sent";
+
 /// The failure in its stored form. If the receiver refused the sender's data, its message is included.
 fn failure(error: PaymentError, receiver_says: Option<Vec<u8>>) -> AttemptFailure {
     let text = receiver_says.map(|octets| message(&octets));
     match text.filter(|text| !text.is_empty() && error == PaymentError::ApplicationError) {
         Some(text) => AttemptFailure::fatal(text),
+        None if error == PaymentError::Stopped => AttemptFailure::fatal(GRANT_ENDED),
         None if error.is_retryable() => AttemptFailure::retryable(error.to_string()),
         None => AttemptFailure::fatal(error.to_string()),
     }

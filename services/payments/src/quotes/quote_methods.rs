@@ -2,6 +2,7 @@
 //!
 //! Fees and limits of a quote are in `create_quote`. No money moves: the probes cannot be fulfilled.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -100,7 +101,7 @@ impl Payments {
             let reply = self.0.parts.connector.handle(source.clone(), Bytes::from(packet.packet), Transmission::First);
             async move { (packet.sequence, octets(reply.await)) }
         };
-        let quoted = drive(&mut quoting, clock, entropy, None, send, |_, _| {}).await;
+        let quoted = drive(&mut quoting, clock, entropy, None, send, |_, _| {}, pending()).await;
         self.close_in_background(quoting.close(), source.clone());
         quoted
     }
@@ -114,7 +115,7 @@ impl Payments {
                 let reply = connector.handle(source.clone(), Bytes::from(packet.packet), Transmission::First);
                 async move { (packet.sequence, octets(reply.await)) }
             };
-            drive(&mut closer, &*service.0.parts.clock, service.entropy(), None, send, |_, _| {}).await;
+            drive(&mut closer, &*service.0.parts.clock, service.entropy(), None, send, |_, _| {}, pending()).await;
         });
     }
 }

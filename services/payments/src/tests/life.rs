@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, ManualClock};
+use futures::future::join_all;
 use ledger::TransferId;
 use payments_model::fee::FeeKind;
 use payments_model::grant_limits::{GrantLimits, GrantRefused, Spent};
@@ -389,20 +390,99 @@ on_each_database! {
         assert_eq!(payments.grant_spent("unknown", None).await.unwrap(), None);
     }
 
+    async fn a_grant_of_months_from_the_31st_has_its_windows_and_nothing_before_or_after(database) {
+        let (node, clock) = node(database).await;
+        let limits = GrantLimits {
+            debit_amount: Some(usd(100)),
+            interval: Some("R2/2028-01-31T00:00:00Z/P1M".to_owned()),
+            ..GrantLimits::default()
+        };
+        let pay = async || pay_under(&node.payments, &node, quote(&node, 60).await, &limits).await;
+        let is_refused =
+            |paid| matches!(paid, Err(CreateOutgoingPaymentError::Grant(GrantRefused::InsufficientGrant)));
+        clock.set("2028-01-30T23:59:59.999Z".parse().unwrap());
+        assert!(is_refused(pay().await), "before the first window");
+        // Each window begins a month after the beginning of the one before.
+        for (begin, last) in [
+            ("2028-01-31T00:00:00Z", "2028-02-28T23:59:59.999Z"),
+            ("2028-02-29T00:00:00Z", "2028-03-28T23:59:59.999Z"),
+            ("2028-03-29T00:00:00Z", "2028-04-28T23:59:59.999Z"),
+        ] {
+            clock.set(begin.parse().unwrap());
+            pay().await.unwrap();
+            clock.set(last.parse().unwrap());
+            assert!(is_refused(pay().await), "60 of 100 were spent since {begin}");
+        }
+        clock.set("2028-04-29T00:00:00Z".parse().unwrap());
+        assert!(is_refused(pay().await), "after the last window");
+    }
+
     async fn a_completed_payment_keeps_of_its_grant_what_it_reserved(database) {
         let (node, _) = node(database).await;
         node.administration.set_fee(OPERATOR, node.asset.id, FeeKind::Sending, 1, 0).await.unwrap();
         let limits = GrantLimits { debit_amount: Some(usd(100)), ..GrantLimits::default() };
-        let (id, _) = pay_under(&node.payments, &node, quote(&node, 50).await, &limits).await.unwrap();
-        node.fund(id).await;
-        node.send_due().await;
-        let sent = node.outgoing_payment(id).await;
-        assert_eq!((sent.payment.state.as_str(), sent.sent), ("COMPLETED", 49));
+        let receiver = own_receiver(&node, node.incoming(None).await).await.url;
+        let pay = async |amount| {
+            pay_under(&node.payments, &node, quote_to(&node, receiver.clone(), amount).await, &limits).await
+        };
+        for (before, after) in [
+            (Spent::default(), Spent { debit: 50, receive: 49 }),
+            (Spent { debit: 50, receive: 49 }, Spent { debit: 100, receive: 98 }),
+        ] {
+            let over = pay(101 - before.debit).await;
+            assert!(matches!(over, Err(CreateOutgoingPaymentError::Grant(GrantRefused::InsufficientGrant))));
+            let (id, known) = pay(50).await.unwrap();
+            assert_eq!(known, before);
+            node.fund(id).await;
+            node.send_due().await;
+            let sent = node.outgoing_payment(id).await;
+            assert_eq!((sent.payment.state.as_str(), sent.sent), ("COMPLETED", 49));
+            let spent = node.payments.grant_spent("grant-1", None).await.unwrap().unwrap();
+            assert_eq!(spent.spent(), after);
+        }
+        let third = pay(50).await;
+        assert!(matches!(third, Err(CreateOutgoingPaymentError::Grant(GrantRefused::InsufficientGrant))));
+    }
+
+    async fn of_fifty_payments_at_once_under_one_grant_ten_fit_its_limit(database) {
+        let (node, _) = node(database).await;
+        let limits = GrantLimits { debit_amount: Some(usd(100)), ..GrantLimits::default() };
+        let receiver = own_receiver(&node, node.incoming(None).await).await.url;
+        let quotes = join_all((0..50).map(|_| quote_to(&node, receiver.clone(), 10))).await;
+        let pay = |quoted| pay_under(&node.payments, &node, quoted, &limits);
+        let made = join_all(quotes.into_iter().map(pay)).await;
+        let refused = |made: &&Result<_, _>| {
+            matches!(made, Err(CreateOutgoingPaymentError::Grant(GrantRefused::InsufficientGrant)))
+        };
+        assert_eq!((made.iter().filter(|made| made.is_ok()).count(), made.iter().filter(refused).count()), (10, 40));
         let spent = node.payments.grant_spent("grant-1", None).await.unwrap().unwrap();
-        assert_eq!(spent.spent(), Spent { debit: 50, receive: 49 });
-        let over = pay_under(&node.payments, &node, quote(&node, 51).await, &limits).await;
-        assert!(matches!(over, Err(CreateOutgoingPaymentError::Grant(GrantRefused::InsufficientGrant))));
-        pay_under(&node.payments, &node, quote(&node, 50).await, &limits).await.unwrap();
+        assert_eq!(spent.spent(), Spent { debit: 100, receive: 100 });
+    }
+
+    async fn a_grant_of_three_months_from_the_31st_is_spent_anew_in_each_and_not_before_or_after(database) {
+        let (node, clock) = node(database).await;
+        let limits = GrantLimits {
+            debit_amount: Some(usd(100)),
+            interval: Some("R2/2028-01-31T00:00:00Z/P1M".to_owned()),
+            ..GrantLimits::default()
+        };
+        for (at, fits) in [
+            ("2028-01-30T23:59:59.999Z", 0),
+            ("2028-01-31T00:00:00.000Z", 100),
+            ("2028-02-28T23:59:59.999Z", 0),
+            ("2028-02-29T00:00:00.000Z", 100),
+            ("2028-03-28T23:59:59.999Z", 0),
+            ("2028-03-29T00:00:00.000Z", 100),
+            ("2028-04-28T23:59:59.999Z", 0),
+            ("2028-04-29T00:00:00.000Z", 0),
+        ] {
+            clock.set(at.parse().unwrap());
+            if fits > 0 {
+                pay_under(&node.payments, &node, quote(&node, fits).await, &limits).await.expect(at);
+            }
+            let over = pay_under(&node.payments, &node, quote(&node, 1).await, &limits).await;
+            assert!(matches!(over, Err(CreateOutgoingPaymentError::Grant(_))), "{at}: {over:?}");
+        }
     }
 
     async fn a_failed_payment_gives_its_grant_back_what_was_not_sent(database) {

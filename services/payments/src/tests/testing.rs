@@ -59,6 +59,8 @@ pub(crate) enum Weather {
     RepliesLate,
     /// They are lost without a reply.
     Silent,
+    /// After this many fulfilled packets further ones wait until the link is opened.
+    WaitsAfter(u32),
 }
 
 /// The link from one node to the other. If the other has several processes, they receive its packets in turns.
@@ -69,6 +71,7 @@ pub(crate) struct Wire {
     pub(crate) fulfilled: Mutex<u32>,
     refused: Mutex<u32>,
     lost: Mutex<u32>,
+    opened: tokio::sync::watch::Sender<bool>,
 }
 
 #[async_trait]
@@ -87,6 +90,12 @@ impl Uplink for Wire {
         if weather == Weather::Silent {
             std::future::pending::<()>().await;
         }
+        if let Weather::WaitsAfter(packets) = weather {
+            let mut opened = self.opened.subscribe();
+            if *self.fulfilled.lock().unwrap() >= packets {
+                opened.wait_for(|opened| *opened).await.unwrap();
+            }
+        }
         let (connector, token) = {
             let mut far_ends = self.far_ends.lock().unwrap();
             far_ends.rotate_left(1);
@@ -104,7 +113,7 @@ impl Uplink for Wire {
                     return Err(UplinkError::Broken("the reply was lost".into()));
                 }
                 Weather::RepliesLate => std::future::pending().await,
-                Weather::Fine | Weather::Unreachable | Weather::Silent => {}
+                Weather::Fine | Weather::Unreachable | Weather::Silent | Weather::WaitsAfter(_) => {}
             }
         }
         if octets.first() == Some(&14) {
@@ -129,12 +138,18 @@ pub(crate) struct Node {
     pub(crate) institution: Institution,
     ilp_address: String,
     peers: Mutex<Vec<Peer>>,
+    largest_packet: Mutex<Option<u64>>,
 }
 
 /// Another process of an institution, on the same databases, with its own memory and connections.
 pub(crate) type Process = Institution;
 
 impl Wire {
+    /// Lets packets through that wait.
+    pub(crate) fn open(&self) {
+        self.opened.send_replace(true);
+    }
+
     fn reach(&self, far: &Node, near: &Node) {
         *self.far_ends.lock().unwrap() = VecDeque::from([(far.connector.clone(), near.token())]);
     }
@@ -187,6 +202,7 @@ impl Node {
             ilp_address: institution.ilp_address(),
             institution,
             peers: Mutex::default(),
+            largest_packet: Mutex::default(),
         }
     }
 
@@ -256,6 +272,13 @@ impl Node {
         self.administration.create_peer(OPERATOR, new).await.unwrap()
     }
 
+    /// Refuses larger packets of the other from now on.
+    pub(crate) fn takes_packets_up_to(&self, amount: u64, other: &Self) {
+        *self.largest_packet.lock().unwrap() = Some(amount);
+        let peers = self.peers.lock().unwrap().clone();
+        self.replace_directory(peers, other);
+    }
+
     fn replace_directory(&self, peers: Vec<Peer>, other: &Self) {
         *self.peers.lock().unwrap() = peers.clone();
         self.connector.replace_directory(self.directory(&peers, &other.ilp_address));
@@ -278,7 +301,7 @@ impl Node {
             outgoing_token: "out".into(),
             history: PeerHistory::default(),
             incoming_tokens: vec![IncomingToken::of(&format!("from {address}"))],
-            max_packet_amount: None,
+            max_packet_amount: *self.largest_packet.lock().unwrap(),
             liquidity_threshold: None,
             terms: PeerTerms::default(),
             tls: None,

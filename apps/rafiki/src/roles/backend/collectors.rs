@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http_kit::CallWatch;
 use money::Asset;
 use rates::{HttpRates, Rates, RatesSettings, convert_source_floor};
-use telemetry::metrics::Collectors;
+use telemetry::metrics::{CALLS, Collectors};
 use telemetry::{Amounts, LogFormat, Metrics, PacketTimes, Traces, Worth};
 use url::Url;
 
@@ -31,6 +32,16 @@ pub(super) fn metrics(config: &config::Backend) -> Result<(Metrics, Option<Amoun
     });
     let (metrics, amounts) = told.map_err(|error| Failure::start("telemetry", error))?;
     Ok((metrics, Some(amounts)))
+}
+
+/// Counts the calls of listeners that services use.
+pub(super) fn calls(metrics: &Metrics) -> CallWatch {
+    let metrics = metrics.clone();
+    CallWatch::new(move |route, status| {
+        let (route, status) = (route.to_owned(), status.as_u16().to_string());
+        let counter = metrics.gather(|| metrics::counter!(CALLS, "route" => route, "status" => status));
+        Arc::new(move || counter.increment(1))
+    })
 }
 
 /// Starts logging, and sends spans to the configured collectors.

@@ -120,8 +120,10 @@ pub(crate) async fn start(
     let gate = ShutdownGate::default();
     let routers = Routers::over(&stores, &services, config, deps, health, gate.clone());
     let mut running = Running::new("backend", serving(&config.listeners));
+    running.count_calls(collectors::calls(&metrics));
     running.serve(listeners.open_payments, routers.open_payments);
     running.serve_services(listeners.admin, routers.admin, services.identities.tls.as_ref());
+    services.identities.watch_files(&mut running);
     running.serve(listeners.connector, routers.connector);
     if let Some(listener) = listeners.auto_peering {
         running.serve(listener, routers.auto_peering);

@@ -152,14 +152,14 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
     let previous = config.previous_auth_service_secret.as_ref().map(Secret::expose);
     let grant_events = GrantEventReceiver {
         recorder: GrantEventRecorder { store: store.clone(), webhooks: services.webhooks.clone() },
-        callers: ServiceCallers::Proven(ServiceDoor {
+        callers: ServiceCallers::Proven(Box::new(ServiceDoor {
             secret: CallerSecret::new(
                 [Some(secret.as_str()), previous].into_iter().flatten(),
                 "grant-events",
                 limiter(cache, deps.clock.clone()),
             ),
             identities: services.identities.accepted.clone(),
-        }),
+        })),
     };
     graphql.merge(view.router()).merge(grant_events.router())
 }

@@ -13,8 +13,8 @@ use ledger::Ledger;
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
-    AtOnce, DecisionTimes, IncomingApproval, LiveReceivers, PartialPayments, Payments, PaymentsParts, PaymentsSettings,
-    ReceiverSettings,
+    AtOnce, DecisionTimes, GrantWatch, IncomingApproval, LiveReceivers, PartialPayments, Payments, PaymentsParts,
+    PaymentsSettings, ReceiverSettings,
 };
 use payments_model::webhook_ladder::AttemptsMax;
 use payments_model::{Secret, TenantId};
@@ -111,6 +111,10 @@ impl Services {
                 clock: deps.clock.clone(),
                 entropy: deps.entropy.clone(),
                 sealer: sealer(config),
+                grant_watch: config.payments.grant_check.map(|every| GrantWatch {
+                    grants: Arc::new(auth_service(config, deps, &identities, *operator)),
+                    every,
+                }),
                 settings: payment_settings,
             })
         });
@@ -242,16 +246,20 @@ fn administration(
             secret_overlap: config.admin_api.secret_overlap,
             sealer: sealer(config),
         },
-        Arc::new(AuthService::new(
-            deps.http.clone(),
-            &config.auth_service_api_url,
-            identities.proofs.of(
-                Wanted::TENANTS,
-                Some(&service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret)),
-            ),
-            stores.operator,
-        )),
+        Arc::new(auth_service(config, deps, identities, stores.operator)),
     )
+}
+
+/// The service API of the authorization server.
+fn auth_service(
+    config: &config::Backend,
+    deps: &SharedDeps,
+    identities: &Identities,
+    operator: TenantId,
+) -> AuthService {
+    let secret = service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret);
+    let proof = identities.proofs.of(Wanted::TENANTS, Some(&secret));
+    AuthService::new(deps.http.clone(), &config.auth_service_api_url, proof, operator)
 }
 
 fn rates(config: &config::Backend, deps: &SharedDeps, identities: &Identities) -> Rates {

@@ -2,7 +2,7 @@
 //!
 //! The playground wrote them. Nothing is started here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -67,6 +67,8 @@ impl RoleFile {
 pub(crate) fn certify(folder: &Path, authority: &PrivateAuthority, tenant: &str) {
     let authorities = folder.join("authorities.pem");
     std::fs::write(&authorities, authority.pem()).unwrap();
+    let revoked = folder.join("revoked.pem");
+    std::fs::write(&revoked, authority.revoke(&[])).unwrap();
     for role in ROLES {
         let names = ["localhost", &format!("urn:rafiki:role:{role}"), &format!("urn:uuid:{tenant}")];
         let made = authority.certify_as(role, &names, UNTIL);
@@ -80,6 +82,7 @@ pub(crate) fn certify(folder: &Path, authority: &PrivateAuthority, tenant: &str)
             file.set(variable, path.display().to_string());
         }
         file.set("SERVICE_TLS_AUTHORITIES_FILE", authorities.display().to_string());
+        file.set("SERVICE_TLS_REVOKED_FILE", revoked.display().to_string());
         for name in INTERNAL.iter().filter(|(own, _)| *own == role).flat_map(|(_, names)| names.iter()) {
             let secured = file.get(name).replace("http://", "https://");
             file.set(name, secured);
@@ -136,6 +139,15 @@ pub(crate) fn bind_tokens(folder: &Path, tenant: &str) {
         file.set("OAUTH_CLIENT_SECRET", "");
         file.write();
     }
+}
+
+/// The secrets of all roles.
+pub(crate) fn secrets(folder: &Path) -> BTreeSet<String> {
+    let values = ROLES.into_iter().flat_map(|role| RoleFile::read(folder, role).values);
+    let secrets: BTreeSet<String> =
+        values.filter(|(name, value)| name.contains("SECRET") && value.len() >= 8).map(|(_, value)| value).collect();
+    assert!(secrets.len() > 4, "{}", folder.display());
+    secrets
 }
 
 /// The secrets that two roles have in common, with the variables they are in.

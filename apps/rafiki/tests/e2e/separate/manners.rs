@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::SystemClock;
-use outbound_http::{Outbound, OutboundConfig, PartyTls, Request, Scheme};
+use outbound_http::{Outbound, OutboundConfig, PartyTls, Request, Scheme, served_certificate};
 use serde_json::{Value, json};
 use testkit::{Certified, PrivateAuthority, until};
 
 use super::Separate;
 use super::captured::Capture;
-use super::environment::{RoleFile, bind_tokens, certificates_only, certify, relink, shared_secrets};
+use super::environment::{RoleFile, bind_tokens, certificates_only, certify, relink, secrets, shared_secrets};
 use crate::asking::client;
 use crate::cards::Terminals;
 use crate::institutions::{SIDES, Side};
@@ -110,7 +110,37 @@ fn a_whole_payment_is_made_by_separate_processes_with_certificates_only() {
     assert!(matches!(refused, Err(admin_client::AdminError::Unauthorized)), "{refused:?}");
     let secret = RoleFile::read(&all.folder(Side::CloudNine), "auth").get("IDENTITY_SERVER_SECRET").to_owned();
     assert_eq!(doors.interaction(&secret), 401, "nor has whoever knows the secret of the identity provider");
+    assert_files_are_read_again(&doors, &authorities[Side::CloudNine as usize]);
     all.assert_conserved();
+}
+
+/// While everything runs, a certificate is revoked, and that of the backend is renewed.
+fn assert_files_are_read_again(doors: &Doors<'_>, ours: &PrivateAuthority) {
+    const SOON: Duration = Duration::from_mins(1);
+    let all = doors.all;
+    let folder = all.folder(Side::CloudNine);
+    let tenant = format!("urn:uuid:{}", doors.tenant);
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+
+    let stolen = ours.certify_as("wallet", &["urn:rafiki:role:wallet", &tenant], UNTIL);
+    assert_eq!(doors.graphql(Some(&stolen), ASSETS).0, 200);
+    write("revoked.pem", &ours.revoke(&[&stolen]));
+    let refused = all.runtime.block_on(until(SOON, || async {
+        let sent = doors.showing(Some(&stolen)).send(doors.question("https", ASSETS).configured()).await;
+        sent.is_err().then_some(())
+    }));
+    assert!(refused.is_some(), "a revoked certificate is refused without a restart");
+
+    let renewed = ours.certify_as("renewed", &["localhost", "urn:rafiki:role:backend", &tenant], UNTIL);
+    write("backend.pem", &renewed.certificate);
+    write("backend-key.pem", &renewed.key);
+    let admin = format!("https://{}", doors.admin).parse().unwrap();
+    let shown = all.runtime.block_on(until(SOON, || async {
+        let shown = served_certificate(&admin, Duration::from_secs(10)).await.ok()?;
+        (shown.subject == "CN=renewed").then_some(())
+    }));
+    assert!(shown.is_some(), "the renewed certificate is shown without a restart");
+    all.tap(&all.address(Side::CloudNine, "gfranklin"), &all.address(Side::HappyLife, "pfry")).assert_approved();
 }
 
 /// Certificates of other roles, of odd names, of other tenants and authorities, at the Admin API of Cloud Nine.
@@ -161,9 +191,24 @@ fn assert_strangers_are_refused(doors: &Doors<'_>, authorities: &[PrivateAuthori
 fn a_whole_payment_is_made_by_separate_processes_with_tokens_only() {
     let mut all = Separate::prepared(&["--service-auth", "token"]);
     assert_no_secret_is_shared(&all);
-    all.start();
+    all.start_logging("info");
     paid(&all);
     all.assert_conserved();
+    assert_no_secret_is_logged(&all);
+}
+
+/// Nothing that a role keeps secret, and no token, is in the log of any role.
+fn assert_no_secret_is_logged(all: &Separate) {
+    for side in SIDES {
+        let secrets = secrets(&all.folder(side));
+        for process in &all.processes[side as usize] {
+            let log = process.log();
+            assert!(!log.is_empty(), "{}", process.role);
+            let found = secrets.iter().filter(|secret| log.contains(secret.as_str())).count();
+            assert_eq!(found, 0, "the log of {} has secrets", process.role);
+            assert!(!log.contains("Bearer "), "the log of {} has tokens", process.role);
+        }
+    }
 }
 
 #[test]

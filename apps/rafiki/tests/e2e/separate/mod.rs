@@ -68,9 +68,18 @@ impl Separate {
 
     /// Starts all roles of both.
     fn start(&mut self) {
+        self.start_logging("warn");
+    }
+
+    /// Starts all roles of both, which log from this level on.
+    fn start_logging(&mut self, level: &str) {
         for side in SIDES {
             let folder = self.folder(side);
-            let roles = ROLES.map(|role| RoleProcess::new(role, &folder, Vec::new(), "alone"));
+            let roles = ROLES.map(|role| {
+                let mut process = RoleProcess::new(role, &folder, Vec::new(), "alone");
+                process.variables.push(("LOG_LEVEL", level.to_owned()));
+                process
+            });
             self.processes[side as usize] = roles.into();
         }
         let started: Vec<_> = all_mut(&mut self.processes).map(RoleProcess::launch).collect();

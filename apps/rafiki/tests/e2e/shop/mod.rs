@@ -3,6 +3,7 @@
 //! The pages in a real browser are in `proof/browser`.
 
 mod browser;
+mod budgets;
 mod kills;
 mod scene;
 
@@ -132,7 +133,7 @@ fn a_subscription_is_paid_once_each_month_until_the_customer_ends_it() {
     scene.runtime.block_on(async {
         let page = customer.open(&order).await;
         let action = format!("{}/end", order.path());
-        customer.submit(&page, &action, &[]).await.has("You have ended the subscription.");
+        customer.submit(&page, &action, &[]).await.has("The subscription has ended.");
     });
     moved("31d");
     moved("31d");
