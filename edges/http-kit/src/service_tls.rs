@@ -143,7 +143,7 @@ impl ServiceTls {
                 Some(Begun::Secured(Box::new(stream), verified))
             }
             Ok(Err(error)) => {
-                // Whoever reaches the listener can cause this, as often as he likes.
+                // Everybody who reaches the listener can cause this, again and again. So it is no warning.
                 tracing::debug!(%error, "a caller with TLS was refused");
                 None
             }

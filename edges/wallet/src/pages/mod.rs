@@ -15,6 +15,7 @@ mod files;
 mod filter;
 mod forgot;
 mod frame;
+mod handlers;
 mod history;
 mod home;
 mod keys;

@@ -14,6 +14,7 @@ use page_kit::{Posted, own_forms_only, strict_headers};
 use uuid::Uuid;
 
 use super::context::{Ctx, FORM_MAX, PageCore, Pages, Problem, Reader};
+use super::handlers::{form_for, page_for};
 use super::{
     account, agreements, cards, consent, contacts, doors, exchange, export, files, forgot, history, home, keys, leave,
     monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
@@ -112,10 +113,7 @@ where
     H: Fn(Ctx) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Problem>> + Send + 'static,
 {
-    get(move |ctx: Ctx| async move {
-        let asking = ctx.clone();
-        handler(ctx).await.unwrap_or_else(|problem| asking.problem(&problem))
-    })
+    page_for(|_| Ok(()), handler)
 }
 
 /// A page with a form that is sent to the same address.
@@ -126,20 +124,7 @@ where
     P: Fn(Ctx, Posted, Uuid) -> Q + Clone + Send + Sync + 'static,
     Q: Future<Output = Result<Response, Problem>> + Send + 'static,
 {
-    page(show).post(move |ctx: Ctx, body: Body| async move {
-        let asking = ctx.clone();
-        let answer = match read_body(body, FORM_MAX).await {
-            Err(error) => return error.into_response(),
-            Ok(body) => {
-                let posted = Posted::read(&body);
-                match ctx.key(&posted) {
-                    Ok(key) => act(ctx, posted, key).await,
-                    Err(problem) => Err(problem),
-                }
-            }
-        };
-        answer.unwrap_or_else(|problem| asking.problem(&problem))
-    })
+    form_for(|_| Ok(()), show, act)
 }
 
 /// A form of somebody who is not signed in.

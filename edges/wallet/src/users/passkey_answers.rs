@@ -7,6 +7,7 @@ use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::attempts::{self, Claim, Subject};
+use super::closing::Departure;
 use super::passkey_questions::{self, Holder};
 use super::passkeys::{PasskeyError, backup_of, backup_word, credentials};
 use super::proofs::{self, Proof};
@@ -129,7 +130,7 @@ impl Users {
         let Inner { database, clock, .. } = &*self.inner;
         match right.found.user.state.as_str() {
             "active" => {}
-            "leaving" => return Err(PasskeyError::Leaving),
+            state if Departure::read(state).is_some() => return Err(PasskeyError::Leaving),
             _ => return Err(PasskeyError::Unknown),
         }
         let transaction = database.begin().await?;
@@ -179,7 +180,7 @@ impl Users {
         }
     }
 
-    /// Only whoever has the private key brings this letter about.
+    /// Only somebody who has the private key can cause this letter.
     async fn tell_of_copy(&self, found: &Found, texts: &Texts<'_>) -> Result<(), Error> {
         let transaction = self.inner.database.begin().await?;
         self.inner.letters.write(&transaction, &found.email, texts.passkey_refused(&found.name), NEWS_FOR).await?;

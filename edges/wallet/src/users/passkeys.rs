@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clock::Timestamp;
 use database::{Database, Error, WriteTransaction};
+use outside_text::check_line;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
@@ -206,8 +207,7 @@ impl Users {
 
 fn named(written: &str) -> Result<&str, PasskeyError> {
     let name = written.trim();
-    let fits = !name.is_empty() && name.chars().count() <= NAME_MAX && !name.contains(char::is_control);
-    if fits { Ok(name) } else { Err(PasskeyError::Name) }
+    if name.is_empty() || check_line(name, NAME_MAX).is_err() { Err(PasskeyError::Name) } else { Ok(name) }
 }
 
 async fn end_other_sessions(transaction: &WriteTransaction, session: &Session) -> Result<(), Error> {
@@ -215,7 +215,7 @@ async fn end_other_sessions(transaction: &WriteTransaction, session: &Session) -
     execute(transaction, sql, [session.user.into(), session.id.into()]).await.map(drop)
 }
 
-/// Stores a passkey. `false` if there is one with this id, of whomever.
+/// Stores a passkey. `false` if there is one with this id, also if it is somebody else's.
 async fn insert(
     transaction: &WriteTransaction,
     user: Uuid,

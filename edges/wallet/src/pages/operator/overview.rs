@@ -2,12 +2,12 @@
 //!
 //! It changes nothing.
 
-use page_kit::html;
 use std::time::Duration;
 
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use page_kit::html;
 
 use super::super::context::{Ctx, Problem};
 use super::super::frame::Frame;
