@@ -14,10 +14,13 @@ use serde::de::DeserializeOwned;
 use crate::access::Caller;
 use crate::error::ApiError;
 use crate::request::ApiRequest;
-use crate::settings::OpenPaymentsApi;
+use crate::settings::{KEYS, OpenPaymentsApi};
 
 /// How long a repetition waits for the answer to the first request.
-const PATIENCE: Patience = Patience::UpTo(Duration::from_secs(10));
+const PATIENCE: Duration = Duration::from_secs(10);
+// A repetition outlasts the claim of a process that died. Otherwise a gateway that sends the request to another process
+// would get a refusal.
+const _: () = assert!(KEYS.lease.as_secs() * 2 < PATIENCE.as_secs());
 /// The longest key, in octets.
 const KEY_MAX: usize = 255;
 
@@ -45,7 +48,7 @@ where
     let asked = Asked { api: Api::OpenPayments, owner: &[&tenant, &caller.client], key, content: &content };
     let act = act(api.keys.origin(asked, api.clock.now()));
 
-    api.keys.once(asked, PATIENCE, act, identity).await.map_err(|error| match error {
+    api.keys.once(asked, Patience::UpTo(PATIENCE), act, identity).await.map_err(|error| match error {
         OnceError::Action(refusal) => refusal.into(),
         OnceError::Cache(error) => ApiError::fault(error),
         OnceError::UnderWay => {

@@ -14,7 +14,7 @@ use shared_cache::SharedCache;
 use token_introspection::IntrospectionClient;
 
 /// How long an idempotency key is stored, and how long the claim of a dead process lasts.
-const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
+pub(crate) const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(3) };
 
 /// The operator's settings for the listener.
 #[derive(Clone, Debug)]
