@@ -41,6 +41,17 @@ on_each_database! {
         assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
     }
 
+    async fn a_quote_and_its_payment_are_one_connection_that_the_payment_closes(database) {
+        let (near, far) = two(database, "USD").await;
+        let receiver = far.receiver_of(far.incoming(Some(1000)).await).await;
+        let id = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        near.fund(id).await;
+        near.send_due().await;
+        // Two probes and the close of the payment are refused; its money is not.
+        near.wire.has_refused(3).await;
+        assert_eq!((*near.wire.refused.lock().unwrap(), *near.wire.fulfilled.lock().unwrap()), (3, 1));
+    }
+
     async fn money_is_converted_on_its_way(database) {
         let (near, far) = two(database, "EUR").await;
         let incoming = far.incoming(None).await;
