@@ -17,6 +17,7 @@ use payments_store::HeldGrant;
 use web_url::{WalletAddressUrl, WebUrl};
 
 use crate::administration::Caller;
+use crate::beside::Beside;
 use crate::incoming::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
 use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
 use crate::receivers::resolve_receiver::ResolveReceiverError;
@@ -148,7 +149,7 @@ impl Payments {
             initiated_by: InitiatedBy::Admin,
             sender_wallet_address: None,
         };
-        let created = self.create_incoming_payment_once(address.tenant_id, new, origin).await;
+        let created = self.create_incoming_payment_once(address.tenant_id, new, origin, Beside::nothing()).await;
         Ok(self.local_receiver(&created.map_err(CreateReceiverError::Local)?).await?)
     }
 
