@@ -133,19 +133,82 @@ pub(crate) async fn commit_together(
     deferred: Vec<DeferredWrite>,
     own: Vec<Write>,
 ) -> Result<(), Error> {
-    let before: Vec<Write> = deferred.iter().flat_map(|one| one.writes.iter().cloned()).collect();
-    let (all_committed, result) = match &database.line {
-        Some(line) => commit_after(line, before, own).await,
-        None => on_postgres(&database, before, own).await,
+    let (groups, committed, result) = match &database.line {
+        Some(line) => {
+            let groups = alike(deferred);
+            let before = groups.iter().map(|group| writes_of(group)).collect();
+            let (committed, result) = commit_after(line, before, own).await;
+            (groups, committed, result)
+        }
+        None => {
+            let (joined, others) = with_or_without(deferred, &own);
+            let (committed, result) = on_postgres(&database, writes_of(&joined), own).await;
+            let mut all_committed = vec![committed];
+            let of_others: Vec<Vec<Write>> = others.iter().map(|group| writes_of(group)).collect();
+            for writes in of_others {
+                all_committed.push(on_postgres(&database, writes, Vec::new()).await.0);
+            }
+            let groups = std::iter::once(joined).chain(others).collect();
+            (groups, all_committed, result)
+        }
     };
-    for one in deferred {
-        if all_committed {
-            one.committed(&database);
-        } else {
-            tokio::spawn(one.commit_alone(Arc::clone(&database)));
+    for (group, committed) in groups.into_iter().zip(committed) {
+        for one in group {
+            if committed {
+                one.committed(&database);
+            } else {
+                tokio::spawn(one.commit_alone(Arc::clone(&database)));
+            }
         }
     }
     result
+}
+
+fn writes_of(units: &[DeferredWrite]) -> Vec<Write> {
+    units.iter().flat_map(|one| one.writes.iter().cloned()).collect()
+}
+
+/// Units that are committed with `own`, and groups of others that are committed without it.
+///
+/// A statement for each combination would be another text each time, which the server parses and plans anew. So only one
+/// unit is joined, and those that change the same rows as `own`.
+fn with_or_without(units: Vec<DeferredWrite>, own: &[Write]) -> (Vec<DeferredWrite>, Vec<Vec<DeferredWrite>>) {
+    let (mut joined, mut others): (Vec<_>, Vec<_>) =
+        units.into_iter().partition(|one| own.iter().any(|own| one.touches_row_of(own)));
+    if joined.is_empty() && !own.is_empty() && !others.is_empty() {
+        joined.push(others.remove(0));
+    }
+    let touch = |one: &DeferredWrite| joined.iter().any(|other| one.writes.iter().any(|own| other.touches_row_of(own)));
+    if others.iter().any(touch) {
+        joined.append(&mut others);
+    }
+    (joined, alike(others))
+}
+
+/// Groups of units whose statements differ in their values only, in groups of 1, 2, 4 and so on. So there are few texts
+/// of statements, and the database keeps them prepared. Units that change the same rows stay in their order, in one group.
+fn alike(units: Vec<DeferredWrite>) -> Vec<Vec<DeferredWrite>> {
+    let touch = |(number, one): (usize, &DeferredWrite)| {
+        units[..number].iter().any(|other| one.writes.iter().any(|own| other.touches_row_of(own)))
+    };
+    if units.iter().enumerate().any(touch) {
+        return vec![units];
+    }
+    let mut kinds: Vec<Vec<DeferredWrite>> = Vec::new();
+    for one in units {
+        match kinds.iter_mut().find(|kind| kind.first().is_some_and(|first| first.is_like(&one))) {
+            Some(kind) => kind.push(one),
+            None => kinds.push(vec![one]),
+        }
+    }
+    let mut groups = Vec::new();
+    for mut kind in kinds {
+        while let Some(size) = kind.len().checked_ilog2().map(|power| 1_usize << power) {
+            let rest = kind.split_off(size);
+            groups.push(mem::replace(&mut kind, rest));
+        }
+    }
+    groups
 }
 
 /// Whether the writes `before` were committed, and the result for `own`.
@@ -165,6 +228,17 @@ async fn on_postgres(database: &OpenDatabase, before: Vec<Write>, own: Vec<Write
 }
 
 impl DeferredWrite {
+    fn touches_row_of(&self, write: &Write) -> bool {
+        self.writes.iter().any(|own| own.touches_row_of(write))
+    }
+
+    /// Whether both have the same statements, perhaps with other values.
+    fn is_like(&self, other: &Self) -> bool {
+        let same =
+            |(own, other): (&Write, &Write)| own.statement.sql == other.statement.sql && own.counts() == other.counts();
+        self.writes.len() == other.writes.len() && self.writes.iter().zip(&other.writes).all(same)
+    }
+
     fn committed(self, database: &OpenDatabase) {
         self.afterwards.happen(&database.wakeups);
         // A caller that no longer waits needs no result.
@@ -193,5 +267,55 @@ pub(crate) fn given_up() -> Error {
 impl std::fmt::Debug for DeferredWrites {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DeferredWrites").field("waiting", &self.waiting().deferred.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{DbBackend, Statement};
+
+    use super::*;
+
+    fn write(sql: &str, key: u32) -> Write {
+        Write::new("notes", key, Statement::from_sql_and_values(DbBackend::Sqlite, sql, [key.into()]))
+    }
+
+    fn deferred(sql: &str, key: u32) -> DeferredWrite {
+        DeferredWrite::new(vec![write(sql, key)], Afterwards::default(), oneshot::channel().0)
+    }
+
+    fn keys(groups: &[Vec<DeferredWrite>]) -> Vec<Vec<&str>> {
+        groups.iter().map(|group| group.iter().map(|one| one.writes[0].key.as_str()).collect()).collect()
+    }
+
+    #[test]
+    fn units_with_equal_statements_are_sent_together_in_a_few_sizes() {
+        let units = [("a", 1), ("b", 2), ("a", 3), ("a", 4), ("a", 5), ("b", 6), ("a", 7), ("a", 8), ("a", 9)];
+        let groups = alike(units.map(|(sql, key)| deferred(sql, key)).into());
+        assert_eq!(keys(&groups), [vec!["1", "3", "4", "5"], vec!["7", "8"], vec!["9"], vec!["2", "6"]]);
+        assert!(alike(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn units_that_change_one_row_stay_in_their_order() {
+        let units = || [("a", 1), ("b", 2), ("a", 2), ("a", 3)].map(|(sql, key)| deferred(sql, key)).into();
+        assert_eq!(keys(&alike(units())), [["1", "2", "2", "3"]]);
+        let (joined, others) = with_or_without(units(), &[write("c", 1)]);
+        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["1"]], vec![vec!["2", "2", "3"]]));
+        let (joined, others) = with_or_without(units(), &[write("c", 3)]);
+        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["3"]], vec![vec!["1", "2", "2"]]));
+    }
+
+    #[test]
+    fn one_unit_is_joined_with_another_and_those_of_its_rows() {
+        let units = |keys: &[u32]| keys.iter().map(|key| deferred("a", *key)).collect();
+        let (joined, others) = with_or_without(units(&[1, 2, 3, 4]), &[write("c", 9)]);
+        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["1"]], vec![vec!["2", "3"], vec!["4"]]));
+        let (joined, others) = with_or_without(units(&[1, 2, 3]), &[write("c", 2), write("c", 3)]);
+        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["2", "3"]], vec![vec!["1"]]));
+        let (joined, others) = with_or_without(units(&[1, 2, 1]), &[write("c", 9)]);
+        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["1", "2", "1"]], vec![]));
+        let (joined, others) = with_or_without(units(&[1, 2, 3]), &[]);
+        assert_eq!((joined.len(), keys(&others)), (0, vec![vec!["1", "2"], vec!["3"]]));
     }
 }

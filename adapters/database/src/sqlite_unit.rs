@@ -151,24 +151,30 @@ pub(crate) async fn run_alone(line: &Arc<SqliteLine>, statement: Statement) -> R
     answers.pop().ok_or_else(|| DbErr::Custom("a statement without an answer".to_owned()).into())
 }
 
-/// Does `before` as one unit and `own` as the next, and commits both at once. Returns whether the former was committed,
-/// and the result for `own`.
+/// Does each of `before` as a unit and `own` as the last one, and commits all at once. Returns which of the former were
+/// committed, and the result for `own`.
 pub(crate) async fn commit_after(
     line: &Arc<SqliteLine>,
-    before: Vec<Write>,
+    before: Vec<Vec<Write>>,
     own: Vec<Write>,
-) -> (bool, Result<(), Error>) {
+) -> (Vec<bool>, Result<(), Error>) {
     let mut turn = match line.turn().await {
         Ok(turn) => turn,
-        Err(error) => return (false, Err(error.into())),
+        Err(error) => return (vec![false; before.len()], Err(error.into())),
     };
-    let done = if before.is_empty() { None } else { do_before(&mut turn, before).await };
+    let mut done = Vec::with_capacity(before.len());
+    for unit in before {
+        done.push(do_before(&mut turn, unit).await);
+    }
     let result = commit(turn, own).await;
-    let both_committed = match done {
-        Some(committed) => matches!(committed.await, Ok(Ok(()))),
-        None => false,
-    };
-    (both_committed, result)
+    let mut committed = Vec::with_capacity(done.len());
+    for one in done {
+        committed.push(match one {
+            Some(answer) => matches!(answer.await, Ok(Ok(()))),
+            None => false,
+        });
+    }
+    (committed, result)
 }
 
 /// Does `writes` as a unit of their own, which is committed with the next one. `None` if they fail.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use clock::{Clock, Stopwatch};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use open_payments::WalletAddress;
 use outbound_http::{Outbound, OutboundError, Request, Response};
 use outside_text::{Bounds, check_json, check_line};
@@ -29,11 +29,20 @@ impl Caller {
     /// Sends `request` and reads a 2xx answer as `T`. What another institution writes is a stranger's text: it is
     /// stored and shown here, so it has the bounds of a request.
     pub(crate) async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T, ClientError> {
+        Ok(self.json_with_headers(request).await?.0)
+    }
+
+    /// As [`Caller::json`], with the headers of the answer.
+    pub(crate) async fn json_with_headers<T: DeserializeOwned>(
+        &self,
+        request: Request,
+    ) -> Result<(T, HeaderMap), ClientError> {
         let url = request.url.to_string();
         let response = self.answer(request).await?;
         let document: Value = response.json().map_err(|error| ClientError::unusable(&url, error))?;
         check_json("the answer", &document, Bounds::REQUEST).map_err(|unfit| ClientError::unusable(&url, unfit))?;
-        serde_json::from_value(document).map_err(|error| ClientError::unusable(&url, error))
+        let document = serde_json::from_value(document).map_err(|error| ClientError::unusable(&url, error))?;
+        Ok((document, response.headers))
     }
 
     /// Sends `request` and requires a 2xx answer.

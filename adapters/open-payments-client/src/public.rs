@@ -42,7 +42,14 @@ impl PublicResources {
 
     /// The document of a wallet address.
     pub async fn wallet_address(&self, url: &str) -> Result<WalletAddress, ClientError> {
-        self.caller.json(Request::get(parse_url(url)?).redirects(REDIRECTS)).await
+        Ok(self.published_wallet_address(url).await?.document)
+    }
+
+    /// As [`PublicResources::wallet_address`], with the time for which the document may be kept.
+    pub async fn published_wallet_address(&self, url: &str) -> Result<Published<WalletAddress>, ClientError> {
+        let request = Request::get(parse_url(url)?).redirects(REDIRECTS);
+        let (document, headers) = self.caller.json_with_headers(request).await?;
+        Ok(Published { document, may_be_kept: may_be_kept(&headers) })
     }
 
     /// The keys published at a wallet address. Its URL is used as it is written.

@@ -138,6 +138,13 @@ impl Store {
         self.database.watch(WALLET_ADDRESSES)
     }
 
+    /// Says whether it may have become wrong that there is no wallet address at a URL. The creation of an address is not
+    /// announced within its transaction, so that many can be created at once. So it can be heard of late or, if a process
+    /// ends at that moment, never.
+    pub fn watch_new_wallet_addresses(&self) -> Watch {
+        self.database.watch(NEW_WALLET_ADDRESS)
+    }
+
     /// Signals new wallet addresses.
     pub fn new_wallet_addresses(&self) -> Subscription {
         self.database.subscribe(NEW_WALLET_ADDRESS)

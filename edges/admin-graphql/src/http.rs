@@ -1,12 +1,14 @@
 //! The listener: one endpoint for signed GraphQL requests, and one for the health of the process.
 //! Signatures are checked in `authenticate`; limits are in `http-kit`.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
-use http_kit::graphql::{self, AllFields, Endpoint, Introspection};
+use http_kit::graphql::{self, AllFields, Endpoint, FieldRights, Introspection};
 use http_kit::{Access, Declared, Stopping};
 use payments::Unavailable;
 
@@ -15,7 +17,6 @@ use crate::rights::ScopedRights;
 use crate::schema::AdminSchema;
 use crate::{AdminApiParts, Explorer};
 
-#[derive(Clone)]
 struct Api {
     parts: AdminApiParts,
     endpoint: Endpoint<AdminSchema>,
@@ -30,7 +31,8 @@ pub fn router(parts: AdminApiParts) -> Router {
     let router = Router::new()
         .declare("/graphql", Access::Tenant, post(answer).fallback(graphql::only_post))
         .declare("/healthz", Access::Health, any(healthz))
-        .with_state(Api { parts, endpoint });
+        // Shared, because each request gets a copy.
+        .with_state(Arc::new(Api { parts, endpoint }));
     let router = http_kit::open_to_every_origin(router);
     match explorer {
         // Pages of other origins cannot read the answers.
@@ -40,7 +42,7 @@ pub fn router(parts: AdminApiParts) -> Router {
 }
 
 /// Whether database, ledger and cache answer.
-async fn healthz(State(api): State<Api>) -> Response {
+async fn healthz(State(api): State<Arc<Api>>) -> Response {
     http_kit::answers_in_time(async {
         api.parts.administration.ping(api.parts.settings.operator).await?;
         api.parts.cache.get("health").await?;
@@ -49,7 +51,7 @@ async fn healthz(State(api): State<Api>) -> Response {
     .await
 }
 
-async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
+async fn answer(State(api): State<Arc<Api>>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     let body = match http_kit::read_body(body, graphql::BODY_MAX).await {
         Ok(body) => body,
@@ -62,12 +64,10 @@ async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
     };
     let (headers, stopping) = (&head.headers, Stopping::of(&head.extensions));
     let who = sender.let_in();
-    let mut response = match sender.principal.clone() {
-        None => api.endpoint.answer_when_changed(headers, body, sender, &AllFields, stopping).await,
-        Some(principal) => {
-            api.endpoint.answer_when_changed(headers, body, sender, &ScopedRights(&principal), stopping).await
-        }
-    };
+    let principal = sender.principal.clone();
+    let scoped = principal.as_ref().map(ScopedRights);
+    let rights = scoped.as_ref().map_or(&AllFields as &dyn FieldRights, |scoped| scoped as &dyn FieldRights);
+    let mut response = api.endpoint.answer_when_changed(headers, body, sender, rights, stopping).await;
     response.extensions_mut().insert(who);
     response
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use admin_signature::canonical;
 use idempotency::{Api, Asked, Keys, KeysSettings, OnceError, Patience};
 use payments_model::Origin;
+use payments_store::Unit;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -102,5 +103,12 @@ impl Mutation<'_> {
                 Refusal::new(message, Code::Internal)
             }
         })
+    }
+}
+
+/// Stores the result of a mutation with a key in the transaction that makes it.
+pub(crate) fn store_result(note: Option<&ResultNote>, unit: &Unit, result: &impl Serialize) {
+    if let Some(note) = note {
+        note.write_within(unit.transaction(), result);
     }
 }

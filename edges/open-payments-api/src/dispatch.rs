@@ -1,6 +1,8 @@
 //! Finds the operation of a request and runs it.
 //! The operations are in the file of their resource.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,13 +13,16 @@ use crate::routes::Route;
 use crate::settings::OpenPaymentsApi;
 use crate::{incoming_payments, outgoing_payments, quotes, wallet_addresses};
 
-pub(crate) async fn dispatch(State(api): State<OpenPaymentsApi>, request: Request) -> Response {
-    if request.method() != Method::POST {
-        return answer(&api, request).await.unwrap_or_else(IntoResponse::into_response);
+pub(crate) async fn dispatch(State(api): State<Arc<OpenPaymentsApi>>, request: Request) -> Response {
+    let changes = request.method() == Method::POST;
+    // On the heap, because it is large and would be moved several times.
+    let answer = Box::pin(async move { answer(&api, request).await });
+    if !changes {
+        return answer.await.unwrap_or_else(IntoResponse::into_response);
     }
     // The operation is completed even if the client disconnects. So its result is stored under its key for a
     // repetition.
-    match tokio::spawn(async move { answer(&api, request).await }).await {
+    match tokio::spawn(answer).await {
         Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
         Err(error) => {
             tracing::error!(%error, "an Open Payments request ended before its answer");

@@ -6,18 +6,18 @@ use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::response::Response;
 use gnap::{AccessType, Action};
-use idempotency::Once;
+use idempotency::{ClaimTime, Once, ResultNote};
 use open_payments::{Amount, CreateIncomingPayment, PublicIncomingPayment};
-use payments::{CompleteIncomingPaymentError, CreateIncomingPaymentError, NewIncomingPayment, ReceivedPayment};
+use payments::{Beside, CompleteIncomingPaymentError, CreateIncomingPaymentError, NewIncomingPayment, ReceivedPayment};
 use payments_model::page::Page;
 use payments_model::receiver::IlpMethod;
 use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId};
-use payments_store::IncomingPaymentFilter;
+use payments_store::{IncomingPaymentFilter, Unit};
 
 use crate::access::{Caller, Needed, authorize};
 use crate::error::ApiError;
 use crate::listing::{list_query, page_request, page_response};
-use crate::once::{gone, once};
+use crate::once::{gone, once, once_noted};
 use crate::render;
 use crate::request::ApiRequest;
 use crate::routes::{Id, Tenant};
@@ -42,8 +42,19 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         sender_wallet_address: None,
     };
 
-    let create = |origin| api.payments.create_incoming_payment_once(tenant, new, origin);
-    let (payment, received) = match once(api, request, &caller, tenant, create, |payment| payment.id).await? {
+    let create = |origin, note: Option<ResultNote>| async move {
+        let store = |unit: &Unit, id: IncomingPaymentId| {
+            if let Some(note) = &note {
+                note.write_within(unit.transaction(), &id);
+            }
+        };
+        api.payments.create_incoming_payment_once(tenant, new, origin, Beside::result(&store)).await
+    };
+    // A payment that waits for its approval may still be refused, and then the key is free again.
+    let waits = api.payments.settings().incoming_approval.is_some();
+    let claim = if waits { ClaimTime::Before } else { ClaimTime::WithResult };
+    let once = once_noted(api, request, &caller, tenant, claim, create, |payment| payment.id).await?;
+    let (payment, received) = match once {
         Once::Now(payment) => (payment, 0),
         Once::Before(id) => {
             let found = api.payments.incoming_payment(Some(tenant), id).await?.ok_or_else(gone)?;

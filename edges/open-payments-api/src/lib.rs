@@ -18,6 +18,8 @@ mod settings;
 mod signature;
 mod wallet_addresses;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use http_kit::{
@@ -42,7 +44,8 @@ pub struct WrongGuesses {
 pub fn router(api: OpenPaymentsApi, guesses: WrongGuesses, gate: ShutdownGate) -> Router {
     let WrongGuesses { limiter, rate } = guesses;
     let limit = SourceLimit { limiter, rate, refuse: error::too_many };
-    let router =
-        limit_guesses(Router::new().declare_rest("/…", Access::Client, dispatch::dispatch).with_state(api), limit);
+    // Shared, because each request gets a copy.
+    let router = Router::new().declare_rest("/…", Access::Client, dispatch::dispatch).with_state(Arc::new(api));
+    let router = limit_guesses(router, limit);
     open_to_every_origin(router).layer(from_fn_with_state(gate, refuse_while_draining))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use http_signatures::to_compact_json;
-use idempotency::{Api, Asked, Once, OnceError, Patience};
+use idempotency::{Api, Asked, ClaimTime, Once, OnceError, Patience, ResultNote};
 use payments_model::{Origin, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,14 +41,36 @@ where
     E: Into<ApiError>,
     F: Future<Output = Result<T, E>>,
 {
-    let Some(key) = key(&request.headers)? else { return act(Origin::Alone).await.map(Once::Now).map_err(Into::into) };
+    let act = |origin, _| act(origin);
+    once_noted(api, request, caller, tenant, ClaimTime::Before, act, identity).await
+}
+
+/// As [`once`]. With a key, `act` also gets the note that stores the result in its own transaction.
+pub(crate) async fn once_noted<T, I, E, F>(
+    api: &OpenPaymentsApi,
+    request: &ApiRequest,
+    caller: &Caller,
+    tenant: TenantId,
+    claim: ClaimTime,
+    act: impl FnOnce(Origin, Option<ResultNote>) -> F,
+    identity: impl FnOnce(&T) -> I,
+) -> Result<Once<T, I>, ApiError>
+where
+    I: Serialize + DeserializeOwned,
+    E: Into<ApiError>,
+    F: Future<Output = Result<T, E>>,
+{
+    let Some(key) = key(&request.headers)? else {
+        return act(Origin::Alone, None).await.map(Once::Now).map_err(Into::into);
+    };
 
     let (tenant, body) = (tenant.to_string(), to_compact_json(request.json()));
     let content = [request.method.as_str().as_bytes(), request.raw_target().as_bytes(), body.as_bytes()];
     let asked = Asked { api: Api::OpenPayments, owner: &[&tenant, &caller.client], key, content: &content };
-    let act = act(api.keys.origin(asked, api.clock.now()));
+    let origin = api.keys.origin(asked, api.clock.now());
+    let act = |note| act(origin, Some(note));
 
-    api.keys.once(asked, Patience::UpTo(PATIENCE), act, identity).await.map_err(|error| match error {
+    api.keys.once_noted(asked, Patience::UpTo(PATIENCE), claim, act, identity).await.map_err(|error| match error {
         OnceError::Action(refusal) => refusal.into(),
         OnceError::Cache(error) => ApiError::fault(error),
         OnceError::UnderWay => {

@@ -1,6 +1,6 @@
 //! The wallet addresses in use: a bounded number of them, with their public keys and properties.
 //!
-//! Unknown addresses are not kept, so requests for many of them fill nothing.
+//! That a URL is unknown is kept only for callers who ask so, and apart. So strangers who ask for many URLs fill nothing.
 
 use std::hash::Hash;
 use std::ops::Deref;
@@ -14,7 +14,7 @@ use payments_store::Store;
 use tokio::sync::OnceCell;
 use web_url::WalletAddressUrl;
 
-use crate::{AddressMark, Directory};
+use crate::{AddressMark, Directory, UnknownMark};
 
 /// How many wallet addresses are kept in any case, in each of two maps. At most twice as many are kept.
 const REMEMBERED: usize = 8192;
@@ -63,11 +63,17 @@ type Remembered = (AddressMark, Arc<KnownAddress>);
 pub(crate) struct Addresses {
     by_id: Mutex<Bounded<WalletAddressId, Remembered>>,
     by_url: Mutex<Bounded<WalletAddressUrl, Remembered>>,
+    /// URLs at which there was no wallet address.
+    unknown: Mutex<Bounded<WalletAddressUrl, UnknownMark>>,
 }
 
 impl Default for Addresses {
     fn default() -> Self {
-        Self { by_id: Mutex::new(Bounded::new(REMEMBERED)), by_url: Mutex::new(Bounded::new(REMEMBERED)) }
+        Self {
+            by_id: Mutex::new(Bounded::new(REMEMBERED)),
+            by_url: Mutex::new(Bounded::new(REMEMBERED)),
+            unknown: Mutex::new(Bounded::new(REMEMBERED)),
+        }
     }
 }
 
@@ -87,6 +93,22 @@ impl Directory {
     pub async fn wallet_address_by_url(&self, url: &WalletAddressUrl) -> Result<Option<Arc<KnownAddress>>, Error> {
         let read = async |store: &Store| store.every_tenant().wallet_address_by_url(url).await;
         self.remembered(&self.0.addresses.by_url, url.clone(), read).await
+    }
+
+    /// As [`Directory::wallet_address_by_url`], but also the answer that there is none may come from memory. It can miss an
+    /// address that another process created, until [`Directory::forget`]. So the caller must be able to notice that.
+    pub async fn wallet_address_as_heard(&self, url: &WalletAddressUrl) -> Result<Option<Arc<KnownAddress>>, Error> {
+        // Taken before the read, so that a change during the read makes the answer out of date.
+        let mark = self.0.freshness.of_unknown();
+        let unknown = &self.0.addresses.unknown;
+        if mark.is_some() && lock(unknown).get(url) == mark {
+            return Ok(None);
+        }
+        let found = self.wallet_address_by_url(url).await?;
+        if let (None, Some(mark)) = (&found, mark) {
+            lock(unknown).put(url.clone(), mark);
+        }
+        Ok(found)
     }
 
     async fn remembered<K: Eq + Hash>(

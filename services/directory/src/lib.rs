@@ -38,6 +38,7 @@ struct DirectoryMemory {
 struct Freshness {
     directory: Watch,
     wallet_addresses: Watch,
+    new_wallet_addresses: Watch,
     /// Incremented to make everything be read again.
     age: AtomicU64,
 }
@@ -46,6 +47,8 @@ struct Freshness {
 type FactsMark = (Mark, u64);
 /// The same, of changes of wallet addresses too.
 type AddressMark = (FactsMark, Mark);
+/// The same, of new wallet addresses too.
+type UnknownMark = (AddressMark, Mark);
 
 impl Freshness {
     fn of_facts(&self) -> Option<FactsMark> {
@@ -56,6 +59,11 @@ impl Freshness {
     fn of_addresses(&self) -> Option<AddressMark> {
         Some((self.of_facts()?, self.wallet_addresses.mark()?))
     }
+
+    /// A URL stays unknown until there is a new wallet address, or one has changed.
+    fn of_unknown(&self) -> Option<UnknownMark> {
+        Some((self.of_addresses()?, self.new_wallet_addresses.mark()?))
+    }
 }
 
 impl Directory {
@@ -64,6 +72,7 @@ impl Directory {
         let freshness = Freshness {
             directory: store.watch_directory(),
             wallet_addresses: store.watch_wallet_addresses(),
+            new_wallet_addresses: store.watch_new_wallet_addresses(),
             age: AtomicU64::default(),
         };
         Self(Arc::new(DirectoryMemory {

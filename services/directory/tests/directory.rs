@@ -262,6 +262,25 @@ on_each_database! {
         assert_eq!(name_of_ann(&directory).await, None);
     }
 
+    async fn that_there_is_no_address_at_a_url_is_asked_once_until_there_is_a_new_address(database) {
+        let store = filled(&database).await;
+        let directory = Directory::new(store.clone());
+        hearing(&directory).await;
+        let url = "https://b.example/bob".parse().unwrap();
+        let heard = async || directory.wallet_address_as_heard(&url).await.unwrap().map(|known| known.id);
+        assert_eq!(heard().await, None);
+        in_secret(&database, "UPDATE wallet_addresses SET address = 'https://b.example/bob'").await;
+        assert_eq!(heard().await, None, "from memory");
+        let asked = directory.wallet_address_by_url(&url).await.unwrap();
+        assert_eq!(asked.map(|known| known.id), Some(ann().id), "others ask the database");
+
+        let unit = store.begin().await.unwrap();
+        let carl = WalletAddress { id: Uuid::from_u128(21).into(), address: "https://a.example/carl".into(), ..ann() };
+        unit.tenant(TENANT).insert_wallet_address(&carl).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(heard().await, Some(ann().id));
+    }
+
     async fn another_tenant_does_not_reach_a_wallet_address_that_is_remembered(database) {
         let directory = Directory::new(filled(&database).await);
         hearing(&directory).await;

@@ -7,31 +7,38 @@ use std::fmt;
 use payments_model::OutgoingPaymentId;
 use payments_store::Unit;
 
-type WriteResult<'a> = dyn Fn(&Unit, OutgoingPaymentId) + Send + Sync + 'a;
+type WriteResult<'a, I> = dyn Fn(&Unit, I) + Send + Sync + 'a;
 
-/// What is written together with a change of an outgoing payment.
-#[derive(Clone, Copy)]
-pub struct Beside<'a>(Option<&'a WriteResult<'a>>);
+/// What is written together with a change of a payment, whose id is an `I`.
+pub struct Beside<'a, I = OutgoingPaymentId>(Option<&'a WriteResult<'a, I>>);
 
-impl<'a> Beside<'a> {
+impl<'a, I> Beside<'a, I> {
     /// Nothing more.
     pub const fn nothing() -> Self {
         Self(None)
     }
 
     /// What `write` adds to the unit.
-    pub const fn result(write: &'a WriteResult<'a>) -> Self {
+    pub const fn result(write: &'a WriteResult<'a, I>) -> Self {
         Self(Some(write))
     }
 
-    pub(crate) fn write(self, unit: &Unit, payment: OutgoingPaymentId) {
+    pub(crate) fn write(self, unit: &Unit, payment: I) {
         if let Some(write) = self.0 {
             write(unit, payment);
         }
     }
 }
 
-impl fmt::Debug for Beside<'_> {
+impl<I> Clone for Beside<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Beside<'_, I> {}
+
+impl<I> fmt::Debug for Beside<'_, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Beside").field("writes", &self.0.is_some()).finish()
     }

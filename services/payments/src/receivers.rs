@@ -2,6 +2,7 @@
 //!
 //! The incoming payments of this instance are in `incoming`.
 
+pub(crate) mod address_memory;
 pub(crate) mod credentials;
 pub(crate) mod grant_slots;
 pub(crate) mod held_grants;

@@ -24,6 +24,7 @@ use crate::incoming::live_receivers::LiveReceivers;
 use crate::outgoing::at_hand::AtHand;
 use crate::outgoing::grant_watch::GrantWatch;
 use crate::outgoing::packet_log::PacketLog;
+use crate::receivers::address_memory::AddressMemory;
 use crate::receivers::grant_slots::GrantSlots;
 use crate::receivers::receiver_memory::ReceiverMemory;
 use crate::settings::PaymentsSettings;
@@ -71,6 +72,7 @@ pub(crate) struct PaymentsCore {
     pub(crate) grants: GrantSlots,
     pub(crate) packets: PacketLog,
     pub(crate) receivers: ReceiverMemory,
+    pub(crate) addresses: AddressMemory,
     pub(crate) at_hand: AtHand,
     pub(crate) counts: OutgoingCounts,
 }
@@ -80,8 +82,8 @@ impl Payments {
     pub fn new(parts: PaymentsParts) -> Self {
         let packets = PacketLog::new(parts.store.clone());
         let (grants, receivers, at_hand) = (GrantSlots::default(), ReceiverMemory::default(), AtHand::default());
-        let counts = OutgoingCounts::default();
-        Self(Arc::new(PaymentsCore { parts, grants, packets, receivers, at_hand, counts }))
+        let (addresses, counts) = (AddressMemory::default(), OutgoingCounts::default());
+        Self(Arc::new(PaymentsCore { parts, grants, packets, receivers, addresses, at_hand, counts }))
     }
 
     /// The settings.

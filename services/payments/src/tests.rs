@@ -13,5 +13,6 @@ pub(crate) mod held_grant;
 mod institution;
 mod life;
 mod partial;
+mod remote_address;
 mod tenant;
 pub(crate) mod testing;

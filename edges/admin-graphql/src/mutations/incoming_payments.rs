@@ -4,14 +4,15 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use clock::Timestamp;
-use payments::NewIncomingPayment;
+use payments::{Beside, NewIncomingPayment};
 use payments_model::{IncomingPaymentId, InitiatedBy};
+use payments_store::Unit;
 use serde::Serialize;
 
 use super::liquidity::id;
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
-use crate::idempotency::Once;
+use crate::idempotency::{ClaimTime, Once, ResultNote, store_result};
 use crate::scalars::JsonObject;
 use crate::texts::{Name, Prose, UrlText};
 use crate::types::amount::AmountInput;
@@ -73,7 +74,8 @@ impl IncomingPaymentMutation {
         let call = Call::of(context)?;
         let key = input.idempotency_key.as_deref();
         let mutation = call.mutation("createIncomingPayment", key, &input)?;
-        let act = async {
+        let (call, input, origin) = (&call, &input, mutation.origin());
+        let act = |note: Option<ResultNote>| async move {
             let by_card = input.is_card_payment == Some(true);
             if by_card && !call.caller.is_operator {
                 tracing::warn!(tenant.id = %call.caller.tenant, "only the operator may set isCardPayment; it is ignored");
@@ -88,11 +90,18 @@ impl IncomingPaymentMutation {
                 initiated_by: if by_card { InitiatedBy::Card } else { InitiatedBy::Admin },
                 sender_wallet_address: input.sender_wallet_address.clone().map(UrlText::into_string),
             };
-            let (tenant, origin) = (call.caller.tenant, mutation.origin());
-            Ok(call.payments().create_incoming_payment_once(tenant, new, origin).await?)
+            let store = |unit: &Unit, id: IncomingPaymentId| store_result(note.as_ref(), unit, &id);
+            let (tenant, beside) = (call.caller.tenant, Beside::result(&store));
+            Ok(call.payments().create_incoming_payment_once(tenant, new, origin, beside).await?)
         };
 
-        let payment = match mutation.once(act, |payment| payment.id).await? {
+        // A payment that waits for its approval may still be refused, and then the key is free again.
+        let claim = if call.payments().settings().incoming_approval.is_some() {
+            ClaimTime::Before
+        } else {
+            ClaimTime::WithResult
+        };
+        let payment = match mutation.once_noted(claim, act, |payment| payment.id).await? {
             Once::Now(payment) => Some(payment),
             Once::Before(id) => call.reach().incoming_payment(id).await.map_err(Refusal::from)?,
         };

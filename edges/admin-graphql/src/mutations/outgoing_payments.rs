@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::liquidity::{Success, done_once, done_once_noted, id};
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
-use crate::idempotency::{ClaimTime, Once, ResultNote};
+use crate::idempotency::{ClaimTime, Once, ResultNote, store_result};
 use crate::rights::Outgoing;
 use crate::scalars::JsonObject;
 use crate::texts::{Name, Prose, UrlText};
@@ -225,13 +225,6 @@ async fn answer(call: &Call<'_>, once: Once<OutgoingPayment, OutgoingPaymentId>)
         Once::Before(id) => call.reach().outgoing_payment(id).await.map_err(Refusal::from)?,
     };
     Ok(OutgoingPaymentResponse { payment: payment.map(OutgoingPaymentNode) })
-}
-
-/// Stores the result of a mutation with a key in the transaction that makes it.
-fn store_result(note: Option<&ResultNote>, unit: &Unit, result: &impl Serialize) {
-    if let Some(note) = note {
-        note.write_within(unit.transaction(), result);
-    }
 }
 
 fn invalid_transfer_id() -> Refusal {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use idempotency::{Api, Asked, Keys, KeysSettings, Once, Patience};
-use payments::NewIncomingPayment;
+use payments::{Beside, NewIncomingPayment};
 use payments_model::{IncomingPayment, InitiatedBy};
 use serde_json::{Value, json};
 use testkit::on_each_database;
@@ -149,7 +149,7 @@ on_each_database! {
                 sender_wallet_address: None,
             };
             let origin = keys.origin(asked, bench.clock.now());
-            process.payments.create_incoming_payment_once(OPERATOR, new, origin).await.unwrap()
+            process.payments.create_incoming_payment_once(OPERATOR, new, origin, Beside::nothing()).await.unwrap()
         };
         let keys_of = |process: &institution::Institution| {
             Keys::new(process.parts.cache.clone(), process.parts.entropy.clone(), settings)

@@ -199,7 +199,7 @@ impl<E: Executor> Endpoint<E> {
     /// for a later request.
     async fn execute(&self, request: Request) -> (StatusCode, Value) {
         let schema = self.schema.clone();
-        match tokio::spawn(async move { schema.execute(request).await }).await {
+        match tokio::spawn(Box::pin(async move { schema.execute(request).await })).await {
             Ok(response) => response::render(response, self.inputs.names()),
             Err(error) => {
                 tracing::error!(%error, "an Admin API request ended before its answer");

@@ -12,6 +12,7 @@ use payments_model::{
 };
 use webhooks::Audience;
 
+use crate::beside::Beside;
 use crate::incoming::incoming_events::created_event;
 use crate::made_before::Made;
 use crate::queues::EXPIRY_QUEUE;
@@ -70,20 +71,25 @@ impl Payments {
         tenant: TenantId,
         new: NewIncomingPayment,
     ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
-        self.create_incoming_payment_once(tenant, new, Origin::Alone).await
+        self.create_incoming_payment_once(tenant, new, Origin::Alone, Beside::nothing()).await
     }
 
     /// As [`Payments::create_incoming_payment`], for a request that may be repeated. A repetition gets the payment of
-    /// the first request.
+    /// the first request. `beside` is written in the transaction of the payment.
     pub async fn create_incoming_payment_once(
         &self,
         tenant: TenantId,
         new: NewIncomingPayment,
         origin: Origin,
+        beside: Beside<'_, IncomingPaymentId>,
     ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
-        let payment = match self.incoming_payment_made_by(tenant, origin).await? {
-            Made::Before(payment) => payment,
-            Made::NotYet(origin) => self.make_incoming_payment(tenant, new, origin).await?,
+        // Most requests are no repetition, and the database refuses an id that is in use. So it is not read before.
+        let payment = match self.make_incoming_payment(tenant, new, origin, beside).await {
+            Ok(payment) => payment,
+            Err(refused) => match self.incoming_payment_made_by(tenant, origin).await? {
+                Made::Before(payment) => payment,
+                Made::NotYet(_) => return Err(refused),
+            },
         };
         match self.settings().incoming_approval {
             None => Ok(payment),
@@ -109,6 +115,7 @@ impl Payments {
         tenant: TenantId,
         new: NewIncomingPayment,
         origin: Origin,
+        beside: Beside<'_, IncomingPaymentId>,
     ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
         use CreateIncomingPaymentError as Refused;
 
@@ -135,38 +142,44 @@ impl Payments {
 
         let id = origin.id(STEP, self.entropy()).into();
         let payment = new_payment(id, &address, new, expires_at, now);
-        match self.write_new(&payment).await {
+        match self.write_new(&payment, beside).await {
             Err(Unavailable::Database(error)) if error.is_unique_violation() => {
-                self.make_beside(tenant, payment, origin).await
+                self.make_again(tenant, payment, origin, beside).await
             }
             written => Ok(written.map(|()| payment)?),
         }
     }
 
     /// The id is in use: a faster repetition made the payment, or an unpaid payment of an earlier request had it.
-    async fn make_beside(
+    async fn make_again(
         &self,
         tenant: TenantId,
         payment: IncomingPayment,
         origin: Origin,
+        beside: Beside<'_, IncomingPaymentId>,
     ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
         match self.incoming_payment_made_by(tenant, origin).await? {
             Made::Before(made) => Ok(made),
             Made::NotYet(_) => {
                 let payment = IncomingPayment { id: IncomingPaymentId::random(self.entropy()), ..payment };
-                self.write_new(&payment).await?;
+                self.write_new(&payment, beside).await?;
                 Ok(payment)
             }
         }
     }
 
-    async fn write_new(&self, payment: &IncomingPayment) -> Result<(), Unavailable> {
+    async fn write_new(
+        &self,
+        payment: &IncomingPayment,
+        beside: Beside<'_, IncomingPaymentId>,
+    ) -> Result<(), Unavailable> {
         let unit = self.begin().await?;
         unit.tenant(payment.tenant_id).insert_incoming_payment(payment)?;
         let event = created_event(payment, payment.created_at, self.entropy());
         self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id)).await?;
         let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
         jobs::enqueue(unit.transaction(), expiry)?;
+        beside.write(&unit, payment.id);
         unit.commit().await?;
         if self.settings().incoming_approval.is_none() {
             self.0.parts.receivers.remember_created(payment);

@@ -66,6 +66,15 @@ pub(crate) struct ReceiverMemory {
     /// Payments that this process created and that have received no packet yet, with the time of their creation.
     created: Mutex<Bounded<IncomingPaymentId, (IncomingPayment, Timestamp)>>,
     assets: Mutex<HashMap<Uuid, Arc<AccountAsset>>>,
+    /// Receivers that are being read now.
+    being_read: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// A place in the queue for reading one receiver.
+struct ToRead<'m> {
+    memory: &'m ReceiverMemory,
+    tag: Uuid,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Accounts with credits whose note is missing.
@@ -130,6 +139,7 @@ impl LiveReceivers {
             live,
             created,
             assets,
+            being_read: Mutex::default(),
         }))
     }
 
@@ -177,6 +187,29 @@ impl LiveReceivers {
 
     fn lock_created(&self) -> MutexGuard<'_, Bounded<IncomingPaymentId, (IncomingPayment, Timestamp)>> {
         self.0.created.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether no receiver is being read.
+    #[cfg(test)]
+    pub(crate) fn reads_nothing(&self) -> bool {
+        self.0.lock_being_read().is_empty()
+    }
+
+    /// A copy that is recent enough to be used.
+    fn believed(&self, tag: Uuid) -> Option<Arc<Live>> {
+        let now = self.0.clock.now();
+        self.known(tag).filter(|live| now.saturating_since(live.read_at) < BELIEVED_FOR)
+    }
+
+    /// Reads a receiver, unless a packet that came at the same time has just read it: a quote sends its first packets
+    /// together.
+    async fn read_once(&self, tenant: TenantId, tag: Uuid) -> Result<Option<Arc<Live>>, Unavailable> {
+        let to_read = ToRead::of(&self.0, tag);
+        let _at_it = to_read.turn.lock().await;
+        match self.believed(tag) {
+            Some(live) => Ok(Some(live)),
+            None => self.read(tenant, tag).await,
+        }
     }
 
     async fn read(&self, tenant: TenantId, tag: Uuid) -> Result<Option<Arc<Live>>, Unavailable> {
@@ -281,6 +314,29 @@ impl LiveReceivers {
     }
 }
 
+impl<'m> ToRead<'m> {
+    fn of(memory: &'m ReceiverMemory, tag: Uuid) -> Self {
+        let turn = Arc::clone(memory.lock_being_read().entry(tag).or_default());
+        Self { memory, tag, turn }
+    }
+}
+
+impl Drop for ToRead<'_> {
+    fn drop(&mut self) {
+        let mut being_read = self.memory.lock_being_read();
+        // One is in the map and one is here. So nobody else wants to read it.
+        if Arc::strong_count(&self.turn) <= 2 {
+            being_read.remove(&self.tag);
+        }
+    }
+}
+
+impl ReceiverMemory {
+    fn lock_being_read(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>> {
+        self.being_read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[async_trait]
 impl LocalAccounts for LiveReceivers {
     async fn resolve(
@@ -290,12 +346,12 @@ impl LocalAccounts for LiveReceivers {
     ) -> Result<Option<Arc<LocalAccount>>, LocalAccountsUnavailable> {
         let Ok(tag) = Uuid::try_parse(tag) else { return Ok(None) };
         let now = self.0.clock.now();
-        let believed = self.known(tag).filter(|live| now.saturating_since(live.read_at) < BELIEVED_FOR);
-        let live = if believed.is_some() {
-            believed
-        } else {
-            let read = self.read(tenant, tag).await;
-            read.map_err(|error| LocalAccountsUnavailable { reason: error.to_string() })?
+        let live = match self.believed(tag) {
+            Some(live) => Some(live),
+            None => {
+                let read = self.read_once(tenant, tag).await;
+                read.map_err(|error| LocalAccountsUnavailable { reason: error.to_string() })?
+            }
         };
         Ok(live.filter(|live| live.account.tenant == tenant).map(|live| {
             let late = live.expires_at.is_some_and(|expiry| expiry <= now);

@@ -102,7 +102,11 @@ impl Payments {
             async move { (packet.sequence, octets(reply.await)) }
         };
         let quoted = drive(&mut quoting, clock, entropy, None, send, |_, _| {}, pending()).await;
-        self.close_in_background(quoting.close(), source.clone());
+        // The payment of a quote continues with the same receiver, and closes the connection at its end. Without a quote
+        // there is no payment.
+        if quoted.is_err() {
+            self.close_in_background(quoting.close(), source.clone());
+        }
         quoted
     }
 

@@ -17,6 +17,7 @@ use payments_store::HeldGrant;
 use web_url::{WalletAddressUrl, WebUrl};
 
 use crate::administration::Caller;
+use crate::beside::Beside;
 use crate::incoming::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
 use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
 use crate::receivers::resolve_receiver::ResolveReceiverError;
@@ -106,7 +107,12 @@ impl Payments {
         new: NewReceiver,
         origin: Origin,
     ) -> Result<Receiver, CreateReceiverError> {
-        let receiver = match self.own_wallet_address(&new.wallet_address_url).await? {
+        // An address that this process has not heard of yet names this instance in its document, below.
+        let own = match new.wallet_address_url.parse() {
+            Ok(url) => self.0.parts.directory.wallet_address_as_heard(&url).await.map_err(Unavailable::from)?,
+            Err(_) => None,
+        };
+        let receiver = match own {
             Some(address) => self.create_locally(&address, new, origin).await?,
             None => self.create_remotely(new, origin).await?,
         };
@@ -143,20 +149,21 @@ impl Payments {
             initiated_by: InitiatedBy::Admin,
             sender_wallet_address: None,
         };
-        let created = self.create_incoming_payment_once(address.tenant_id, new, origin).await;
+        let created = self.create_incoming_payment_once(address.tenant_id, new, origin, Beside::nothing()).await;
         Ok(self.local_receiver(&created.map_err(CreateReceiverError::Local)?).await?)
     }
 
     async fn create_remotely(&self, new: NewReceiver, origin: Origin) -> Result<Receiver, CreateReceiverError> {
-        let client = &self.0.parts.client;
         let url: WebUrl = new.wallet_address_url.parse().map_err(|_| CreateReceiverError::UnknownWalletAddress)?;
-        let found = client.public().wallet_address(url.as_str()).await;
-        let address = found.map_err(|error| {
-            if error.is_transient() { CreateReceiverError::Away } else { CreateReceiverError::UnknownWalletAddress }
-        })?;
-        // The server names the wallet address with another URL, and that URL is one of ours.
+        let address = match self.0.addresses.get(&url, self.now()) {
+            Some(address) => address,
+            None => self.fetch_address(&url).await?,
+        };
+        // The server names the wallet address with another URL, or its payments are here: it may be one of ours.
         let names_itself_otherwise = address.id.parse::<WebUrl>().ok().as_ref() != Some(&url);
-        if names_itself_otherwise && let Some(own) = self.own_wallet_address(&address.id).await? {
+        if (names_itself_otherwise || self.is_served_here(&address))
+            && let Some(own) = self.own_wallet_address(&address.id).await?
+        {
             return self.create_locally(&own, new, origin).await;
         }
         let request = CreateIncomingPayment {
@@ -165,8 +172,27 @@ impl Payments {
             expires_at: new.expires_at,
             metadata: new.metadata,
         };
-        let created = self.create_at(&address, &request, origin).await?;
-        Ok(self.foreign_receiver(created)?)
+        let created = self.create_at(&address, &request, origin).await;
+        if created.is_err() {
+            self.0.addresses.forget(&url);
+        }
+        Ok(self.foreign_receiver(created?)?)
+    }
+
+    async fn fetch_address(&self, url: &WebUrl) -> Result<RemoteAddress, CreateReceiverError> {
+        let found = self.0.parts.client.public().published_wallet_address(url.as_str()).await;
+        let published = found.map_err(|error| {
+            if error.is_transient() { CreateReceiverError::Away } else { CreateReceiverError::UnknownWalletAddress }
+        })?;
+        self.0.addresses.put(url, &published, self.now());
+        Ok(published.document)
+    }
+
+    /// Whether the payments of an address are at this instance, according to its document.
+    fn is_served_here(&self, address: &RemoteAddress) -> bool {
+        let server = address.resource_server.as_deref().and_then(|server| server.parse::<WebUrl>().ok());
+        let own = WebUrl::try_from(&self.settings().open_payments_url).ok();
+        server.zip(own).is_some_and(|(server, own)| server.is_at_server_of(&own))
     }
 
     async fn create_at(

@@ -1,6 +1,9 @@
 //! Payments from quote to receipt, between two institutions and within one.
 //! Payments that do not succeed are in `life`.
 
+use std::sync::Arc;
+
+use connector::LocalAccounts;
 use payments_model::delivery_record::Stretch;
 use payments_model::fee::FeeKind;
 use payments_model::quote::QuoteRequest;
@@ -39,6 +42,26 @@ on_each_database! {
         let event = far.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await.unwrap();
         assert_eq!(event.withdrawal.unwrap().amount, 1000);
         assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
+    }
+
+    async fn a_quote_and_its_payment_are_one_connection_that_the_payment_closes(database) {
+        let (near, far) = two(database, "USD").await;
+        let receiver = far.receiver_of(far.incoming(Some(1000)).await).await;
+        let id = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        near.fund(id).await;
+        near.send_due().await;
+        // Two probes and the close of the payment are refused; its money is not.
+        near.wire.has_refused(3).await;
+        assert_eq!((*near.wire.refused.lock().unwrap(), *near.wire.fulfilled.lock().unwrap()), (3, 1));
+    }
+
+    async fn packets_that_arrive_together_share_one_reading_of_their_receiver(database) {
+        let node = Node::open(database, "happylife", "USD").await;
+        let tag = node.incoming(Some(1000)).await.to_string();
+        let resolve = || node.parts.receivers.resolve(OPERATOR.tenant, &tag);
+        let (one, other) = futures::join!(resolve(), resolve());
+        assert!(Arc::ptr_eq(&one.unwrap().unwrap(), &other.unwrap().unwrap()));
+        assert!(node.parts.receivers.reads_nothing());
     }
 
     async fn money_is_converted_on_its_way(database) {

@@ -11,10 +11,11 @@ use payments_model::fee::FeeKind;
 use payments_model::grant_limits::{GrantLimits, GrantRefused, Spent};
 use payments_model::quote::{LARGEST_AMOUNT, QuoteRequest};
 use payments_model::webhook_event::{EventType, Subject};
-use payments_model::{IncomingPaymentId, InitiatedBy, OutgoingPaymentId, QuoteId, TenantId};
+use payments_model::{IncomingPaymentId, InitiatedBy, Origin, OutgoingPaymentId, QuoteId, TenantId};
 use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
 
+use crate::beside::Beside;
 use crate::incoming::create_incoming_payment::CreateIncomingPaymentError;
 use crate::incoming::create_incoming_payment::NewIncomingPayment;
 use crate::incoming::decide_incoming_payment::ChangeIncomingPaymentError;
@@ -112,6 +113,23 @@ async fn pay_under(
 }
 
 on_each_database! {
+    async fn a_repetition_gets_the_incoming_payment_of_its_request_also_when_a_new_one_would_be_refused(database) {
+        let (node, clock) = node(database).await;
+        let expires_at = Some(clock.now() + Duration::from_mins(1));
+        let ask = async |origin| {
+            let new = NewIncomingPayment { expires_at, ..new_incoming(&node) };
+            let made = node.payments.create_incoming_payment_once(TENANT, new, origin, Beside::nothing());
+            made.await.map(|made| made.id)
+        };
+        let repeatable = Origin::Repeatable { request: Uuid::from_u128(7), known_since: clock.now() };
+        let made = ask(repeatable).await.unwrap();
+        assert_eq!(ask(repeatable).await.unwrap(), made);
+        clock.advance(Duration::from_mins(2));
+        assert_eq!(ask(repeatable).await.unwrap(), made);
+        assert!(matches!(ask(Origin::Alone).await, Err(CreateIncomingPaymentError::InvalidExpiry)));
+        assert_eq!(node.institution.count("incoming_payments", "1 = 1").await, 1);
+    }
+
     async fn what_cannot_be_expected_is_refused(database) {
         use CreateIncomingPaymentError as Refused;
         let (node, clock) = node(database).await;

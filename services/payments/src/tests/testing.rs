@@ -69,7 +69,7 @@ pub(crate) struct Wire {
     far_ends: Mutex<VecDeque<(Connector, String)>>,
     pub(crate) weather: Mutex<Weather>,
     pub(crate) fulfilled: Mutex<u32>,
-    refused: Mutex<u32>,
+    pub(crate) refused: Mutex<u32>,
     lost: Mutex<u32>,
     opened: tokio::sync::watch::Sender<bool>,
 }
