@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use url::Url;
 
+use crate::account_closing::AccountClosing;
 use crate::addresses::Addresses;
 use crate::cards::{CardVerification, Cards};
 use crate::consent::Consents;
@@ -192,6 +193,7 @@ impl Wallet {
                     pages.sending.work(told(stopped.clone())),
                     pages.resets.worker().run(told(stopped.clone())),
                     pages.leaving.worker().run(told(stopped.clone())),
+                    pages.account_closing.worker().run(told(stopped.clone())),
                     pages.letters.worker().run(told(stopped.clone())),
                 );
             }
@@ -211,7 +213,8 @@ impl Wallet {
         if let Some(pages) = &self.inner.pages {
             // Letters last, because the others write some.
             let (resets, leaving) = (pages.resets.worker(), pages.leaving.worker());
-            for worker in [pages.sending.worker(), resets, leaving, pages.letters.worker()] {
+            let closing = pages.account_closing.worker();
+            for worker in [pages.sending.worker(), resets, leaving, closing, pages.letters.worker()] {
                 ran += worker.run_due().await?;
             }
         }
@@ -293,6 +296,11 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
     );
     let base = settings.public_url.as_str().trim_end_matches('/').to_owned();
     PageCore {
+        account_closing: AccountClosing {
+            effects: effects.clone(),
+            grants: settings.grants.clone(),
+            entropy: Arc::clone(&entropy),
+        },
         leaving: Leaving {
             effects: effects.clone(),
             users: users.clone(),

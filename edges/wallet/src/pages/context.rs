@@ -23,6 +23,7 @@ use sealed_text::Sealer;
 use uuid::Uuid;
 
 use super::frame::Frame;
+use crate::account_closing::AccountClosing;
 use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
@@ -85,6 +86,7 @@ pub(crate) struct PageCore {
     pub(crate) letters: Letters,
     pub(crate) resets: Resets,
     pub(crate) leaving: Leaving,
+    pub(crate) account_closing: AccountClosing,
     pub(crate) effects: Effects,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
@@ -322,6 +324,12 @@ fn done(said: &str) -> Option<&'static str> {
         "left" => "You are signed out, and your wallet is being closed. A letter says when it is done.",
         "address-off" => "The address is off.",
         "address-on" => "The address is on.",
+        "frozen" => "The account is frozen. No money leaves it.",
+        "thawed" => "The account can pay again.",
+        "closing" => "The account is being closed. It takes a moment.",
+        "open-again" => "The account is open again. Its address is off until you switch it on.",
+        "operator-frozen" => "The account is frozen. Payments that got their money before go on.",
+        "operator-thawed" => "The freeze of the institution has ended.",
         "key" => "The key is published.",
         "key-gone" => "The key is revoked.",
         "card-frozen" => "The card is frozen. It pays nothing until you thaw it.",

@@ -3,6 +3,7 @@
 //! What a customer may reach is decided in `customers`.
 
 mod account;
+mod account_state;
 mod agreements;
 mod cards;
 mod consent;

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::context::{Ctx, FORM_MAX, PageCore, Pages, Problem, Reader};
 use super::handlers::{form_for, page_for};
 use super::{
-    account, agreements, cards, consent, contacts, doors, exchange, export, files, forgot, history, home, keys, leave,
-    monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
+    account, account_state, agreements, cards, consent, contacts, doors, exchange, export, files, forgot,
+    history, home, keys, leave, monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
 };
 
 /// All pages.
@@ -46,6 +46,7 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/accounts/{id}/public", Access::Session, form(reach::page, reach::rename))
         .declare("/accounts/{id}/public/switch", Access::Session, form(reach::page, reach::switch))
         .declare("/accounts/{id}/own-use", Access::Session, form(own_use::page, own_use::limit))
+        .declare("/accounts/{id}/state", Access::Session, form(account_state::page, account_state::change))
         .declare("/accounts/{id}/monetization", Access::Session, page(monetization::page))
         .declare("/cards", Access::Session, page(cards::list))
         .declare("/cards/{id}", Access::Session, form(cards::page, cards::stand))
