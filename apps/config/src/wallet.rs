@@ -35,8 +35,11 @@ pub struct Wallet {
     pub open_payments_url: Url,
     /// `GRAPHQL_URL`: the backend's Admin API.
     pub graphql_url: Url,
-    /// `OPERATOR_TENANT_ID`: the tenant for which the wallet acts.
+    /// `OPERATOR_TENANT_ID`: the tenant for which the wallet acts, unless it is the wallet of a tenant.
     pub tenant_id: Uuid,
+    /// `IS_TENANT`: the wallet acts for the first of `tenants` in its seed file. It makes this tenant with
+    /// `OPERATOR_TENANT_ID` and `SIGNATURE_SECRET`, if there is none, and then uses the secret of the tenant only.
+    pub is_tenant: bool,
     /// How services prove who they are.
     pub service_auth: ServiceAuth,
     /// `SIGNATURE_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` has no `hmac`.
@@ -192,6 +195,7 @@ impl Wallet {
             r.judge_secret(name);
         }
 
+        let is_tenant = read_is_tenant(r, &service_auth);
         let card_verification = read_card_verification(r);
         read_not_built(r);
         let database = r.database("DATABASE_URL", "sqlite:./data/wallet.db");
@@ -222,6 +226,7 @@ impl Wallet {
             open_payments_url: open_payments_url?,
             graphql_url: graphql_url?,
             tenant_id: tenant_id?,
+            is_tenant,
             admin_secret: admin_secret?,
             admin_signature_version,
             webhook_secret: webhook_secret?,
@@ -309,8 +314,8 @@ fn read_operators(r: &mut Reader<'_>, chosen: WalletMode) -> Vec<String> {
         r.problem("WALLET_OPERATORS", "must be e-mail addresses of users of this wallet, separated by commas");
     }
     if !operators.is_empty() && chosen == WalletMode::Playground {
-        let text = "is set in a playground, where nobody confirms an e-mail address: whoever signs up first with one of \
-                    these addresses is an operator";
+        let text = "is set in a playground, where nobody confirms an e-mail address: nobody signs up with one of these \
+                    addresses; their users are in the seed file";
         r.notice("WALLET_OPERATORS", text);
     }
     operators
@@ -360,11 +365,23 @@ fn read_not_built(r: &mut Reader<'_>) {
     let pages = ["DISPLAY_ICON", "FRONTEND_PORT", "ENABLE_INSECURE_MESSAGE_COOKIE"];
     r.no_effect(&pages, "the pages have one look, and need neither a second port nor this cookie");
     r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
-    if r.flag("IS_TENANT", ByDefault::Off) {
-        let reason = "cannot be true yet: this wallet would act as the operator and not as a tenant; create the \
-                      tenant with createTenant, and name it with OPERATOR_TENANT_ID and SIGNATURE_SECRET";
+}
+
+/// Whether the wallet acts for a tenant of its own seed file.
+fn read_is_tenant(r: &mut Reader<'_>, service_auth: &ServiceAuth) -> bool {
+    let is_tenant = r.flag("IS_TENANT", ByDefault::Off);
+    if is_tenant && r.text("SEED_FILE_LOCATION").is_none() {
+        r.problem(
+            "SEED_FILE_LOCATION",
+            "must be set beside IS_TENANT: the tenant is the first of `tenants` in this file",
+        );
+    }
+    if is_tenant && !service_auth.any_secrets() {
+        let reason = "cannot be true if SERVICE_AUTH has no hmac: a tenant signs with its own secret; a wallet with \
+                      tokens has a client of the tenant instead, which the operator makes";
         r.problem("IS_TENANT", reason);
     }
+    is_tenant
 }
 
 #[cfg(test)]
@@ -478,8 +495,9 @@ mod tests {
     }
 
     #[test]
-    fn a_wallet_that_would_act_as_another_tenant_does_not_start() {
+    fn the_wallet_of_a_tenant_needs_a_seed_file_with_the_tenant_and_a_secret() {
         let mut environment = Environment::of(REQUIRED);
+        assert!(!Wallet::from_environment(&environment).unwrap().is_tenant);
         environment.set("IS_TENANT", "true");
         assert_eq!(Wallet::from_environment(&environment).unwrap_err().problems[0].name, "IS_TENANT");
     }
