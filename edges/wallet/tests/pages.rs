@@ -30,6 +30,8 @@ use wallet::{
     Wallet, WalletSettings,
 };
 
+#[path = "pages/account_closing.rs"]
+mod account_closing;
 #[path = "authenticator/mod.rs"]
 mod authenticator;
 #[path = "pages/contacts.rs"]
@@ -54,6 +56,8 @@ mod reach;
 mod requests;
 #[path = "pages/second_factor.rs"]
 mod second_factor;
+#[path = "pages/two_processes.rs"]
+mod two_processes;
 
 const PASSWORD: &str = "a rainy day in march";
 const HOME: &str = "http://localhost:3030";
@@ -374,7 +378,9 @@ impl Bench {
                 clock: dyn_clock(),
                 entropy: testkit::entropy(seed_of_entropy),
             };
-            let seed = Seed::from_yaml("rates: {USD: {EUR: 0.9, MXN: 19}, EUR: {USD: 1.1}}").unwrap();
+            let rates = "rates: {USD: {EUR: 0.9, MXN: 19}, EUR: {USD: 1.1}}";
+            let users = format!("users: [{{email: boss@example.com, displayName: The Boss, password: {PASSWORD}}}]");
+            let seed = Seed::from_yaml(&format!("{rates}\n{users}")).unwrap();
             Wallet::new(settings, seed, ports)
         });
         Self { instance, wallet: make(HOME, 1), clock, payee: format!("https://{here}/bob"), database, make }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod consents;
+mod frozen;
 mod holds;
 mod instance;
 mod operators;
@@ -14,3 +15,4 @@ mod own_limits;
 mod own_use;
 mod sequences;
 mod streamed;
+mod usage;
