@@ -61,11 +61,13 @@ async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
         Err(unauthenticated) => return graphql::Unauthenticated::from(unauthenticated).into_response(),
     };
     let (headers, stopping) = (&head.headers, Stopping::of(&head.extensions));
+    let follow = || api.parts.administration.store().follow_changes();
     let who = sender.let_in();
     let mut response = match sender.principal.clone() {
-        None => api.endpoint.answer_when_changed(headers, body, sender, &AllFields, stopping).await,
+        None => api.endpoint.answer_when_changed(headers, body, sender, &AllFields, follow, stopping).await,
         Some(principal) => {
-            api.endpoint.answer_when_changed(headers, body, sender, &ScopedRights(&principal), stopping).await
+            let rights = ScopedRights(&principal);
+            api.endpoint.answer_when_changed(headers, body, sender, &rights, follow, stopping).await
         }
     };
     response.extensions_mut().insert(who);
