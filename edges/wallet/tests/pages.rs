@@ -340,7 +340,7 @@ impl Bench {
                 cookies: Cookies::Plain,
                 accent: Accent::Teal,
                 playground: verification == Verification::None,
-                one_click: Vec::new(),
+                one_click: vec![wallet::OneClick { email: "boss@example.com".to_owned(), name: "The Boss".to_owned() }],
                 operators: vec!["Boss@example.com".to_owned()],
                 consent: Some(ConsentSettings {
                     auth_server: "http://auth.example".parse().unwrap(),

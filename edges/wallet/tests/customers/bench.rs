@@ -413,9 +413,10 @@ impl Bench {
         self.send("/prove?next=%2F", "/prove", &[("next", "/"), ("proof", PASSWORD)]).await;
     }
 
-    /// Nora, who is in the seed because she is an operator too, signs in, and opens an account with play money.
+    /// Nora, who is in the seed because she is an operator too, comes in without a proof, and opens an account with
+    /// play money.
     async fn customer(&mut self) {
-        self.post("/sign-in", &[("email", "n@example.com"), ("password", PASSWORD)]).await;
+        self.post("/sign-in/one-click", &[("email", "n@example.com")]).await;
         let opened = [("asset", "USD/2"), ("name", "Everyday"), ("path", "nora")];
         let opened = self.send("/accounts/open", "/accounts/open", &opened).await;
         opened.split(['/', '?']).nth(2).unwrap().clone_into(&mut self.noras);
@@ -448,7 +449,7 @@ fn wallet(database: &TestDatabase, ledger: &Arc<Cutting>, clock: &Arc<ManualCloc
         cookies: Cookies::Plain,
         accent: Accent::Teal,
         playground: true,
-        one_click: Vec::new(),
+        one_click: vec![wallet::OneClick { email: "n@example.com".to_owned(), name: "Nora Neu".to_owned() }],
         operators: vec!["n@example.com".to_owned()],
         consent: Some(ConsentSettings {
             auth_server: "http://auth.example".parse().unwrap(),
