@@ -34,7 +34,7 @@ use crate::{DatabaseUrl, Mode, Secret};
 pub use self::accounting::Accounting;
 pub use self::auto_peering::AutoPeering;
 use self::keys::judge_keys;
-pub use self::packets::Packets;
+pub use self::packets::{PacketStage, Packets};
 pub use self::partial_payments::PartialPayments;
 pub use self::payments::{IncomingApproval, Payments};
 pub use self::telemetry::Telemetry;
@@ -386,12 +386,30 @@ mod tests {
             }
             Backend::from_environment(&environment).map(|backend| backend.packets)
         };
-        assert_eq!(packets(&[]).unwrap(), Packets { per_second: 10_000, burst: 20_000 });
-        let slow = packets(&[("ILP_PACKETS_PER_SECOND", "50")]).unwrap();
-        assert_eq!(slow, Packets { per_second: 50, burst: 100 });
-        let steady = packets(&[("ILP_PACKETS_PER_SECOND", "50"), ("ILP_PACKET_BURST", "1")]).unwrap();
-        assert_eq!(steady, Packets { per_second: 50, burst: 1 });
+        let rate = |settings: &[(&str, &str)]| packets(settings).map(|packets| (packets.per_second, packets.burst));
+        assert_eq!(rate(&[]).unwrap(), (10_000, 20_000));
+        assert_eq!(rate(&[("ILP_PACKETS_PER_SECOND", "50")]).unwrap(), (50, 100));
+        let steady = [("ILP_PACKETS_PER_SECOND", "50"), ("ILP_PACKET_BURST", "1")];
+        assert_eq!(rate(&steady).unwrap(), (50, 1));
         assert_eq!(names(&packets(&[("ILP_PACKETS_PER_SECOND", "0")]).unwrap_err()), ["ILP_PACKETS_PER_SECOND"]);
+    }
+
+    #[test]
+    fn optional_stages_are_left_out_by_name_and_a_wrong_name_is_reported() {
+        let read = |stages: &str| {
+            let mut environment = Environment::of(REQUIRED);
+            environment.set("CONNECTOR_STAGES", stages);
+            Backend::from_environment(&environment)
+        };
+        let all = PacketStage::ALL.map(|(stage, _)| stage);
+        assert_eq!(Backend::from_environment(&Environment::of(REQUIRED)).unwrap().packets.stages, all);
+        let some = read("breaker, ildcp").unwrap();
+        assert_eq!(some.packets.stages, [PacketStage::Ildcp, PacketStage::Breaker]);
+        assert!(some.notices.iter().any(|notice| notice.name == "CONNECTOR_STAGES"), "{:?}", some.notices);
+        assert_eq!(read("none").unwrap().packets.stages, []);
+        for wrong in ["balance", "ildcp, none", "Ildcp"] {
+            assert_eq!(names(&read(wrong).unwrap_err()), ["CONNECTOR_STAGES"], "{wrong}");
+        }
     }
 
     #[test]
