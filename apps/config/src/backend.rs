@@ -4,6 +4,7 @@
 
 mod accounting;
 mod auto_peering;
+mod bearer_tokens;
 mod keys;
 mod packets;
 mod partial_payments;
@@ -33,6 +34,7 @@ use crate::{DatabaseUrl, Mode, Secret};
 
 pub use self::accounting::Accounting;
 pub use self::auto_peering::AutoPeering;
+pub use self::bearer_tokens::BearerTokens;
 use self::keys::judge_keys;
 pub use self::packets::{PacketStage, Packets};
 pub use self::partial_payments::PartialPayments;
@@ -106,6 +108,8 @@ pub struct Backend {
     pub previous_auth_service_secret: Option<Secret>,
     /// How services prove who they are.
     pub service_auth: ServiceAuth,
+    /// Tokens of OAuth 2.0 at the Open Payments listener.
+    pub bearer_tokens: BearerTokens,
     /// `AUTH_SERVICE_API_URL`: the service API of the authorization server, where tenants are mirrored.
     pub auth_service_api_url: Url,
     /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: how many wrong tokens and signatures one address may send; 0 for any
@@ -201,6 +205,8 @@ impl Backend {
         let webhooks = Webhooks::read(r);
         let admin_api = AdminApi::read(r);
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
+        let service_auth = ServiceAuth::read(r);
+        let bearer_tokens = BearerTokens::read(r, open_payments_url.as_ref(), &service_auth);
 
         Some(Self {
             mode,
@@ -214,7 +220,8 @@ impl Backend {
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
             previous_auth_service_secret: r.secret("AUTH_SERVICE_SECRET_PREVIOUS"),
-            service_auth: ServiceAuth::read(r),
+            service_auth,
+            bearer_tokens,
             auth_service_api_url: auth_service_api_url?,
             failed_tokens_per_minute: r.number("FAILED_TOKENS_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", ByDefault::Off),
@@ -410,6 +417,34 @@ mod tests {
         for wrong in ["balance", "ildcp, none", "Ildcp"] {
             assert_eq!(names(&read(wrong).unwrap_err()), ["CONNECTOR_STAGES"], "{wrong}");
         }
+    }
+
+    #[test]
+    fn tokens_of_a_provider_are_accepted_for_named_tenants_only_and_only_if_there_is_a_provider() {
+        const TENANT: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
+        let read = |settings: &[(&str, &str)]| {
+            let mut environment = Environment::of(REQUIRED);
+            for &(name, value) in settings {
+                environment.set(name, value);
+            }
+            Backend::from_environment(&environment)
+        };
+        let provider = [
+            ("OAUTH_ISSUER", "https://id.example"),
+            ("OAUTH_CLIENT_ID", "backend"),
+            ("OAUTH_CLIENT_SECRET", "a secret that nobody guesses 7Jk2"),
+        ];
+        let with = |tenants: &'static str| [&provider[..], &[("OPEN_PAYMENTS_BEARER_TENANTS", tenants)]].concat();
+        assert!(read(&[]).unwrap().bearer_tokens.tenants.is_empty());
+        assert!(read(&provider).unwrap().bearer_tokens.tenants.is_empty());
+        let on = read(&with(TENANT)).unwrap();
+        assert_eq!(on.bearer_tokens.tenants, [TENANT.parse::<Uuid>().unwrap()]);
+        assert_eq!(on.bearer_tokens.audience, "https://localhost:3000");
+        assert!(on.notices.iter().any(|notice| notice.name == "OPEN_PAYMENTS_BEARER_TENANTS"), "each start warns");
+        let wrong = read(&with("everybody")).unwrap_err();
+        assert_eq!(names(&wrong), ["OPEN_PAYMENTS_BEARER_TENANTS"]);
+        let without = read(&[("OPEN_PAYMENTS_BEARER_TENANTS", TENANT)]).unwrap_err();
+        assert_eq!(names(&without), ["OPEN_PAYMENTS_BEARER_TENANTS"]);
     }
 
     #[test]

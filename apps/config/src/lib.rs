@@ -34,8 +34,8 @@ pub use admin_api::AdminApi;
 pub use agreement::{Disagreement, Roles};
 pub use auth::{Auth, AuthPorts, Cleanup, SameSite, StrangerLimits};
 pub use backend::{
-    Accounting, AutoPeering, Backend, BackendPorts, IncomingApproval, PacketStage, Packets, PartialPayments, Payments,
-    Telemetry, WalletAddresses, Webhooks, Workers,
+    Accounting, AutoPeering, Backend, BackendPorts, BearerTokens, IncomingApproval, PacketStage, Packets, PartialPayments,
+    Payments, Telemetry, WalletAddresses, Webhooks, Workers,
 };
 pub use card_service::{CardService, CardTenant};
 pub use console::Console;
