@@ -104,6 +104,8 @@ pub struct WalletPages {
     /// The authorization server that asks for consent; `None` without `IDP_SECRET`, unless the wallet shows it a token or a
     /// certificate.
     pub consent: Option<WalletConsent>,
+    /// The provider of OAuth 2.0 that asks the wallet who somebody is; `None` without `CHALLENGE_PROVIDER_URL`.
+    pub challenges: Option<WalletChallenges>,
     /// `AUTH_GRAPHQL_URL`: the Admin API of the authorization server, which has the grants. Without it customers see no
     /// agreements.
     pub auth_graphql_url: Option<Url>,
@@ -127,6 +129,19 @@ pub struct WalletMail {
     pub url: Secret,
     /// `MAIL_FROM`: the sender of letters, for example `Bank <letters@bank.example>`.
     pub from: String,
+}
+
+/// A provider of OAuth 2.0, such as Ory Hydra, that sends browsers to the wallet's pages `/oauth/login`, `/oauth/consent`
+/// and `/oauth/logout`.
+#[derive(Clone, Debug)]
+pub struct WalletChallenges {
+    /// `CHALLENGE_PROVIDER_URL`: its public address and name as an issuer (`urls.self.issuer` of Hydra). Browsers are sent
+    /// back there and to no other place.
+    pub provider: Url,
+    /// `CHALLENGE_PROVIDER_ADMIN_URL`: its admin API, which only the wallet calls.
+    pub admin: Url,
+    /// `CHALLENGE_PROVIDER_ADMIN_TOKEN`: what the admin API demands as `Authorization: Bearer`, if it demands anything.
+    pub token: Option<Secret>,
 }
 
 /// The authorization server that asks the wallet's customers for consent.
@@ -287,6 +302,7 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
     let has_proof = secret.is_some() || to_auth.tokens() || to_auth.certificates();
     let consent = has_proof.then_some(WalletConsent { secret, auth_server, interactions });
     let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
+    let challenges = read_challenges(r);
     let playground = chosen == WalletMode::Playground;
     let mail = read_mail(r, mode, chosen);
     let operators = read_operators(r, chosen);
@@ -299,12 +315,34 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
         absolute,
         operators,
         consent,
+        challenges,
         auth_graphql_url,
         mail,
         encryption_key,
         former_encryption_keys,
     };
     (chosen != WalletMode::Headless).then_some(pages)
+}
+
+/// The provider that asks with challenges.
+fn read_challenges(r: &mut Reader<'_>) -> Option<WalletChallenges> {
+    const BOTH: &str = "must be set together with the other address of the provider";
+    let token = r.secret("CHALLENGE_PROVIDER_ADMIN_TOKEN");
+    match (r.url("CHALLENGE_PROVIDER_URL"), r.url("CHALLENGE_PROVIDER_ADMIN_URL")) {
+        (Some(provider), Some(admin)) => Some(WalletChallenges { provider, admin, token }),
+        (None, None) => {
+            r.no_effect(&["CHALLENGE_PROVIDER_ADMIN_TOKEN"], "CHALLENGE_PROVIDER_URL is not set");
+            None
+        }
+        (Some(_), None) => {
+            r.problem("CHALLENGE_PROVIDER_ADMIN_URL", BOTH);
+            None
+        }
+        (None, Some(_)) => {
+            r.problem("CHALLENGE_PROVIDER_URL", BOTH);
+            None
+        }
+    }
 }
 
 /// Who may open the operators' pages.

@@ -8,6 +8,7 @@ mod account_closing;
 mod account_state;
 mod addresses;
 mod cards;
+mod challenges;
 mod consent;
 mod contacts;
 mod customers;
@@ -48,6 +49,7 @@ mod wallet;
 mod webauthn;
 
 pub use cards::{CardVerification, NewCard};
+pub use challenges::ChallengeSettings;
 pub use consent::ConsentSettings;
 pub use fees::{FeePolicy, FeeRule, charged};
 pub use http_kit::{EventVerification, Unsigned};

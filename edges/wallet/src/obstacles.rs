@@ -6,6 +6,8 @@ use admin_client::AdminClient;
 use uuid::Uuid;
 
 use crate::account_state::Life;
+use crate::challenges::agreements::{self, OAuthAgreement, Stage};
+use crate::consent::account_of;
 use crate::customers::{Customer, Held};
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
@@ -70,7 +72,14 @@ pub(crate) async fn found(
     let is_closing = |held: &Held| matches!(held.state.life, Life::Closing | Life::Staying);
     note(Obstacle::Closing, whole == Whole::Wallet && accounts.iter().any(is_closing));
 
-    if let Some(admin) = grants {
+    let by_oauth = agreements::of_user(database, user).await?;
+    let is_about = |agreement: &OAuthAgreement| {
+        let items = agreement.items();
+        agreement.stage != Stage::Ended && items.iter().any(|item| account_of(&accounts, item).is_some())
+    };
+    if by_oauth.iter().any(is_about) {
+        found.push(Obstacle::Agreements);
+    } else if let Some(admin) = grants {
         let allowed = grants::allowed(database, user).await?;
         for address in accounts.iter().filter_map(|held| held.account.wallet_address_url.as_ref()) {
             if !grants::about(admin, address, Which::Live, &allowed).await?.is_empty() {

@@ -20,6 +20,7 @@ use url::Url;
 use crate::account_closing::AccountClosing;
 use crate::addresses::Addresses;
 use crate::cards::{CardVerification, Cards};
+use crate::challenges::Challenges;
 use crate::consent::Consents;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
@@ -280,6 +281,10 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
         let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
         Consents::new(consent, settings.http.clone(), database.clone(), clock, entropy)
     });
+    let challenges = settings.challenges.clone().map(|challenges| {
+        let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+        Challenges::new(challenges, settings.http.clone(), database.clone(), clock, entropy)
+    });
     let suffix = hex::encode(&Sha256::digest(settings.public_url.as_str())[..4]);
     let letters = Letters::new(database.clone(), Arc::clone(&clock), Arc::clone(&entropy), settings.post.clone());
     let users = Users::new(
@@ -314,6 +319,7 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
         letters,
         sending: Sending::new(effects.clone(), public, Arc::clone(&entropy), plain_http),
         consents,
+        challenges,
         operators: Operators::new(&settings.operators),
         rates: told.rates.clone(),
         started_at: clock.now(),

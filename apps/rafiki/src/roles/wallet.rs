@@ -14,7 +14,7 @@ use service_auth::{Service, Wanted};
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, ConsentSettings, Cookies, EventVerification, Lifetimes, OneClick, PageSettings, Ports,
+    Accent, ChallengeSettings, ConsentSettings, Cookies, EventVerification, Lifetimes, OneClick, PageSettings, Ports,
     Post, Tenancy, Verification, Wallet, WalletSettings,
 };
 
@@ -233,6 +233,13 @@ fn page_settings(
                 .filter(|_| identities.accepted.secrets(Service::AuthIdp))
                 .map(|secret| secret.expose().to_owned()),
             proof: identities.proofs.of(Wanted::WALLET_CONSENT, None),
+        }),
+        challenges: pages.challenges.as_ref().map(|challenges| ChallengeSettings {
+            provider: challenges.provider.clone(),
+            admin: challenges.admin.clone(),
+            token: challenges.token.as_ref().map(|token| token.expose().to_owned()),
+            tenant: config.tenant_id,
+            audience: config.open_payments_url.as_str().trim_end_matches('/').to_owned(),
         }),
         grants,
         http: deps.http.clone(),

@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use super::frame::Frame;
 use crate::account_closing::AccountClosing;
+use crate::challenges::{ChallengeSettings, Challenges};
 use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
@@ -72,6 +73,8 @@ pub struct PageSettings {
     pub operators: Vec<String>,
     /// The authorization server that asks for consent.
     pub consent: Option<crate::consent::ConsentSettings>,
+    /// The provider of OAuth 2.0 that asks who somebody is, and what this person allows.
+    pub challenges: Option<ChallengeSettings>,
     /// The Admin API of the authorization server, which has the grants.
     pub grants: Option<AdminClient>,
     /// The HTTP client.
@@ -90,6 +93,7 @@ pub(crate) struct PageCore {
     pub(crate) effects: Effects,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
+    pub(crate) challenges: Option<Challenges>,
     pub(crate) operators: Operators,
     /// The rates that this wallet serves, and since when.
     pub(crate) rates: RatesService,

@@ -6,6 +6,7 @@ mod account;
 mod account_state;
 mod agreements;
 mod cards;
+mod challenges;
 mod consent;
 mod contacts;
 mod context;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::context::{Ctx, FORM_MAX, PageCore, Pages, Problem, Reader};
 use super::handlers::{form_for, page_for};
 use super::{
-    account, account_state, agreements, cards, consent, contacts, doors, exchange, export, files, forgot,
+    account, account_state, agreements, cards, challenges, consent, contacts, doors, exchange, export, files, forgot,
     history, home, keys, leave, monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
 };
 
@@ -100,8 +100,17 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/consent/{id}", Access::Session, form(consent::page, consent::decide))
         .declare("/consent/{id}/done", Access::Session, page(consent::leave));
 
+    let challenges = Router::new()
+        .declare("/oauth/login", Access::Session, page(challenges::login))
+        .declare("/oauth/login/{id}", Access::Session, form(challenges::login_page, challenges::login_decide))
+        .declare("/oauth/consent", Access::Session, page(challenges::consent))
+        .declare("/oauth/consent/{id}", Access::Session, form(challenges::consent_page, challenges::consent_decide))
+        .declare("/oauth/logout", Access::Public, get(challenges::logout))
+        .declare("/oauth/logout/{id}", Access::Session, form(challenges::logout_page, challenges::logout_decide));
+
     open.merge(own)
         .merge(consents)
+        .merge(challenges)
         .merge(operator::routes())
         .layer(from_fn(own_forms_only))
         .layer(from_fn(strict_headers))
