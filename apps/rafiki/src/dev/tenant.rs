@@ -67,7 +67,8 @@ pub(crate) fn as_peer(operator: &Seed, ilp_address: &str, ports: &Ports) -> Resu
 /// The seed file, for an instance on these ports and a wallet on this one.
 fn seed_file(instance: &Ports, wallet: u16) -> String {
     CLOUD_TEN
-        .replace("{openPayments}", &format!("https://localhost:{}", instance.open_payments))
+        // Addresses below the operator's own base are the operator's, so the same listener has another name here.
+        .replace("{addresses}", &format!("https://127.0.0.1:{}", instance.open_payments))
         .replace("{connector}", &format!("http://localhost:{}", instance.connector))
         .replace("{wallet}", &format!("http://localhost:{wallet}"))
 }
@@ -160,7 +161,7 @@ mod tests {
         assert_eq!([&own.peers[0].outgoing_token], *peer.incoming_tokens.iter().collect::<Vec<_>>());
         assert_eq!((own.accounts.len(), own.users.len()), (5, 5));
         let tenant = own.tenant.unwrap();
-        assert_eq!(tenant.wallet_address_prefix.as_str(), "https://localhost:3000/cloud-ten");
+        assert_eq!(tenant.wallet_address_prefix.as_str(), "https://127.0.0.1:3000/cloud-ten");
         assert_eq!(tenant.webhook_url.as_str(), "http://localhost:5030/webhooks");
     }
 }

@@ -24,7 +24,7 @@ fn tenant(two: &Institutions) -> AdminClient {
 }
 
 fn address(two: &Institutions, slug: &str) -> String {
-    two.address(Side::CloudNine, slug).replace("/accounts/", "/cloud-ten/accounts/")
+    two.address(Side::CloudNine, slug).replace("localhost", "127.0.0.1").replace("/accounts/", "/cloud-ten/accounts/")
 }
 
 /// The wallet of the tenant, as its customer sees it: the balance in cents.
