@@ -9,6 +9,7 @@ import { onePayment } from './together.js'
 import { passkeys } from './passkeys.js'
 import { shopping } from './shop.js'
 import { startWallets, story } from './wallet.js'
+import { byKeyboard } from './wallet_keyboard.js'
 
 let [passed, failed] = [0, 0]
 async function check(name, body) {
@@ -92,12 +93,18 @@ try {
       })
     })
   }
+  for (const look of [{ width: 360, colorScheme: 'light' }, { width: 1280, colorScheme: 'dark' }]) {
+    await check(`every page of the wallet is used by keyboard alone, at ${look.width} px, ${look.colorScheme}`, async () => {
+      await byKeyboard(browser, wallets, look)
+    })
+  }
   await check('an operator pays what another asked for, and two browsers there see it arrive, without loading a page again', async () => {
     await onePayment(browser, wallets)
   })
-  for (const look of [{ width: 360, colorScheme: 'dark', locale: 'de-DE' }, { width: 1440, colorScheme: 'light' }]) {
-    await check(`a customer buys, subscribes and gets money back at the shop, at ${look.width} px, ${look.colorScheme}`, async () => {
+  for (const look of [{ width: 360, colorScheme: 'dark', locale: 'de-DE' }, { width: 320, colorScheme: 'light', locale: 'de-DE' }, { width: 1440, colorScheme: 'light' }]) {
+    await check(`a customer buys, subscribes and gets money back at the shop, at ${look.width} px, ${look.colorScheme}${look.locale ? ', in German' : ''}`, async () => {
       await shopping(browser, wallets, look, async (name, page) => {
+        assert.equal(await page.locator('html').getAttribute('lang'), look.locale ? 'de' : 'en', name)
         assert.deepEqual(await findings(page), [], name)
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
         assert.ok(wide <= 0, `${name} scrolls sideways by ${wide} px`)

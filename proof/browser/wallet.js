@@ -13,6 +13,8 @@ export const PASSWORD = 'a rainy day in march'
 export async function startWallets(base = 23400) {
   const data = mkdtempSync(join(tmpdir(), 'wallets-'))
   const dev = ['dev', '--ports', String(base), '--data-dir', data]
+  // Who sees the operators' pages.
+  process.env.WALLET_OPERATORS ??= 'gfranklin@cloud-nine.example'
   const built = process.env.RAFIKI_BINARY
   const [program, options] = built ? [built, dev] : ['cargo', ['run', '--quiet', '-p', 'rafiki', '--', ...dev]]
   const { stop } = await start(program, options, (line) => line.trim() === 'ready')
@@ -49,7 +51,7 @@ async function signed(method, url, { body, token, keyId, key }) {
 }
 
 /** Asks for the right to pay from `address`, as an application does. */
-async function ask(wallets, address, limits) {
+export async function ask(wallets, address, limits) {
   const [here, there] = [facts(wallets.data, 'cloud-nine'), facts(wallets.data, 'happy-life')]
   const client = there.walletAddresses.find(({ name }) => name === 'Philip Fry').url
   const key = createPrivateKey(readFileSync(join(wallets.data, 'happy-life/private-key.pem')))

@@ -148,10 +148,27 @@ pub struct SpendingPayment {
     pub created_at: Timestamp,
 }
 
+/// What a payment counts for the limits of its grant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentSpending {
+    /// For a limit on debited amounts.
+    pub spent_debit_amount: Option<Amount>,
+    /// For a limit on received amounts.
+    pub spent_receive_amount: Option<Amount>,
+}
+
 /// The most pages of a hundred payments that are looked at.
 const PAGES_MAX: usize = 5;
 
 impl AdminClient {
+    /// What a payment counts for the limits of its grant. Another instance does not tell this, and refuses.
+    ///
+    /// The client must be one of the backend.
+    pub async fn spending_of_payment(&self, id: Uuid) -> Result<PaymentSpending, AdminError> {
+        self.run(d::SPENDING_OF_PAYMENT, json!({"id": id}), "/outgoingPayment").await
+    }
+
     /// The payments under `grant` from the wallet address with this URL, out of its latest five hundred.
     ///
     /// The client must be one of the backend.

@@ -32,7 +32,8 @@ pub use error::{AdminError, ErrorCode};
 pub use exchange_rates::{ExchangeRatesView, RateTableView, RateView};
 pub use following::Followed;
 pub use grants::{
-    AccessView, GrantSelection, GrantView, LimitsView, SpendingPayment, SpentUnderGrant, SubjectName, SubjectView,
+    AccessView, GrantSelection, GrantView, LimitsView, PaymentSpending, SpendingPayment, SpentUnderGrant, SubjectName,
+    SubjectView,
 };
 pub use ledger::{LedgerAlarmView, LedgerWatchView, MainAccountView};
 pub use mutations::Mutation;

@@ -230,6 +230,11 @@ fragment Both on AccountingTransferConnection {
       receiveAmount { value assetCode assetScale } sentAmount { value assetCode assetScale }
       spentDebitAmount { value assetCode assetScale } spentReceiveAmount { value assetCode assetScale }"
     );
+    SPENDING_OF_PAYMENT = "query SpendingOfPayment($id: String!) {
+  outgoingPayment(id: $id) {
+    spentDebitAmount { value assetCode assetScale } spentReceiveAmount { value assetCode assetScale }
+  }
+}";
     SPENDING_BY_QUOTES = list!(
         "ConsoleSpendingByQuotes", "outgoingPayments", ", $filter: OutgoingPaymentFilter", ", filter: $filter",
         "id state grantId createdAt debitAmount { value assetCode assetScale }

@@ -11,6 +11,7 @@ use crate::wake::Wakeups;
 pub(crate) struct Afterwards {
     pub(crate) topics: BTreeSet<String>,
     pub(crate) topics_elsewhere: BTreeSet<String>,
+    pub(crate) told: BTreeSet<&'static str>,
     pub(crate) then: Vec<Box<dyn FnOnce() + Send>>,
 }
 
@@ -22,6 +23,9 @@ impl Afterwards {
         }
         for topic in self.topics_elsewhere.difference(&self.topics) {
             wakeups.wake_elsewhere(topic.clone());
+        }
+        for topic in self.told {
+            wakeups.tell(topic);
         }
         for topic in self.topics {
             wakeups.wake(topic);

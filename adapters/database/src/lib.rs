@@ -10,6 +10,7 @@ mod contents;
 mod deferred;
 mod error;
 mod examination;
+mod followed;
 mod gather;
 mod locked;
 mod migrate;
@@ -205,6 +206,19 @@ impl Database {
     /// subscribers also check from time to time.
     pub fn subscribe(&self, topic: &str) -> Subscription {
         Wakeups::subscribe(&self.inner.wakeups, topic)
+    }
+
+    /// As [`Database::subscribe`], for a topic that changes with every payment and is of interest only while somebody waits
+    /// for it. Call it anew for each wait, of less than a minute.
+    ///
+    /// Other processes tell only while a process follows, and a few times a second at most.
+    pub fn follow(&self, topic: &str) -> Subscription {
+        Wakeups::follow(&self.inner.wakeups, topic)
+    }
+
+    /// Wakes those who follow `topic` after a change that no transaction of this database has made.
+    pub fn tell(&self, topic: &str) {
+        self.inner.wakeups.tell(topic);
     }
 
     /// Says whether copies of data of `topic` are up to date: whether no transaction has announced a change

@@ -88,6 +88,11 @@ impl WriteTransaction {
         self.plans().afterwards.topics_elsewhere.insert(topic.to_owned());
     }
 
+    /// Wakes those who follow `topic` after the commit; see [`Database::follow`].
+    pub fn tell_on_commit(&self, topic: &'static str) {
+        self.plans().afterwards.told.insert(topic);
+    }
+
     /// Announces with the commit, to every process, that copies of data of `topic` are out of date.
     ///
     /// The announcement is as durable as the commit, while a wake-up can be lost with the process. In return such

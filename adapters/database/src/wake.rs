@@ -17,6 +17,8 @@ use sea_orm::sqlx::query;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use crate::followed::Followed;
+
 pub(crate) const CHANNEL: &str = "rafiki_wake";
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -31,6 +33,11 @@ impl Subscription {
             // The database is closed, so there will be no more commits.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Leaves out the wake-ups until now. What is read after this has their changes.
+    pub fn forget(&mut self) {
+        self.0.mark_unchanged();
     }
 }
 
@@ -75,6 +82,8 @@ struct Bridge {
     instance: String,
     outbox: OnceLock<mpsc::UnboundedSender<String>>,
     listening: OnceLock<()>,
+    followed: Arc<Followed>,
+    telling: OnceLock<()>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
@@ -90,6 +99,8 @@ impl Wakeups {
             instance: SystemEntropy.uuid().simple().to_string(),
             outbox: OnceLock::new(),
             listening: OnceLock::new(),
+            followed: Arc::default(),
+            telling: OnceLock::new(),
             tasks: Mutex::default(),
         };
         Self { topics: Mutex::default(), heard: Arc::default(), bridge: Some(bridge) }
@@ -106,6 +117,29 @@ impl Wakeups {
     pub(crate) fn watch(this: &Arc<Self>, topic: &str) -> Watch {
         let Subscription(changes) = Self::subscribe(this, topic);
         Watch { changes, heard: Arc::clone(&this.heard) }
+    }
+
+    /// Subscribes to a topic that changes often; see [`crate::Database::follow`].
+    pub(crate) fn follow(this: &Arc<Self>, topic: &str) -> Subscription {
+        let subscription = Self::subscribe(this, topic);
+        if let Some(saying) = this.bridge.as_ref().and_then(|bridge| bridge.followed.here(topic)) {
+            this.wake_elsewhere(saying);
+        }
+        subscription
+    }
+
+    /// Wakes those who follow `topic`, in this process and in others.
+    pub(crate) fn tell(&self, topic: &str) {
+        self.wake_here(topic);
+        if let Some(bridge) = &self.bridge
+            && bridge.followed.change(topic)
+        {
+            bridge.telling.get_or_init(|| {
+                let (pool, instance) = (bridge.pool.clone(), bridge.instance.clone());
+                let tell = move |topics| send(pool.clone(), instance.clone(), topics);
+                bridge.run(Arc::clone(&bridge.followed).tell(tell));
+            });
+        }
     }
 
     /// The notification that announces a change of `topic` to other processes; `None` if there are none.
@@ -156,10 +190,12 @@ impl Wakeups {
 
     /// A notification is `{instance} {topic}`.
     fn received(&self, payload: &str) {
-        let own = self.bridge.as_ref().map(|bridge| bridge.instance.as_str());
+        let Some(bridge) = &self.bridge else { return };
         match payload.split_once(' ') {
-            Some((instance, topic)) if Some(instance) != own => self.wake_here(topic),
-            _ => {}
+            Some((instance, _)) if instance == bridge.instance => {}
+            Some((_, notice)) if bridge.followed.heard(notice) => {}
+            Some((_, topic)) => self.wake_here(topic),
+            None => {}
         }
     }
 }
@@ -176,11 +212,15 @@ async fn notify(pool: PgPool, instance: String, mut inbox: mpsc::UnboundedReceiv
         while let Ok(another) = inbox.try_recv() {
             topics.insert(another);
         }
-        for topic in topics {
-            let sent = query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(format!("{instance} {topic}"));
-            if let Err(error) = sent.execute(&pool).await {
-                tracing::warn!(%error, topic, "other processes were not notified; their timers will find the work");
-            }
+        send(pool.clone(), instance.clone(), topics).await;
+    }
+}
+
+async fn send(pool: PgPool, instance: String, topics: BTreeSet<String>) {
+    for topic in topics {
+        let sent = query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(format!("{instance} {topic}"));
+        if let Err(error) = sent.execute(&pool).await {
+            tracing::warn!(%error, topic, "other processes were not notified; their timers will find the work");
         }
     }
 }

@@ -126,6 +126,34 @@ fn a_commit_wakes_the_subscribers_in_another_process_on_postgres() {
     });
 }
 
+on_each_database! {
+    async fn a_commit_wakes_those_who_follow_its_topic(database) {
+        let mut followed = database.follow("payments");
+        let transaction = database.begin().await.unwrap();
+        transaction.tell_on_commit("payments");
+        transaction.commit().await.unwrap();
+        followed.notified().await;
+    }
+}
+
+#[test]
+fn a_process_that_follows_is_told_of_the_changes_of_another() {
+    testkit::block_on(async {
+        let Some(database) = testkit::TestDatabase::postgres().await else { return };
+        let other = database.connect_again().await;
+        let mut listening = database.subscribe("letters");
+        listening.notified().await;
+        let mut followed = other.follow("payments");
+        // The first wake-up shows that the listener is connected. That the other follows arrives with the same connection,
+        // and before the letter.
+        followed.notified().await;
+        other.wake("letters");
+        listening.notified().await;
+        database.tell("payments");
+        followed.notified().await;
+    });
+}
+
 #[test]
 fn an_unusable_url_says_what_a_usable_one_is() {
     testkit::block_on(async {

@@ -26,6 +26,7 @@ mod readable;
 mod rows;
 mod scope;
 mod store;
+mod telling_ledger;
 mod tenants;
 mod wallet_addresses;
 mod web_monetization;

@@ -2,16 +2,16 @@
 //!
 //! Several processes write one row. Of each fact the newest is kept, and interruptions are added.
 
+use std::collections::{BTreeSet, HashMap};
+
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Database, Error, WriteTransaction};
 use payments_model::PeerId;
 use payments_model::peer_health::{PeerError, PeerHealth, PeerState};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::convert::{Place, instant, stored_amount, stored_instant};
-use crate::rows::peer as peer_row;
 use crate::rows::peer_health::{Column, Entity, Model};
 use crate::scope::Scope;
 
@@ -48,17 +48,13 @@ fn health(row: Model) -> Result<PeerHealth, Error> {
     })
 }
 
-impl<C: ConnectionTrait> Scope<'_, C> {
-    /// How the exchanges with a peer went; `None` before the first is noted.
-    pub async fn peer_health(&self, id: PeerId) -> Result<Option<PeerHealth>, Error> {
-        let own = Query::select()
-            .column(peer_row::Column::Id)
-            .from(peer_row::Entity)
-            .cond_where(self.within(peer_row::Column::TenantId))
-            .to_owned();
-        let rows = Entity::find().filter(Column::PeerId.eq(id.as_uuid())).filter(Column::PeerId.in_subquery(own));
-        rows.one(self.connection).await?.map(health).transpose()
-    }
+/// How the exchanges with these peers went, in their order. One statement, however many there are.
+pub(crate) async fn of_ids(database: Database, ids: Vec<PeerId>) -> Result<Vec<Option<PeerHealth>>, Error> {
+    let wanted: BTreeSet<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let rows = Entity::find().filter(Column::PeerId.is_in(wanted)).all(database.reader()).await?;
+    let found = rows.into_iter().map(|row| Ok((PeerId::from_uuid(row.peer_id), health(row)?)));
+    let found: HashMap<PeerId, PeerHealth> = found.collect::<Result<_, Error>>()?;
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 impl Scope<'_, WriteTransaction> {

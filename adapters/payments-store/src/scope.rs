@@ -11,6 +11,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, QueryTrait};
 pub(crate) const DIRECTORY: &str = "directory";
 /// The topic of changes of a wallet address, its keys and its properties.
 pub(crate) const WALLET_ADDRESSES: &str = "wallet_addresses";
+/// The topic of every change of the store and of the ledger, for callers that show them.
+pub(crate) const CHANGES: &str = "changes";
 /// The topic of new wallet addresses, for callers that wait for one.
 pub(crate) const NEW_WALLET_ADDRESS: &str = "new_wallet_address";
 

@@ -3,16 +3,17 @@
 
 use clock::Timestamp;
 use database::{Database, Error, Gather, Migrations, Step, Subscription, Watch, WriteTransaction};
+use payments_model::peer_health::PeerHealth;
 use payments_model::{
-    Fee, FeeId, OutgoingPayment, OutgoingPaymentId, Quote, Tenant, TenantId, WebhookDelivery, WebhookEvent,
-    WebhookEventId,
+    Fee, FeeId, OutgoingPayment, OutgoingPaymentId, Peer, PeerId, Quote, Tenant, TenantId, WebhookDelivery,
+    WebhookEvent, WebhookEventId,
 };
 use sea_orm::DatabaseConnection;
 
 use crate::grant_spending::{GrantSpending, of_payments};
 use crate::peers::digest_old_tokens;
-use crate::scope::{DIRECTORY, NEW_WALLET_ADDRESS, Scope, WALLET_ADDRESSES};
-use crate::{fees, tenants, webhook_events};
+use crate::scope::{CHANGES, DIRECTORY, NEW_WALLET_ADDRESS, Scope, WALLET_ADDRESSES};
+use crate::{fees, peer_health, tenants, webhook_events};
 
 /// The tables of the backend.
 pub const MIGRATIONS: Migrations = Migrations {
@@ -42,6 +43,7 @@ pub struct Store {
     fees: Gather<FeeId, Option<Fee>>,
     tenants: Gather<TenantId, Option<Tenant>>,
     events: Gather<WebhookEventId, Option<WebhookEvent>>,
+    health: Gather<PeerId, Option<PeerHealth>>,
 }
 
 impl Store {
@@ -62,13 +64,14 @@ impl Store {
     }
 
     fn of(database: Database) -> Self {
-        let [of_spendings, of_fees, of_tenants, of_events] = [(); 4].map(|()| database.clone());
+        let [of_spendings, of_fees, of_tenants, of_events, of_health] = [(); 5].map(|()| database.clone());
         Self {
             database,
             spendings: Gather::new(move |payments| of_payments(of_spendings.clone(), payments)),
             fees: Gather::new(move |ids| fees::of_ids(of_fees.clone(), ids)),
             tenants: Gather::new(move |ids| tenants::of_ids(of_tenants.clone(), ids)),
             events: Gather::new(move |ids| webhook_events::of_ids(of_events.clone(), ids)),
+            health: Gather::new(move |ids| peer_health::of_ids(of_health.clone(), ids)),
         }
     }
 
@@ -95,6 +98,12 @@ impl Store {
     /// The event of a delivery. Whoever has the delivery may know it. Questions of the same time are one query.
     pub async fn event_of(&self, delivery: &WebhookDelivery) -> Result<Option<WebhookEvent>, Error> {
         self.events.ask(delivery.event_id).await
+    }
+
+    /// How the exchanges with a peer went; `None` before the first is noted. Whoever has the peer may know it. Questions of
+    /// the same time, as for a list of peers, are one query.
+    pub async fn health_of(&self, peer: &Peer) -> Result<Option<PeerHealth>, Error> {
+        self.health.ask(peer.id).await
     }
 
     /// The database, for workers of its jobs.
@@ -145,13 +154,18 @@ impl Store {
         self.database.watch(NEW_WALLET_ADDRESS)
     }
 
+    /// Signals every change of the store, and of a ledger that [`Store::telling`] returned. Call it anew for each wait.
+    pub fn follow_changes(&self) -> Subscription {
+        self.database.follow(CHANGES)
+    }
+
     /// Signals new wallet addresses.
     pub fn new_wallet_addresses(&self) -> Subscription {
         self.database.subscribe(NEW_WALLET_ADDRESS)
     }
 }
 
-/// A unit of work: one transaction over all entities.
+/// A unit of work: one transaction over all entities. Its commit is a change that [`Store::follow_changes`] signals.
 #[derive(Debug)]
 pub struct Unit {
     transaction: WriteTransaction,
@@ -176,11 +190,13 @@ impl Unit {
     /// As [`Unit::commit`], but together with the next unit of this process. What was written must be safe to repeat; see
     /// [`WriteTransaction::commit_deferred`].
     pub fn commit_deferred(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.transaction.tell_on_commit(CHANGES);
         self.transaction.commit_deferred()
     }
 
     /// Makes all changes durable and visible.
     pub async fn commit(self) -> Result<(), Error> {
+        self.transaction.tell_on_commit(CHANGES);
         self.transaction.commit().await
     }
 }

@@ -108,6 +108,11 @@ impl TokenJudge {
         Self { inner: Arc::new(Inner { provider, identity, settings, clock, entropy, keys, breaker }) }
     }
 
+    /// The issuer of its tokens, without a slash at the end.
+    pub fn issuer(&self) -> Option<&str> {
+        self.inner.provider.issuer()
+    }
+
     /// Who sends a token to `service`, over a connection with this certificate, if it has one.
     pub async fn judge(
         &self,
@@ -115,26 +120,46 @@ impl TokenJudge {
         service: Service,
         certificate: Option<&CallerCertificate>,
     ) -> Result<Principal, Refusal> {
-        let validation = self.inner.settings.validation;
-        let mut known = None;
-        if validation != Validation::Introspect {
-            let claims = self.signed(token).await?;
-            self.fits(&claims, service, certificate)?;
-            known = Some(claims);
-        }
-        if validation != Validation::Jwt {
-            let told = self.introspected(token).await?;
-            self.fits(&told, service, certificate)?;
-            known = Some(told);
-        }
-        // One of the two was done.
-        let token = known.ok_or(Refusal::InvalidToken)?;
-        let JudgeSettings { tenant_claim, names, .. } = &self.inner.settings;
+        let JudgeSettings { tenant_claim, names, validation } = &self.inner.settings;
+        let token = self.examined(token, names.audience(service), certificate, *validation).await?;
         let tenant = token.claim(tenant_claim).map(str::to_owned);
         let scopes = Scope::ALL.into_iter().filter(|scope| token.scopes.iter().any(|own| own == names.scope(*scope)));
         let scopes = scopes.collect();
         let client = token.client_id.or(token.subject).ok_or(Refusal::InvalidToken)?;
         Ok(Principal::new(client, tenant, scopes))
+    }
+
+    /// What the provider says of a token for this audience. It is asked in every case, so a revoked token is refused at
+    /// once.
+    pub async fn ask_about(&self, token: &str, audience: &str) -> Result<OAuthToken, Refusal> {
+        let validation = match self.inner.settings.validation {
+            Validation::Introspect => Validation::Introspect,
+            Validation::Jwt | Validation::JwtAndIntrospect => Validation::JwtAndIntrospect,
+        };
+        self.examined(token, audience, None, validation).await
+    }
+
+    /// What is known of a token, if it is good.
+    async fn examined(
+        &self,
+        token: &str,
+        audience: &str,
+        certificate: Option<&CallerCertificate>,
+        validation: Validation,
+    ) -> Result<OAuthToken, Refusal> {
+        let mut known = None;
+        if validation != Validation::Introspect {
+            let claims = self.signed(token).await?;
+            self.fits(&claims, audience, certificate)?;
+            known = Some(claims);
+        }
+        if validation != Validation::Jwt {
+            let told = self.introspected(token).await?;
+            self.fits(&told, audience, certificate)?;
+            known = Some(told);
+        }
+        // One of the two was done.
+        known.ok_or(Refusal::InvalidToken)
     }
 
     /// The claims of a token that the provider has signed as an access token.
@@ -187,18 +212,12 @@ impl TokenJudge {
 
     /// Issuer, audience, times, and the certificate that a token is bound to. An answer of introspection may leave the
     /// issuer out: it comes from there.
-    fn fits(
-        &self,
-        token: &OAuthToken,
-        service: Service,
-        certificate: Option<&CallerCertificate>,
-    ) -> Result<(), Refusal> {
+    fn fits(&self, token: &OAuthToken, audience: &str, certificate: Option<&CallerCertificate>) -> Result<(), Refusal> {
         let own = self.inner.provider.issuer();
         let named = token.issuer.as_deref().map(|issuer| issuer.trim_end_matches('/'));
         if named.is_some_and(|named| own.is_some_and(|own| own != named)) {
             return Err(Refusal::InvalidToken);
         }
-        let audience = self.inner.settings.names.audience(service);
         let certificate = certificate.map(CallerCertificate::thumbprint);
         token.meets(&OAuthDemand { issuer: None, audience, scope: None, certificate }, self.inner.clock.wall())
     }

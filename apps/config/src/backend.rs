@@ -4,6 +4,7 @@
 
 mod accounting;
 mod auto_peering;
+mod bearer_tokens;
 mod keys;
 mod packets;
 mod partial_payments;
@@ -33,8 +34,9 @@ use crate::{DatabaseUrl, Mode, Secret};
 
 pub use self::accounting::Accounting;
 pub use self::auto_peering::AutoPeering;
+pub use self::bearer_tokens::BearerTokens;
 use self::keys::judge_keys;
-pub use self::packets::Packets;
+pub use self::packets::{PacketStage, Packets};
 pub use self::partial_payments::PartialPayments;
 pub use self::payments::{IncomingApproval, Payments};
 pub use self::telemetry::Telemetry;
@@ -106,6 +108,8 @@ pub struct Backend {
     pub previous_auth_service_secret: Option<Secret>,
     /// How services prove who they are.
     pub service_auth: ServiceAuth,
+    /// Tokens of OAuth 2.0 at the Open Payments listener.
+    pub bearer_tokens: BearerTokens,
     /// `AUTH_SERVICE_API_URL`: the service API of the authorization server, where tenants are mirrored.
     pub auth_service_api_url: Url,
     /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: how many wrong tokens and signatures one address may send; 0 for any
@@ -201,6 +205,8 @@ impl Backend {
         let webhooks = Webhooks::read(r);
         let admin_api = AdminApi::read(r);
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
+        let service_auth = ServiceAuth::read(r);
+        let bearer_tokens = BearerTokens::read(r, open_payments_url.as_ref(), &service_auth);
 
         Some(Self {
             mode,
@@ -214,7 +220,8 @@ impl Backend {
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
             previous_auth_service_secret: r.secret("AUTH_SERVICE_SECRET_PREVIOUS"),
-            service_auth: ServiceAuth::read(r),
+            service_auth,
+            bearer_tokens,
             auth_service_api_url: auth_service_api_url?,
             failed_tokens_per_minute: r.number("FAILED_TOKENS_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", ByDefault::Off),
@@ -386,12 +393,58 @@ mod tests {
             }
             Backend::from_environment(&environment).map(|backend| backend.packets)
         };
-        assert_eq!(packets(&[]).unwrap(), Packets { per_second: 10_000, burst: 20_000 });
-        let slow = packets(&[("ILP_PACKETS_PER_SECOND", "50")]).unwrap();
-        assert_eq!(slow, Packets { per_second: 50, burst: 100 });
-        let steady = packets(&[("ILP_PACKETS_PER_SECOND", "50"), ("ILP_PACKET_BURST", "1")]).unwrap();
-        assert_eq!(steady, Packets { per_second: 50, burst: 1 });
+        let rate = |settings: &[(&str, &str)]| packets(settings).map(|packets| (packets.per_second, packets.burst));
+        assert_eq!(rate(&[]).unwrap(), (10_000, 20_000));
+        assert_eq!(rate(&[("ILP_PACKETS_PER_SECOND", "50")]).unwrap(), (50, 100));
+        let steady = [("ILP_PACKETS_PER_SECOND", "50"), ("ILP_PACKET_BURST", "1")];
+        assert_eq!(rate(&steady).unwrap(), (50, 1));
         assert_eq!(names(&packets(&[("ILP_PACKETS_PER_SECOND", "0")]).unwrap_err()), ["ILP_PACKETS_PER_SECOND"]);
+    }
+
+    #[test]
+    fn optional_stages_are_left_out_by_name_and_a_wrong_name_is_reported() {
+        let read = |stages: &str| {
+            let mut environment = Environment::of(REQUIRED);
+            environment.set("CONNECTOR_STAGES", stages);
+            Backend::from_environment(&environment)
+        };
+        let all = PacketStage::ALL.map(|(stage, _)| stage);
+        assert_eq!(Backend::from_environment(&Environment::of(REQUIRED)).unwrap().packets.stages, all);
+        let some = read("breaker, ildcp").unwrap();
+        assert_eq!(some.packets.stages, [PacketStage::Ildcp, PacketStage::Breaker]);
+        assert!(some.notices.iter().any(|notice| notice.name == "CONNECTOR_STAGES"), "{:?}", some.notices);
+        assert_eq!(read("none").unwrap().packets.stages, []);
+        for wrong in ["balance", "ildcp, none", "Ildcp"] {
+            assert_eq!(names(&read(wrong).unwrap_err()), ["CONNECTOR_STAGES"], "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_a_provider_are_accepted_for_named_tenants_only_and_only_if_there_is_a_provider() {
+        const TENANT: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
+        let read = |settings: &[(&str, &str)]| {
+            let mut environment = Environment::of(REQUIRED);
+            for &(name, value) in settings {
+                environment.set(name, value);
+            }
+            Backend::from_environment(&environment)
+        };
+        let provider = [
+            ("OAUTH_ISSUER", "https://id.example"),
+            ("OAUTH_CLIENT_ID", "backend"),
+            ("OAUTH_CLIENT_SECRET", "a secret that nobody guesses 7Jk2"),
+        ];
+        let with = |tenants: &'static str| [&provider[..], &[("OPEN_PAYMENTS_BEARER_TENANTS", tenants)]].concat();
+        assert!(read(&[]).unwrap().bearer_tokens.tenants.is_empty());
+        assert!(read(&provider).unwrap().bearer_tokens.tenants.is_empty());
+        let on = read(&with(TENANT)).unwrap();
+        assert_eq!(on.bearer_tokens.tenants, [TENANT.parse::<Uuid>().unwrap()]);
+        assert_eq!(on.bearer_tokens.audience, "https://localhost:3000");
+        assert!(on.notices.iter().any(|notice| notice.name == "OPEN_PAYMENTS_BEARER_TENANTS"), "each start warns");
+        let wrong = read(&with("everybody")).unwrap_err();
+        assert_eq!(names(&wrong), ["OPEN_PAYMENTS_BEARER_TENANTS"]);
+        let without = read(&[("OPEN_PAYMENTS_BEARER_TENANTS", TENANT)]).unwrap_err();
+        assert_eq!(names(&without), ["OPEN_PAYMENTS_BEARER_TENANTS"]);
     }
 
     #[test]

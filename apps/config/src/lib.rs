@@ -34,8 +34,8 @@ pub use admin_api::AdminApi;
 pub use agreement::{Disagreement, Roles};
 pub use auth::{Auth, AuthPorts, Cleanup, SameSite, StrangerLimits};
 pub use backend::{
-    Accounting, AutoPeering, Backend, BackendPorts, IncomingApproval, Packets, PartialPayments, Payments, Telemetry,
-    WalletAddresses, Webhooks, Workers,
+    Accounting, AutoPeering, Backend, BackendPorts, BearerTokens, IncomingApproval, PacketStage, Packets,
+    PartialPayments, Payments, Telemetry, WalletAddresses, Webhooks, Workers,
 };
 pub use card_service::{CardService, CardTenant};
 pub use console::Console;
@@ -55,4 +55,6 @@ pub use shown::{Shown, is_secret};
 pub use sign_in_provider::{GivenRole, SignInProvider};
 pub use signatures::Signatures;
 pub use spelling::{Scope, similar_name, unknown_names};
-pub use wallet::{CardVerification, FeePolicy, UnsignedWebhooks, Wallet, WalletConsent, WalletMail, WalletPages};
+pub use wallet::{
+    CardVerification, FeePolicy, UnsignedWebhooks, Wallet, WalletChallenges, WalletConsent, WalletMail, WalletPages,
+};

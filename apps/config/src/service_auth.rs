@@ -295,6 +295,12 @@ impl ServiceAuth {
         }
     }
 
+    /// Whether there is a provider that knows this client, whatever services prove to each other.
+    pub fn has_provider(&self) -> bool {
+        let has_proof = self.client_secret.is_some() || self.private_key_pem.is_some() || self.proves_by_certificate();
+        self.issuer.is_some() && self.client_id.is_some() && has_proof
+    }
+
     /// Whether this client proves itself to the provider with its certificate, because it has nothing else.
     pub fn proves_by_certificate(&self) -> bool {
         self.client_secret.is_none() && self.private_key_pem.is_none() && self.has_certificate()

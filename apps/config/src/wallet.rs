@@ -35,8 +35,11 @@ pub struct Wallet {
     pub open_payments_url: Url,
     /// `GRAPHQL_URL`: the backend's Admin API.
     pub graphql_url: Url,
-    /// `OPERATOR_TENANT_ID`: the tenant for which the wallet acts.
+    /// `OPERATOR_TENANT_ID`: the tenant for which the wallet acts, unless it is the wallet of a tenant.
     pub tenant_id: Uuid,
+    /// `IS_TENANT`: the wallet acts for the first of `tenants` in its seed file. It makes this tenant with
+    /// `OPERATOR_TENANT_ID` and `SIGNATURE_SECRET`, if there is none, and then uses the secret of the tenant only.
+    pub is_tenant: bool,
     /// How services prove who they are.
     pub service_auth: ServiceAuth,
     /// `SIGNATURE_SECRET`: signs Admin API requests. It is not needed if `SERVICE_AUTH` has no `hmac`.
@@ -101,6 +104,8 @@ pub struct WalletPages {
     /// The authorization server that asks for consent; `None` without `IDP_SECRET`, unless the wallet shows it a token or a
     /// certificate.
     pub consent: Option<WalletConsent>,
+    /// The provider of OAuth 2.0 that asks the wallet who somebody is; `None` without `CHALLENGE_PROVIDER_URL`.
+    pub challenges: Option<WalletChallenges>,
     /// `AUTH_GRAPHQL_URL`: the Admin API of the authorization server, which has the grants. Without it customers see no
     /// agreements.
     pub auth_graphql_url: Option<Url>,
@@ -124,6 +129,19 @@ pub struct WalletMail {
     pub url: Secret,
     /// `MAIL_FROM`: the sender of letters, for example `Bank <letters@bank.example>`.
     pub from: String,
+}
+
+/// A provider of OAuth 2.0, such as Ory Hydra, that sends browsers to the wallet's pages `/oauth/login`, `/oauth/consent`
+/// and `/oauth/logout`.
+#[derive(Clone, Debug)]
+pub struct WalletChallenges {
+    /// `CHALLENGE_PROVIDER_URL`: its public address and name as an issuer (`urls.self.issuer` of Hydra). Browsers are sent
+    /// back there and to no other place.
+    pub provider: Url,
+    /// `CHALLENGE_PROVIDER_ADMIN_URL`: its admin API, which only the wallet calls.
+    pub admin: Url,
+    /// `CHALLENGE_PROVIDER_ADMIN_TOKEN`: what the admin API demands as `Authorization: Bearer`, if it demands anything.
+    pub token: Option<Secret>,
 }
 
 /// The authorization server that asks the wallet's customers for consent.
@@ -192,6 +210,7 @@ impl Wallet {
             r.judge_secret(name);
         }
 
+        let is_tenant = read_is_tenant(r, &service_auth);
         let card_verification = read_card_verification(r);
         read_not_built(r);
         let database = r.database("DATABASE_URL", "sqlite:./data/wallet.db");
@@ -222,6 +241,7 @@ impl Wallet {
             open_payments_url: open_payments_url?,
             graphql_url: graphql_url?,
             tenant_id: tenant_id?,
+            is_tenant,
             admin_secret: admin_secret?,
             admin_signature_version,
             webhook_secret: webhook_secret?,
@@ -282,6 +302,7 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
     let has_proof = secret.is_some() || to_auth.tokens() || to_auth.certificates();
     let consent = has_proof.then_some(WalletConsent { secret, auth_server, interactions });
     let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
+    let challenges = read_challenges(r);
     let playground = chosen == WalletMode::Playground;
     let mail = read_mail(r, mode, chosen);
     let operators = read_operators(r, chosen);
@@ -294,12 +315,34 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
         absolute,
         operators,
         consent,
+        challenges,
         auth_graphql_url,
         mail,
         encryption_key,
         former_encryption_keys,
     };
     (chosen != WalletMode::Headless).then_some(pages)
+}
+
+/// The provider that asks with challenges.
+fn read_challenges(r: &mut Reader<'_>) -> Option<WalletChallenges> {
+    const BOTH: &str = "must be set together with the other address of the provider";
+    let token = r.secret("CHALLENGE_PROVIDER_ADMIN_TOKEN");
+    match (r.url("CHALLENGE_PROVIDER_URL"), r.url("CHALLENGE_PROVIDER_ADMIN_URL")) {
+        (Some(provider), Some(admin)) => Some(WalletChallenges { provider, admin, token }),
+        (None, None) => {
+            r.no_effect(&["CHALLENGE_PROVIDER_ADMIN_TOKEN"], "CHALLENGE_PROVIDER_URL is not set");
+            None
+        }
+        (Some(_), None) => {
+            r.problem("CHALLENGE_PROVIDER_ADMIN_URL", BOTH);
+            None
+        }
+        (None, Some(_)) => {
+            r.problem("CHALLENGE_PROVIDER_URL", BOTH);
+            None
+        }
+    }
 }
 
 /// Who may open the operators' pages.
@@ -309,8 +352,8 @@ fn read_operators(r: &mut Reader<'_>, chosen: WalletMode) -> Vec<String> {
         r.problem("WALLET_OPERATORS", "must be e-mail addresses of users of this wallet, separated by commas");
     }
     if !operators.is_empty() && chosen == WalletMode::Playground {
-        let text = "is set in a playground, where nobody confirms an e-mail address: whoever signs up first with one of \
-                    these addresses is an operator";
+        let text = "is set in a playground, where nobody confirms an e-mail address: nobody signs up with one of these \
+                    addresses; their users are in the seed file";
         r.notice("WALLET_OPERATORS", text);
     }
     operators
@@ -360,11 +403,23 @@ fn read_not_built(r: &mut Reader<'_>) {
     let pages = ["DISPLAY_ICON", "FRONTEND_PORT", "ENABLE_INSECURE_MESSAGE_COOKIE"];
     r.no_effect(&pages, "the pages have one look, and need neither a second port nor this cookie");
     r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
-    if r.flag("IS_TENANT", ByDefault::Off) {
-        let reason = "cannot be true yet: this wallet would act as the operator and not as a tenant; create the \
-                      tenant with createTenant, and name it with OPERATOR_TENANT_ID and SIGNATURE_SECRET";
+}
+
+/// Whether the wallet acts for a tenant of its own seed file.
+fn read_is_tenant(r: &mut Reader<'_>, service_auth: &ServiceAuth) -> bool {
+    let is_tenant = r.flag("IS_TENANT", ByDefault::Off);
+    if is_tenant && r.text("SEED_FILE_LOCATION").is_none() {
+        r.problem(
+            "SEED_FILE_LOCATION",
+            "must be set beside IS_TENANT: the tenant is the first of `tenants` in this file",
+        );
+    }
+    if is_tenant && !service_auth.any_secrets() {
+        let reason = "cannot be true if SERVICE_AUTH has no hmac: a tenant signs with its own secret; a wallet with \
+                      tokens has a client of the tenant instead, which the operator makes";
         r.problem("IS_TENANT", reason);
     }
+    is_tenant
 }
 
 #[cfg(test)]
@@ -478,8 +533,9 @@ mod tests {
     }
 
     #[test]
-    fn a_wallet_that_would_act_as_another_tenant_does_not_start() {
+    fn the_wallet_of_a_tenant_needs_a_seed_file_with_the_tenant_and_a_secret() {
         let mut environment = Environment::of(REQUIRED);
+        assert!(!Wallet::from_environment(&environment).unwrap().is_tenant);
         environment.set("IS_TENANT", "true");
         assert_eq!(Wallet::from_environment(&environment).unwrap_err().problems[0].name, "IS_TENANT");
     }

@@ -230,6 +230,10 @@ pub(crate) struct DevOptions {
     /// Do not make the two institutions peers. `rafiki peer` can do that later.
     #[arg(long)]
     pub(crate) unpeered: bool,
+    /// Start a tenant of Cloud Nine too, Cloud Ten Wallet, on port 5030 (or the fifteenth of --ports). It has a wallet of
+    /// its own, and its payments to Happy Life Bank pass Cloud Nine.
+    #[arg(long, conflicts_with_all = ["database", "unpeered"])]
+    pub(crate) tenant: bool,
     /// First of forty ports to use instead of 3000… and 4000….
     #[arg(long, value_name = "BASE", value_parser = port_base)]
     pub(crate) ports: Option<u16>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::{DemoOptions, InstitutionName};
 use crate::dev::institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
 use crate::dev::peer;
-use crate::dev::playground::{Playground, SeededPeering, Started, Storage};
+use crate::dev::playground::{OfTenant, Playground, SeededPeering, Started, Storage};
 use crate::dev::ports::{Listeners, Ports};
 use crate::failure::Failure;
 use crate::output::say;
@@ -61,8 +61,10 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
     let nine_listeners = Listeners::bind(&Ports::ANY).await?;
     let happy_listeners = Listeners::bind(&Ports::ANY).await?;
     let (nine_ports, happy_ports) = (nine_listeners.ports()?, happy_listeners.ports()?);
-    let nine = playground.start(&CLOUD_NINE, nine_listeners, &peer(&HAPPY_LIFE, &happy_ports), None).await?;
-    let happy = playground.start(&HAPPY_LIFE, happy_listeners, &peer(&CLOUD_NINE, &nine_ports), None).await?;
+    let nine =
+        playground.start(&CLOUD_NINE, nine_listeners, (&peer(&HAPPY_LIFE, &happy_ports), OfTenant::None), None).await?;
+    let happy =
+        playground.start(&HAPPY_LIFE, happy_listeners, (&peer(&CLOUD_NINE, &nine_ports), OfTenant::None), None).await?;
     for institution in [&nine, &happy] {
         institution.seed().await?;
         institution.write_session(&folder.0)?;

@@ -63,11 +63,12 @@ async fn answer(State(api): State<Arc<Api>>, request: Request<Body>) -> Response
         Err(unauthenticated) => return graphql::Unauthenticated::from(unauthenticated).into_response(),
     };
     let (headers, stopping) = (&head.headers, Stopping::of(&head.extensions));
+    let follow = || api.parts.administration.store().follow_changes();
     let who = sender.let_in();
     let principal = sender.principal.clone();
     let scoped = principal.as_ref().map(ScopedRights);
     let rights = scoped.as_ref().map_or(&AllFields as &dyn FieldRights, |scoped| scoped as &dyn FieldRights);
-    let mut response = api.endpoint.answer_when_changed(headers, body, sender, rights, stopping).await;
+    let mut response = api.endpoint.answer_when_changed(headers, body, sender, rights, follow, stopping).await;
     response.extensions_mut().insert(who);
     response
 }

@@ -30,7 +30,7 @@ use axum::routing::{get, post};
 use http_kit::graphql::{self, Endpoint};
 use http_kit::{
     Access, Declared, Need, ServiceCallers, SourceLimit, limit_guesses, limit_requests, open_to_every_origin,
-    refuse_browsers, require_service,
+    refuse_browsers, require_service_to_read,
 };
 use http_signatures::TargetOrigin;
 use service_auth::{Scope, Service};
@@ -45,8 +45,10 @@ pub use crate::session::{CookieKeys, SameSite};
 
 /// What callers of introspection need.
 const INTROSPECTION: Need = Need { service: Service::AuthIntrospection, scopes: &[Scope::TokenIntrospect] };
-/// What callers of the service API need.
+/// What callers of the service API need to change tenants.
 const TENANTS: Need = Need { service: Service::AuthService, scopes: &[Scope::TenantsWrite] };
+/// One of these is enough to ask about a grant.
+const TO_ASK: &[Scope] = &[Scope::TenantsRead, Scope::TenantsWrite];
 
 /// The largest body accepted, in octets.
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
@@ -153,15 +155,17 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         let router = router.fallback(not_found).method_not_allowed_fallback(not_found).with_state(api.clone());
         routing::tolerant(router).layer(from_fn(outside::check_target_of))
     };
-    let services = |router: Router, need| refuse_browsers(require_service(router, settings.services.clone(), need));
+    let services = |router: Router, need: Need, reading: &'static [Scope]| {
+        refuse_browsers(require_service_to_read(router, settings.services.clone(), need, reading))
+    };
 
     Routers {
         auth: open_to_every_origin(finish(client_facing)),
         interaction: open_to_every_origin(finish(interaction)),
-        introspection: services(finish(introspection), INTROSPECTION),
+        introspection: services(finish(introspection), INTROSPECTION, INTROSPECTION.scopes),
         service: match settings.issuer {
-            Some(issuer) => services(finish(service), TENANTS).merge(issuer::routes(issuer)),
-            None => services(finish(service), TENANTS),
+            Some(issuer) => services(finish(service), TENANTS, TO_ASK).merge(issuer::routes(issuer)),
+            None => services(finish(service), TENANTS, TO_ASK),
         },
         admin: finish(admin),
     }

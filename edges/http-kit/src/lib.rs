@@ -41,7 +41,9 @@ pub use health::answers_in_time;
 pub use identities::{Need, ServiceIdentities, ShownCertificate, unproven};
 pub use json_body::parse_json_body;
 pub use not_ready::not_ready;
-pub use private::{CallerSecret, ServiceCallers, ServiceDoor, refuse_browsers, require_service};
+pub use private::{
+    CallerSecret, ServiceCallers, ServiceDoor, refuse_browsers, require_service, require_service_to_read,
+};
 pub use retry_after::RetryAfter;
 pub use serve::{Serving, serve};
 pub use service_tls::{ServiceTls, ServiceTlsError, TlsFiles};

@@ -7,7 +7,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, ORIGIN};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
+use service_auth::Scope;
 use service_identity::Refusal;
 use sha2::{Digest, Sha256};
 use shared_cache::{Limiter, Lockout};
@@ -78,14 +79,32 @@ pub struct ServiceDoor {
 struct Guarded {
     door: Box<ServiceDoor>,
     need: Need,
+    /// One of these is enough for requests that only read.
+    reading: &'static [Scope],
+}
+
+impl Guarded {
+    fn scopes(&self, method: &Method) -> &'static [Scope] {
+        if matches!(*method, Method::GET | Method::HEAD) { self.reading } else { self.need.scopes }
+    }
 }
 
 /// Requires a proof for all routes except `/healthz`. A token must grant what is needed. Whoever shows the secret may do
 /// everything.
 pub fn require_service(router: Router, callers: ServiceCallers, need: Need) -> Router {
+    require_service_to_read(router, callers, need, need.scopes)
+}
+
+/// The same, where one of the scopes `reading` is enough for requests that only read.
+pub fn require_service_to_read(
+    router: Router,
+    callers: ServiceCallers,
+    need: Need,
+    reading: &'static [Scope],
+) -> Router {
     match callers {
         ServiceCallers::Anybody => router,
-        ServiceCallers::Proven(door) => router.layer(from_fn_with_state(Guarded { door, need }, check)),
+        ServiceCallers::Proven(door) => router.layer(from_fn_with_state(Guarded { door, need, reading }, check)),
     }
 }
 
@@ -93,7 +112,8 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
     if request.uri().path().trim_end_matches('/').eq_ignore_ascii_case("/healthz") {
         return next.run(request).await;
     }
-    let Guarded { door, need } = &guarded;
+    let Guarded { door, need, .. } = &guarded;
+    let scopes = guarded.scopes(request.method());
     let ServiceDoor { secret, identities } = &**door;
     let source = from.source().to_string();
     let secrets = identities.secrets(need.service);
@@ -108,7 +128,7 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
     let certificate = ShownCertificate::of(request.extensions());
     let shown = identities.principal(request.headers(), request.uri().query(), &certificate, need.service).await;
     let allowed = match shown {
-        Ok(Some(principal)) => principal.needs(need.scopes).map(|()| LetIn::service(&principal)),
+        Ok(Some(principal)) => principal.needs(scopes).map(|()| LetIn::service(&principal)),
         Ok(None) => Err(Refusal::Missing),
         Err(refusal) => Err(refusal),
     };
@@ -124,7 +144,7 @@ async fn check(State(guarded): State<Guarded>, from: ClientAddress, request: Req
             if secrets && matches!(refusal, Refusal::Missing | Refusal::InvalidToken) {
                 secret.limiter.failed(&secret.lockout, &source).await;
             }
-            unproven(refusal, need.scopes)
+            unproven(refusal, scopes)
         }
     }
 }

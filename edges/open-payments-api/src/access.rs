@@ -1,6 +1,7 @@
 //! The rights of a request's token.
 //!
-//! The authorization server is called for every request, so a revoked token is refused at once.
+//! The authorization server is called for every request, so a revoked token is refused at once. Tokens of OAuth 2.0 are in
+//! `bearer`.
 
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
@@ -8,7 +9,9 @@ use gnap::{AccessItem, AccessType, Action, ActiveToken, LimitAmount, RequiredAcc
 use payments::PaymentGrant;
 use payments_model::TenantId;
 use payments_model::grant_limits::GrantLimits;
+use token_introspection::Refusal;
 
+use crate::bearer::BearerTokens;
 pub(crate) use crate::caller::{Caller, Reach};
 use crate::error::{ApiError, INACTIVE_TOKEN};
 use crate::request::ApiRequest;
@@ -26,37 +29,60 @@ pub(crate) struct Needed<'a> {
     pub(crate) tenant: Option<TenantId>,
 }
 
+impl Needed<'_> {
+    /// The right in the form of GNAP; `None` if no wallet address can have this name.
+    fn required(&self) -> Option<RequiredAccess> {
+        let identifier: Option<WalletAddressUrl> = match self.wallet_address {
+            Some(text) => Some(text.parse().ok()?),
+            None => None,
+        };
+        Some(RequiredAccess::one(self.kind, self.action, identifier))
+    }
+}
+
 /// Introspects the token of `request`, then verifies its signature with the key of the token's client.
 pub(crate) async fn authorize(
     api: &OpenPaymentsApi,
     request: &ApiRequest,
     needed: Needed<'_>,
 ) -> Result<Caller, ApiError> {
+    if let Some(tokens) = api.bearer_tokens_of(request) {
+        return of_bearer(api, tokens, request, &needed).await;
+    }
     let challenge = || format!("GNAP as_uri={}", api.settings.auth_server_grant_url);
     let token = introspect(api, request, &needed).await.map_err(|error| match error {
         ApiError::Told { status: StatusCode::SERVICE_UNAVAILABLE, .. } => error,
         refused => refused.challenging(challenge()),
     })?;
-    let item = token.access.first();
-    let wider = needed.action.widened().is_some_and(|wider| item.is_some_and(|item| item.actions().contains(wider)));
     check_signature(api, request, &token.client).await?;
-    Ok(Caller {
-        client: token.client.identity(),
-        reach: if wider { Reach::All } else { Reach::Own },
-        grant: PaymentGrant { id: token.grant, limits: item.and_then(limits_of) },
-    })
+    Ok(caller(token.client.identity(), &needed, token.access.first(), token.grant))
+}
+
+/// The client of a request with a token of OAuth 2.0, which has no signature.
+async fn of_bearer(
+    api: &OpenPaymentsApi,
+    tokens: &BearerTokens,
+    request: &ApiRequest,
+    needed: &Needed<'_>,
+) -> Result<Caller, ApiError> {
+    let token = tokens.read(request, needed.tenant, &api.settings.open_payments_url).await?;
+    let required = needed.required().ok_or(Refusal::InsufficientScope)?;
+    let item = required.best_of(&token.rights).ok_or(Refusal::InsufficientScope)?;
+    Ok(caller(token.client, needed, Some(item), token.grant))
+}
+
+/// The client of a request, with what the granted `item` lets it do.
+fn caller(client: String, needed: &Needed<'_>, item: Option<&AccessItem>, grant: String) -> Caller {
+    let wider = needed.action.widened().is_some_and(|wider| item.is_some_and(|item| item.actions().contains(wider)));
+    let reach = if wider { Reach::All } else { Reach::Own };
+    Caller { client, reach, grant: PaymentGrant { id: grant, limits: item.and_then(limits_of) } }
 }
 
 async fn introspect(api: &OpenPaymentsApi, request: &ApiRequest, needed: &Needed<'_>) -> Result<ActiveToken, ApiError> {
-    let token = bearer(request)
+    let token = gnap_token(request)
         .ok_or_else(|| ApiError::new(StatusCode::UNAUTHORIZED, "Missing or invalid authorization header value"))?;
     let insufficient = || ApiError::new(StatusCode::FORBIDDEN, "Insufficient Grant");
-    let identifier: Option<WalletAddressUrl> = match needed.wallet_address {
-        Some(text) => Some(text.parse().map_err(|_| insufficient())?),
-        None => None,
-    };
-
-    let required = RequiredAccess::one(needed.kind, needed.action, identifier);
+    let required = needed.required().ok_or_else(insufficient)?;
     let active = match api.introspection.introspect(token, vec![required.clone()]).await {
         Ok(TokenInfo::Active(active)) => active,
         Ok(TokenInfo::Inactive) => return Err(ApiError::new(StatusCode::FORBIDDEN, INACTIVE_TOKEN)),
@@ -83,7 +109,7 @@ async fn introspect(api: &OpenPaymentsApi, request: &ApiRequest, needed: &Needed
 }
 
 /// The token of `Authorization: GNAP <token>`: one scheme in capitals, one space.
-fn bearer(request: &ApiRequest) -> Option<&str> {
+fn gnap_token(request: &ApiRequest) -> Option<&str> {
     let token = request.headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("GNAP ")?;
     (!token.is_empty() && !token.contains(' ')).then_some(token)
 }

@@ -13,6 +13,7 @@ use payments::{
 };
 use serde_json::Value;
 use shared_cache::TooMany;
+use token_introspection::Refusal;
 
 /// The message for a token that is not active.
 pub(crate) const INACTIVE_TOKEN: &str = "Inactive Token";
@@ -91,6 +92,19 @@ impl From<BodyError> for ApiError {
 impl From<InvalidRequest> for ApiError {
     fn from(error: InvalidRequest) -> Self {
         Self::invalid(StatusCode::BAD_REQUEST, &error.to_string())
+    }
+}
+
+impl From<Refusal> for ApiError {
+    /// A token of OAuth 2.0 is not accepted. The challenges are those of RFC 6750 section 3.
+    fn from(refusal: Refusal) -> Self {
+        let refused = Self::new(refusal.status(), refusal.to_string());
+        match refusal {
+            Refusal::Malformed | Refusal::Unavailable => refused,
+            Refusal::Missing => refused.challenging("Bearer".to_owned()),
+            Refusal::InvalidToken => refused.challenging("Bearer error=\"invalid_token\"".to_owned()),
+            Refusal::InsufficientScope => refused.challenging("Bearer error=\"insufficient_scope\"".to_owned()),
+        }
     }
 }
 

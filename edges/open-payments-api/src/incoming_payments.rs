@@ -28,7 +28,7 @@ use crate::wallet_addresses::{Owned, check_active, of_tenant, require_active, wi
 pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
     request.require_accepts_json()?;
     let asked = request.json_body(CreateIncomingPayment::parse)?;
-    request.require_signature_headers()?;
+    api.require_signature_headers(request)?;
     let caller = authorized(api, request, Action::Create, &asked.wallet_address, tenant).await?;
     let address = require_active(api, &asked.wallet_address, &caller).await?;
     let tenant = of_tenant(&address, tenant).ok_or(CreateIncomingPaymentError::UnknownWalletAddress)?;
@@ -94,7 +94,7 @@ pub(crate) async fn get(
 /// `GET /{T}/incoming-payments`
 pub(crate) async fn list(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
     request.require_accepts_json()?;
-    request.require_signature_headers()?;
+    api.require_signature_headers(request)?;
     let query = list_query(request)?;
     let caller = authorized(api, request, Action::List, &query.wallet_address, tenant).await?;
     let address = require_active(api, &query.wallet_address, &caller).await?;
@@ -125,7 +125,7 @@ pub(crate) async fn complete(
     id: &Id,
 ) -> Result<Response, ApiError> {
     request.require_accepts_json()?;
-    request.require_signature_headers()?;
+    api.require_signature_headers(request)?;
     let (tenant, found) = load(api, tenant, id).await?;
     let caller = authorized(api, request, Action::Complete, &found.wallet_address.address, Some(tenant)).await?;
     if !caller.sees(found.resource.payment.client.as_deref()) {

@@ -3,6 +3,7 @@
 //! Parses, authorises, calls one use case, renders. The crate `payments` decides which payments may exist.
 
 mod access;
+mod bearer;
 mod caller;
 mod dispatch;
 mod error;
@@ -27,6 +28,7 @@ use http_kit::{
 };
 use shared_cache::{Limiter, Rate};
 
+pub use bearer::BearerTokens;
 pub use routes::{OPERATIONS, Operation};
 pub use settings::{OpenPaymentsApi, OpenPaymentsApiParts, OpenPaymentsSettings};
 

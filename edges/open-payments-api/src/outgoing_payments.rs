@@ -46,7 +46,7 @@ impl Made {
 pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
     request.require_accepts_json()?;
     let asked = request.json_body(CreateOutgoingPayment::parse)?;
-    request.require_signature_headers()?;
+    api.require_signature_headers(request)?;
     let caller = authorized(api, request, Action::Create, Some(&asked.wallet_address), tenant).await?;
     let address = require_active(api, &asked.wallet_address, &caller).await?;
     let source = source(asked.source)?;
@@ -102,7 +102,7 @@ pub(crate) async fn get(
     id: &Id,
 ) -> Result<Response, ApiError> {
     request.require_accepts_json()?;
-    request.require_signature_headers()?;
+    api.require_signature_headers(request)?;
     let found = match (tenant, id.uuid) {
         (Some(tenant), Some(uuid)) => {
             let found = api.payments.outgoing_payment(Some(tenant), uuid.into()).await?;
@@ -132,7 +132,7 @@ pub(crate) async fn get(
 /// `GET /{T}/outgoing-payments`
 pub(crate) async fn list(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
     request.require_accepts_json()?;
-    request.require_signature_headers()?;
+    api.require_signature_headers(request)?;
     let query = list_query(request)?;
     let caller = authorized(api, request, Action::List, Some(&query.wallet_address), tenant).await?;
     let address = require_active(api, &query.wallet_address, &caller).await?;

@@ -23,7 +23,7 @@ use crate::wallet_addresses::{check_active, of_tenant, require_active, with_owne
 pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
     request.require_accepts_json()?;
     let asked = request.json_body(CreateQuote::parse)?;
-    request.require_signature_headers()?;
+    api.require_signature_headers(request)?;
     let wallet_address = Some(asked.wallet_address.as_str());
     let needed = Needed { kind: AccessType::Quote, action: Action::Create, wallet_address, tenant };
     let caller = authorize(api, request, needed).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn get(
     id: &Id,
 ) -> Result<Response, ApiError> {
     request.require_accepts_json()?;
-    request.require_signature_headers()?;
+    api.require_signature_headers(request)?;
     let found = match (tenant, id.uuid) {
         (Some(tenant), Some(uuid)) => {
             let quote = api.payments.quote(tenant, uuid.into()).await?;

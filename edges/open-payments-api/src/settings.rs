@@ -13,6 +13,10 @@ use payments_model::TenantId;
 use shared_cache::SharedCache;
 use token_introspection::IntrospectionClient;
 
+use crate::bearer::{self, BearerTokens};
+use crate::error::ApiError;
+use crate::request::ApiRequest;
+
 /// How long an idempotency key is stored, and how long the claim of a dead process lasts.
 pub(crate) const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(3) };
 
@@ -50,6 +54,8 @@ pub struct OpenPaymentsApiParts {
     pub addresses: WalletAddressLookup,
     /// The authorization server, which introspects tokens.
     pub introspection: IntrospectionClient,
+    /// Judges tokens of OAuth 2.0, if a tenant accepts them.
+    pub bearer: Option<BearerTokens>,
     /// The keys of clients.
     pub client_keys: Arc<KeySets>,
     /// Stores used nonces and idempotency keys, for all processes of the server.
@@ -69,6 +75,7 @@ pub struct OpenPaymentsApi {
     pub(crate) payments: Payments,
     pub(crate) addresses: WalletAddressLookup,
     pub(crate) introspection: IntrospectionClient,
+    bearer: Option<Arc<BearerTokens>>,
     pub(crate) client_keys: Arc<KeySets>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: SharedCache,
@@ -78,10 +85,30 @@ pub struct OpenPaymentsApi {
 impl OpenPaymentsApi {
     /// The state of a listener made of `parts`.
     pub fn new(parts: OpenPaymentsApiParts) -> Self {
-        let OpenPaymentsApiParts { payments, addresses, introspection, client_keys, cache, clock, entropy, settings } =
-            parts;
+        let OpenPaymentsApiParts {
+            payments,
+            addresses,
+            introspection,
+            bearer,
+            client_keys,
+            cache,
+            clock,
+            entropy,
+            settings,
+        } = parts;
         let (keys, settings) = (Keys::new(cache.clone(), entropy, KEYS), Arc::new(settings));
-        Self { settings, payments, addresses, introspection, client_keys, clock, cache, keys }
+        let bearer = bearer.filter(|tokens| !tokens.tenants.is_empty()).map(Arc::new);
+        Self { settings, payments, addresses, introspection, bearer, client_keys, clock, cache, keys }
+    }
+
+    /// What judges the token of a request, if it is one of OAuth 2.0 and a tenant accepts them.
+    pub(crate) fn bearer_tokens_of(&self, request: &ApiRequest) -> Option<&BearerTokens> {
+        self.bearer.as_deref().filter(|_| bearer::is_shown(request))
+    }
+
+    /// 400 unless the request has the headers of a signature, or a token that needs none.
+    pub(crate) fn require_signature_headers(&self, request: &ApiRequest) -> Result<(), ApiError> {
+        if self.bearer_tokens_of(request).is_some() { Ok(()) } else { request.require_signature_headers() }
     }
 }
 

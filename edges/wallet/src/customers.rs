@@ -9,6 +9,7 @@ use money::Asset;
 use outside_text::check_line;
 use uuid::Uuid;
 
+use crate::account_state::{self, AccountState, Life, Shut};
 use crate::cards::{CardState, OwnCard};
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
@@ -40,6 +41,8 @@ pub(crate) struct Customer {
 pub(crate) struct Held {
     pub(crate) account: AccountRow,
     pub(crate) balance: Balance,
+    /// Whether money may leave it.
+    pub(crate) state: AccountState,
 }
 
 impl Held {
@@ -47,6 +50,23 @@ impl Held {
     pub(crate) fn available(&self) -> u64 {
         let held = i128::try_from(self.balance.held).unwrap_or(i128::MAX);
         u64::try_from(self.balance.posted.saturating_sub(held)).unwrap_or(0)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.state.life, Life::Closing | Life::Staying)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.life == Life::Closed
+    }
+
+    /// In one word, if no money leaves it.
+    pub(crate) fn badge(&self) -> Option<&'static str> {
+        self.state.shut().map(|shut| match shut {
+            Shut::Frozen => "Frozen",
+            Shut::Closed if self.is_closed() => "Closed",
+            Shut::Closed => "Being closed",
+        })
     }
 
     /// What is held for payments under way.
@@ -98,13 +118,18 @@ impl Customer {
         self.user
     }
 
-    /// The accounts with their balances.
+    /// The accounts with their balances. A closed one is among them only if money has come to it since.
     pub(crate) async fn accounts(&self) -> Result<Vec<Held>, EffectError> {
         let sql = format!("{ACCOUNT} WHERE a.user_id = $1 ORDER BY a.name, a.id");
         let rows = read(self.effects.store.database(), &sql, [self.user.into()]).await?;
         let accounts = rows.iter().map(account).collect::<Result<Vec<_>, _>>()?;
         let balances = self.effects.book.balances(&accounts).await?;
-        Ok(accounts.into_iter().zip(balances).map(|(account, balance)| Held { account, balance }).collect())
+        let mut states = account_state::of_user(self.effects.store.database(), self.user).await?;
+        let held = accounts.into_iter().zip(balances).map(|(account, balance)| {
+            let state = states.remove(&account.id).unwrap_or_default();
+            Held { account, balance, state }
+        });
+        Ok(held.filter(|held| held.state.life != Life::Closed || held.balance.posted != 0).collect())
     }
 
     /// One account.
@@ -211,7 +236,7 @@ impl Customer {
 
     async fn insert(&self, wanted: &AccountRow) -> Result<(), OpenError> {
         let transaction = self.effects.store.database().begin().await?;
-        let count = "SELECT COUNT(*) FROM wallet_accounts WHERE user_id = $1";
+        let count = "SELECT COUNT(*) FROM wallet_accounts WHERE user_id = $1 AND COALESCE(closing, '') <> 'closed'";
         let row = one(&transaction, count, [self.user.into()]).await?;
         let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose().map_err(Error::from)?.unwrap_or(0);
         let sql = "INSERT INTO wallet_accounts (id, name, path, asset_code, asset_scale, user_id)

@@ -17,7 +17,7 @@ use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, Outgoi
 use crate::fees::{FeePolicy, FeeRule, charged};
 use crate::fees_in_force::Fees;
 use crate::history::{self, Kind, Movement, NOTE_MAX, State};
-use crate::holds::{self, HoldRow, HoldState, Terms};
+use crate::holds::{self, Funding, HoldRow, HoldState, Terms};
 use crate::ids::derived_v4;
 use crate::ledger_book::{Book, BookError};
 use crate::operators::{self, Answer, LowLiquidity, Resource, Topup};
@@ -103,8 +103,15 @@ impl Effects {
                 }
                 Err(error) => return Err(error.into()),
             }
-            if holds::fund(database, payment.id).await? {
-                return Ok(Reserved::Yes);
+            match holds::fund(database, payment.id, account.id).await? {
+                Funding::Yes => return Ok(Reserved::Yes),
+                Funding::Shut(shut) => {
+                    self.book.release(payment.id).await?;
+                    own_limits::refused_after_all(database, payment.id, shut.into()).await?;
+                    holds::released(database, payment.id).await?;
+                    return Ok(Reserved::No { because: Refusal::from(shut).reason() });
+                }
+                Funding::Otherwise => {}
             }
         }
 
@@ -243,11 +250,32 @@ impl Effects {
         holds::settle(database, payment.id).await?;
         self.book.settle(&account, payment.id, sent, fee).await?;
         self.record(payment, ended, Spent { sent, fee }).await?;
+        if payment.grant_id.is_some() {
+            self.note_what_counts(payment.id).await?;
+        }
         if payment.balance > 0 && self.fee_policy != FeePolicy::Compat {
             self.withdraw_rest(payment.id, key).await?;
         }
         // The last step. If the process ends before, the hold is looked at again.
         Ok(holds::settled(database, payment.id).await?)
+    }
+
+    /// Asks the instance what an ended payment counts for the limits of its grant, because only the instance knows what
+    /// arrived. Another instance does not tell.
+    async fn note_what_counts(&self, payment: Uuid) -> Result<(), EffectError> {
+        let spending = match self.admin.spending_of_payment(payment).await {
+            Ok(spending) => spending,
+            Err(error) if EffectError::is_temporary_refusal(&error) && !matches!(error, AdminError::Unexpected(_)) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                tracing::debug!(payment.id = %payment, %error, "the instance does not say what a payment counts");
+                return Ok(());
+            }
+        };
+        let value = |amount: Option<admin_client::Amount>| amount.map(|amount| amount.value);
+        let (debit, receive) = (value(spending.spent_debit_amount), value(spending.spent_receive_amount));
+        Ok(history::counts(self.store.database(), payment, debit, receive).await?)
     }
 
     async fn withdraw_rest(&self, payment: Uuid, key: &str) -> Result<(), EffectError> {

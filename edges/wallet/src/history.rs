@@ -341,9 +341,9 @@ pub(crate) enum Side {
     Receive,
 }
 
-/// What a user's payments have used, counted as the instance counts: a payment with what it may cost from its beginning
-/// on, and one that has failed with what was sent. What arrived of a payment that has failed is known to the instance
-/// only, so on that side it counts whole, unless nothing was sent.
+/// What a user's payments have used, as the instance counts: a payment with what it may cost and deliver from its
+/// beginning on, and after its end with what the instance said then. If the instance does not tell that, a payment that
+/// has failed counts what was sent, and whole on the side of the receiver, unless nothing was sent.
 pub(crate) async fn used(database: &Database, user: Uuid, spending: &Spending<'_>) -> Result<u64, Error> {
     let Select { sql, values } = sum(user, spending);
     let Some(row) = read_one(database, &sql, values).await? else { return Ok(0) };
@@ -352,13 +352,24 @@ pub(crate) async fn used(database: &Database, user: Uuid, spending: &Spending<'_
     Ok(millions.saturating_mul(MILLION).saturating_add(rest))
 }
 
+/// Stores what the instance counts of a payment that has ended.
+pub(crate) async fn counts(
+    database: &Database,
+    payment: Uuid,
+    debit: Option<u64>,
+    receive: Option<u64>,
+) -> Result<(), Error> {
+    let sql = "UPDATE wallet_movements SET counted_debit = $2, counted_receive = $3 WHERE id = $1";
+    database.execute(sql, [payment.into(), debit.map(stored).into(), receive.map(stored).into()]).await.map(drop)
+}
+
 /// Amounts are added up in two parts, because the sum of large ones would not fit a column.
 const MILLION: u64 = 1_000_000;
 
 fn sum(user: Uuid, spending: &Spending<'_>) -> Select {
     let column = match spending.side {
-        Side::Debit => "CASE m.state WHEN 'failed' THEN m.amount ELSE m.most END",
-        Side::Receive => "COALESCE(m.receives, 0)",
+        Side::Debit => "COALESCE(m.counted_debit, CASE m.state WHEN 'failed' THEN m.amount ELSE m.most END)",
+        Side::Receive => "COALESCE(m.counted_receive, m.receives, 0)",
     };
     let sql = format!(
         "SELECT CAST(SUM(({column}) / {MILLION}) AS bigint), CAST(SUM(({column}) % {MILLION}) AS bigint)

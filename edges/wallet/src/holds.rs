@@ -4,12 +4,13 @@
 //! afterwards. So several processes decide alike, and a process that stops in between is continued by another one.
 
 use clock::Timestamp;
-use database::{Database, Dialect, Error};
+use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
+use crate::account_state::{self, Shut};
 use crate::fees::FeeRule;
-use crate::sql::{amount, read_one, stored};
+use crate::sql::{amount, execute, read_one, stored};
 
 /// How far a hold is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +101,37 @@ pub(crate) async fn of(database: &Database, payment: Uuid) -> Result<Option<Hold
     read_one(database, &sql, [payment.into()]).await?.as_ref().map(row).transpose()
 }
 
-/// Decides that the payment gets its money. `false` if something else was decided before.
-pub(crate) async fn fund(database: &Database, payment: Uuid) -> Result<bool, Error> {
-    decide(database, payment, HoldState::Funding, "'held', 'funding'").await
+/// Whether a payment gets its money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Funding {
+    Yes,
+    /// No money leaves its account. What is held goes back.
+    Shut(Shut),
+    /// Something else was decided before.
+    Otherwise,
+}
+
+/// Decides that the payment gets its money, if money may leave its account. What was decided before stays decided.
+pub(crate) async fn fund(database: &Database, payment: Uuid, account: Uuid) -> Result<Funding, Error> {
+    let transaction = database.begin().await?;
+    let shut = account_state::shut(&transaction, account).await?;
+    let go = |from: HoldState, to: HoldState| step(&transaction, payment, from, to);
+    let funding = if go(HoldState::Funding, HoldState::Funding).await? {
+        Funding::Yes
+    } else {
+        let (to, funding) = match shut {
+            None => (HoldState::Funding, Funding::Yes),
+            Some(shut) => (HoldState::Releasing, Funding::Shut(shut)),
+        };
+        if go(HoldState::Held, to).await? { funding } else { Funding::Otherwise }
+    };
+    transaction.commit().await?;
+    Ok(funding)
+}
+
+async fn step(transaction: &WriteTransaction, payment: Uuid, from: HoldState, to: HoldState) -> Result<bool, Error> {
+    let sql = "UPDATE wallet_holds SET state = $3 WHERE payment_id = $1 AND state = $2";
+    Ok(execute(transaction, sql, [payment.into(), from.as_str().into(), to.as_str().into()]).await? > 0)
 }
 
 /// Decides that a payment that nobody has funded is not made. `false` if something else was decided before.

@@ -6,34 +6,20 @@
 
 use std::sync::Arc;
 
-use admin_client::{AdminClient, Mutation};
+use admin_client::AdminClient;
 use async_trait::async_trait;
 use clock::Entropy;
 use jobs::{Done, Failure, Handler, Job, Worker, WorkerSettings};
 use page_kit::Words;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
-use crate::grants::{self, Which};
 use crate::letters::Texts;
+use crate::obstacles::{self, Obstacle, Whole};
 use crate::reach::{self, Cause};
-use crate::requests::{self, Late};
-use crate::sql::read_one;
 use crate::users::{Departure, LEAVINGS, LeavingWish, Users};
-
-/// What keeps a wallet open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Obstacle {
-    Money,
-    Payments,
-    Requests,
-    /// Money for a request has come to the instance, and is not credited yet.
-    Arriving,
-    Agreements,
-}
 
 /// Closes wallets.
 #[derive(Clone)]
@@ -57,33 +43,7 @@ impl Leaving {
 
     /// What keeps the wallet of this customer open.
     pub(crate) async fn obstacles(&self, customer: &Customer) -> Result<Vec<Obstacle>, EffectError> {
-        let (effects, accounts) = (&self.effects, customer.accounts().await?);
-        let mut found = Vec::new();
-        if accounts.iter().any(|held| held.balance.posted != 0) {
-            found.push(Obstacle::Money);
-        }
-        if accounts.iter().any(|held| held.balance.held > 0) || is_paying(effects, customer.user()).await? {
-            found.push(Obstacle::Payments);
-        }
-        if requests::open_count(effects.store.database(), customer.user(), effects.clock.now()).await? > 0 {
-            found.push(Obstacle::Requests);
-        }
-        if let Some(admin) = &self.grants {
-            let allowed = grants::allowed(effects.store.database(), customer.user()).await?;
-            for address in accounts.iter().filter_map(|held| held.account.wallet_address_url.as_ref()) {
-                if !grants::about(admin, address, Which::Live, &allowed).await?.is_empty() {
-                    found.push(Obstacle::Agreements);
-                    break;
-                }
-            }
-        }
-        if found.is_empty() {
-            found.extend(requests::late(effects, customer.user()).await?.map(|late| match late {
-                Late::Open => Obstacle::Requests,
-                Late::Arriving => Obstacle::Arriving,
-            }));
-        }
-        Ok(found)
+        obstacles::found(&self.effects, self.grants.as_ref(), customer, Whole::Wallet).await
     }
 
     /// Does the next step. It may end at any point, and be repeated.
@@ -118,27 +78,10 @@ impl Leaving {
             return Ok(self.users.give_up_leaving(job, user).await?);
         }
         for address in &addresses {
-            self.revoke_keys(*address).await?;
+            reach::revoke_keys(&self.effects, *address).await?;
         }
         Ok(self.users.close(job, user, texts.closed()).await?)
     }
-
-    /// Revokes the keys of an address, so that nothing is signed with it any more.
-    async fn revoke_keys(&self, address: Uuid) -> Result<(), EffectError> {
-        let admin = &self.effects.admin;
-        let Some(view) = admin.wallet_address_view(address).await? else { return Ok(()) };
-        for key in view.keys().filter(|key| !key.revoked) {
-            admin.change(Mutation::RevokeWalletAddressKey, json!({"id": key.id})).await?;
-        }
-        Ok(())
-    }
-}
-
-async fn is_paying(effects: &Effects, user: Uuid) -> Result<bool, database::Error> {
-    let sql = "SELECT 1 FROM wallet_sends WHERE user_id = $1 AND state = 'confirmed'
-        UNION ALL SELECT 1 FROM wallet_movements m JOIN wallet_accounts a ON a.id = m.account_id
-            WHERE a.user_id = $1 AND m.state IN ('starting', 'sending') LIMIT 1";
-    Ok(read_one(effects.store.database(), sql, [user.into()]).await?.is_some())
 }
 
 #[async_trait]

@@ -4,8 +4,11 @@
 //! Its customers have pages: they sign up, hold money, send and receive it, and decide what applications may do. It uses
 //! the instance only through the Admin API, webhooks, and the interaction API of the authorization server.
 
+mod account_closing;
+mod account_state;
 mod addresses;
 mod cards;
+mod challenges;
 mod consent;
 mod contacts;
 mod customers;
@@ -26,6 +29,7 @@ mod leaving;
 mod ledger_book;
 mod letters;
 mod missed;
+mod obstacles;
 mod operators;
 mod own_limits;
 mod pages;
@@ -39,11 +43,13 @@ mod seeding;
 mod sending;
 mod sql;
 mod store;
+mod tenancy;
 mod users;
 mod wallet;
 mod webauthn;
 
 pub use cards::{CardVerification, NewCard};
+pub use challenges::ChallengeSettings;
 pub use consent::ConsentSettings;
 pub use fees::{FeePolicy, FeeRule, charged};
 pub use http_kit::{EventVerification, Unsigned};
@@ -52,5 +58,6 @@ pub use page_kit::{Accent, Cookies};
 pub use pages::{OneClick, PageSettings};
 pub use seed_file::SeedFileError;
 pub use store::MIGRATIONS;
+pub use tenancy::{Tenancy, TenancyError};
 pub use users::{Lifetimes, Verification};
 pub use wallet::{Ports, Wallet, WalletError, WalletSettings};

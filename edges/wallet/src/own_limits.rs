@@ -9,6 +9,7 @@ use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
+use crate::account_state::{self, Shut};
 use crate::days;
 use crate::sql::{amount, execute, one, read_one, stored};
 
@@ -96,6 +97,9 @@ pub(crate) fn of_card(number: &str) -> String {
 /// Why the customer's own limits refuse a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
+    /// No money leaves the account, whatever the agreement is.
+    Frozen,
+    Closed,
     Paused,
     Ended,
     Payment,
@@ -103,10 +107,12 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    const ALL: [Self; 4] = [Self::Paused, Self::Ended, Self::Payment, Self::Day];
+    const ALL: [Self; 6] = [Self::Frozen, Self::Closed, Self::Paused, Self::Ended, Self::Payment, Self::Day];
 
     fn as_str(self) -> &'static str {
         match self {
+            Self::Frozen => "frozen",
+            Self::Closed => "closed",
             Self::Paused => "paused",
             Self::Ended => "ended",
             Self::Payment => "payment",
@@ -117,6 +123,8 @@ impl Refusal {
     /// For the instance, whose operators read it.
     pub(crate) fn reason(self) -> &'static str {
         match self {
+            Self::Frozen => "The account is frozen.",
+            Self::Closed => "The account is closed.",
             Self::Paused => "The customer has paused this agreement.",
             Self::Ended => "The customer's own last day of this agreement is over.",
             Self::Payment => "It is more than the customer's own limit for a payment.",
@@ -127,10 +135,21 @@ impl Refusal {
     /// For the customer.
     pub(crate) fn sentence(self) -> &'static str {
         match self {
+            Self::Frozen => "The account is frozen. No money leaves it.",
+            Self::Closed => "The account is closed, or is being closed.",
             Self::Paused => "The application wanted to pay while you had paused its agreement.",
             Self::Ended => "It was after the last day that you chose.",
             Self::Payment => "It was more than your own limit for one payment.",
             Self::Day => "It was more than was left of your own limit for a day.",
+        }
+    }
+}
+
+impl From<Shut> for Refusal {
+    fn from(shut: Shut) -> Self {
+        match shut {
+            Shut::Frozen => Self::Frozen,
+            Shut::Closed => Self::Closed,
         }
     }
 }
@@ -156,6 +175,8 @@ impl Own {
 pub(crate) async fn ask(database: &Database, wanted: &Use, now: Timestamp) -> Result<Option<Refusal>, Error> {
     let Use { payment, ref grant, account, debit, made_at } = *wanted;
     let transaction = database.begin().await?;
+    // The account's row is locked first, in every transaction that locks both.
+    let shut = account_state::shut(&transaction, account).await?;
     let own = locked(&transaction, grant, account).await?;
     if let Some(answer) = stored_answer(&transaction, payment).await? {
         return Ok(answer);
@@ -163,7 +184,7 @@ pub(crate) async fn ask(database: &Database, wanted: &Use, now: Timestamp) -> Re
     let (from, until) = day_of(made_at);
     let values = [grant.as_str().into(), account.into(), from.as_millis().into(), until.as_millis().into()];
     let spent = sum(one(&transaction, &spent_sql(), values).await?.as_ref())?;
-    let refusal = own.refuses(debit, spent, now);
+    let refusal = shut.map(Refusal::from).or_else(|| own.refuses(debit, spent, now));
     let sql = "INSERT INTO wallet_agreement_uses (payment_id, grant_id, account_id, counts, refusal, made_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (payment_id) DO NOTHING";
     let values = [
@@ -205,6 +226,13 @@ pub(crate) async fn ended(database: &Database, done: &Use, counts: u64, now: Tim
         now.as_millis().into(),
     ];
     database.execute(sql, values).await.map(drop)
+}
+
+/// Stores why a payment that was let through gets no money after all.
+pub(crate) async fn refused_after_all(database: &Database, payment: Uuid, refusal: Refusal) -> Result<(), Error> {
+    let sql = "UPDATE wallet_agreement_uses SET counts = 0, refusal = $2
+        WHERE payment_id = $1 AND ended_at IS NULL AND refusal IS NULL";
+    database.execute(sql, [payment.into(), refusal.as_str().into()]).await.map(drop)
 }
 
 /// A payment that was counted and is never made counts nothing.

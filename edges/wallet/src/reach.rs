@@ -31,6 +31,8 @@ pub(crate) enum Cause {
     Customer,
     /// The wish to leave with this id.
     Leaving(Uuid),
+    /// The wish with this id to close the account.
+    Closing(Uuid),
 }
 
 impl Cause {
@@ -39,6 +41,7 @@ impl Cause {
         match self {
             Self::Customer => "wallet_own_switched_off",
             Self::Leaving(_) => "wallet_switched_off",
+            Self::Closing(_) => "wallet_closing_switched_off",
         }
     }
 
@@ -47,11 +50,15 @@ impl Cause {
     fn input(self, address: Uuid, status: &str) -> Value {
         match self {
             Self::Customer => json!({"id": address, "status": status}),
-            Self::Leaving(wish) => {
-                let key = format!("wallet leaving {wish} {address} {status}");
-                json!({"id": address, "status": status, "idempotencyKey": key})
-            }
+            Self::Leaving(wish) => Self::once(address, status, &format!("wallet leaving {wish} {address} {status}")),
+            Self::Closing(wish) => Self::once(address, status, &format!("account closing {wish} {address} {status}")),
         }
+    }
+}
+
+impl Cause {
+    fn once(address: Uuid, status: &str, key: &str) -> Value {
+        json!({"id": address, "status": status, "idempotencyKey": key})
     }
 }
 
@@ -123,6 +130,15 @@ pub(crate) async fn rename(effects: &Effects, address: Uuid, written: &str) -> R
     }
     change(effects, json!({"id": address, "publicName": name})).await?;
     Ok(true)
+}
+
+/// Revokes the keys of an address, so that nothing is signed with it any more.
+pub(crate) async fn revoke_keys(effects: &Effects, address: Uuid) -> Result<(), EffectError> {
+    let Some(view) = effects.admin.wallet_address_view(address).await? else { return Ok(()) };
+    for key in view.keys().filter(|key| !key.revoked) {
+        effects.admin.change(Mutation::RevokeWalletAddressKey, json!({"id": key.id})).await?;
+    }
+    Ok(())
 }
 
 async fn change(effects: &Effects, input: Value) -> Result<(), EffectError> {

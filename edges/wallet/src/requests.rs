@@ -202,7 +202,7 @@ async fn begin(database: &Database, user: Uuid, new: &NewRequest, wanted: &Begun
         let others = "SELECT COUNT(*) FROM wallet_begun_requests b WHERE b.user_id = $1
             AND NOT EXISTS (SELECT 1 FROM wallet_requests r WHERE r.id = b.id)";
         let others = count(row_of(&transaction, others, [user.into()]).await?)?;
-        let open = count(row_of(&transaction, OPEN_COUNT, open_since(user, now)).await?)?;
+        let open = count(row_of(&transaction, &open_count_sql(), open_since(user, now)).await?)?;
         if open.saturating_add(others) > OPEN_MAX {
             return Err(RequestError::TooMany);
         }
@@ -281,8 +281,12 @@ pub(crate) async fn list(database: &Database, user: Uuid, now: Timestamp, limit:
 }
 
 /// No request is open for longer, so older rows are not read.
-const OPEN_COUNT: &str = "SELECT COUNT(*) FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
+const OPEN: &str = "FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
     WHERE r.user_id = $1 AND r.made_at > $3 AND r.closed_at IS NULL AND r.expires_at > $2 AND m.id IS NULL";
+
+fn open_count_sql() -> String {
+    format!("SELECT COUNT(*) {OPEN}")
+}
 
 fn open_since(user: Uuid, now: Timestamp) -> [Value; 3] {
     let longest = Lasts::FourWeeks.duration();
@@ -294,9 +298,16 @@ fn count(row: Option<QueryResult>) -> Result<u64, Error> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// The accounts of a user for which requests can still be paid.
+pub(crate) async fn open_accounts(database: &Database, user: Uuid, now: Timestamp) -> Result<Vec<Uuid>, Error> {
+    let sql = format!("SELECT DISTINCT r.account_id {OPEN}");
+    let rows = read(database, &sql, open_since(user, now)).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
 /// How many requests of a user can still be paid.
 pub(crate) async fn open_count(database: &Database, user: Uuid, now: Timestamp) -> Result<u64, Error> {
-    count(read_one(database, OPEN_COUNT, open_since(user, now)).await?)
+    count(read_one(database, &open_count_sql(), open_since(user, now)).await?)
 }
 
 /// What the instance says about requests that have ended here without money.
@@ -311,14 +322,23 @@ pub(crate) enum Late {
 /// A request lasts four weeks at most. So long after it was made its money may be on its way.
 const LATE_FOR: Duration = Duration::from_hours(29 * 24);
 
-/// Asks the instance about requests without money of a user. What has ended without any is not asked about again.
-pub(crate) async fn late(effects: &Effects, user: Uuid) -> Result<Option<Late>, EffectError> {
+/// Asks the instance about requests without money of a user, for these accounts. What has ended without any is not asked
+/// about again.
+pub(crate) async fn late(
+    effects: &Effects,
+    user: Uuid,
+    is_asked_about: impl Fn(Uuid) -> bool + Send,
+) -> Result<Option<Late>, EffectError> {
     let (database, now) = (effects.store.database(), effects.clock.now());
-    let sql = "SELECT r.payment_id FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
+    let sql =
+        "SELECT r.payment_id, r.account_id FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
         WHERE r.user_id = $1 AND r.made_at > $2 AND r.empty_at IS NULL AND m.id IS NULL";
     let rows = read(database, sql, [user.into(), now.saturating_sub(LATE_FOR).as_millis().into()]).await?;
     for row in rows {
         let id: Uuid = row.try_get_by_index(0).map_err(Error::from)?;
+        if !is_asked_about(row.try_get_by_index(1).map_err(Error::from)?) {
+            continue;
+        }
         match effects.admin.incoming_payment(id).await {
             Ok(payment) if is_open(&payment) => return Ok(Some(Late::Open)),
             Ok(payment) if payment.received_amount.value > 0 => return Ok(Some(Late::Arriving)),

@@ -4,6 +4,7 @@
 
 use money::Asset;
 use rates_service::RateBook;
+use url::Url;
 use uuid::Uuid;
 
 use crate::cards::NewCard;
@@ -24,6 +25,33 @@ pub struct Seed {
     pub cards: Vec<NewCard>,
     /// Exchange rates served.
     pub rates: RateBook,
+    /// The tenant for which a wallet acts that is one of a tenant.
+    pub tenant: Option<SeedTenant>,
+}
+
+/// The tenant of an instance that belongs to somebody else.
+#[derive(Clone)]
+pub struct SeedTenant {
+    /// Its id. The wallet finds it again by this.
+    pub id: Uuid,
+    /// Signs what the wallet asks the instance for.
+    pub api_secret: String,
+    /// Its name for people.
+    pub public_name: Option<String>,
+    /// Where its customers give consent.
+    pub idp_consent_url: Option<String>,
+    /// What the wallet shows the authorization server then.
+    pub idp_secret: Option<String>,
+    /// The beginning of its wallet addresses.
+    pub wallet_address_prefix: Url,
+    /// Where its events are sent.
+    pub webhook_url: Url,
+}
+
+impl std::fmt::Debug for SeedTenant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SeedTenant").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// An asset.
@@ -111,6 +139,10 @@ pub enum AddressCreation {
 
 /// The seed of Cloud Nine Wallet in the playground.
 pub const CLOUD_NINE: &str = include_str!("../seeds/cloud-nine.yml");
+
+/// The seed of Cloud Ten Wallet, a tenant of Cloud Nine, in the playground. `{…}` stand for what differs from start to
+/// start.
+pub const CLOUD_TEN: &str = include_str!("../seeds/cloud-ten.yml");
 
 /// The seed of Happy Life Bank in the playground.
 pub const HAPPY_LIFE: &str = include_str!("../seeds/happy-life.yml");

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::cards::NewCard;
 use crate::fees::FeeRule;
-use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedUser};
+use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedTenant, SeedUser};
 
 /// Why a seed file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,9 @@ pub enum SeedFileError {
         /// The missing value.
         what: &'static str,
     },
+    /// A tenant that cannot be used.
+    #[error("tenants: the first one needs {0}")]
+    NoTenant(&'static str),
     /// Rates that cannot be served.
     #[error("{0}")]
     NoRates(RatesFileError),
@@ -68,6 +71,37 @@ struct SeedFile {
     cards: Vec<CardEntry>,
     #[serde(default)]
     rates: Rows,
+    #[serde(default)]
+    tenants: Vec<TenantEntry>,
+}
+
+/// A tenant. Files that are not of a tenant's wallet may name others, which are not used.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TenantEntry {
+    id: Option<Uuid>,
+    api_secret: Option<String>,
+    public_name: Option<String>,
+    idp_consent_url: Option<String>,
+    idp_secret: Option<String>,
+    wallet_address_prefix: Option<String>,
+    webhook_url: Option<String>,
+}
+
+impl TenantEntry {
+    fn read(self) -> Result<SeedTenant, SeedFileError> {
+        let needed = SeedFileError::NoTenant;
+        let url = |text: Option<String>, what| text.and_then(|text| text.parse().ok()).ok_or(needed(what));
+        Ok(SeedTenant {
+            id: self.id.ok_or(needed("an id, by which it is found again"))?,
+            api_secret: self.api_secret.filter(|secret| !secret.is_empty()).ok_or(needed("an apiSecret"))?,
+            public_name: self.public_name,
+            idp_consent_url: self.idp_consent_url,
+            idp_secret: self.idp_secret,
+            wallet_address_prefix: url(self.wallet_address_prefix, "a walletAddressPrefix, which is a URL")?,
+            webhook_url: url(self.webhook_url, "a webhookUrl")?,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -235,7 +269,16 @@ impl Seed {
             cards: file.cards.into_iter().map(CardEntry::read).collect::<Result<_, _>>()?,
             rates: RateBook::of(file.rates).map_err(SeedFileError::NoRates)?,
             assets,
+            tenant: None,
         })
+    }
+
+    /// The seed of a tenant's wallet in `text`: it names its tenant.
+    pub fn of_tenant(text: &str) -> Result<Self, SeedFileError> {
+        let file: SeedFile =
+            serde_saphyr::from_str(text).map_err(|error| SeedFileError::Unreadable(error.to_string()))?;
+        let first = file.tenants.into_iter().next().ok_or(SeedFileError::NoTenant("to be there"))?;
+        Ok(Self { tenant: Some(first.read()?), ..Self::from_yaml(text)? })
     }
 }
 
@@ -313,6 +356,22 @@ tenants: [{publicName: someone}]
         assert_eq!((seed.peers[0].max_packet_amount, seed.peers[0].routes.len()), (None, 1));
         assert_eq!(seed.rates, RateBook::from_yaml("rates: {USD: {EUR: 0.1}}\n").unwrap());
         assert_eq!(seed.accounts[0].wallet_address, AddressCreation::AtStart);
+    }
+
+    #[test]
+    fn the_seed_of_a_tenants_wallet_names_the_tenant_whole() {
+        let whole = "tenants: [{id: bc293b79-8609-47bd-b914-6438b470aff8, apiSecret: s, publicName: Ten,
+            walletAddressPrefix: 'https://nine.example/ten', webhookUrl: 'http://ten/webhooks'}, {publicName: other}]";
+        let text = SMALL.replace("tenants: [{publicName: someone}]", whole);
+        let tenant = Seed::of_tenant(&text).unwrap().tenant.unwrap();
+        assert_eq!(tenant.wallet_address_prefix.as_str(), "https://nine.example/ten");
+        assert_eq!(tenant.public_name.as_deref(), Some("Ten"));
+        assert!(Seed::from_yaml(&text).unwrap().tenant.is_none(), "another wallet does not use it");
+        let refused = |text: &str| Seed::of_tenant(text).unwrap_err().to_string();
+        assert_eq!(refused(SMALL), "tenants: the first one needs an id, by which it is found again");
+        assert!(refused(&text.replace("apiSecret: s, ", "")).contains("an apiSecret"));
+        assert!(refused(&text.replace("'http://ten/webhooks'", "nowhere")).contains("a webhookUrl"));
+        assert!(refused(&SMALL.replace("tenants: [{publicName: someone}]", "")).contains("to be there"));
     }
 
     #[test]

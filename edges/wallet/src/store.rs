@@ -32,6 +32,9 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0019_passkeys", sql: include_str!("migrations/0019_passkeys.sql") },
         Step { name: "0020_operators", sql: include_str!("migrations/0020_operators.sql") },
         Step { name: "0021_own_use", sql: include_str!("migrations/0021_own_use.sql") },
+        Step { name: "0022_account_state", sql: include_str!("migrations/0022_account_state.sql") },
+        Step { name: "0023_counted", sql: include_str!("migrations/0023_counted.sql") },
+        Step { name: "0030_challenges", sql: include_str!("migrations/0030_challenges.sql") },
     ],
 };
 

@@ -17,8 +17,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use url::Url;
 
+use crate::account_closing::AccountClosing;
 use crate::addresses::Addresses;
 use crate::cards::{CardVerification, Cards};
+use crate::challenges::Challenges;
 use crate::consent::Consents;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
@@ -192,6 +194,7 @@ impl Wallet {
                     pages.sending.work(told(stopped.clone())),
                     pages.resets.worker().run(told(stopped.clone())),
                     pages.leaving.worker().run(told(stopped.clone())),
+                    pages.account_closing.worker().run(told(stopped.clone())),
                     pages.letters.worker().run(told(stopped.clone())),
                 );
             }
@@ -211,7 +214,8 @@ impl Wallet {
         if let Some(pages) = &self.inner.pages {
             // Letters last, because the others write some.
             let (resets, leaving) = (pages.resets.worker(), pages.leaving.worker());
-            for worker in [pages.sending.worker(), resets, leaving, pages.letters.worker()] {
+            let closing = pages.account_closing.worker();
+            for worker in [pages.sending.worker(), resets, leaving, closing, pages.letters.worker()] {
                 ran += worker.run_due().await?;
             }
         }
@@ -277,6 +281,10 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
         let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
         Consents::new(consent, settings.http.clone(), database.clone(), clock, entropy)
     });
+    let challenges = settings.challenges.clone().map(|challenges| {
+        let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+        Challenges::new(challenges, settings.http.clone(), database.clone(), clock, entropy)
+    });
     let suffix = hex::encode(&Sha256::digest(settings.public_url.as_str())[..4]);
     let letters = Letters::new(database.clone(), Arc::clone(&clock), Arc::clone(&entropy), settings.post.clone());
     let users = Users::new(
@@ -293,6 +301,11 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
     );
     let base = settings.public_url.as_str().trim_end_matches('/').to_owned();
     PageCore {
+        account_closing: AccountClosing {
+            effects: effects.clone(),
+            grants: settings.grants.clone(),
+            entropy: Arc::clone(&entropy),
+        },
         leaving: Leaving {
             effects: effects.clone(),
             users: users.clone(),
@@ -306,6 +319,7 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
         letters,
         sending: Sending::new(effects.clone(), public, Arc::clone(&entropy), plain_http),
         consents,
+        challenges,
         operators: Operators::new(&settings.operators),
         rates: told.rates.clone(),
         started_at: clock.now(),

@@ -26,14 +26,19 @@ use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, CardVerification, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports, Post, Verification,
-    Wallet, WalletSettings,
+    Accent, CardVerification, ChallengeSettings, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports,
+    Post, Verification, Wallet, WalletSettings,
 };
 
+#[path = "pages/account_closing.rs"]
+mod account_closing;
 #[path = "authenticator/mod.rs"]
 mod authenticator;
 #[path = "pages/contacts.rs"]
 mod contacts;
+#[expect(dead_code, reason = "each program of tests uses a part of it")]
+#[path = "hydra/mod.rs"]
+mod hydra;
 #[path = "pages/keys.rs"]
 mod keys;
 #[path = "pages/leaving.rs"]
@@ -54,6 +59,10 @@ mod reach;
 mod requests;
 #[path = "pages/second_factor.rs"]
 mod second_factor;
+#[path = "pages/two_processes.rs"]
+mod two_processes;
+
+use self::hydra::{ADMIN_TOKEN, Hydra, PROVIDER};
 
 const PASSWORD: &str = "a rainy day in march";
 const HOME: &str = "http://localhost:3030";
@@ -279,6 +288,7 @@ type MakeWallet = dyn Fn(&str, u64) -> Wallet;
 
 struct Bench {
     instance: Arc<Instance>,
+    hydra: Arc<Hydra>,
     wallet: Wallet,
     clock: Arc<ManualClock>,
     payee: String,
@@ -316,6 +326,8 @@ impl Bench {
             .route("/grant/{id}/{nonce}", get(grant))
             .route("/grant/{id}/{nonce}/{choice}", post(decide))
             .with_state(Arc::clone(&instance));
+        let hydra = Arc::new(Hydra::default());
+        let app = app.merge(hydra.router());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
 
         let clock = testkit::manual_clock();
@@ -336,13 +348,20 @@ impl Bench {
                 cookies: Cookies::Plain,
                 accent: Accent::Teal,
                 playground: verification == Verification::None,
-                one_click: Vec::new(),
+                one_click: vec![wallet::OneClick { email: "boss@example.com".to_owned(), name: "The Boss".to_owned() }],
                 operators: vec!["Boss@example.com".to_owned()],
                 consent: Some(ConsentSettings {
                     auth_server: "http://auth.example".parse().unwrap(),
                     interactions: base(""),
                     secret: Some(IDP_SECRET.to_owned()),
                     proof: ServiceProofs::default().of(Wanted::WALLET_CONSENT, None),
+                }),
+                challenges: Some(ChallengeSettings {
+                    provider: PROVIDER.parse().unwrap(),
+                    admin: base(""),
+                    token: Some(ADMIN_TOKEN.to_owned()),
+                    tenant: Uuid::nil(),
+                    audience: "https://localhost:3000".to_owned(),
                 }),
                 grants: Some(AdminClient::of_auth(base("/graphql"), credentials.clone(), http.clone(), dyn_clock())),
                 http: http.clone(),
@@ -374,10 +393,12 @@ impl Bench {
                 clock: dyn_clock(),
                 entropy: testkit::entropy(seed_of_entropy),
             };
-            let seed = Seed::from_yaml("rates: {USD: {EUR: 0.9, MXN: 19}, EUR: {USD: 1.1}}").unwrap();
+            let rates = "rates: {USD: {EUR: 0.9, MXN: 19}, EUR: {USD: 1.1}}";
+            let users = format!("users: [{{email: boss@example.com, displayName: The Boss, password: {PASSWORD}}}]");
+            let seed = Seed::from_yaml(&format!("{rates}\n{users}")).unwrap();
             Wallet::new(settings, seed, ports)
         });
-        Self { instance, wallet: make(HOME, 1), clock, payee: format!("https://{here}/bob"), database, make }
+        Self { instance, hydra, wallet: make(HOME, 1), clock, payee: format!("https://{here}/bob"), database, make }
     }
 
     async fn playground(database: TestDatabase) -> Self {

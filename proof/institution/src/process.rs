@@ -92,7 +92,7 @@ impl Institution {
         let parts = payments_parts(store.clone(), &setup, entropy.clone());
         let administration = Administration::new(
             store.clone(),
-            setup.ledger.clone(),
+            parts.ledger.clone(),
             setup.clock.clone(),
             entropy.clone(),
             administration_settings(&setup),
@@ -235,7 +235,7 @@ fn administration_settings(setup: &Setup) -> AdministrationSettings {
 }
 
 fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> PaymentsParts {
-    let (clock, ledger) = (setup.clock.clone(), setup.ledger.clone());
+    let (clock, ledger) = (setup.clock.clone(), store.telling(setup.ledger.clone()));
     let directory = Directory::new(store.clone());
     let webhooks = Webhooks::new(&targets(setup), None, directory.clone(), entropy.clone());
     let cache = match setup.cache {

@@ -14,6 +14,7 @@ pub mod hash;
 pub mod interval;
 pub mod introspection;
 pub mod limits;
+pub mod oauth;
 mod parse;
 pub mod redirect;
 mod secret;

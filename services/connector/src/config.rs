@@ -8,6 +8,7 @@ use ilp_packet::Address;
 use stream::{ReceiverSecret, RejectStyle};
 
 use crate::packet_rate::PacketRate;
+use crate::stages::Stages;
 
 /// Time to write the results of packets that have expired.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
@@ -42,6 +43,8 @@ pub struct ConnectorConfig {
     pub unanswered_hold: Duration,
     /// The same for a peer that was deleted. It is longer than the time until every process knows a new peer.
     pub orphaned_hold: Duration,
+    /// Which stages packets pass.
+    pub stages: Stages,
 }
 
 impl ConnectorConfig {
@@ -60,6 +63,7 @@ impl ConnectorConfig {
             late_reply_grace: Duration::from_millis(500),
             unanswered_hold: Duration::from_hours(1),
             orphaned_hold: Duration::from_mins(3),
+            stages: Stages::default(),
         }
     }
 

@@ -290,7 +290,7 @@ impl Shared {
         let directory = self.directory.load_full();
         let _under_way = limits::enter(source, config)?;
         let pace = limits::keep_pace(source, config, clock.now());
-        let counted = pace.and_then(|()| limits::take_in(source, arrived.amount, &**clock));
+        let counted = pace.and_then(|()| limits::take_in(source, config, arrived.amount, &**clock));
 
         let mut recorded = None;
         if attempt == Transmission::Again || counted.is_err() {

@@ -31,6 +31,7 @@ mod recorded;
 mod refusal;
 mod repetition;
 mod routing;
+mod stages;
 mod throughput;
 
 #[cfg(test)]
@@ -53,3 +54,4 @@ pub use ports::{
     Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, PeerAnswer,
     SenderData, Uplink, UplinkError, Verdict,
 };
+pub use stages::{NextAccount, OptionalStage, OwnStage, Passing, StageRefusal, Stages};

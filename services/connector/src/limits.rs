@@ -11,6 +11,7 @@ use crate::config::ConnectorConfig;
 use crate::outcome::Stop;
 use crate::peer_state::UnderWay;
 use crate::refusal::Refusal;
+use crate::stages::OptionalStage;
 use crate::throughput::Counted;
 
 /// Counts one more packet from the source. The returned value is kept until the packet is answered.
@@ -31,6 +32,9 @@ pub(crate) fn wait_for(peer: &PeerAccount, config: &ConnectorConfig) -> Result<U
 
 /// Whether one more packet is within the source's rate.
 pub(crate) fn keep_pace(source: &Source, config: &ConnectorConfig, now: Timestamp) -> Result<(), Stop> {
+    if !config.stages.has(OptionalStage::PacketRate) {
+        return Ok(());
+    }
     let kept = source.peer().is_none_or(|peer| {
         let rate = config.packet_rate.of_peer(&peer.record().terms);
         peer.state.packets.admit(rate.packet(), now).is_some()
@@ -49,8 +53,14 @@ pub(crate) fn check_amount(source: &Source, amount: u64) -> Result<(), Refusal> 
 
 /// Counts `amount` towards what the source may send. The Reject of a packet above the whole limit
 /// states the limit.
-pub(crate) fn take_in<'a>(source: &'a Source, amount: u64, clock: &'a dyn Clock) -> Result<Option<Counted<'a>>, Stop> {
-    let Some(peer) = source.peer() else { return Ok(None) };
+pub(crate) fn take_in<'a>(
+    source: &'a Source,
+    config: &ConnectorConfig,
+    amount: u64,
+    clock: &'a dyn Clock,
+) -> Result<Option<Counted<'a>>, Stop> {
+    let peer = source.peer().filter(|_| config.stages.has(OptionalStage::Throughput));
+    let Some(peer) = peer else { return Ok(None) };
     let Some(limit) = peer.record().terms.incoming else { return Ok(None) };
     if amount > limit.amount {
         return Err(Stop::Limited(Refusal::too_large(amount, limit.amount)));

@@ -9,9 +9,11 @@ use ilp_packet::{AddressRef, PrepareBuf};
 
 use crate::accounts::Source;
 use crate::refusal::Refusal;
+use crate::stages::{OptionalStage, Stages};
 
 /// The answer to a packet for this node; `None` for all other packets.
 pub(crate) fn answer(
+    stages: &Stages,
     source: &Source,
     packet: &PrepareBuf,
     operator_address: AddressRef<'_>,
@@ -21,7 +23,8 @@ pub(crate) fn answer(
     if prepare.destination.scheme() != "peer" {
         return None;
     }
-    let Some(peer) = source.peer().filter(|_| ildcp::is_request(&prepare)) else {
+    let is_answered = ildcp::is_request(&prepare) && stages.has(OptionalStage::Ildcp);
+    let Some(peer) = source.peer().filter(|_| is_answered) else {
         return Some(Err(Refusal::unknown_destination()));
     };
     let asset = &peer.asset().asset;

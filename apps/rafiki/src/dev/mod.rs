@@ -10,7 +10,9 @@ pub(crate) mod playground;
 pub(crate) mod ports;
 mod service_clients;
 pub(crate) mod session;
+mod tenant;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -21,11 +23,13 @@ use crate::failure::Failure;
 use crate::output::{Table, say};
 use crate::roles::backend::collectors::{flush, start_logging};
 use crate::roles::running::stop_signal;
+use crate::roles::shared_deps::bind;
 use institution::{CLOUD_NINE, HAPPY_LIFE, Institution, SHOP_PASSWORD, WALLET_PASSWORD};
 use moved_time::MovedTime;
-use playground::{Peer, Playground, SeededPeering, Storage};
+use playground::{OfTenant, Peer, Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
 use session::Session;
+use tenant::StartedTenant;
 
 pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let watch = Stopwatch::start();
@@ -65,7 +69,9 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {
         let institution = by_name(*institution);
         let peer = peer(by_name(other(institution.which)), &ports(other(institution.which))?);
-        let started = playground.start(institution, listeners, &peer, options.cluster_of(institution.which)).await?;
+        let tenant = tenant_of(&options, institution.which);
+        let started =
+            playground.start(institution, listeners, (&peer, tenant), options.cluster_of(institution.which)).await?;
         eprintln!("  {} started after {} ms", institution.name, watch.elapsed().as_millis());
         Ok::<_, Failure>(started)
     });
@@ -73,9 +79,20 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         running.push(started?);
     }
 
-    serve(&running, &options, &watch).await?;
+    let tenant = match running.iter().find_map(playground::Started::operator_of_tenant) {
+        Some((environment, ports)) => {
+            let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            let listener = bind("the wallet of the tenant", here, ports::of_tenant(options.ports)).await?;
+            Some(tenant::start(&options.data_dir, environment, ports, listener, &playground.deps).await?)
+        }
+        None => None,
+    };
+    serve(&running, tenant.as_ref(), &options, &watch).await?;
 
     eprintln!("Stopping…");
+    if let Some(tenant) = tenant {
+        tenant.stop().await;
+    }
     for institution in &running {
         institution.forget_session(&options.data_dir);
     }
@@ -87,12 +104,24 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
 }
 
 /// Seeds the institutions, prints the introduction, and returns when the playground has to stop.
-async fn serve(running: &[playground::Started], options: &DevOptions, watch: &Stopwatch) -> Result<(), Failure> {
+async fn serve(
+    running: &[playground::Started],
+    tenant: Option<&StartedTenant>,
+    options: &DevOptions,
+    watch: &Stopwatch,
+) -> Result<(), Failure> {
     let stop = stop_signal();
     tokio::pin!(stop);
-    let seeded = futures::future::join_all(running.iter().map(playground::Started::seed));
+    let seeded = async {
+        let results = futures::future::join_all(running.iter().map(playground::Started::seed)).await;
+        results.into_iter().collect::<Result<Vec<_>, _>>()?;
+        match tenant {
+            Some(tenant) => tenant.seed().await,
+            None => Ok(()),
+        }
+    };
     tokio::select! {
-        results = seeded => { results.into_iter().collect::<Result<Vec<_>, _>>()?; }
+        result = seeded => result?,
         () = &mut stop => return Ok(()),
     }
 
@@ -101,10 +130,18 @@ async fn serve(running: &[playground::Started], options: &DevOptions, watch: &St
     }
     let sessions: Vec<&Session> = running.iter().map(playground::Started::session).collect();
     say(&introduction(&sessions, &options.data_dir));
+    if let Some(tenant) = tenant {
+        say(&tenant.introduction());
+    }
     say(&format!("ready in {} ms\n", watch.elapsed().as_millis()));
     say("ready\n");
     stop.await;
     Ok(())
+}
+
+/// Whether this institution has the tenant of the playground.
+fn tenant_of(options: &DevOptions, institution: InstitutionName) -> OfTenant {
+    if options.tenant && institution == InstitutionName::CloudNine { OfTenant::Seeded } else { OfTenant::None }
 }
 
 pub(crate) fn by_name(name: InstitutionName) -> &'static Institution {
@@ -128,8 +165,11 @@ fn other(name: InstitutionName) -> InstitutionName {
 
 /// Removes the files of these institutions. Other files in their folders stay.
 fn forget(data_dir: &Path, chosen: &[InstitutionName]) -> Result<(), Failure> {
-    for institution in chosen.iter().map(|name| by_name(*name)) {
-        let folder = institution.folder(data_dir);
+    let folders = chosen.iter().map(|name| (by_name(*name).folder(data_dir), is_own as fn(&str) -> bool));
+    // The tenant is one of Cloud Nine.
+    let of_tenant = chosen.contains(&InstitutionName::CloudNine);
+    let tenant = of_tenant.then(|| (data_dir.join(tenant::SLUG), tenant::is_own as fn(&str) -> bool));
+    for (folder, is_own) in folders.chain(tenant) {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         let mut strangers = 0;
         for path in entries.flatten().map(|entry| entry.path()) {

@@ -17,6 +17,7 @@ use super::moved_time::MovedTime;
 use super::ports::{Listeners, Ports};
 use super::service_clients;
 use super::session::{Session, SessionAddress};
+use super::tenant;
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
 use crate::private_file;
@@ -42,6 +43,14 @@ pub(crate) enum SeededPeering {
     Left,
 }
 
+/// Whether an institution has the tenant of the playground.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfTenant {
+    None,
+    /// It is a peer of the institution in its seed.
+    Seeded,
+}
+
 /// The values shared by the institutions of one process.
 pub(crate) struct Playground<'a> {
     data_dir: PathBuf,
@@ -60,6 +69,8 @@ pub(crate) struct Playground<'a> {
 
 /// The settings about the way from clients to the listeners, for example through a proxy with TLS.
 const HANDED_ON: [&str; 3] = ["TRUST_PROXY", "SIGNATURE_PUBLIC_URL", "SIGNATURE_ANY_HOST"];
+/// The settings of wallets: who may open their operators' pages.
+const TO_WALLETS: [&str; 1] = ["WALLET_OPERATORS"];
 /// The settings of backends that name collectors of numbers.
 const TO_BACKENDS: [&str; 4] = [
     "ENABLE_TELEMETRY",
@@ -82,6 +93,8 @@ pub(crate) struct Started {
     session: Session,
     wallet: Wallet,
     roles: Vec<Running>,
+    /// The environment of its wallet and its ports, if a tenant of it has a wallet.
+    of_tenant: Option<(Environment, Ports)>,
 }
 
 impl<'a> Playground<'a> {
@@ -92,8 +105,11 @@ impl<'a> Playground<'a> {
         peering: SeededPeering,
     ) -> Result<Self, Failure> {
         let environment = Environment::load()?;
-        let given =
-            HANDED_ON.iter().chain(&TO_BACKENDS).filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
+        let given = HANDED_ON
+            .iter()
+            .chain(&TO_BACKENDS)
+            .chain(&TO_WALLETS)
+            .filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
         let service_auth = Ways::SHARED_SECRET;
         let issuer = environment.get("OAUTH_ISSUER").map(str::to_owned);
@@ -125,7 +141,7 @@ impl<'a> Playground<'a> {
         &self,
         institution: &'static Institution,
         listeners: Listeners,
-        peer: &Peer,
+        (peer, tenancy): (&Peer, OfTenant),
         cluster: Option<&str>,
     ) -> Result<Started, Failure> {
         let ports = listeners.ports()?;
@@ -161,6 +177,11 @@ impl<'a> Playground<'a> {
         if self.peering == SeededPeering::Left {
             seed.peers.clear();
         }
+        if tenancy == OfTenant::Seeded {
+            let ilp_address = configs.backend.ilp_address.to_string();
+            let of_tenant = tenant::as_peer(&seed, &ilp_address, &ports)?;
+            seed.peers.push(of_tenant);
+        }
         let base = configs.backend.open_payments_url.as_str();
         let cards = Cards::ensure(&folder, base, &seed, &*self.deps.entropy)?;
         seed.cards = cards.issued()?;
@@ -169,12 +190,17 @@ impl<'a> Playground<'a> {
         let session = Session { service: operator, clock_url: self.clock_url.clone(), ..session };
         let playgrounds = (institution.console(&configs.backend, peer.console.clone()), institution.wallet(&seed));
         let (wallet, roles) = self.start_roles(&configs, listeners, seed, &cards, playgrounds).await?;
-        Ok(Started { institution, session, wallet, roles })
+        let of_tenant = (tenancy == OfTenant::Seeded).then(|| (environments.wallet.clone(), ports));
+        Ok(Started { institution, session, wallet, roles, of_tenant })
     }
 
     /// Adds the variables that the playground hands on, and those of the ledger's `cluster`, if there is one.
     fn hand_on(&self, environments: &mut Environments, cluster: Option<&str>) {
         for (name, value) in &self.handed_on {
+            if TO_WALLETS.contains(name) {
+                environments.wallet.set(*name, value);
+                continue;
+            }
             environments.backend.set(*name, value);
             if !TO_BACKENDS.contains(name) {
                 environments.auth.set(*name, value);
@@ -267,6 +293,11 @@ impl Configs {
 impl Started {
     pub(crate) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The environment of its wallet and its ports, if a tenant of it has a wallet.
+    pub(crate) fn operator_of_tenant(&self) -> Option<(&Environment, &Ports)> {
+        self.of_tenant.as_ref().map(|(environment, ports)| (environment, ports))
     }
 
     /// Applies the seed, and repeats this until the instance answers.

@@ -32,6 +32,11 @@ pub(crate) struct Ports {
 /// The distance between the ports of the two institutions.
 const STRIDE: u16 = 20;
 
+/// The port of the wallet of Cloud Nine's tenant, in the reference's playground or after this base.
+pub(crate) fn of_tenant(base: Option<u16>) -> u16 {
+    base.map_or(5030, |base| base.saturating_add(14))
+}
+
 impl Ports {
     /// The ports of the reference's playground.
     pub(crate) const fn localenv(institution: InstitutionName) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! It calls the Admin API. The backend sends the request to the other node. Measuring a peer is in `probe`.
 
-mod asset;
+pub(crate) mod asset;
 pub(crate) mod options;
 mod probe;
 
@@ -18,7 +18,6 @@ use crate::pay::institutions::Institution;
 use crate::pay::payer::read_amount;
 use crate::pay::{PayError, institutions};
 use crate::roles::shared_deps::SharedDeps;
-pub(crate) use asset::read_asset;
 use options::{PeerCommand, PeerOptions};
 
 pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {

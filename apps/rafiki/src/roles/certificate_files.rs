@@ -32,7 +32,7 @@ pub(super) struct OfFiles {
 impl OfFiles {
     /// Makes it of what the files contain.
     pub(super) fn make(service_auth: &ServiceAuth, deps: &SharedDeps) -> Result<Self, Failure> {
-        let has_provider = service_auth.link_ways().any(Ways::tokens);
+        let has_provider = service_auth.link_ways().any(Ways::tokens) || service_auth.has_provider();
         let to_provider = has_provider.then(|| to_provider(service_auth, deps)).transpose()?;
         let certificates = service_auth.has_certificate().then(|| of_certificates(service_auth, deps)).transpose()?;
         Ok(Self { to_provider, certificates })

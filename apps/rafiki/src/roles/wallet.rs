@@ -14,8 +14,8 @@ use service_auth::{Service, Wanted};
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, ConsentSettings, Cookies, EventVerification, Lifetimes, OneClick, PageSettings, Ports, Post, Verification,
-    Wallet, WalletSettings,
+    Accent, ChallengeSettings, ConsentSettings, Cookies, EventVerification, Lifetimes, OneClick, PageSettings, Ports,
+    Post, Tenancy, Verification, Wallet, WalletSettings,
 };
 
 use super::identities::{Identities, identities};
@@ -45,10 +45,18 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let seed = seed(&config)?;
     tell(&config.notices, &environment);
     meanwhile(&[&listener], for_places(&Place::of_wallet(&config), Patience::Endless)).await?;
+    let tenancy = tenancy(&config, &seed, &deps)?;
+    let config = acting(config, &seed);
     let (mut running, wallet) = start(&config, seed, listener, &deps, Playground::default()).await?;
     running.work(|stop| async move {
+        let seeding = async {
+            if let Some(tenancy) = tenancy {
+                tenancy.ensure_until_done().await;
+            }
+            wallet.seed_until_done().await;
+        };
         tokio::select! {
-            () = wallet.seed_until_done() => tracing::info!("seeded"),
+            () = seeding => tracing::info!("seeded"),
             () = stop => {}
         }
     });
@@ -64,7 +72,39 @@ pub(crate) fn seed(config: &config::Wallet) -> Result<Seed, Failure> {
     let Some(path) = &config.seed_file else { return Ok(Seed::default()) };
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| Failure::io(place.clone(), error))?;
-    Seed::from_yaml(&text).map_err(|error| Failure::start(place, error))
+    let seed = if config.is_tenant { Seed::of_tenant(&text) } else { Seed::from_yaml(&text) };
+    seed.map_err(|error| Failure::start(place, error))
+}
+
+/// The tenant that a wallet makes first for which it acts; `None` if it acts for the operator.
+pub(crate) fn tenancy(config: &config::Wallet, seed: &Seed, deps: &SharedDeps) -> Result<Option<Tenancy>, Failure> {
+    let Some(tenant) = seed.tenant.clone() else { return Ok(None) };
+    let identities = identities(&config.service_auth, deps)?;
+    let client = |tenant_id, secret: &str| {
+        let credentials =
+            Credentials { tenant_id, secret: secret.to_owned(), signature_version: config.admin_signature_version };
+        let (http, clock) = (deps.http.clone(), Arc::clone(&deps.clock));
+        identities.admin(AdminClient::new(config.graphql_url.clone(), credentials, http, clock), Wanted::WALLET)
+    };
+    let operator = client(config.tenant_id, config.admin_secret.expose());
+    let own = client(tenant.id, &tenant.api_secret);
+    Ok(Some(Tenancy { operator, own, tenant }))
+}
+
+/// The settings of a wallet that acts for the tenant of its seed: what it asks for, it asks for with this tenant's secrets.
+pub(crate) fn acting(config: config::Wallet, seed: &Seed) -> config::Wallet {
+    let Some(tenant) = &seed.tenant else { return config };
+    let mut config = config::Wallet {
+        tenant_id: tenant.id,
+        admin_secret: config::Secret::new(tenant.api_secret.clone()),
+        open_payments_url: tenant.wallet_address_prefix.clone(),
+        ..config
+    };
+    let consent = config.pages.as_mut().and_then(|pages| pages.consent.as_mut());
+    if let (Some(consent), Some(secret)) = (consent, &tenant.idp_secret) {
+        consent.secret = Some(config::Secret::new(secret.clone()));
+    }
+    config
 }
 
 /// Starts the wallet. Seeding goes on in the background until it succeeds.
@@ -193,6 +233,13 @@ fn page_settings(
                 .filter(|_| identities.accepted.secrets(Service::AuthIdp))
                 .map(|secret| secret.expose().to_owned()),
             proof: identities.proofs.of(Wanted::WALLET_CONSENT, None),
+        }),
+        challenges: pages.challenges.as_ref().map(|challenges| ChallengeSettings {
+            provider: challenges.provider.clone(),
+            admin: challenges.admin.clone(),
+            token: challenges.token.as_ref().map(|token| token.expose().to_owned()),
+            tenant: config.tenant_id,
+            audience: config.open_payments_url.as_str().trim_end_matches('/').to_owned(),
         }),
         grants,
         http: deps.http.clone(),

@@ -6,7 +6,7 @@ use money::Asset;
 use url::Url;
 
 use crate::known_options::AskedOptions;
-use crate::peer::read_asset;
+use crate::peer::asset::read_asset;
 
 #[derive(Debug, Args)]
 pub(crate) struct TestnetOptions {

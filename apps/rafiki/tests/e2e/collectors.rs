@@ -49,6 +49,26 @@ fn a_collector_hears_of_a_payment_in_numbers_and_in_one_trace() {
     assert!(payee.contains_key("ilp_prepare_packet_processing_ms incoming_payment"), "{payee:?}");
     assert_eq!(payee.get("transactions_total").copied().unwrap_or_default(), 0, "{payee:?}");
 
+    // Nothing of what was sent is a secret: no span, no number, and no attribute of them.
+    let mut secrets = Vec::new();
+    for side in [Side::CloudNine, Side::HappyLife] {
+        for role in ["backend", "auth", "wallet"] {
+            let file = two.data_dir().join(side.slug()).join(format!("{role}.env"));
+            let text = std::fs::read_to_string(file).unwrap();
+            let is_secret = |name: &str| name.contains("SECRET") || name.contains("COOKIE_KEY");
+            let pairs = text.lines().filter_map(|line| line.split_once('='));
+            secrets.extend(
+                pairs.filter(|(name, _)| is_secret(name)).map(|(_, value)| value.trim_matches(['"', '\'']).to_owned()),
+            );
+        }
+    }
+    // The tokens of peers, and how tokens and signatures are shown.
+    secrets.extend(["happy-to-cloud-nine", "cloud-nine-to-happy", "GNAP ", "Bearer ", "sig1="].map(str::to_owned));
+    assert!(collector.heard_of("payment.send"), "this would find a text");
+    for secret in secrets {
+        assert!(!secret.is_empty() && !collector.heard_of(&secret), "{secret:?} was sent to the collector");
+    }
+
     let spans = collector.spans();
     let of_payment: Vec<Span> = spans.iter().filter(|span| span.trace_id == payment.as_bytes()).cloned().collect();
     for step in ["payment.create", "payment.fund", "payment.send"] {

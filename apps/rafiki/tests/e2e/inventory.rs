@@ -268,8 +268,8 @@ impl Scene {
                 service(&format!("{somebody}/grant/{SOMEBODY}")),
                 None,
                 "auth-service",
-                "tenants:write",
                 "tenants:read",
+                "rates:read",
                 404,
             ),
             of(

@@ -38,6 +38,8 @@ mod starting;
 mod statements;
 mod strangers;
 mod testnet;
+mod tenant;
 mod tigerbeetle;
 mod trace;
+mod usage;
 mod words;

@@ -19,12 +19,12 @@ use crate::institutions::{Institutions, Run, Side, Storage, rafiki};
 
 const SOON: Duration = Duration::from_mins(1);
 
-fn clock(two: &Institutions, arguments: &[&str]) -> Run {
+pub(crate) fn clock(two: &Institutions, arguments: &[&str]) -> Run {
     two.rafiki("clock", &[arguments, &["--json"]].concat())
 }
 
 /// How many seconds each institution is ahead.
-fn ahead(run: &Run) -> Vec<u64> {
+pub(crate) fn ahead(run: &Run) -> Vec<u64> {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let all = run.json["institutions"].as_array().unwrap();
     all.iter().map(|one| one["reading"]["aheadMs"].as_u64().unwrap() / 1000).collect()
@@ -49,7 +49,7 @@ fn variables(two: &Institutions, side: Side, role: &str) -> BTreeMap<String, Str
 }
 
 /// A client of Open Payments whose key is published, and what it asks with.
-struct Client {
+pub(crate) struct Client {
     identity: String,
     signer: Arc<Signer>,
     http: Outbound,
@@ -58,7 +58,7 @@ struct Client {
 }
 
 impl Client {
-    async fn publish(two: &Institutions, side: Side, account: &str) -> Self {
+    pub(crate) async fn publish(two: &Institutions, side: Side, account: &str) -> Self {
         let admin = client(&two.facts(side));
         let identity = two.address(side, account);
         let signer = Arc::new(Signer::new(SigningKey::random(&SystemEntropy), "monthly").unwrap());
@@ -69,7 +69,13 @@ impl Client {
         Self { identity, signer, http: outbound(), sent: AtomicU32::new(0) }
     }
 
-    async fn call(&self, method: Method, url: &str, token: Option<&str>, body: Option<Value>) -> (StatusCode, Value) {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        token: Option<&str>,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
         let url = Url::parse(&url.replacen("https:", "http:", 1)).unwrap();
         let mut request = match body {
             Some(body) => Request { method, ..Request::post_json(url, &body).unwrap() },
@@ -83,7 +89,7 @@ impl Client {
         (answer.status, answer.json().unwrap_or(Value::Null))
     }
 
-    async fn grant(&self, url: &str, access: Value, interact: Option<Value>) -> Value {
+    pub(crate) async fn grant(&self, url: &str, access: Value, interact: Option<Value>) -> Value {
         let mut body = json!({"access_token": {"access": [access]}, "client": self.identity});
         if let Some(interact) = interact {
             body["interact"] = interact;
@@ -94,12 +100,12 @@ impl Client {
     }
 }
 
-fn text(value: &Value, pointer: &str) -> String {
+pub(crate) fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer} in {value}")).to_owned()
 }
 
 /// The owner opens the page and consents.
-async fn consent(two: &Institutions, side: Side, redirect: &str) {
+pub(crate) async fn consent(two: &Institutions, side: Side, redirect: &str) {
     let auth = variables(two, side, "auth");
     let page = outbound().send(Request::get(Url::parse(redirect).unwrap()).configured()).await.unwrap();
     let cookies: Vec<String> = page
@@ -193,7 +199,7 @@ fn a_monthly_grant_is_exercised_for_twelve_months_in_seconds_and_not_twice_a_mon
 }
 
 /// Pays five dollars under the grant: incoming payment, quote, outgoing payment.
-async fn pay(
+pub(crate) async fn pay(
     two: &Institutions,
     client: &Client,
     at: &Value,

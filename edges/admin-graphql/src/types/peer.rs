@@ -228,9 +228,8 @@ impl PeerNode {
     async fn health(&self, context: &Context<'_>) -> Option<Result<PeerHealthNode>> {
         nullable(async {
             let call = Call::of(context)?;
-            let Some(health) = call.reach().peer_health(self.0.id).await.map_err(Refusal::from)? else {
-                return Ok(None);
-            };
+            let store = call.administration().store();
+            let Some(health) = store.health_of(&self.0).await.map_err(Refusal::from)? else { return Ok(None) };
             // The directory has it in memory, so a list of peers makes no query more.
             let facts = call.parts.directory.facts().await.map_err(Refusal::from)?;
             let known = facts.tenant(self.0.tenant_id).and_then(|tenant| tenant.peer(self.0.id));

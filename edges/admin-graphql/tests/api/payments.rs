@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use clock::Clock;
+use axum::Router;
+use clock::{Clock, Stopwatch};
 use money::{Asset, AssetAmount};
 use payments_model::grant_limits::GrantLimits;
 use serde_json::{Value, json};
-use testkit::on_each_database;
+use testkit::{TestDatabase, block_on, on_each_database};
 
-use super::bench::{Bench, OPERATOR, TENANT};
+use super::bench::{Bench, OPERATOR, TENANT, request, send_to};
 
 const LIST: &str = "query($filter: PaymentFilter, $order: SortOrder, $first: Int, $after: String, $last: Int, $before: String) {
     payments(filter: $filter, sortOrder: $order, first: $first, after: $after, last: $last, before: $before) {
@@ -209,4 +210,58 @@ on_each_database! {
         assert_eq!(second["data"]["assets"]["edges"], json!([{ "node": { "code": "USD" } }]));
         assert_ne!(&second["extensions"]["change"]["mark"], mark);
     }
+
+    async fn a_movement_of_the_ledger_is_a_change(database) {
+        let bench = Bench::open(database).await;
+        let asset = usd(&bench).await;
+        let (before, after) = seen_by(&bench.api, &bench, async || deposit(&bench, &asset).await).await;
+        assert_ne!(before, after);
+    }
+}
+
+#[test]
+fn a_change_that_another_process_made_is_seen_at_once() {
+    block_on(async {
+        let Some(database) = TestDatabase::postgres().await else { return };
+        let bench = Bench::open(database).await;
+        let (asset, other) = (usd(&bench).await, bench.another_process().await);
+        let (before, after) = seen_by(&other, &bench, async || deposit(&bench, &asset).await).await;
+        assert_ne!(before, after, "money was moved");
+        let (before, after) = seen_by(&other, &bench, async || set_threshold(&bench, &asset).await).await;
+        assert_ne!(before, after, "only a row was changed");
+    });
+}
+
+async fn usd(bench: &Bench) -> Value {
+    let create = "createAsset: CreateAssetInput { asset { id } }";
+    bench.mutate(OPERATOR, create, json!({ "code": "USD", "scale": 2 })).await["asset"]["id"].clone()
+}
+
+async fn deposit(bench: &Bench, asset: &Value) {
+    let deposit = "depositAssetLiquidity: DepositAssetLiquidityInput { success }";
+    let input = json!({ "id": bench.uuid(), "assetId": asset, "amount": "500", "idempotencyKey": bench.uuid() });
+    bench.mutate(OPERATOR, deposit, input).await;
+}
+
+async fn set_threshold(bench: &Bench, asset: &Value) {
+    let update = "updateAsset: UpdateAssetInput { asset { id } }";
+    let threshold = bench.clock.now().as_millis().to_string();
+    bench.mutate(OPERATOR, update, json!({ "id": asset, "liquidityThreshold": threshold })).await;
+}
+
+/// What `api` says about liquidity before `change`, and after a wait in which `change` is made, perhaps more than once. The
+/// answer comes long before the wait is over.
+async fn seen_by(api: &Router, bench: &Bench, change: impl AsyncFn()) -> (Value, Value) {
+    let ask = async |known: &Value| {
+        let wait = json!({ "known": known, "seconds": 20 });
+        let query = "{ assets { edges { node { liquidity liquidityThreshold } } } }";
+        let body = json!({ "query": query, "extensions": { "waitForChange": wait } });
+        let (_, text) = send_to(api, request(OPERATOR, &bench.sign(OPERATOR, &body), &body)).await;
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let before = ask(&Value::Null).await;
+    let began = Stopwatch::start();
+    let after = testkit::answered_while(ask(&before["extensions"]["change"]["mark"]), change).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    (before["data"].clone(), after["data"].clone())
 }

@@ -1,9 +1,11 @@
-//! The statements that a list costs, counted in the log of a database server. They do not grow with the list.
+//! The statements that a list and a wait cost, counted in the log of a database server. They do not grow with the list.
 //! What a payment costs is counted in the end-to-end tests.
 
+use clock::Clock;
 use money::{Asset, AssetAmount};
 use payments_bench::StatementLog;
 use payments_model::grant_limits::GrantLimits;
+use payments_model::peer_health::{PeerHealth, PeerState};
 use serde_json::{Value, json};
 use testkit::{PostgresServer, TestDatabase, block_on};
 
@@ -122,5 +124,90 @@ fn a_list_asks_once_for_the_tenants_and_the_events_of_its_rows_however_long_it_i
         // Questions of the same time are one statement. How many are under way at once depends on the machine.
         assert!((1..=12).contains(&tenants), "{tenants} statements for the tenants of 150 rows");
         assert!((1..=8).contains(&events), "{events} statements for the events of {} deliveries", deliveries.len());
+    });
+}
+
+/// What a console asks for open pages about payments and about liquidity.
+const FOLLOWED: [&str; 2] = [
+    "query { payments(first: 20) { edges { node { id state } } } }",
+    "query { assets(first: 100) { edges { node { id liquidity liquidityThreshold } } } }",
+];
+
+/// Asks each of the documents five times at once: whether they have changed, for two seconds. Returns the new marks.
+async fn ten_pages(bench: &Bench, known: &[Value; 2]) -> [Value; 2] {
+    let ask = |page: usize| {
+        let wait = json!({ "known": known[page % 2], "seconds": 2 });
+        let body = json!({ "query": FOLLOWED[page % 2], "extensions": { "waitForChange": wait } });
+        async move { bench.post(OPERATOR, &body).await.1["extensions"]["change"]["mark"].clone() }
+    };
+    let mut marks = futures::future::join_all((0..10).map(ask)).await;
+    marks.truncate(2);
+    marks.try_into().unwrap()
+}
+
+#[test]
+fn nothing_is_read_while_ten_pages_wait_and_nothing_happens() {
+    if std::env::var_os("TEST_WITHOUT_POSTGRES").is_some() {
+        return;
+    }
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let server = PostgresServer::start_in(folder.path(), &["fsync=off"]).unwrap();
+        let bench = Bench::open(TestDatabase::on_server(&server.url()).await).await;
+        let addresses = addresses(&bench).await;
+        pay(&bench, &addresses).await;
+
+        let statements = async |known: &[Value; 2]| {
+            let log = StatementLog::start(&server).await.unwrap();
+            let marks = ten_pages(&bench, known).await;
+            let counted: usize = log.stop().await.unwrap().values().map(|of| of.statements).sum();
+            (marks, counted)
+        };
+        let (known, at_once) = statements(&[Value::Null, Value::Null]).await;
+        let (same, waiting) = statements(&known).await;
+        assert_eq!(same, known, "nothing has happened");
+        assert!(at_once >= 20, "{at_once} statements, of which each page has a signature and a list");
+        // That this process follows changes is told to others once.
+        assert!(waiting <= at_once + 1, "{at_once} statements at once, {waiting} while they wait");
+    });
+}
+
+/// Peers with their health, as the first page of a console asks.
+const PEERS: &str = "query { peers(first: 100) { edges { node { id health { state } } } } }";
+
+#[test]
+fn a_list_asks_once_for_the_health_of_its_peers_however_many_there_are() {
+    if std::env::var_os("TEST_WITHOUT_POSTGRES").is_some() {
+        return;
+    }
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let server = PostgresServer::start_in(folder.path(), &["fsync=off"]).unwrap();
+        let bench = Bench::open(TestDatabase::on_server(&server.url()).await).await;
+        let create = "createAsset: CreateAssetInput { asset { id } }";
+        let asset = bench.mutate(OPERATOR, create, json!({ "code": "USD", "scale": 2 })).await["asset"]["id"].clone();
+        let now = bench.clock.now();
+        for number in 0..25 {
+            let outgoing = json!({ "authToken": "t", "endpoint": format!("https://peer-{number}.example") });
+            let address = format!("test.peer-{number}");
+            let input = json!({ "assetId": asset, "staticIlpAddress": address, "http": { "outgoing": outgoing } });
+            let peer = bench.mutate(OPERATOR, "createPeer: CreatePeerInput { peer { id } }", input).await;
+            let id = peer["peer"]["id"].as_str().unwrap().parse().unwrap();
+            let note = PeerHealth {
+                state: PeerState::Up,
+                since: now,
+                last_success: Some(now),
+                last_error: None,
+                interruptions: 0,
+            };
+            let unit = bench.institution.parts.store.begin().await.unwrap();
+            unit.every_tenant().note_peer_health(id, &note).await.unwrap();
+            unit.commit().await.unwrap();
+        }
+        let (data, count) = counted(&bench, &server, PEERS, &["FROM \"peer_health\""]).await;
+        let peers = data["peers"]["edges"].as_array().unwrap();
+        assert!(peers.len() == 25 && peers.iter().all(|edge| edge["node"]["health"]["state"] == "UP"), "{data}");
+        // Questions of the same time are one statement. How many are under way at once depends on the machine.
+        assert!((1..=4).contains(&count), "{count} statements for the health of 25 peers");
     });
 }

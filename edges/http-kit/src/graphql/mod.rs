@@ -19,11 +19,12 @@ use std::time::Duration;
 
 use async_graphql::{Executor, Request};
 use axum::response::{IntoResponse, Response};
+use database::Subscription;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use service_identity::Refusal;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{Effect, RetryAfter, Stopping, unproven};
 use documents::Documents;
@@ -32,7 +33,7 @@ pub use variables::{Inputs, ScalarRefusal};
 
 use request::Asked;
 use response::{JSON, error, errors, media_type, respond};
-use waiting::Wait;
+use waiting::{End, Wait};
 
 /// The largest body of a request, in octets.
 pub const BODY_MAX: usize = 1 << 20;
@@ -150,12 +151,14 @@ impl<E: Executor> Endpoint<E> {
 
     /// As [`Endpoint::answer`]. If the request asks for it, and is a query, it waits until the answer is another one than
     /// the caller knows, until the time is over, or until the listener stops. The caller gives up by closing its connection.
+    /// `follow` signals changes of what queries read.
     pub async fn answer_when_changed<C: Clone + Send + Sync + 'static>(
         &self,
         headers: &HeaderMap,
         body: Value,
         caller: C,
         rights: &dyn FieldRights,
+        follow: impl FnOnce() -> Subscription,
         mut stopping: Stopping,
     ) -> Response {
         let Some(wait) = Wait::of(&body) else { return self.answer(headers, body, caller, rights).await };
@@ -165,7 +168,10 @@ impl<E: Executor> Endpoint<E> {
             Err(unaccepted) => return unaccepted.into_response(),
         };
         let until = Instant::now() + wait.time();
+        let mut changes = follow();
         loop {
+            let executed = Instant::now();
+            changes.forget();
             let asked = match self.read(body.clone(), rights) {
                 Ok(asked) => asked,
                 Err((status, answer)) => return respond(status, media_type, &answer),
@@ -177,13 +183,7 @@ impl<E: Executor> Endpoint<E> {
             }
 
             let mark = waiting::mark(&answer);
-            let is_over = !wait.knows(&mark) || Instant::now() + waiting::EVERY > until;
-            let stops = is_over
-                || tokio::select! {
-                    () = sleep(waiting::EVERY) => false,
-                    () = stopping.begun() => true,
-                };
-            if stops {
+            if !wait.knows(&mark) || waiting::end(&mut changes, executed, until, &mut stopping).await == End::Over {
                 drop(place);
                 return with_effect(Effect::Read, respond(status, media_type, &waiting::marked(answer, &mark)));
             }
@@ -255,104 +255,172 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use async_graphql::{Context, EmptySubscription, Object, Schema};
+    use database::{Database, Options};
+    use futures::future::join_all;
     use http::HeaderValue;
     use http::header::CONTENT_TYPE;
     use serde_json::json;
 
     use super::*;
 
-    type Counter = Arc<AtomicU64>;
-    type Counting = Schema<Query, Mutation, EmptySubscription>;
+    const TOPIC: &str = "changes";
 
     struct Query;
     struct Mutation;
 
-    #[Object]
-    impl Query {
-        /// Another value from the third execution on.
-        async fn value(&self, context: &Context<'_>) -> bool {
-            context.data_unchecked::<Counter>().fetch_add(1, Ordering::Relaxed) >= 2
+    #[derive(Default)]
+    struct Facts {
+        executions: AtomicU64,
+        value: AtomicU64,
+    }
+
+    impl Facts {
+        fn execute(&self) -> u64 {
+            self.executions.fetch_add(1, Ordering::Relaxed)
         }
 
-        /// The same value in each execution.
-        async fn same(&self, context: &Context<'_>) -> bool {
-            context.data_unchecked::<Counter>().fetch_add(1, Ordering::Relaxed);
-            true
+        fn executions(&self) -> u64 {
+            self.executions.load(Ordering::Relaxed)
+        }
+    }
+
+    #[Object]
+    impl Query {
+        /// The value as it is.
+        async fn value(&self, context: &Context<'_>) -> u64 {
+            let facts = context.data_unchecked::<Arc<Facts>>();
+            facts.execute();
+            facts.value.load(Ordering::Relaxed)
         }
     }
 
     #[Object]
     impl Mutation {
         async fn add(&self, context: &Context<'_>) -> u64 {
-            context.data_unchecked::<Counter>().fetch_add(1, Ordering::Relaxed)
+            context.data_unchecked::<Arc<Facts>>().execute()
         }
     }
 
-    fn endpoint(counter: &Counter) -> Endpoint<Counting> {
-        let schema = Schema::build(Query, Mutation, EmptySubscription).data(Arc::clone(counter)).finish();
-        let inputs = Inputs::of(&schema.sdl(), |_, _| None);
-        Endpoint::new(schema, inputs, Introspection::Refused)
+    /// An endpoint over one value, in virtual time.
+    struct Bench {
+        endpoint: Endpoint<Schema<Query, Mutation, EmptySubscription>>,
+        facts: Arc<Facts>,
+        database: Database,
     }
 
-    async fn ask(endpoint: &Endpoint<Counting>, query: &str, known: Option<&str>, stopping: Stopping) -> Value {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(JSON))]);
-        let wish = json!({"known": known, "seconds": 10});
-        let body = json!({"query": query, "extensions": {"waitForChange": wish}});
-        let answer = endpoint.answer_when_changed(&headers, body, (), &AllFields, stopping).await;
-        serde_json::from_slice(&axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap()).unwrap()
+    impl Bench {
+        async fn open() -> Self {
+            let database = Database::connect("sqlite::memory:", &Options::default()).await.unwrap();
+            tokio::time::pause();
+            let facts: Arc<Facts> = Arc::default();
+            let schema = Schema::build(Query, Mutation, EmptySubscription).data(Arc::clone(&facts)).finish();
+            let inputs = Inputs::of(&schema.sdl(), |_, _| None);
+            Self { endpoint: Endpoint::new(schema, inputs, Introspection::Refused), facts, database }
+        }
+
+        /// Sets the value and signals a change.
+        fn change(&self, value: u64) {
+            self.facts.value.store(value, Ordering::Relaxed);
+            self.database.wake_here(TOPIC);
+        }
+
+        async fn ask(&self, query: &str, known: Option<&str>, stopping: Stopping) -> Value {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(JSON))]);
+            let wish = json!({"known": known, "seconds": 10});
+            let body = json!({"query": query, "extensions": {"waitForChange": wish}});
+            let follow = || self.database.follow(TOPIC);
+            let answer = self.endpoint.answer_when_changed(&headers, body, (), &AllFields, follow, stopping).await;
+            serde_json::from_slice(&axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap()).unwrap()
+        }
+
+        /// The present answer.
+        async fn first(&self) -> Value {
+            self.ask("{ value }", None, Stopping::default()).await
+        }
+
+        /// The answer after the present one.
+        async fn next(&self, first: &Value) -> Value {
+            self.ask("{ value }", first["extensions"]["change"]["mark"].as_str(), Stopping::default()).await
+        }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_query_waits_until_its_answer_is_another_one() {
-        let counter = Counter::default();
-        let endpoint = endpoint(&counter);
+        let bench = Bench::open().await;
         let begun = Instant::now();
-        let first = ask(&endpoint, "{ value }", None, Stopping::default()).await;
-        assert_eq!((&first["data"]["value"], begun.elapsed()), (&json!(false), Duration::ZERO));
-        let mark = first["extensions"]["change"]["mark"].as_str().unwrap();
-        let second = ask(&endpoint, "{ value }", Some(mark), Stopping::default()).await;
-        assert_eq!(second["data"]["value"], json!(true));
-        assert!(second["extensions"]["change"]["mark"] != json!(mark) && begun.elapsed() < Duration::from_secs(1));
-        assert_eq!(counter.load(Ordering::Relaxed), 3);
+        let first = bench.first().await;
+        assert_eq!((&first["data"]["value"], begun.elapsed()), (&json!(0), Duration::ZERO));
+        let change = async {
+            // Something else changes first.
+            tokio::time::sleep_until(begun + Duration::from_secs(3)).await;
+            bench.change(0);
+            tokio::time::sleep_until(begun + Duration::from_secs(6)).await;
+            bench.change(1);
+        };
+        let (second, ()) = tokio::join!(bench.next(&first), change);
+        assert_eq!((&second["data"]["value"], begun.elapsed().as_secs()), (&json!(1), 6));
+        assert_ne!(second["extensions"]["change"]["mark"], first["extensions"]["change"]["mark"]);
+        assert_eq!(bench.facts.executions(), 4);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_query_without_a_change_is_answered_when_its_time_is_over_or_the_listener_stops() {
-        let counter = Counter::default();
-        let endpoint = endpoint(&counter);
-        let first = ask(&endpoint, "{ same }", None, Stopping::default()).await;
-        let mark = first["extensions"]["change"]["mark"].as_str().unwrap();
+    #[tokio::test]
+    async fn nothing_is_read_while_ten_wait_and_nothing_happens() {
+        let bench = Bench::open().await;
+        let first = bench.first().await;
         let begun = Instant::now();
-        assert_eq!(ask(&endpoint, "{ same }", Some(mark), Stopping::default()).await, first);
-        assert!((9..=10).contains(&begun.elapsed().as_secs()));
-        assert!(counter.load(Ordering::Relaxed) <= 14, "about once a second");
+        let answers = join_all((0..10).map(|_| bench.next(&first))).await;
+        assert_eq!((answers, begun.elapsed().as_secs()), (vec![first; 10], 10));
+        assert_eq!(bench.facts.executions(), 1 + 10, "each query was executed once, when it came");
+    }
 
+    #[tokio::test]
+    async fn changes_without_end_are_looked_at_twice_a_second() {
+        let bench = Bench::open().await;
+        let first = bench.first().await;
+        let changes = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                ticks.tick().await;
+                bench.change(0);
+            }
+        };
+        tokio::select! {
+            same = bench.next(&first) => assert_eq!(same, first),
+            () = changes => {}
+        }
+        let executions = bench.facts.executions();
+        assert!((19..=22).contains(&executions), "{executions} executions in ten seconds");
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_when_the_listener_stops() {
+        let bench = Bench::open().await;
+        let first = bench.first().await;
+        let mark = first["extensions"]["change"]["mark"].as_str();
         let (stop, told) = tokio::sync::watch::channel(false);
         let begun = Instant::now();
-        let waits = ask(&endpoint, "{ same }", Some(mark), Stopping::new(told));
+        let waits = bench.ask("{ value }", mark, Stopping::new(told));
         let (answer, ()) = tokio::join!(waits, async { stop.send(true).unwrap() });
-        assert_eq!((answer, begun.elapsed()), (first, Duration::ZERO));
+        assert_eq!((answer, begun.elapsed()), (first.clone(), Duration::ZERO));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_mutation_is_made_once_and_an_error_is_answered_at_once() {
-        let counter = Counter::default();
-        let endpoint = endpoint(&counter);
-        let made = ask(&endpoint, "mutation { add }", Some("x"), Stopping::default()).await;
+        let bench = Bench::open().await;
+        let made = bench.ask("mutation { add }", Some("x"), Stopping::default()).await;
         assert_eq!(made, json!({"data": {"add": 0}}));
-        assert_eq!(counter.load(Ordering::Relaxed), 1);
-        let wrong = ask(&endpoint, "{ nothing }", Some("x"), Stopping::default()).await;
+        assert_eq!(bench.facts.executions(), 1);
+        let wrong = bench.ask("{ nothing }", Some("x"), Stopping::default()).await;
         assert!(wrong["errors"].is_array() && wrong.get("extensions").is_none(), "{wrong}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn more_than_the_most_that_wait_are_answered_at_once() {
-        let counter = Counter::default();
-        let endpoint = endpoint(&counter);
-        let all = Arc::clone(&endpoint.waits).acquire_many_owned(64).await.unwrap();
-        let answer = ask(&endpoint, "{ same }", None, Stopping::default()).await;
-        assert_eq!(answer, json!({"data": {"same": true}}), "no mark, so the caller asks again by itself");
+        let bench = Bench::open().await;
+        let all = Arc::clone(&bench.endpoint.waits).acquire_many_owned(64).await.unwrap();
+        let answer = bench.first().await;
+        assert_eq!(answer, json!({"data": {"value": 0}}), "no mark, so the caller asks again by itself");
         drop(all);
-        assert!(ask(&endpoint, "{ same }", None, Stopping::default()).await.get("extensions").is_some());
+        assert!(bench.first().await.get("extensions").is_some());
     }
 }

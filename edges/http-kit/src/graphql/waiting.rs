@@ -1,20 +1,24 @@
 //! Queries that wait until their answer is another one, so that who follows something need not ask again and again.
 //!
 //! A request asks for it in its extensions: `{"waitForChange": {"known": "…", "seconds": 20}}`, where `known` is the mark of
-//! the last answer, or is missing. The answer has its mark in its own extensions. The query is executed about once a
-//! second, and nothing else happens meanwhile: no request, no signature, no write.
+//! the last answer, or is missing. The answer has its mark in its own extensions. The query is executed at the beginning,
+//! and then when something has changed. Meanwhile nothing happens: no request, no signature, no statement.
 
 use std::time::Duration;
 
+use database::Subscription;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep_until};
 
-/// How often the query is executed. Whoever follows hears of a change within a second.
-pub(super) const EVERY: Duration = Duration::from_millis(800);
+use crate::Stopping;
+
+/// The pause between two executions, if something changes all the time. Whoever follows hears of a change within a second.
+const PAUSE: Duration = Duration::from_millis(500);
 /// How many requests of a process wait at once. All others are answered at once.
 pub(super) const AT_ONCE: usize = 64;
-/// The longest wait.
+/// The longest wait. Where no change is signalled, such as at a time-out, whoever follows hears of it after this time.
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// A wish to wait.
@@ -39,6 +43,28 @@ impl Wait {
 
     pub(super) fn knows(&self, mark: &str) -> bool {
         self.known.as_deref() == Some(mark)
+    }
+}
+
+/// Why a wait ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Something has changed, perhaps the answer.
+    Change,
+    /// The time is over, or the listener stops.
+    Over,
+}
+
+/// Waits after an execution that began at `executed`.
+pub(super) async fn end(changes: &mut Subscription, executed: Instant, until: Instant, stopping: &mut Stopping) -> End {
+    let change = async {
+        changes.notified().await;
+        sleep_until(executed + PAUSE).await;
+    };
+    tokio::select! {
+        () = change => End::Change,
+        () = sleep_until(until) => End::Over,
+        () = stopping.begun() => End::Over,
     }
 }
 

@@ -6,12 +6,14 @@
 
 mod actions;
 mod authorization;
+mod bearer;
 mod hostile;
 mod idempotency_keys;
 mod incoming_payments;
 mod listener;
 mod matrix;
 mod outgoing_payments;
+mod provider;
 mod quotes;
 mod wallet_addresses;
 mod world;

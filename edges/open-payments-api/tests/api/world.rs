@@ -2,10 +2,13 @@
 //!
 //! Two people have accounts: Alice, the owner of the tested payments, in dollars, and Carol in euro.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Form;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::{get, post};
 use clock::{Clock, ManualClock, SystemEntropy, Timestamp};
@@ -14,7 +17,9 @@ use http_kit::ShutdownGate;
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
 use institution::{Institution, Setup};
 use money::{Asset, AssetAmount};
-use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, OpenPaymentsSettings, WrongGuesses, router};
+use open_payments_api::{
+    BearerTokens, OpenPaymentsApi, OpenPaymentsApiParts, OpenPaymentsSettings, WrongGuesses, router,
+};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use payments::administration::{NewWalletAddress, WalletAddressChange, WalletAddressStatus};
@@ -24,6 +29,9 @@ use payments_model::quote::QuoteRequest;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{IncomingPaymentId, InitiatedBy, OutgoingPaymentId, QuoteId, WalletAddress};
 use serde_json::{Value, json};
+use service_identity::{
+    ClientIdentity, Credential, JudgeSettings, Provider, ProviderSettings, SecretPlace, TokenJudge,
+};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use testkit::TestDatabase;
 use token_introspection::IntrospectionClient;
@@ -31,6 +39,9 @@ use tower::ServiceExt;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 pub(crate) const TENANT: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
+/// The issuer of tokens of OAuth 2.0, and their audience.
+pub(crate) const ISSUER: &str = "https://id.example";
+pub(crate) const AUDIENCE: &str = "https://wallet.example";
 pub(crate) const OTHER_TENANT: &str = "538fa74a-fa7d-4317-9ced-dde32ece1788";
 pub(crate) const ALICE: &str = "https://wallet.example/accounts/alice";
 /// A client that is not the caller.
@@ -44,6 +55,12 @@ pub(crate) struct Authority {
     pub(crate) answer: Value,
     pub(crate) asked: Value,
     pub(crate) status: Option<u16>,
+    /// What a provider of OAuth 2.0 says about its tokens. Others are not active.
+    pub(crate) bearer: HashMap<String, Value>,
+    /// The status of the provider.
+    pub(crate) provider_status: Option<u16>,
+    /// How often the provider was asked.
+    pub(crate) provider_asked: u32,
 }
 
 pub(crate) struct World {
@@ -56,6 +73,9 @@ pub(crate) struct World {
     pub(crate) gate: ShutdownGate,
     /// The client's wallet address, whose keys are served.
     pub(crate) client: String,
+    /// The provider of OAuth 2.0.
+    pub(crate) provider: ProviderSettings,
+    server: SocketAddr,
     service: Router,
 }
 
@@ -146,6 +166,11 @@ impl Call {
         self
     }
 
+    /// Adds a token of OAuth 2.0.
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
     pub(crate) fn token(self) -> Self {
         self.header("authorization", "GNAP token")
     }
@@ -185,9 +210,18 @@ impl World {
             let status = StatusCode::from_u16(authority.status.unwrap_or(200)).unwrap();
             (status, authority.answer.to_string())
         };
+        let told = authority.clone();
+        let introspect_bearer = async move |Form(form): Form<HashMap<String, String>>| {
+            let mut authority = told.lock().unwrap();
+            authority.provider_asked += 1;
+            let status = StatusCode::from_u16(authority.provider_status.unwrap_or(200)).unwrap();
+            let answer = authority.bearer.get(&form["token"]).cloned();
+            (status, answer.unwrap_or_else(|| json!({"active": false})).to_string())
+        };
         let keys = json!({"keys": [signer().jwk()]}).to_string();
         let server = Router::new()
             .route("/introspect", post(introspect))
+            .route("/bearer", post(introspect_bearer))
             .route("/app/jwks.json", get(async move || keys))
             .route("/garbage/jwks.json", get(async || "garbage"));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -195,43 +229,61 @@ impl World {
         tokio::spawn(async move { axum::serve(listener, server).await.unwrap() });
 
         let clock = Arc::new(ManualClock::at(NOW));
-        let outbound = Outbound::new(OutboundConfig::development(), clock.clone()).unwrap();
-        let public = PublicResources::new(outbound.clone(), RetryPolicy::default(), clock.clone());
-        let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), clock.clone()));
-        let url = format!("http://{address}/introspect").parse().unwrap();
-        let settings = OpenPaymentsSettings {
-            open_payments_url: "https://wallet.example/".into(),
-            auth_server_grant_url: "https://auth.example".into(),
-            card_service_url: Some("https://cards.example".to_owned()),
-            own_wallet_address: "https://wallet.example/.well-known/pay".into(),
-            own_keys: vec![signer().jwk().clone(), next_signer().jwk().clone()],
-            target: TargetOrigin::Host,
-            freshness: Freshness::default(),
-            spsp: true,
-            wait_for_document: false,
-            redirect_html_page: Some("https://pages.example/%wp?url=%ewa".into()),
-        };
         let operator = TENANT.parse().unwrap();
         let institution = Institution::open(database, Setup { operator, ..Setup::new("wallet", clock.clone()) }).await;
         let (alice, carol) = people(&institution).await;
-        let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
         let gate = ShutdownGate::default();
-        let limiter = Limiter::new(cache.clone(), clock.clone());
-        let api = OpenPaymentsApi::new(OpenPaymentsApiParts {
-            payments: institution.payments.clone(),
-            addresses: institution.addresses.clone(),
-            introspection: IntrospectionClient::new(outbound, url),
-            client_keys,
-            cache,
-            clock: clock.clone(),
-            entropy: Arc::new(SystemEntropy),
-            settings,
-        });
-        let service = router(api, WrongGuesses { limiter, rate: Rate::per_minute("test", 30) }, gate.clone());
+        let provider = ProviderSettings {
+            issuer: Some(ISSUER.parse().unwrap()),
+            introspection: Some(format!("http://{address}/bearer").parse().unwrap()),
+            ..ProviderSettings::default()
+        };
+        let service = service(&institution, address, &clock, gate.clone(), None);
         let client = format!("http://{address}/app");
-        let world = Self { institution, alice, carol, authority, signer: signer(), clock, gate, client, service };
+        let world = Self {
+            institution,
+            alice,
+            carol,
+            authority,
+            signer: signer(),
+            clock,
+            gate,
+            client,
+            provider,
+            server: address,
+            service,
+        };
         world.grant(AccessType::IncomingPayment, &[Action::Create]);
         world
+    }
+
+    /// The same listener, whose tenants accept tokens of OAuth 2.0.
+    pub(crate) fn with_bearer_tokens(mut self, tenants: &[&str]) -> Self {
+        self.service = self.listener(&self.institution, tenants);
+        self
+    }
+
+    /// The listener of a process, whose tenants accept tokens of OAuth 2.0.
+    pub(crate) fn listener(&self, institution: &Institution, tenants: &[&str]) -> Router {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let outbound = Outbound::new(OutboundConfig::development(), clock.clone()).unwrap();
+        let provider = Provider::new(self.provider.clone(), outbound, clock.clone());
+        let credential = Credential::Secret("secret".to_owned(), SecretPlace::Header);
+        let identity = ClientIdentity { id: "backend".to_owned(), credential };
+        let judge = TokenJudge::new(provider, identity, JudgeSettings::default(), clock, Arc::new(SystemEntropy));
+        let bearer = BearerTokens {
+            judge,
+            audience: AUDIENCE.to_owned(),
+            tenants: tenants.iter().map(|tenant| tenant.parse().unwrap()).collect(),
+            tenant_claim: "tenant".to_owned(),
+            authorization_claim: "authorization_id".to_owned(),
+        };
+        service(institution, self.server, &self.clock, self.gate.clone(), Some(bearer))
+    }
+
+    /// From now on the provider says this of a token.
+    pub(crate) fn bearer(&self, token: &str, answer: Value) {
+        self.authority.lock().unwrap().bearer.insert(token.to_owned(), answer);
     }
 
     /// An incoming payment of Alice's that `client` created: 25 dollars, for an hour.
@@ -346,21 +398,66 @@ impl World {
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
-        let mut request = Request::builder().method(call.method).uri(call.path).header("host", "wallet.example");
-        let headers = request.headers_mut().unwrap();
-        for (name, value) in &call.headers {
-            headers.append(name, value.clone());
-        }
-        let response = self.service.clone().oneshot(request.body(Body::from(call.body)).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+        send_to(&self.service, call).await
     }
 
     /// Sends it signed.
     pub(crate) async fn ask(&self, call: Call) -> Answer {
         self.send(call.signed(self)).await
     }
+}
+
+/// Sends a call to the listener of a process.
+pub(crate) async fn send_to(service: &Router, call: Call) -> Answer {
+    let mut request = Request::builder().method(call.method).uri(call.path).header("host", "wallet.example");
+    let headers = request.headers_mut().unwrap();
+    for (name, value) in &call.headers {
+        headers.append(name, value.clone());
+    }
+    let response = service.clone().oneshot(request.body(Body::from(call.body)).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+}
+
+/// The listener of a process of the institution.
+fn service(
+    institution: &Institution,
+    server: SocketAddr,
+    clock: &Arc<ManualClock>,
+    gate: ShutdownGate,
+    bearer: Option<BearerTokens>,
+) -> Router {
+    let outbound = Outbound::new(OutboundConfig::development(), clock.clone()).unwrap();
+    let public = PublicResources::new(outbound.clone(), RetryPolicy::default(), clock.clone());
+    let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), clock.clone()));
+    let url = format!("http://{server}/introspect").parse().unwrap();
+    let settings = OpenPaymentsSettings {
+        open_payments_url: "https://wallet.example/".into(),
+        auth_server_grant_url: "https://auth.example".into(),
+        card_service_url: Some("https://cards.example".to_owned()),
+        own_wallet_address: "https://wallet.example/.well-known/pay".into(),
+        own_keys: vec![signer().jwk().clone(), next_signer().jwk().clone()],
+        target: TargetOrigin::Host,
+        freshness: Freshness::default(),
+        spsp: true,
+        wait_for_document: false,
+        redirect_html_page: Some("https://pages.example/%wp?url=%ewa".into()),
+    };
+    let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
+    let limiter = Limiter::new(cache.clone(), clock.clone());
+    let api = OpenPaymentsApi::new(OpenPaymentsApiParts {
+        payments: institution.payments.clone(),
+        addresses: institution.addresses.clone(),
+        introspection: IntrospectionClient::new(outbound, url),
+        bearer,
+        client_keys,
+        cache,
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+        settings,
+    });
+    router(api, WrongGuesses { limiter, rate: Rate::per_minute("test", 30) }, gate)
 }
 
 pub(crate) fn usd(value: u64) -> AssetAmount {

@@ -210,21 +210,26 @@ pub(crate) fn payers(accounts: &[Held], items: &[AccessItem]) -> Vec<Held> {
     found
 }
 
-/// The question, if every address that it names is the customer's, and it names one. Nobody gives rights about
-/// the accounts of all customers.
-fn question(asked: Asked, opened: &Opened, accounts: Vec<Held>) -> Option<Question> {
-    let subjects: Vec<String> = asked.subject.as_ref().map(named).unwrap_or_default();
-    let identifiers = asked.access.iter().filter_map(AccessItem::identifier).map(|url| url.as_str().to_owned());
+/// Those accounts that these rights and subjects are about, if every address that they name is the customer's, and they
+/// name one. Nobody gives rights about the accounts of all customers.
+pub(crate) fn own_accounts(accounts: Vec<Held>, items: &[AccessItem], subjects: &[String]) -> Option<Vec<Held>> {
+    let identifiers = items.iter().filter_map(AccessItem::identifier).map(|url| url.as_str().to_owned());
     let named: Vec<String> = identifiers.chain(subjects.iter().cloned()).collect();
     let address = |held: &Held| held.account.wallet_address_url.as_deref().map(normal);
     let is_own = |url: &String| accounts.iter().any(|held| address(held).as_ref() == Some(url));
     // Without an identifier it would be about the accounts of all customers.
     let about_everybody =
-        asked.access.iter().any(|item| item.kind() == AccessType::IncomingPayment && item.identifier().is_none());
+        items.iter().any(|item| item.kind() == AccessType::IncomingPayment && item.identifier().is_none());
     if named.is_empty() || !named.iter().all(is_own) || about_everybody {
         return None;
     }
-    let accounts = accounts.into_iter().filter(|held| address(held).is_some_and(|url| named.contains(&url))).collect();
+    Some(accounts.into_iter().filter(|held| address(held).is_some_and(|url| named.contains(&url))).collect())
+}
+
+/// The question, if it is about the customer's own accounts.
+fn question(asked: Asked, opened: &Opened, accounts: Vec<Held>) -> Option<Question> {
+    let subjects: Vec<String> = asked.subject.as_ref().map(named).unwrap_or_default();
+    let accounts = own_accounts(accounts, &asked.access, &subjects)?;
     Some(Question {
         client_name: asked.client_name.filter(|name| !name.is_empty()).unwrap_or_else(|| opened.client_name.clone()),
         client_uri: asked.client_uri.filter(|uri| !uri.is_empty()).unwrap_or_else(|| opened.client_uri.clone()),

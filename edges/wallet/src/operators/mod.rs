@@ -2,12 +2,14 @@
 //!
 //! Their pages are in `pages/operator`. What the instance itself knows, its console shows.
 
+mod accounts;
 mod income;
 mod liquidity;
 mod record;
 
 use std::collections::BTreeSet;
 
+pub(crate) use accounts::{FoundAccount, account, called, frozen};
 pub(crate) use income::{Income, IncomeDay, days, sums};
 pub(crate) use liquidity::{Answer, LowLiquidity, Resource, Topup, decide, done, latest};
 pub(crate) use record::{Act, Acting, Deed, Line, Stage, begin, end, lines, lines_about};

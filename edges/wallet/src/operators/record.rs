@@ -20,6 +20,10 @@ pub(crate) enum Deed {
     Fee,
     /// Liquidity for an asset or a peer.
     Deposit,
+    /// No money leaves an account.
+    Freeze,
+    /// The end of that.
+    Thaw,
 }
 
 /// How far a change is known to be.
@@ -35,12 +39,14 @@ pub(crate) enum Stage {
 }
 
 impl Deed {
-    const ALL: [Self; 2] = [Self::Fee, Self::Deposit];
+    const ALL: [Self; 4] = [Self::Fee, Self::Deposit, Self::Freeze, Self::Thaw];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Fee => "fee",
             Self::Deposit => "deposit",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
         }
     }
 }
@@ -74,7 +80,7 @@ pub(crate) struct Act {
     pub(crate) id: Uuid,
     pub(crate) by: Acting,
     pub(crate) deed: Deed,
-    /// The asset or peer.
+    /// The asset, peer or account.
     pub(crate) target: Uuid,
     /// Its name for people.
     pub(crate) name: String,

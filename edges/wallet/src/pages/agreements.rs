@@ -1,6 +1,7 @@
 //! What applications may do: the grants about the customer's addresses, what was used of them, and their end.
 //!
-//! The authorization server has the grants. Who asked for which address is checked here each time.
+//! The authorization server has the grants. Who asked for which address is checked here each time. What the clients of a
+//! provider of OAuth 2.0 may do is among them; the wallet itself keeps that, in `challenges`.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,8 @@ use super::frame::Frame;
 use super::history::{Day, days, short};
 use super::limit_fields::{self, LimitFields, Wrong};
 use super::security::{needs_code, prove_first};
+use crate::challenges::agreements::{OAuthAgreement, Stage};
+use crate::challenges::{AnswerError, agreements as by_oauth};
 use crate::consent::{account_of, payers};
 use crate::customers::Held;
 use crate::grants::{self, Which};
@@ -46,8 +49,77 @@ pub(crate) struct Agreement {
     /// Of the customer's own limits for a day.
     pub(crate) own_usage: Vec<Usage>,
     pub(crate) paused: bool,
+    /// Whether all agreements of its application end together.
+    pub(crate) ends_with_others: bool,
     /// The accounts from which it pays, and the customer's limits for each.
     payers: Vec<(Held, OwnLimits)>,
+}
+
+/// What an application was allowed, wherever this is kept.
+struct Found {
+    id: Uuid,
+    /// The name under which its payments are counted.
+    grant: String,
+    client: Option<String>,
+    client_url: String,
+    items: Vec<AccessItem>,
+    live: bool,
+    state: (&'static str, &'static str),
+    since: Timestamp,
+    kept: Kept,
+}
+
+/// Where an agreement is kept, and ended.
+enum Kept {
+    AuthorizationServer {
+        is_revoked: bool,
+    },
+    /// At the provider of OAuth 2.0, under this client.
+    Provider(String),
+}
+
+impl From<&GrantView> for Found {
+    fn from(grant: &GrantView) -> Self {
+        Self {
+            id: grant.id,
+            grant: grant.id.to_string(),
+            client: grant.client.as_deref().map(short),
+            client_url: grant.client.clone().unwrap_or_default(),
+            items: rights(grant),
+            live: grants::is_live(grant),
+            state: match grant.finalization_reason.as_deref() {
+                Some("ISSUED") => ("Active", "done"),
+                Some("REVOKED") => ("Ended", "quiet"),
+                Some(_) => ("Not allowed", "quiet"),
+                None => ("Waiting for the application", "waiting"),
+            },
+            since: grant.created_at,
+            kept: Kept::AuthorizationServer { is_revoked: grant.finalization_reason.as_deref() == Some("REVOKED") },
+        }
+    }
+}
+
+impl From<OAuthAgreement> for Found {
+    fn from(agreement: OAuthAgreement) -> Self {
+        let items = agreement.items();
+        let OAuthAgreement { id, client, grant, stage, decided_at, .. } = agreement;
+        let name = if client.client_name.is_empty() { &client.client_id } else { &client.client_name };
+        Self {
+            id,
+            grant,
+            client: Some(name.clone()),
+            client_url: client.client_uri,
+            items,
+            live: stage != Stage::Ended,
+            state: match stage {
+                Stage::Allowing => ("Waiting for the application", "waiting"),
+                Stage::Allowed => ("Active", "done"),
+                Stage::Ended => ("Ended", "quiet"),
+            },
+            since: decided_at,
+            kept: Kept::Provider(client.client_id),
+        }
+    }
 }
 
 /// How much of a limit is used.
@@ -82,8 +154,8 @@ struct Shown<'a> {
     error: Option<&'static str>,
 }
 
-fn server(ctx: &Ctx) -> Result<&AdminClient, Problem> {
-    ctx.core().settings.grants.as_ref().ok_or(Problem::NotFound)
+fn server(ctx: &Ctx) -> Option<&AdminClient> {
+    ctx.core().settings.grants.as_ref()
 }
 
 /// The addresses of the customer.
@@ -100,23 +172,42 @@ fn is_own(grant: &GrantView, addresses: &[String]) -> bool {
 
 /// `GET /agreements?page=`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
-    let admin = server(&ctx)?;
+    if server(&ctx).is_none() && ctx.core().challenges.is_none() {
+        return Err(Problem::NotFound);
+    }
     let accounts = ctx.customer.accounts().await?;
-    let addresses = addresses(&accounts);
     let f = ctx.frame("agreements");
     let number: usize = ctx.reader.query.get("page").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let allowed = grants::allowed(ctx.core().effects.store.database(), ctx.customer.user()).await?;
-    let live = if number == 0 { own_grants(admin, &addresses, Which::Live, &allowed).await? } else { Vec::new() };
-    let ended = own_grants(admin, &addresses, Which::Ended, &allowed).await?;
+    let (live, ended) = all(&ctx, &addresses(&accounts)).await?;
     let mut shown = Vec::new();
-    for grant in &live {
-        shown.push(agreement(&ctx, &f, grant, &accounts).await?);
+    if number == 0 {
+        for found in &live {
+            shown.push(agreement(&ctx, &f, found, &accounts).await?);
+        }
     }
     let rest = ended.iter().skip(number.saturating_mul(ENDED_ON_A_PAGE));
     let next = (rest.len() > ENDED_ON_A_PAGE).then(|| number + 1);
     let ended: Vec<Agreement> =
-        rest.take(ENDED_ON_A_PAGE).map(|grant| Agreement::unused(&f, grant, &rights(grant), &accounts)).collect();
+        rest.take(ENDED_ON_A_PAGE).map(|found| Agreement::unused(&f, found, &accounts)).collect();
     Ok(html(StatusCode::OK, &Agreements { f: &f, live: &shown, ended: &ended, next }))
+}
+
+/// All agreements about these addresses of the customer: those that are live, and those that have ended. The newest come
+/// first.
+async fn all(ctx: &Ctx, addresses: &[String]) -> Result<(Vec<Found>, Vec<Found>), Problem> {
+    let (database, user) = (ctx.core().effects.store.database(), ctx.customer.user());
+    let by_oauth = by_oauth::of_user(database, user).await?.into_iter().map(Found::from);
+    let (mut live, mut ended): (Vec<Found>, Vec<Found>) = by_oauth.partition(|found| found.live);
+    if let Some(admin) = server(ctx) {
+        let allowed = grants::allowed(database, user).await?;
+        for (which, list) in [(Which::Live, &mut live), (Which::Ended, &mut ended)] {
+            list.extend(own_grants(admin, addresses, which, &allowed).await?.iter().map(Found::from));
+        }
+    }
+    for list in [&mut live, &mut ended] {
+        list.sort_by_key(|found| (std::cmp::Reverse(found.since), found.id));
+    }
+    Ok((live, ended))
 }
 
 /// All of these grants about the customer's addresses, the newest first.
@@ -136,13 +227,17 @@ async fn own_grants(
     Ok(found)
 }
 
-/// A grant about own addresses.
-async fn own(ctx: &Ctx) -> Result<(GrantView, Vec<Held>), Problem> {
+/// An agreement about own addresses.
+async fn own(ctx: &Ctx) -> Result<(Found, Vec<Held>), Problem> {
     let accounts = ctx.customer.accounts().await?;
+    let (database, id) = (ctx.core().effects.store.database(), ctx.id()?);
+    if let Some(agreement) = by_oauth::one(database, ctx.customer.user(), id).await? {
+        return Ok((agreement.into(), accounts));
+    }
     let addresses = addresses(&accounts);
-    let grant = server(ctx)?.grant_view(ctx.id()?).await?;
+    let grant = server(ctx).ok_or(Problem::NotFound)?.grant_view(id).await?;
     let grant = grant.filter(|grant| is_own(grant, &addresses)).ok_or(Problem::NotFound)?;
-    Ok((grant, accounts))
+    Ok((Found::from(&grant), accounts))
 }
 
 /// `GET /agreements/{id}`
@@ -151,12 +246,12 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 }
 
 async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Response, Problem> {
-    let (grant, accounts) = own(ctx).await?;
-    let wanted = Wanted { grant: Some(grant.id.to_string()), ..Wanted::default() };
+    let (found, accounts) = own(ctx).await?;
+    let wanted = Wanted { grant: Some(found.grant.clone()), ..Wanted::default() };
     let movements = ctx.customer.movements(&wanted, PAYMENTS_MAX).await?;
     let f = ctx.frame("agreements");
-    let a = agreement(ctx, &f, &grant, &accounts).await?;
-    let here = format!("/agreements/{}", grant.id);
+    let a = agreement(ctx, &f, &found, &accounts).await?;
+    let here = format!("/agreements/{}", found.id);
     let (limits, error) = match wrong {
         Some(Wrong { fields, error }) => (fields, Some(error)),
         None => (a.payers.iter().map(|(held, own)| LimitFields::stored(held, own, ctx.reader.words)).collect(), None),
@@ -176,8 +271,8 @@ async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Res
 
 /// `POST /agreements/{id}/standing`: pauses the agreement, or lets it go on.
 pub(crate) async fn stand(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
-    let (grant, accounts) = own(&ctx).await?;
-    let here = format!("/agreements/{}", grant.id);
+    let (found, accounts) = own(&ctx).await?;
+    let here = format!("/agreements/{}", found.id);
     let (standing, said) = match posted.text("standing") {
         "paused" => (Standing::Paused, "paused"),
         "active" => (Standing::Active, "resumed"),
@@ -187,25 +282,31 @@ pub(crate) async fn stand(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
     if standing == Standing::Active && needs_code(&ctx).await? {
         return Ok(prove_first(&here));
     }
-    for held in payers(&accounts, &rights(&grant)) {
-        ctx.customer.stand(&grant.id.to_string(), held.account.id, standing).await?;
-    }
+    stand_all(&ctx, &found, &accounts, standing).await?;
     Ok(go(&format!("{here}?said={said}")))
+}
+
+/// Lets its payments through from every account, or not.
+async fn stand_all(ctx: &Ctx, found: &Found, accounts: &[Held], standing: Standing) -> Result<(), Problem> {
+    for held in payers(accounts, &found.items) {
+        ctx.customer.stand(&found.grant, held.account.id, standing).await?;
+    }
+    Ok(())
 }
 
 /// `POST /agreements/{id}/limits`
 pub(crate) async fn limit(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
-    let (grant, accounts) = own(&ctx).await?;
-    let here = format!("/agreements/{}", grant.id);
+    let (found, accounts) = own(&ctx).await?;
+    let here = format!("/agreements/{}", found.id);
     if needs_code(&ctx).await? {
         return Ok(prove_first(&here));
     }
-    let payers = payers(&accounts, &rights(&grant));
+    let payers = payers(&accounts, &found.items);
     match limit_fields::read_all(&payers, &posted, ctx.reader.words, ctx.core().clock.now()) {
         Err(wrong) => draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, Some(wrong)).await,
         Ok(limits) => {
             for (account, limits) in limits {
-                ctx.customer.limit(&grant.id.to_string(), account, &limits).await?;
+                ctx.customer.limit(&found.grant, account, &limits).await?;
             }
             Ok(go(&format!("{here}?said=saved")))
         }
@@ -214,22 +315,39 @@ pub(crate) async fn limit(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
 
 /// `POST /agreements/{id}`: ends it.
 pub(crate) async fn revoke(ctx: Ctx, _: Posted, _: Uuid) -> Result<Response, Problem> {
-    let (grant, _) = own(&ctx).await?;
-    if grant.finalization_reason.as_deref() != Some("REVOKED") {
-        server(&ctx)?.change(Mutation::RevokeGrant, json!({"grantId": grant.id})).await?;
+    let (found, accounts) = own(&ctx).await?;
+    match &found.kept {
+        Kept::AuthorizationServer { is_revoked: true } => {}
+        Kept::AuthorizationServer { is_revoked: false } => {
+            let server = server(&ctx).ok_or(Problem::NotFound)?;
+            server.change(Mutation::RevokeGrant, json!({"grantId": found.id})).await?;
+        }
+        Kept::Provider(_) if !found.live => {}
+        Kept::Provider(client) => {
+            let challenges = ctx.core().challenges.as_ref().ok_or(Problem::NotFound)?;
+            // Whether the provider answers or not, no further payment gets money.
+            stand_all(&ctx, &found, &accounts, Standing::Paused).await?;
+            challenges.end(&ctx.customer, client).await.map_err(|error| match error {
+                AnswerError::Effect(error) => error.into(),
+                AnswerError::Provider(error) => {
+                    tracing::warn!(%error, "an agreement was not ended at the provider");
+                    Problem::Instance
+                }
+            })?;
+        }
     }
-    Ok(go(&format!("/agreements/{}?said=revoked", grant.id)))
+    Ok(go(&format!("/agreements/{}?said=revoked", found.id)))
 }
 
-/// A grant with what was used of it.
-async fn agreement(ctx: &Ctx, f: &Frame, grant: &GrantView, accounts: &[Held]) -> Result<Agreement, Problem> {
-    let (id, items) = (grant.id.to_string(), rights(grant));
-    let mut agreement = Agreement::unused(f, grant, &items, accounts);
-    for held in payers(accounts, &items) {
-        let own = ctx.customer.own_limits(&id, held.account.id).await?;
+/// An agreement with what was used of it.
+async fn agreement(ctx: &Ctx, f: &Frame, found: &Found, accounts: &[Held]) -> Result<Agreement, Problem> {
+    let (id, items) = (&found.grant, &found.items);
+    let mut agreement = Agreement::unused(f, found, accounts);
+    for held in payers(accounts, items) {
+        let own = ctx.customer.own_limits(id, held.account.id).await?;
         agreement.paused |= agreement.live && own.standing == Standing::Paused;
         if let Some(most) = own.limits.day {
-            let spent = ctx.customer.spent_today(&id, held.account.id).await?;
+            let spent = ctx.customer.spent_today(id, held.account.id).await?;
             agreement.own_usage.push(Usage::of(f, spent, most, &held.account.asset, None));
         }
         agreement.payers.push((held, own.limits));
@@ -237,8 +355,8 @@ async fn agreement(ctx: &Ctx, f: &Frame, grant: &GrantView, accounts: &[Held]) -
     if agreement.paused {
         agreement.state = ("Paused", "waiting");
     }
-    for item in &items {
-        agreement.usage.extend(usage(ctx, f, &id, item, accounts).await?);
+    for item in items {
+        agreement.usage.extend(usage(ctx, f, id, item, accounts).await?);
     }
     Ok(agreement)
 }
@@ -248,20 +366,16 @@ fn rights(grant: &GrantView) -> Vec<AccessItem> {
 }
 
 impl Agreement {
-    fn unused(f: &Frame, grant: &GrantView, items: &[AccessItem], accounts: &[Held]) -> Self {
+    fn unused(f: &Frame, found: &Found, accounts: &[Held]) -> Self {
         Self {
-            id: grant.id,
-            client: grant.client.as_deref().map_or_else(|| f.t("An application").to_owned(), short),
-            client_url: grant.client.clone().unwrap_or_default(),
-            rights: items.iter().map(|item| right(f, item, accounts)).collect(),
-            live: grants::is_live(grant),
-            state: match grant.finalization_reason.as_deref() {
-                Some("ISSUED") => ("Active", "done"),
-                Some("REVOKED") => ("Ended", "quiet"),
-                Some(_) => ("Not allowed", "quiet"),
-                None => ("Waiting for the application", "waiting"),
-            },
-            since: grant.created_at,
+            id: found.id,
+            client: found.client.clone().unwrap_or_else(|| f.t("An application").to_owned()),
+            client_url: found.client_url.clone(),
+            rights: found.items.iter().map(|item| right(f, item, accounts)).collect(),
+            live: found.live,
+            state: found.state,
+            since: found.since,
+            ends_with_others: matches!(found.kept, Kept::Provider(_)),
             usage: Vec::new(),
             own_usage: Vec::new(),
             paused: false,

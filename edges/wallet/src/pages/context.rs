@@ -23,6 +23,8 @@ use sealed_text::Sealer;
 use uuid::Uuid;
 
 use super::frame::Frame;
+use crate::account_closing::AccountClosing;
+use crate::challenges::{ChallengeSettings, Challenges};
 use crate::consent::{ConsentError, Consents};
 use crate::customers::Customer;
 use crate::effect_error::EffectError;
@@ -71,6 +73,8 @@ pub struct PageSettings {
     pub operators: Vec<String>,
     /// The authorization server that asks for consent.
     pub consent: Option<crate::consent::ConsentSettings>,
+    /// The provider of OAuth 2.0 that asks who somebody is, and what this person allows.
+    pub challenges: Option<ChallengeSettings>,
     /// The Admin API of the authorization server, which has the grants.
     pub grants: Option<AdminClient>,
     /// The HTTP client.
@@ -85,9 +89,11 @@ pub(crate) struct PageCore {
     pub(crate) letters: Letters,
     pub(crate) resets: Resets,
     pub(crate) leaving: Leaving,
+    pub(crate) account_closing: AccountClosing,
     pub(crate) effects: Effects,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
+    pub(crate) challenges: Option<Challenges>,
     pub(crate) operators: Operators,
     /// The rates that this wallet serves, and since when.
     pub(crate) rates: RatesService,
@@ -322,6 +328,12 @@ fn done(said: &str) -> Option<&'static str> {
         "left" => "You are signed out, and your wallet is being closed. A letter says when it is done.",
         "address-off" => "The address is off.",
         "address-on" => "The address is on.",
+        "frozen" => "The account is frozen. No money leaves it.",
+        "thawed" => "The account can pay again.",
+        "closing" => "The account is being closed. It takes a moment.",
+        "open-again" => "The account is open again. Its address is off until you switch it on.",
+        "operator-frozen" => "The account is frozen. Payments that got their money before go on.",
+        "operator-thawed" => "The freeze of the institution has ended.",
         "key" => "The key is published.",
         "key-gone" => "The key is revoked.",
         "card-frozen" => "The card is frozen. It pays nothing until you thaw it.",

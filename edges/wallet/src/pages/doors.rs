@@ -13,7 +13,7 @@ use super::context::{Ctx, Message, OneClick, Problem, Reader, go, paused, quoted
 use super::frame::Frame;
 use super::passkey_forms::{UsePasskey, for_guest};
 use super::security::said;
-use crate::users::{Entered, Means, NewUser, ProofError, SignInError, SignUpError, SignedUp};
+use crate::users::{Entered, Means, NewUser, ProofError, SignInError, SignUpError, SignedUp, Verification};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -192,6 +192,10 @@ pub(crate) async fn sign_up_page(reader: Reader) -> Response {
     html(StatusCode::OK, &SignUp { f: &f, email: "", name: "", wrong: None })
 }
 
+/// What somebody reads who signs up in a playground with the address of an operator.
+const OF_AN_OPERATOR: &str =
+    "This address belongs to an operator, and nobody can confirm it here. Add its user to the seed file.";
+
 /// `POST /sign-up`
 pub(crate) async fn sign_up(reader: Reader, posted: Posted) -> Result<Response, Problem> {
     let (email, name) = (posted.text("email"), posted.text("name"));
@@ -206,6 +210,12 @@ pub(crate) async fn sign_up(reader: Reader, posted: Posted) -> Result<Response, 
     }
     if posted.text("terms") != "yes" {
         return refused("terms", "Agree to the terms first.".to_owned());
+    }
+
+    // Nobody shows here that the address is theirs, so an operator comes from the seed.
+    let is_shown = reader.core.settings.verification == Verification::ByLetter;
+    if !is_shown && reader.core.operators.has(&email.trim().to_lowercase()) {
+        return refused("email", OF_AN_OPERATOR.to_owned());
     }
 
     let new = NewUser { email: email.to_owned(), name: name.to_owned(), password: password.to_owned() };

@@ -1,6 +1,6 @@
 //! Closing the wallet: what has to be done before, and the last form.
 //!
-//! What keeps a wallet open is decided in `leaving`.
+//! What keeps a wallet open is decided in `obstacles`.
 
 use askama::Template;
 use axum::response::Response;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::context::{Ctx, Problem, go};
 use super::frame::Frame;
 use super::security::prove_first;
-use crate::leaving::Obstacle;
+use crate::obstacles::Obstacle;
 
 const HERE: &str = "/settings/leave";
 
@@ -33,6 +33,10 @@ fn task(obstacle: Obstacle) -> (&'static str, &'static str, &'static str) {
         Obstacle::Arriving => {
             ("Money for a request is on its way. Wait until it is in your account.", "/requests", "Your requests")
         }
+        Obstacle::Frozen => {
+            ("Your institution froze an account. Ask it before you close the wallet.", "/", "Your accounts")
+        }
+        Obstacle::Closing => ("An account is being closed. Wait until that is done.", "/", "Your accounts"),
         Obstacle::Agreements => ("Applications have access. End the agreements.", "/agreements", "Agreements"),
     }
 }

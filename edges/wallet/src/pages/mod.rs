@@ -3,8 +3,10 @@
 //! What a customer may reach is decided in `customers`.
 
 mod account;
+mod account_state;
 mod agreements;
 mod cards;
+mod challenges;
 mod consent;
 mod contacts;
 mod context;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::context::{Ctx, Problem, go};
 use super::frame::Frame;
+use crate::account_state::Life;
 use crate::customers::Held;
 use crate::reach::{self, Cause, Reach, Seen};
 
@@ -84,6 +85,10 @@ pub(crate) async fn switch(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response
     let (held, address) = own(&ctx).await?;
     let (effects, user) = (&ctx.core().effects, ctx.customer.user());
     let (said, refused) = match posted.text("to") {
+        // It stays off as long as the institution lets no money leave the account, and while the account is closed.
+        "on" if held.state.by_operator.is_some() || held.state.life != Life::Open => {
+            ("", Some("Your institution switched this address off."))
+        }
         "on" if reach::switch_on(effects, user, address, Cause::Customer).await? => ("on", None),
         "on" => ("", Some("Your institution switched this address off.")),
         "off" if posted.text("sure") == "yes" => {

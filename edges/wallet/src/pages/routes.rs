@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::context::{Ctx, FORM_MAX, PageCore, Pages, Problem, Reader};
 use super::handlers::{form_for, page_for};
 use super::{
-    account, agreements, cards, consent, contacts, doors, exchange, export, files, forgot, history, home, keys, leave,
-    monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
+    account, account_state, agreements, cards, challenges, consent, contacts, doors, exchange, export, files, forgot,
+    history, home, keys, leave, monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
 };
 
 /// All pages.
@@ -46,6 +46,7 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/accounts/{id}/public", Access::Session, form(reach::page, reach::rename))
         .declare("/accounts/{id}/public/switch", Access::Session, form(reach::page, reach::switch))
         .declare("/accounts/{id}/own-use", Access::Session, form(own_use::page, own_use::limit))
+        .declare("/accounts/{id}/state", Access::Session, form(account_state::page, account_state::change))
         .declare("/accounts/{id}/monetization", Access::Session, page(monetization::page))
         .declare("/cards", Access::Session, page(cards::list))
         .declare("/cards/{id}", Access::Session, form(cards::page, cards::stand))
@@ -99,8 +100,17 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/consent/{id}", Access::Session, form(consent::page, consent::decide))
         .declare("/consent/{id}/done", Access::Session, page(consent::leave));
 
+    let challenges = Router::new()
+        .declare("/oauth/login", Access::Session, page(challenges::login))
+        .declare("/oauth/login/{id}", Access::Session, form(challenges::login_page, challenges::login_decide))
+        .declare("/oauth/consent", Access::Session, page(challenges::consent))
+        .declare("/oauth/consent/{id}", Access::Session, form(challenges::consent_page, challenges::consent_decide))
+        .declare("/oauth/logout", Access::Public, get(challenges::logout))
+        .declare("/oauth/logout/{id}", Access::Session, form(challenges::logout_page, challenges::logout_decide));
+
     open.merge(own)
         .merge(consents)
+        .merge(challenges)
         .merge(operator::routes())
         .layer(from_fn(own_forms_only))
         .layer(from_fn(strict_headers))

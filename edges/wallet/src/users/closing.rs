@@ -53,7 +53,7 @@ impl Departure {
 }
 
 /// Tables with rows of a user that end with the user.
-const OWN: [&str; 12] = [
+const OWN: [&str; 15] = [
     "wallet_sessions",
     "wallet_one_time_tokens",
     "wallet_email_changes",
@@ -63,9 +63,12 @@ const OWN: [&str; 12] = [
     "wallet_passkeys",
     "wallet_contacts",
     "wallet_consents",
+    "wallet_challenges",
+    "wallet_oauth_agreements",
     "wallet_begun_requests",
     "wallet_switched_off",
     "wallet_own_switched_off",
+    "wallet_closing_switched_off",
 ];
 
 impl Users {

@@ -35,10 +35,11 @@ use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, CardVerification, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports, Post, Verification,
-    Wallet, WalletSettings,
+    Accent, CardVerification, ChallengeSettings, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports,
+    Post, Verification, Wallet, WalletSettings,
 };
 
+use crate::hydra::{ADMIN_TOKEN, Hydra, PROVIDER};
 use crate::instance::{Instance, id_of};
 
 const SECRET: &str = "shared";
@@ -201,6 +202,7 @@ async fn graphql(State(played): State<Played>, Json(body): Json<Value>) -> Json<
 /// The wallet, the instance, and one browser of a customer.
 pub(crate) struct Bench {
     pub(crate) instance: Arc<Instance>,
+    pub(crate) hydra: Arc<Hydra>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) database: TestDatabase,
     /// Two processes of the wallet.
@@ -233,6 +235,8 @@ impl Bench {
             .route("/grant/{id}/{nonce}", get(asked))
             .route("/grant/{id}/{nonce}/{choice}", post(decide))
             .with_state(played);
+        let hydra = Arc::new(Hydra::default());
+        let app = app.merge(hydra.router());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
 
         Wallet::migrate(&database).await.unwrap();
@@ -241,6 +245,7 @@ impl Bench {
         let wallets = [wallet(&database, &ledger, &clock, &here, 1), wallet(&database, &ledger, &clock, &here, 2)];
         let mut bench = Self {
             instance,
+            hydra,
             clock,
             database,
             wallets,
@@ -383,7 +388,7 @@ impl Bench {
     }
 
     /// The form on `page` that is sent to `action`, with its hidden fields and these.
-    async fn filled(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    pub(crate) async fn filled(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Vec<(String, String)> {
         let text = self.get(page).await.2;
         let form = text.split(&format!("action=\"{action}\"")).nth(1).unwrap_or_else(|| panic!("{action}: {text}"));
         let hidden = form.split("</form>").next().unwrap().split("<input type=\"hidden\" name=\"").skip(1);
@@ -395,7 +400,7 @@ impl Bench {
         all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    async fn post(&self, action: &str, fields: &[(&str, &str)]) -> (StatusCode, String, String) {
+    pub(crate) async fn post(&self, action: &str, fields: &[(&str, &str)]) -> (StatusCode, String, String) {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(action).header("cookie", self.cookie.lock().unwrap().clone());
         self.call(request.body(Body::from(body)).unwrap()).await
@@ -413,16 +418,10 @@ impl Bench {
         self.send("/prove?next=%2F", "/prove", &[("next", "/"), ("proof", PASSWORD)]).await;
     }
 
-    /// Nora signs up, and opens an account with play money.
+    /// Nora, who is in the seed because she is an operator too, comes in without a proof, and opens an account with
+    /// play money.
     async fn customer(&mut self) {
-        let fields = [
-            ("name", "Nora Neu"),
-            ("email", "n@example.com"),
-            ("password", PASSWORD),
-            ("again", PASSWORD),
-            ("terms", "yes"),
-        ];
-        self.post("/sign-up", &fields).await;
+        self.post("/sign-in/one-click", &[("email", "n@example.com")]).await;
         let opened = [("asset", "USD/2"), ("name", "Everyday"), ("path", "nora")];
         let opened = self.send("/accounts/open", "/accounts/open", &opened).await;
         opened.split(['/', '?']).nth(2).unwrap().clone_into(&mut self.noras);
@@ -455,13 +454,20 @@ fn wallet(database: &TestDatabase, ledger: &Arc<Cutting>, clock: &Arc<ManualCloc
         cookies: Cookies::Plain,
         accent: Accent::Teal,
         playground: true,
-        one_click: Vec::new(),
+        one_click: vec![wallet::OneClick { email: "n@example.com".to_owned(), name: "Nora Neu".to_owned() }],
         operators: vec!["n@example.com".to_owned()],
         consent: Some(ConsentSettings {
             auth_server: "http://auth.example".parse().unwrap(),
             interactions: format!("http://{here}").parse().unwrap(),
             secret: None,
             proof: proofs(here, &http, clock()).of(Wanted::WALLET_CONSENT, None),
+        }),
+        challenges: Some(ChallengeSettings {
+            provider: PROVIDER.parse().unwrap(),
+            admin: format!("http://{here}").parse().unwrap(),
+            token: Some(ADMIN_TOKEN.to_owned()),
+            tenant: Uuid::nil(),
+            audience: "https://localhost:3000".to_owned(),
         }),
         post: Post::Log,
         sealer: Sealer::new(Some(&[7; 32]), &[]),
@@ -532,5 +538,6 @@ fn seed() -> Seed {
         })
         .collect();
     let assets = "assets:\n  - {code: USD, scale: 2, liquidity: 1000000, liquidityThreshold: 1}";
-    Seed::from_yaml(&format!("{assets}\naccounts:\n{}\n", accounts.join("\n"))).unwrap()
+    let users = format!("users: [{{email: n@example.com, displayName: Nora Neu, password: {PASSWORD}}}]");
+    Seed::from_yaml(&format!("{assets}\naccounts:\n{}\n{users}\n", accounts.join("\n"))).unwrap()
 }

@@ -108,6 +108,16 @@ fn number(amount: &Value) -> Option<u64> {
     amount["value"].as_str()?.parse().ok()
 }
 
+/// What a payment counts for the limits of its grant: on the side of the payer, and on that of the payee.
+fn counted(payment: &Payment) -> (u64, u64) {
+    match payment.state {
+        State::Funding | State::Sending => (payment.debit, payment.receive),
+        State::Completed => (payment.debit, payment.sent),
+        State::Failed => (payment.sent, payment.sent),
+        State::Cancelled => (0, 0),
+    }
+}
+
 impl Kept {
     fn id(&mut self) -> Uuid {
         self.numbers += 1;
@@ -246,6 +256,11 @@ impl Kept {
                 let payment: Uuid = variables["id"].as_str().unwrap().parse().unwrap();
                 json!({"outgoingPayment": Self::shown(self.payments.get(&payment).ok_or_else(|| refused("NOT_FOUND"))?)})
             }
+            "SpendingOfPayment" => {
+                let payment: Uuid = variables["id"].as_str().unwrap().parse().unwrap();
+                let (debit, receive) = counted(self.payments.get(&payment).ok_or_else(|| refused("NOT_FOUND"))?);
+                json!({"outgoingPayment": {"spentDebitAmount": usd(debit), "spentReceiveAmount": usd(receive)}})
+            }
             "DepositOutgoingPayment" => {
                 let payment = self.payments.get_mut(&id("outgoingPaymentId")).ok_or_else(|| refused("NOT_FOUND"))?;
                 if payment.state != State::Funding {
@@ -295,6 +310,13 @@ impl Instance {
             Ok(data) => json!({"data": data}),
             Err(errors) => errors,
         }
+    }
+
+    /// What the payments that were made in a period count for a limit on received amounts.
+    pub(crate) fn counted(&self, from: Timestamp, until: Timestamp) -> u64 {
+        let kept = self.kept.lock().unwrap();
+        let made = kept.payments.values().filter(|payment| (from..until).contains(&payment.quoted_at));
+        made.map(|payment| counted(payment).1).sum()
     }
 
     pub(crate) fn set_fee(&self, rule: FeeRule, now: Timestamp) {

@@ -6,11 +6,17 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 mod bench;
+mod challenges;
 mod consents;
+mod frozen;
 mod holds;
+#[expect(dead_code, reason = "each program of tests uses a part of it")]
+#[path = "../hydra/mod.rs"]
+mod hydra;
 mod instance;
 mod operators;
 mod own_limits;
 mod own_use;
 mod sequences;
 mod streamed;
+mod usage;

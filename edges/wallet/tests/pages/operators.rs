@@ -8,8 +8,11 @@ const ASSET: &str = "00000000-0000-0000-0000-000000000001";
 impl Bench {
     /// The user whom the settings name.
     async fn operator(&self) -> Browser<'_> {
+        self.wallet.seed().await.unwrap();
         let mut boss = self.browser();
-        assert_eq!(boss.sign_up("boss").await.location, "/?said=welcome");
+        // Without a proof.
+        let entered = boss.post("/sign-in/one-click", &[("email", "boss@example.com")]).await;
+        assert_eq!(entered.location, "/");
         boss
     }
 
@@ -45,7 +48,7 @@ on_each_database! {
         let mut boss = bench.operator().await;
         let (mut nora, _) = bench.customer("nora").await;
         let pages = ["", "/fees", &format!("/fees/{ASSET}"), "/rates", "/liquidity", &format!("/liquidity/asset/{ASSET}"),
-            "/income", "/income.csv", "/record"].map(|page| format!("/operator{page}"));
+            "/income", "/income.csv", "/accounts", "/record"].map(|page| format!("/operator{page}"));
         for page in &pages {
             assert_eq!(boss.get(page).await.status, StatusCode::OK, "{page}");
             assert_eq!(nora.get(page).await.status, StatusCode::NOT_FOUND, "{page}");
@@ -66,6 +69,24 @@ on_each_database! {
         assert_eq!(bench.instance.count("DepositAsset"), 0);
         assert_eq!(boss.get("/operator/fees/00000000-0000-0000-0000-000000000009").await.status, StatusCode::NOT_FOUND);
         assert_eq!(boss.get(&format!("/operator/liquidity/house/{ASSET}")).await.status, StatusCode::NOT_FOUND);
+    }
+
+    async fn in_a_playground_nobody_signs_up_with_the_address_of_an_operator(database) {
+        let bench = Bench::playground(database).await;
+        for slug in ["boss", "Boss", " BOSS"] {
+            let refused = bench.browser().sign_up(slug).await;
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{slug}");
+            assert!(refused.text.contains("belongs to an operator"), "{slug}: {}", refused.text);
+        }
+        assert_eq!(bench.browser().sign_in("boss", PASSWORD).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(bench.browser().sign_up("bossa").await.location, "/?said=welcome");
+    }
+
+    async fn where_a_letter_confirms_the_address_an_operator_signs_up(database) {
+        let bench = Bench::on(database, Verification::ByLetter).await;
+        let answer = bench.browser().sign_up("boss").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.text.contains("sent a letter"), "{}", answer.text);
     }
 
     async fn a_fee_is_set_after_a_proof_once_and_the_record_says_who_when_before_and_after(database) {

@@ -54,7 +54,17 @@ impl Browser<'_> {
             {"type": "outgoing-payment", "actions": ["create"], "identifier": "https://localhost:3000/accounts/nora",
              "limits": {"debitAmount": usd(2_000)}}]});
         let consent = self.get("/mock-idp/?interactId=i1&nonce=n1").await.location;
+        let bench = self.bench;
+        let hydra = &bench.hydra;
+        let subject: Uuid = bench.value("SELECT id FROM wallet_users WHERE email = 'nora@example.com'").await;
+        let (login, logout) = (hydra.begins(&json!([]), ""), hydra.wants_sign_out("nora"));
+        let mut asked = async |way: &str| self.get(way).await.location.rsplit('/').next().unwrap().to_owned();
+        let (login, logout) = (asked(&login).await, asked(&logout).await);
+        let consent_there = asked(&hydra.asks_consent(&subject.to_string())).await;
         vec![
+            ("oauth/login", login),
+            ("oauth/consent", consent_there),
+            ("oauth/logout", logout),
             ("send", draft.trim_start_matches("/send/").to_owned()),
             ("contacts", self.linked("/contacts", "contacts").await),
             ("requests", self.linked("/requests", "requests").await),
@@ -82,8 +92,7 @@ on_each_database! {
         let pages = pages_with_an_id();
         assert!(pages.len() > 20, "{pages:?}");
         for page in pages {
-            let kind = page.split('/').nth(1).unwrap();
-            let (_, id) = own.iter().find(|(of, _)| *of == kind).unwrap_or_else(|| panic!("Nora has nothing for {page}"));
+            let (_, id) = own.iter().find(|(of, _)| page.starts_with(&format!("/{of}/"))).unwrap_or_else(|| panic!("Nora has nothing for {page}"));
             let path = page.replace("{id}", id);
             assert_ne!(nora.get(&path).await.status, StatusCode::NOT_FOUND, "{path}");
             assert_eq!(eve.get(&path).await.status, StatusCode::NOT_FOUND, "{path}");

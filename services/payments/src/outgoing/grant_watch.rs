@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_service::{GrantStanding, Grants};
+use gnap::oauth::is_grant_of_oauth;
 use payments_model::OutgoingPayment;
 
 /// Who knows how grants stand, and how often it is asked.
@@ -27,11 +28,14 @@ pub(crate) enum FirstQuestion {
 }
 
 impl GrantWatch {
-    /// Resolves when the grant of this payment has ended. Without a grant it never does.
+    /// Resolves when the grant of this payment has ended. Without a grant it never does, nor for a grant of OAuth, of which
+    /// the authorization server knows nothing.
     ///
     /// If there is no answer, the payment goes on: it was allowed when it was made, and within its grant's limits.
     pub(crate) async fn has_ended(&self, payment: &OutgoingPayment, mut first: FirstQuestion) {
-        let Some(grant) = &payment.grant_id else { return std::future::pending().await };
+        let Some(grant) = payment.grant_id.as_ref().filter(|grant| !is_grant_of_oauth(grant)) else {
+            return std::future::pending().await;
+        };
         loop {
             if first == FirstQuestion::Later {
                 tokio::time::sleep(self.every).await;

@@ -8,7 +8,7 @@ use auto_peering_api::RequestLimit;
 use axum::Router;
 use config::Mode;
 use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ShutdownGate, welcome_page};
-use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
+use open_payments_api::{BearerTokens, OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig};
 use operator_api::{GrantEventReceiver, LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
 use payments::WalletAddressLookup;
@@ -94,6 +94,7 @@ fn open_payments(
         payments: services.payments.clone(),
         addresses,
         introspection,
+        bearer: bearer_tokens(services, config),
         client_keys: Arc::new(client_keys),
         cache: cache.clone(),
         clock: deps.clock.clone(),
@@ -102,6 +103,18 @@ fn open_payments(
     });
     let what = "The Open Payments API of this institution.";
     welcome_page(&config.instance_name, what, OPEN_PAYMENTS_HINTS).merge(open_payments_api::router(api, guesses, gate))
+}
+
+/// What judges tokens of OAuth 2.0, if a tenant accepts them. The settings are refused if there is no provider.
+fn bearer_tokens(services: &Services, config: &config::Backend) -> Option<BearerTokens> {
+    let judge = services.identities.accepted.judge.clone()?;
+    Some(BearerTokens {
+        judge,
+        audience: config.bearer_tokens.audience.clone(),
+        tenants: config.bearer_tokens.tenants.iter().copied().map(TenantId::from_uuid).collect(),
+        tenant_claim: config.service_auth.tenant_claim.clone(),
+        authorization_claim: config.bearer_tokens.authorization_claim.clone(),
+    })
 }
 
 fn auto_peering(

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use auth_service::AuthService;
 use clock::Entropy;
-use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
+use config::PacketStage;
+use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, OptionalStage, PacketRate, Stages};
 use directory::Directory;
 use http_signatures::{Jwk, Signer, SigningKey};
 use ledger::Ledger;
@@ -274,7 +275,20 @@ fn connector_config(config: &config::Backend, stream_secret: &ReceiverSecret) ->
     let defaults = ConnectorConfig::new(config.ilp_address.clone(), stream_secret.clone());
     let packet_rate =
         PacketRate { packets: config.packets.per_second, period: Duration::from_secs(1), burst: config.packets.burst };
-    ConnectorConfig { reject_style, packet_rate, ..defaults }
+    ConnectorConfig { reject_style, packet_rate, stages: stages(&config.packets.stages), ..defaults }
+}
+
+/// The stages that packets pass.
+fn stages(kept: &[PacketStage]) -> Stages {
+    let left_out = PacketStage::ALL.into_iter().map(|(stage, _)| stage).filter(|stage| !kept.contains(stage));
+    left_out.fold(Stages::default(), |stages, stage| {
+        stages.without(match stage {
+            PacketStage::Ildcp => OptionalStage::Ildcp,
+            PacketStage::PacketRate => OptionalStage::PacketRate,
+            PacketStage::Throughput => OptionalStage::Throughput,
+            PacketStage::Breaker => OptionalStage::Breaker,
+        })
+    })
 }
 
 fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret: &ReceiverSecret) -> PaymentsSettings {

@@ -44,7 +44,7 @@ impl Stores {
         let operator = TenantId::from_uuid(config.operator_tenant_id);
         ensure_operator(&store, config, operator, deps).await.map_err(failed)?;
 
-        let ledger = engine::open(config, deps).await?;
+        let ledger = store.telling(engine::open(config, deps).await?);
         let cache = open_cache(config.redis.as_ref(), &config.database, &database, deps.clock.clone()).await?;
         Ok(Self { database, store, ledger, cache, operator })
     }

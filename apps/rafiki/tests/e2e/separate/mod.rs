@@ -4,6 +4,7 @@
 
 mod captured;
 mod environment;
+mod left_out;
 mod manners;
 mod steps;
 mod watched;

@@ -2,6 +2,7 @@
 //!
 //! Who is no operator does not find them. Each form needs a fresh proof of who uses the session, and is in the record.
 
+mod accounts;
 mod fees;
 mod income;
 mod liquidity;
@@ -69,6 +70,8 @@ fn done(deed: Deed) -> &'static str {
     match deed {
         Deed::Fee => "fee-set",
         Deed::Deposit => "deposited",
+        Deed::Freeze => "operator-frozen",
+        Deed::Thaw => "operator-thawed",
     }
 }
 

@@ -30,6 +30,8 @@ impl Shown {
         match self.line.act.deed {
             Deed::Fee => "Fee",
             Deed::Deposit => "Deposit",
+            Deed::Freeze => "Freeze",
+            Deed::Thaw => "Thaw",
         }
     }
 

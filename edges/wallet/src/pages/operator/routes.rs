@@ -7,7 +7,7 @@ use http_kit::{Access, Declared};
 
 use super::super::context::{Ctx, Pages, Problem};
 use super::super::handlers::{form_for, page_for};
-use super::{fees, income, liquidity, overview, rates, record};
+use super::{accounts, fees, income, liquidity, overview, rates, record};
 
 /// The operators' pages.
 pub(in super::super) fn routes() -> Router<Pages> {
@@ -22,6 +22,8 @@ pub(in super::super) fn routes() -> Router<Pages> {
             Access::Session,
             form_for(operators_only, liquidity::page, liquidity::deposit),
         )
+        .declare("/operator/accounts", Access::Session, page_for(operators_only, accounts::list))
+        .declare("/operator/accounts/{id}", Access::Session, form_for(operators_only, accounts::page, accounts::change))
         .declare("/operator/income", Access::Session, page_for(operators_only, income::page))
         .declare("/operator/income.csv", Access::Session, page_for(operators_only, income::csv))
         .declare("/operator/record", Access::Session, page_for(operators_only, record::page))
