@@ -29,6 +29,7 @@ mod sign_in_provider;
 mod signatures;
 mod spelling;
 mod wallet;
+mod wallet_modules;
 
 pub use admin_api::AdminApi;
 pub use agreement::{Disagreement, Roles};
@@ -56,3 +57,4 @@ pub use sign_in_provider::{GivenRole, SignInProvider};
 pub use signatures::Signatures;
 pub use spelling::{Scope, similar_name, unknown_names};
 pub use wallet::{CardVerification, FeePolicy, UnsignedWebhooks, Wallet, WalletConsent, WalletMail, WalletPages};
+pub use wallet_modules::{WalletModules, WalletRole};

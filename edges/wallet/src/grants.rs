@@ -50,6 +50,11 @@ pub(crate) async fn allowed(database: &Database, user: Uuid) -> Result<BTreeSet<
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
+/// Forgets the requests of applications that a user has opened.
+pub(crate) async fn forget(database: &Database, user: Uuid) -> Result<(), Error> {
+    database.execute("DELETE FROM wallet_consents WHERE user_id = $1", [user.into()]).await.map(drop)
+}
+
 /// Whether it is more than what an authorization server gives without consent to anybody who asks.
 fn is_more_than_anybody_gets(grant: &GrantView) -> bool {
     let is_more = |access: &AccessView| {

@@ -2,46 +2,27 @@
 //!
 //! From the wish on nobody is signed in. A job switches the addresses off, so that nothing can come while the rest is
 //! checked again. Then it closes the wallet, or decides that it stays open, and switches on what it has switched off.
-//! What is removed is in `users`.
+//! What is removed is in `users`, and in the modules that are asked.
 
 use std::sync::Arc;
 
-use admin_client::{AdminClient, Mutation};
 use async_trait::async_trait;
 use clock::Entropy;
 use jobs::{Done, Failure, Handler, Job, Worker, WorkerSettings};
 use page_kit::Words;
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
-use crate::grants::{self, Which};
 use crate::letters::Texts;
-use crate::reach::{self, Cause};
-use crate::requests::{self, Late};
-use crate::sql::read_one;
+pub(crate) use crate::modules::Obstacle;
 use crate::users::{Departure, LEAVINGS, LeavingWish, Users};
-
-/// What keeps a wallet open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Obstacle {
-    Money,
-    Payments,
-    Requests,
-    /// Money for a request has come to the instance, and is not credited yet.
-    Arriving,
-    Agreements,
-}
 
 /// Closes wallets.
 #[derive(Clone)]
 pub(crate) struct Leaving {
     pub(crate) effects: Effects,
     pub(crate) users: Users,
-    /// The API that has the agreements.
-    pub(crate) grants: Option<AdminClient>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) institution: String,
     /// The address of the wallet, without a slash at its end.
@@ -55,33 +36,17 @@ impl Leaving {
         Worker::new(database, clock, entropy, LEAVINGS, Arc::new(self.clone()), WorkerSettings::default())
     }
 
-    /// What keeps the wallet of this customer open.
-    pub(crate) async fn obstacles(&self, customer: &Customer) -> Result<Vec<Obstacle>, EffectError> {
-        let (effects, accounts) = (&self.effects, customer.accounts().await?);
-        let mut found = Vec::new();
-        if accounts.iter().any(|held| held.balance.posted != 0) {
-            found.push(Obstacle::Money);
-        }
-        if accounts.iter().any(|held| held.balance.held > 0) || is_paying(effects, customer.user()).await? {
-            found.push(Obstacle::Payments);
-        }
-        if requests::open_count(effects.store.database(), customer.user(), effects.clock.now()).await? > 0 {
-            found.push(Obstacle::Requests);
-        }
-        if let Some(admin) = &self.grants {
-            let allowed = grants::allowed(effects.store.database(), customer.user()).await?;
-            for address in accounts.iter().filter_map(|held| held.account.wallet_address_url.as_ref()) {
-                if !grants::about(admin, address, Which::Live, &allowed).await?.is_empty() {
-                    found.push(Obstacle::Agreements);
-                    break;
-                }
-            }
+    /// What keeps the wallet of this user open.
+    pub(crate) async fn obstacles(&self, user: Uuid) -> Result<Vec<Obstacle>, EffectError> {
+        let modules = &self.effects.modules;
+        let mut found = modules.accounts.obstacles(user).await?;
+        let accounts = modules.accounts.of_user(user).await?;
+        let addresses = accounts.into_iter().filter_map(|held| held.account.wallet_address_url).collect();
+        if modules.agreements.any_live(user, addresses).await? {
+            found.push(Obstacle::Agreements);
         }
         if found.is_empty() {
-            found.extend(requests::late(effects, customer.user()).await?.map(|late| match late {
-                Late::Open => Obstacle::Requests,
-                Late::Arriving => Obstacle::Arriving,
-            }));
+            found.extend(modules.accounts.late(user).await?);
         }
         Ok(found)
     }
@@ -90,14 +55,16 @@ impl Leaving {
     async fn go_on(&self, job: &Job, user: Uuid, wish: &LeavingWish) -> Result<Done, EffectError> {
         let words = Words::of(Some(&wish.language), None);
         let texts = Texts { words, institution: &self.institution, base: &self.base };
-        let cause = Cause::Leaving(wish.id);
         match self.users.departure(user).await? {
-            None => return Ok(Done::Complete),
-            Some(Departure::Wanted) => self.leave(job, user, cause, &texts).await?,
-            Some(Departure::GivenUp) => {
-                for address in reach::noted(&self.effects, user, cause).await? {
-                    reach::switch_on(&self.effects, user, address, cause).await?;
+            None => {
+                if self.users.is_closed(user).await? {
+                    self.forget(user).await?;
                 }
+                return Ok(Done::Complete);
+            }
+            Some(Departure::Wanted) => self.leave(job, user, wish.id, &texts).await?,
+            Some(Departure::GivenUp) => {
+                self.effects.modules.accounts.switch_on(user, wish.id).await?;
                 self.users.stay(job, user, texts.stays_open()).await?;
             }
         }
@@ -105,40 +72,23 @@ impl Leaving {
     }
 
     /// Closes the wallet, or decides that it stays open.
-    async fn leave(&self, job: &Job, user: Uuid, cause: Cause, texts: &Texts<'_>) -> Result<(), EffectError> {
-        let customer = Customer::new(user, self.effects.clone());
-        let accounts = customer.accounts().await?;
-        let addresses: Vec<Uuid> = accounts.iter().filter_map(|held| held.account.wallet_address_id).collect();
-        for address in &addresses {
-            reach::switch_off(&self.effects, user, *address, cause).await?;
-        }
+    async fn leave(&self, job: &Job, user: Uuid, wish: Uuid, texts: &Texts<'_>) -> Result<(), EffectError> {
+        let accounts = &self.effects.modules.accounts;
+        accounts.switch_off(user, wish).await?;
 
         // Something may have come before. Without the addresses it could not be sent away.
-        if !self.obstacles(&customer).await?.is_empty() {
+        if !self.obstacles(user).await?.is_empty() {
             return Ok(self.users.give_up_leaving(job, user).await?);
         }
-        for address in &addresses {
-            self.revoke_keys(*address).await?;
-        }
+        accounts.revoke_keys(user).await?;
         Ok(self.users.close(job, user, texts.closed()).await?)
     }
 
-    /// Revokes the keys of an address, so that nothing is signed with it any more.
-    async fn revoke_keys(&self, address: Uuid) -> Result<(), EffectError> {
-        let admin = &self.effects.admin;
-        let Some(view) = admin.wallet_address_view(address).await? else { return Ok(()) };
-        for key in view.keys().filter(|key| !key.revoked) {
-            admin.change(Mutation::RevokeWalletAddressKey, json!({"id": key.id})).await?;
-        }
-        Ok(())
+    /// The other modules forget whose wallet is closed. It is repeated until both have.
+    async fn forget(&self, user: Uuid) -> Result<(), EffectError> {
+        self.effects.modules.agreements.forget(user).await?;
+        Ok(self.effects.modules.accounts.forget(user).await?)
     }
-}
-
-async fn is_paying(effects: &Effects, user: Uuid) -> Result<bool, database::Error> {
-    let sql = "SELECT 1 FROM wallet_sends WHERE user_id = $1 AND state = 'confirmed'
-        UNION ALL SELECT 1 FROM wallet_movements m JOIN wallet_accounts a ON a.id = m.account_id
-            WHERE a.user_id = $1 AND m.state IN ('starting', 'sending') LIMIT 1";
-    Ok(read_one(effects.store.database(), sql, [user.into()]).await?.is_some())
 }
 
 #[async_trait]

@@ -4,18 +4,21 @@
 //! Its customers have pages: they sign up, hold money, send and receive it, and decide what applications may do. It uses
 //! the instance only through the Admin API, webhooks, and the interaction API of the authorization server.
 
+mod accounts_here;
 mod addresses;
 mod cards;
 mod consent;
 mod contacts;
 mod customers;
 mod days;
+pub mod door;
 mod effect_error;
 mod effects;
 mod event;
 mod fees;
 mod fees_in_force;
 mod grants;
+mod held;
 mod history;
 mod holds;
 pub mod http;
@@ -26,6 +29,7 @@ mod leaving;
 mod ledger_book;
 mod letters;
 mod missed;
+mod modules;
 mod operators;
 mod own_limits;
 mod pages;
@@ -48,6 +52,7 @@ pub use consent::ConsentSettings;
 pub use fees::{FeePolicy, FeeRule, charged};
 pub use http_kit::{EventVerification, Unsigned};
 pub use letters::Post;
+pub use modules::{Module, ModuleLink, ModuleLinks, NoLedger, Runs};
 pub use page_kit::{Accent, Cookies};
 pub use pages::{OneClick, PageSettings};
 pub use seed_file::SeedFileError;

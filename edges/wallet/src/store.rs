@@ -8,6 +8,7 @@ use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, WriteTransaction};
 use money::Asset;
 use sea_orm::{QueryResult, Value};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::sql::{execute, one, read, read_one};
@@ -32,11 +33,12 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0019_passkeys", sql: include_str!("migrations/0019_passkeys.sql") },
         Step { name: "0020_operators", sql: include_str!("migrations/0020_operators.sql") },
         Step { name: "0021_own_use", sql: include_str!("migrations/0021_own_use.sql") },
+        Step { name: "0022_modules", sql: include_str!("migrations/0022_modules.sql") },
     ],
 };
 
 /// A customer's account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccountRow {
     pub(crate) id: Uuid,
     pub(crate) name: String,
@@ -138,10 +140,11 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Gives an account without a user to this user.
-    pub(crate) async fn give_account(&self, path: &str, user: Uuid) -> Result<(), Error> {
+    /// Gives an account without a user to this user. Returns whether there is such an account.
+    pub(crate) async fn give_account(&self, path: &str, user: Uuid) -> Result<bool, Error> {
         let sql = "UPDATE wallet_accounts SET user_id = $2 WHERE path = $1 AND user_id IS NULL";
-        self.database.execute(sql, [path.into(), user.into()]).await.map(drop)
+        self.database.execute(sql, [path.into(), user.into()]).await?;
+        Ok(self.account_by_path(path).await?.is_some())
     }
 
     /// Stores the account's wallet address.

@@ -24,7 +24,7 @@ use super::security::{needs_code, prove_first};
 use crate::consent::{account_of, payers};
 use crate::customers::Held;
 use crate::grants::{self, Which};
-use crate::history::{Side, Spending, Wanted};
+use crate::history::{Side, Spending};
 use crate::own_limits::{OwnLimits, Standing};
 
 /// How many ended agreements are on a page.
@@ -152,8 +152,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 
 async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Response, Problem> {
     let (grant, accounts) = own(ctx).await?;
-    let wanted = Wanted { grant: Some(grant.id.to_string()), ..Wanted::default() };
-    let movements = ctx.customer.movements(&wanted, PAYMENTS_MAX).await?;
+    let movements = ctx.customer.under(&grant.id.to_string(), PAYMENTS_MAX).await?;
     let f = ctx.frame("agreements");
     let a = agreement(ctx, &f, &grant, &accounts).await?;
     let here = format!("/agreements/{}", grant.id);
