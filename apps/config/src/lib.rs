@@ -29,6 +29,7 @@ mod sign_in_provider;
 mod signatures;
 mod spelling;
 mod wallet;
+mod wallet_modules;
 
 pub use admin_api::AdminApi;
 pub use agreement::{Disagreement, Roles};
@@ -58,3 +59,4 @@ pub use spelling::{Scope, similar_name, unknown_names};
 pub use wallet::{
     CardVerification, FeePolicy, UnsignedWebhooks, Wallet, WalletChallenges, WalletConsent, WalletMail, WalletPages,
 };
+pub use wallet_modules::{WalletModules, WalletRole};

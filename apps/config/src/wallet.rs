@@ -14,6 +14,7 @@ use crate::log_level::read_log_level;
 use crate::reader::{ByDefault, Notice, Reader};
 use crate::section::section;
 use crate::service_auth::ServiceAuth;
+use crate::wallet_modules::{HasPages, WalletModules};
 use crate::{DatabaseUrl, Mode, Secret};
 
 /// The settings of the wallet.
@@ -81,6 +82,8 @@ pub struct Wallet {
     pub liquidity_topup_day_max: Option<u64>,
     /// The pages for customers; `None` if `WALLET_MODE` is `headless`.
     pub pages: Option<WalletPages>,
+    /// Which modules run in this process.
+    pub modules: WalletModules,
     /// Notices that the start reports.
     pub notices: Vec<Notice>,
 }
@@ -222,6 +225,8 @@ impl Wallet {
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let port = r.port("PORT", 3030);
         let pages = read_pages(r, mode, port, service_auth.link_ways().of(Service::AuthIdp));
+        let has_pages = if pages.is_some() { HasPages::Yes } else { HasPages::No };
+        let modules = WalletModules::read(r, has_pages, &service_auth);
 
         Some(Self {
             mode,
@@ -251,6 +256,7 @@ impl Wallet {
             webhook_signature_version,
             database: database?,
             pages,
+            modules,
             notices: Vec::new(),
         })
     }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use config::{Accounting, DatabaseUrl};
+use config::{Accounting, DatabaseUrl, WalletRole};
 use database::{Contents, Unreachable};
 
 use crate::failure::Failure;
@@ -69,11 +69,12 @@ impl Place {
     pub(crate) fn of_wallet(config: &config::Wallet) -> Vec<Self> {
         let what = "the wallet's database";
         let holds = Holds::Stores(WALLET);
+        let own = Self { what, variable: "DATABASE_URL", url: config.database.clone(), holds };
+        if !matches!(config.modules.role, WalletRole::All | WalletRole::AccountsAndPayments) {
+            return vec![own];
+        }
         let ledger = config.database.sibling("ledger");
-        vec![
-            Self { what, variable: "DATABASE_URL", url: config.database.clone(), holds },
-            Self { what: "the wallet's ledger", variable: "DATABASE_URL", url: ledger, holds: Holds::Ledger },
-        ]
+        vec![own, Self { what: "the wallet's ledger", variable: "DATABASE_URL", url: ledger, holds: Holds::Ledger }]
     }
 
     pub(crate) fn of_card_service(config: &config::CardService) -> Vec<Self> {

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use admin_client::AdminClient;
 use async_trait::async_trait;
 use clock::Entropy;
 use database::{Error, WriteTransaction};
@@ -37,8 +36,6 @@ struct Wish {
 #[derive(Clone)]
 pub(crate) struct AccountClosing {
     pub(crate) effects: Effects,
-    /// The API that has the agreements.
-    pub(crate) grants: Option<AdminClient>,
     pub(crate) entropy: Arc<dyn Entropy>,
 }
 
@@ -51,7 +48,7 @@ impl AccountClosing {
 
     /// What keeps an account of this customer open.
     pub(crate) async fn obstacles(&self, customer: &Customer, account: Uuid) -> Result<Vec<Obstacle>, EffectError> {
-        obstacles::found(&self.effects, self.grants.as_ref(), customer, Whole::Account(account)).await
+        obstacles::found(&self.effects.modules, customer.user(), Whole::Account(account)).await
     }
 
     /// Lets no more money leave an account, together with the job that closes it. `wish` is the key of the form.

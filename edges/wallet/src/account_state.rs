@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use clock::Timestamp;
 use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::sql::{execute, one, read, read_one};
@@ -17,7 +18,7 @@ use crate::sql::{execute, one, read, read_one};
 pub(crate) const BECAUSE_MAX: usize = 200;
 
 /// How far an account is on its way to its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Life {
     #[default]
     Open,
@@ -42,7 +43,7 @@ impl Life {
 }
 
 /// A freeze by an operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Frozen {
     pub(crate) since: Timestamp,
     /// For the owner, who reads it.
@@ -50,7 +51,7 @@ pub(crate) struct Frozen {
 }
 
 /// How an account stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccountState {
     pub(crate) life: Life,
     pub(crate) by_owner: Option<Timestamp>,

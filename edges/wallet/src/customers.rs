@@ -9,15 +9,16 @@ use money::Asset;
 use outside_text::check_line;
 use uuid::Uuid;
 
-use crate::account_state::{self, AccountState, Life, Shut};
 use crate::cards::{CardState, OwnCard};
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
+pub(crate) use crate::held::Held;
 use crate::history::{self, Kind, Listed, Movement, Spending, StreamedDay, Wanted};
-use crate::ledger_book::{Balance, BookError};
-use crate::own_limits::{self, Own, OwnLimits, Standing};
-use crate::sql::{execute, one, read};
-use crate::store::{ACCOUNT, AccountRow, account};
+use crate::ledger_book::BookError;
+use crate::modules::ModuleError;
+use crate::own_limits::{Own, OwnLimits, Standing};
+use crate::sql::{execute, one};
+use crate::store::AccountRow;
 
 /// The most accounts of one user.
 const ACCOUNTS_MAX: usize = 50;
@@ -34,45 +35,6 @@ const TOP_UP_MAX: u64 = 10_000;
 pub(crate) struct Customer {
     user: Uuid,
     effects: Effects,
-}
-
-/// An account with its balance.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub(crate) account: AccountRow,
-    pub(crate) balance: Balance,
-    /// Whether money may leave it.
-    pub(crate) state: AccountState,
-}
-
-impl Held {
-    /// What can be spent now.
-    pub(crate) fn available(&self) -> u64 {
-        let held = i128::try_from(self.balance.held).unwrap_or(i128::MAX);
-        u64::try_from(self.balance.posted.saturating_sub(held)).unwrap_or(0)
-    }
-
-    pub(crate) fn is_closing(&self) -> bool {
-        matches!(self.state.life, Life::Closing | Life::Staying)
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state.life == Life::Closed
-    }
-
-    /// In one word, if no money leaves it.
-    pub(crate) fn badge(&self) -> Option<&'static str> {
-        self.state.shut().map(|shut| match shut {
-            Shut::Frozen => "Frozen",
-            Shut::Closed if self.is_closed() => "Closed",
-            Shut::Closed => "Being closed",
-        })
-    }
-
-    /// What is held for payments under way.
-    pub(crate) fn reserved(&self) -> u64 {
-        u64::try_from(self.balance.held).unwrap_or(u64::MAX)
-    }
 }
 
 /// An account to open, as written in the form.
@@ -120,16 +82,7 @@ impl Customer {
 
     /// The accounts with their balances. A closed one is among them only if money has come to it since.
     pub(crate) async fn accounts(&self) -> Result<Vec<Held>, EffectError> {
-        let sql = format!("{ACCOUNT} WHERE a.user_id = $1 ORDER BY a.name, a.id");
-        let rows = read(self.effects.store.database(), &sql, [self.user.into()]).await?;
-        let accounts = rows.iter().map(account).collect::<Result<Vec<_>, _>>()?;
-        let balances = self.effects.book.balances(&accounts).await?;
-        let mut states = account_state::of_user(self.effects.store.database(), self.user).await?;
-        let held = accounts.into_iter().zip(balances).map(|(account, balance)| {
-            let state = states.remove(&account.id).unwrap_or_default();
-            Held { account, balance, state }
-        });
-        Ok(held.filter(|held| held.state.life != Life::Closed || held.balance.posted != 0).collect())
+        Ok(self.effects.modules.accounts.of_user(self.user).await?)
     }
 
     /// One account.
@@ -142,29 +95,40 @@ impl Customer {
         history::list(self.effects.store.database(), self.user, wanted, limit).await
     }
 
+    /// The newest payments under a grant.
+    pub(crate) async fn under(&self, grant: &str, limit: u32) -> Result<Vec<Listed>, ModuleError> {
+        self.effects.modules.accounts.under(self.user, grant, limit).await
+    }
+
     /// What payments under a grant have used of a limit.
-    pub(crate) async fn used(&self, spending: &Spending<'_>) -> Result<u64, Error> {
-        history::used(self.effects.store.database(), self.user, spending).await
+    pub(crate) async fn used(&self, spending: &Spending<'_>) -> Result<u64, ModuleError> {
+        self.effects.modules.accounts.used(self.user, spending).await
     }
 
     /// What the customer decided about an agreement, for an account.
-    pub(crate) async fn own_limits(&self, grant: &str, account: Uuid) -> Result<Own, Error> {
-        own_limits::of(self.effects.store.database(), grant, account).await
+    pub(crate) async fn own_limits(&self, grant: &str, account: Uuid) -> Result<Own, ModuleError> {
+        self.effects.modules.agreements.own(grant, account).await
     }
 
     /// What the payments of today under an agreement count for its limit of a day.
-    pub(crate) async fn spent_today(&self, grant: &str, account: Uuid) -> Result<u64, Error> {
-        own_limits::spent(self.effects.store.database(), grant, account, self.effects.clock.now()).await
+    pub(crate) async fn spent_today(&self, grant: &str, account: Uuid) -> Result<u64, ModuleError> {
+        self.effects.modules.agreements.spent_today(grant, account).await
     }
 
     /// Pauses an agreement for an own account, or lets its payments through again.
-    pub(crate) async fn stand(&self, grant: &str, account: Uuid, standing: Standing) -> Result<(), Error> {
-        own_limits::stand(self.effects.store.database(), self.user, (grant, account), standing).await
+    pub(crate) async fn stand(&self, grant: &str, account: Uuid, standing: Standing) -> Result<(), EffectError> {
+        if self.account(account).await?.is_none() {
+            return Ok(());
+        }
+        Ok(self.effects.modules.agreements.stand(grant, account, standing).await?)
     }
 
     /// Sets own limits of an agreement for an own account.
-    pub(crate) async fn limit(&self, grant: &str, account: Uuid, limits: &OwnLimits) -> Result<(), Error> {
-        own_limits::limit(self.effects.store.database(), self.user, (grant, account), limits).await
+    pub(crate) async fn limit(&self, grant: &str, account: Uuid, limits: &OwnLimits) -> Result<(), EffectError> {
+        if self.account(account).await?.is_none() {
+            return Ok(());
+        }
+        Ok(self.effects.modules.agreements.limit(grant, account, limits).await?)
     }
 
     /// The own cards.

@@ -6,6 +6,7 @@ use admin_client::AdminError;
 use uuid::Uuid;
 
 use crate::ledger_book::BookError;
+use crate::modules::ModuleError;
 
 /// Why an event is not handled yet, or never will be.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,9 @@ pub(crate) enum EffectError {
     Admin(#[from] AdminError),
     #[error(transparent)]
     Store(#[from] database::Error),
+    /// Another module of the wallet has no answer.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
     /// No account has the wallet address of the event.
     #[error("no account has the wallet address {0}")]
     UnknownWalletAddress(Uuid),
@@ -25,6 +29,9 @@ pub(crate) enum EffectError {
     /// Another process settles the payment at this moment.
     #[error("another process is about to settle payment {0}")]
     UnderDecision(Uuid),
+    /// The process with the accounts has not made the accounts of its seed yet.
+    #[error("the module accounts has no account {0} yet; give both processes the same seed file")]
+    NoSeededAccount(String),
     /// The body does not have the shape of its type.
     #[error("the event cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
@@ -40,9 +47,11 @@ impl EffectError {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::UnderDecision(_) => true,
+            Self::NoSeededAccount(_) => true,
             Self::Book(_) | Self::UnknownWalletAddress(_) | Self::Unreadable(_) => false,
             Self::Admin(error) => Self::is_temporary_refusal(error),
             Self::Store(error) => error.is_retriable(),
+            Self::Module(error) => error.is_temporary(),
         }
     }
 }

@@ -20,8 +20,9 @@ use crate::history::{self, Kind, Movement, NOTE_MAX, State};
 use crate::holds::{self, Funding, HoldRow, HoldState, Terms};
 use crate::ids::derived_v4;
 use crate::ledger_book::{Book, BookError};
+use crate::modules::Modules;
 use crate::operators::{self, Answer, LowLiquidity, Resource, Topup};
-use crate::own_limits::{self, OWN_USE, Refusal, Use};
+use crate::own_limits::{OWN_USE, Refusal, Use, of_card};
 use crate::store::{AccountRow, Store};
 
 /// The dependencies of the effects.
@@ -29,6 +30,7 @@ use crate::store::{AccountRow, Store};
 pub(crate) struct Effects {
     pub(crate) store: Store,
     pub(crate) book: Book,
+    pub(crate) modules: Modules,
     pub(crate) admin: AdminClient,
     pub(crate) addresses: Addresses,
     pub(crate) cards: Cards,
@@ -138,12 +140,11 @@ impl Effects {
         account: Uuid,
         payment: &OutgoingPaymentData,
     ) -> Result<Option<Refusal>, EffectError> {
-        let (database, now) = (self.store.database(), self.clock.now());
         // What has a hold was let through before.
-        if holds::of(database, payment.id).await?.is_some() {
+        if holds::of(self.store.database(), payment.id).await?.is_some() {
             return Ok(None);
         }
-        Ok(own_limits::ask(database, &use_of(account, payment, now), now).await?)
+        Ok(self.modules.agreements.may_pay(&use_of(account, payment, self.clock.now())).await?)
     }
 
     /// The stored hold of a payment, with the terms that count until its end.
@@ -360,7 +361,7 @@ impl Effects {
         history::record(self.store.database(), &movement).await?;
         if state.is_final() {
             let counts = if state == State::Completed { payment.debit_amount.value } else { spent.sent };
-            own_limits::ended(self.store.database(), &use_of(account.id, payment, now), counts, now).await?;
+            self.modules.agreements.ended(&use_of(account.id, payment, now), counts).await?;
         }
         Ok(())
     }
@@ -465,7 +466,7 @@ fn cancelled_or_ended(result: Result<(), AdminError>) -> Result<(), EffectError>
 /// The payment of an application under its grant, of somebody with a card, or of the customer. If the wallet knows the
 /// payment already, it keeps the agreement that it knows.
 fn use_of(account: Uuid, payment: &OutgoingPaymentData, now: Timestamp) -> Use {
-    let by_card = payment.card_details.as_ref().and_then(number_of).map(|number| own_limits::of_card(&number));
+    let by_card = payment.card_details.as_ref().and_then(number_of).map(|number| of_card(&number));
     Use {
         payment: payment.id,
         grant: by_card.or_else(|| payment.grant_id.clone()).unwrap_or_else(|| OWN_USE.to_owned()),

@@ -10,7 +10,7 @@ use admin_client::{AccessView, AdminClient, AdminError, GrantSelection, GrantVie
 use database::{Database, Error};
 use uuid::Uuid;
 
-use crate::sql::read;
+use crate::sql::{execute, read};
 
 /// How many grants the authorization server is asked for at once.
 const AT_ONCE: u32 = 100;
@@ -48,6 +48,15 @@ pub(crate) async fn allowed(database: &Database, user: Uuid) -> Result<BTreeSet<
         WHERE user_id = $1 AND decision = 'allowed' AND grant_id IS NOT NULL";
     let rows = read(database, sql, [user.into()]).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// Forgets the requests of applications that a user has opened, and what the user has allowed.
+pub(crate) async fn forget(database: &Database, user: Uuid) -> Result<(), Error> {
+    let transaction = database.begin().await?;
+    for table in ["wallet_consents", "wallet_challenges", "wallet_oauth_agreements"] {
+        execute(&transaction, &format!("DELETE FROM {table} WHERE user_id = $1"), [user.into()]).await?;
+    }
+    transaction.commit().await
 }
 
 /// Whether it is more than what an authorization server gives without consent to anybody who asks.

@@ -7,6 +7,7 @@ use clock::Timestamp;
 use database::{Database, Error};
 use money::Asset;
 use sea_orm::{QueryResult, Value};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::days::DAY_MS;
@@ -16,7 +17,7 @@ use crate::sql::{amount, read, read_one, stored};
 pub(crate) const NOTE_MAX: usize = 255;
 
 /// What kind of movement it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Sent,
     Received,
@@ -27,7 +28,7 @@ pub(crate) enum Kind {
 }
 
 /// How far it is. The order is that of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum State {
     Starting,
     Sending,
@@ -77,7 +78,7 @@ impl State {
 }
 
 /// One movement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Movement {
     /// That of the payment, or derived from the cause.
     pub(crate) id: Uuid,
@@ -127,7 +128,7 @@ impl Movement {
 
 /// A movement with the asset of its account, and the payee's name if the customer sent it here: that of a contact, or
 /// else the one that the payee publishes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) movement: Movement,
     pub(crate) asset: Asset,
@@ -335,7 +336,7 @@ pub(crate) struct Spending<'a> {
 }
 
 /// Which amount of a payment is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Side {
     Debit,
     Receive,

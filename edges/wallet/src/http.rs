@@ -17,11 +17,15 @@ use crate::wallet::Wallet;
 
 /// The routes of `wallet`. Rates are for these callers.
 pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
-    let rates = rates_service::http::router(wallet.rates().clone(), rates);
     let pages = match wallet.pages() {
-        Some(core) => pages::router(Arc::clone(core)),
-        None => Router::new().declare("/", Access::Public, get(page)).with_state(wallet.clone()),
+        Some(core) if wallet.links().runs().users => pages::router(Arc::clone(core)),
+        _ => Router::new().declare("/", Access::Public, get(page)).with_state(wallet.clone()),
     };
+    let health = Router::new().declare("/healthz", Access::Health, get(|| async { "OK" }));
+    if !wallet.links().runs().accounts {
+        return health.merge(pages);
+    }
+    let rates = rates_service::http::router(wallet.rates().clone(), rates);
     // Where customers reach the pages, nobody may read the balances of all of them.
     let balances = match wallet.pages() {
         Some(core) if !core.settings.playground => Router::new(),
@@ -29,9 +33,9 @@ pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
     };
     Router::new()
         .declare("/webhooks", Access::Events, post(receive_webhook))
-        .declare("/healthz", Access::Health, get(|| async { "OK" }))
         .merge(balances)
         .with_state(wallet)
+        .merge(health)
         .merge(rates)
         .merge(pages)
 }

@@ -2,23 +2,20 @@
 //!
 //! From the wish on nobody is signed in. A job switches the addresses off, so that nothing can come while the rest is
 //! checked again. Then it closes the wallet, or decides that it stays open, and switches on what it has switched off.
-//! What is removed is in `users`.
+//! What is removed is in `users`, and in the modules that are asked.
 
 use std::sync::Arc;
 
-use admin_client::AdminClient;
 use async_trait::async_trait;
 use clock::Entropy;
 use jobs::{Done, Failure, Handler, Job, Worker, WorkerSettings};
 use page_kit::Words;
 use uuid::Uuid;
 
-use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::letters::Texts;
 use crate::obstacles::{self, Obstacle, Whole};
-use crate::reach::{self, Cause};
 use crate::users::{Departure, LEAVINGS, LeavingWish, Users};
 
 /// Closes wallets.
@@ -26,8 +23,6 @@ use crate::users::{Departure, LEAVINGS, LeavingWish, Users};
 pub(crate) struct Leaving {
     pub(crate) effects: Effects,
     pub(crate) users: Users,
-    /// The API that has the agreements.
-    pub(crate) grants: Option<AdminClient>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) institution: String,
     /// The address of the wallet, without a slash at its end.
@@ -41,23 +36,25 @@ impl Leaving {
         Worker::new(database, clock, entropy, LEAVINGS, Arc::new(self.clone()), WorkerSettings::default())
     }
 
-    /// What keeps the wallet of this customer open.
-    pub(crate) async fn obstacles(&self, customer: &Customer) -> Result<Vec<Obstacle>, EffectError> {
-        obstacles::found(&self.effects, self.grants.as_ref(), customer, Whole::Wallet).await
+    /// What keeps the wallet of this user open.
+    pub(crate) async fn obstacles(&self, user: Uuid) -> Result<Vec<Obstacle>, EffectError> {
+        obstacles::found(&self.effects.modules, user, Whole::Wallet).await
     }
 
     /// Does the next step. It may end at any point, and be repeated.
     async fn go_on(&self, job: &Job, user: Uuid, wish: &LeavingWish) -> Result<Done, EffectError> {
         let words = Words::of(Some(&wish.language), None);
         let texts = Texts { words, institution: &self.institution, base: &self.base };
-        let cause = Cause::Leaving(wish.id);
         match self.users.departure(user).await? {
-            None => return Ok(Done::Complete),
-            Some(Departure::Wanted) => self.leave(job, user, cause, &texts).await?,
-            Some(Departure::GivenUp) => {
-                for address in reach::noted(&self.effects, user, cause).await? {
-                    reach::switch_on(&self.effects, user, address, cause).await?;
+            None => {
+                if self.users.is_closed(user).await? {
+                    self.forget(user).await?;
                 }
+                return Ok(Done::Complete);
+            }
+            Some(Departure::Wanted) => self.leave(job, user, wish.id, &texts).await?,
+            Some(Departure::GivenUp) => {
+                self.effects.modules.accounts.switch_on(user, wish.id).await?;
                 self.users.stay(job, user, texts.stays_open()).await?;
             }
         }
@@ -65,22 +62,22 @@ impl Leaving {
     }
 
     /// Closes the wallet, or decides that it stays open.
-    async fn leave(&self, job: &Job, user: Uuid, cause: Cause, texts: &Texts<'_>) -> Result<(), EffectError> {
-        let customer = Customer::new(user, self.effects.clone());
-        let accounts = customer.accounts().await?;
-        let addresses: Vec<Uuid> = accounts.iter().filter_map(|held| held.account.wallet_address_id).collect();
-        for address in &addresses {
-            reach::switch_off(&self.effects, user, *address, cause).await?;
-        }
+    async fn leave(&self, job: &Job, user: Uuid, wish: Uuid, texts: &Texts<'_>) -> Result<(), EffectError> {
+        let accounts = &self.effects.modules.accounts;
+        accounts.switch_off(user, wish).await?;
 
         // Something may have come before. Without the addresses it could not be sent away.
-        if !self.obstacles(&customer).await?.is_empty() {
+        if !self.obstacles(user).await?.is_empty() {
             return Ok(self.users.give_up_leaving(job, user).await?);
         }
-        for address in &addresses {
-            reach::revoke_keys(&self.effects, *address).await?;
-        }
+        accounts.revoke_keys(user).await?;
         Ok(self.users.close(job, user, texts.closed()).await?)
+    }
+
+    /// The other modules forget whose wallet is closed. It is repeated until both have.
+    async fn forget(&self, user: Uuid) -> Result<(), EffectError> {
+        self.effects.modules.agreements.forget(user).await?;
+        Ok(self.effects.modules.accounts.forget(user).await?)
     }
 }
 

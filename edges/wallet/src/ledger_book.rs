@@ -8,6 +8,7 @@ use ledger::{
     Account, AccountFlags, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerUnavailable, NewAccount,
     NewTransfer, TransferId,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::AccountRow;
@@ -41,12 +42,34 @@ pub(crate) enum BookError {
 }
 
 /// A customer's balance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Balance {
     /// The balance including held money.
+    #[serde(with = "as_text")]
     pub(crate) posted: i128,
     /// Held for payments under way.
+    #[serde(with = "as_text")]
     pub(crate) held: u128,
+}
+
+/// Sums are decimal strings in JSON, whose numbers are too small for them.
+mod as_text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(sum: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(sum)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
 }
 
 /// The wallet's ledger. It is cheap to clone.

@@ -7,6 +7,7 @@
 use clock::Timestamp;
 use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::account_state::{self, Shut};
@@ -17,7 +18,7 @@ use crate::sql::{amount, execute, one, read_one, stored};
 const MILLION: u64 = 1_000_000;
 
 /// Whether payments are let through at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {
     #[default]
     Active,
@@ -34,7 +35,7 @@ impl Standing {
 }
 
 /// A customer's own limits of an agreement, for one account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OwnLimits {
     /// The most that one payment may cost.
     pub(crate) payment: Option<u64>,
@@ -45,14 +46,14 @@ pub(crate) struct OwnLimits {
 }
 
 /// What is stored about an agreement, for one account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Own {
     pub(crate) standing: Standing,
     pub(crate) limits: OwnLimits,
 }
 
 /// A payment under an agreement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Use {
     pub(crate) payment: Uuid,
     /// The grant, or what stands for a card or for own use.
@@ -69,7 +70,7 @@ pub(crate) const OWN_USE: &str = "own use";
 const CARD: &str = "card ";
 
 /// To which agreement a payment belongs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Agreement {
     OwnUse,
     Card,
@@ -95,7 +96,7 @@ pub(crate) fn of_card(number: &str) -> String {
 }
 
 /// Why the customer's own limits refuse a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Refusal {
     /// No money leaves the account, whatever the agreement is.
     Frozen,
@@ -275,35 +276,31 @@ pub(crate) async fn refusal_of(database: &Database, payment: Uuid) -> Result<Opt
     row.map(|row| parsed(payment, &row.try_get_by_index::<String>(0)?)).transpose()
 }
 
-/// Lets payments through, or not, from an account of this user.
+/// Lets payments through, or not, from this account. The caller has checked whose it is.
 pub(crate) async fn stand(
     database: &Database,
-    user: Uuid,
     (grant, account): (&str, Uuid),
     standing: Standing,
 ) -> Result<(), Error> {
-    let sql = "INSERT INTO wallet_agreements (grant_id, account_id, state)
-        SELECT $1, id, $4 FROM wallet_accounts WHERE id = $2 AND user_id = $3
+    let sql = "INSERT INTO wallet_agreements (grant_id, account_id, state) VALUES ($1, $2, $3)
         ON CONFLICT (grant_id, account_id) DO UPDATE SET state = excluded.state";
-    let values = [grant.into(), account.into(), user.into(), standing.as_str().into()];
+    let values = [grant.into(), account.into(), standing.as_str().into()];
     database.execute(sql, values).await.map(drop)
 }
 
-/// Sets the limits for an account of this user.
+/// Sets the limits for this account. The caller has checked whose it is.
 pub(crate) async fn limit(
     database: &Database,
-    user: Uuid,
     (grant, account): (&str, Uuid),
     limits: &OwnLimits,
 ) -> Result<(), Error> {
     let sql = "INSERT INTO wallet_agreements (grant_id, account_id, state, payment_max, day_max, ends_at)
-        SELECT $1, id, 'active', $4, $5, $6 FROM wallet_accounts WHERE id = $2 AND user_id = $3
+        VALUES ($1, $2, 'active', $3, $4, $5)
         ON CONFLICT (grant_id, account_id) DO UPDATE SET payment_max = excluded.payment_max,
             day_max = excluded.day_max, ends_at = excluded.ends_at";
     let values = [
         grant.into(),
         account.into(),
-        user.into(),
         limits.payment.map(stored).into(),
         limits.day.map(stored).into(),
         limits.ends_at.map(Timestamp::as_millis).into(),

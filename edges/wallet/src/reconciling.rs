@@ -18,7 +18,6 @@ use crate::effects::Effects;
 use crate::event::{EventAmount, OutgoingPaymentData};
 use crate::history::{self, State};
 use crate::holds::{self, HoldRow, HoldState};
-use crate::own_limits;
 use crate::round::Round;
 use crate::sending;
 
@@ -90,7 +89,7 @@ impl Reconciling {
         }
         if holds::give_up(database, hold.payment).await? {
             self.effects.book.release(hold.payment).await?;
-            own_limits::was_not_made(database, hold.payment, self.effects.clock.now()).await?;
+            self.effects.modules.agreements.was_not_made(hold.payment).await?;
             history::was_cancelled(database, hold.payment, self.effects.clock.now()).await?;
             holds::released(database, hold.payment).await?;
         }

@@ -160,6 +160,9 @@ pub(crate) async fn make(effects: &Effects, customer: &Customer, new: &NewReques
         made_at: now,
         expires_at: now.saturating_add(new.lasts.duration()),
     };
+    if !effects.modules.users.is_active(customer.user()).await.map_err(EffectError::from)? {
+        return Err(RequestError::Account);
+    }
     let begun = begin(database, customer.user(), new, &wanted).await?;
     let asked = begun.amount.map(|value| Amount::new(value, &held.account.asset));
     let told = begun.note.as_ref().map(|note| json!({"description": note}));
@@ -181,9 +184,10 @@ pub(crate) async fn make(effects: &Effects, customer: &Customer, new: &NewReques
 async fn begin(database: &Database, user: Uuid, new: &NewRequest, wanted: &Begun) -> Result<Begun, RequestError> {
     let (now, transaction) = (wanted.made_at, database.begin().await?);
     // One at a time for each user, so that the count below is right. SQLite has one writer at a time.
-    let lock = if transaction.dialect() == Dialect::Postgres { " FOR NO KEY UPDATE" } else { "" };
-    let active = format!("SELECT 1 FROM wallet_users WHERE id = $1 AND state = 'active'{lock}");
-    row_of(&transaction, &active, [user.into()]).await?.ok_or(RequestError::Account)?;
+    if transaction.dialect() == Dialect::Postgres {
+        let own = "SELECT id FROM wallet_accounts WHERE user_id = $1 ORDER BY id FOR NO KEY UPDATE";
+        execute(&transaction, own, [user.into()]).await?;
+    }
     // The instance knows the key no longer, and nobody has the form any more.
     let old = "DELETE FROM wallet_begun_requests WHERE user_id = $1 AND made_at < $2";
     execute(&transaction, old, [user.into(), now.saturating_sub(BEGUN_FOR).as_millis().into()]).await?;

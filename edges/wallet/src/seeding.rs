@@ -10,6 +10,7 @@ use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::history::{self, Kind, Movement};
 use crate::ids::derived_v4;
+use crate::modules::Runs;
 use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedUser};
 use crate::store::AccountRow;
 use crate::users::{NewUser, Users};
@@ -19,16 +20,29 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_millis(30);
 
 /// Repeats seeding until it succeeds. The backend may start later than the wallet.
-pub(crate) async fn seed_until_done(effects: &Effects, seed: &Seed, users: Option<&Users>) {
+pub(crate) async fn seed_until_done(effects: &Effects, seed: &Seed, users: Option<&Users>, runs: Runs) {
     let mut pause = PAUSE_MIN;
-    while let Err(error) = run(effects, seed, users).await {
+    while let Err(error) = run(effects, seed, users, runs).await {
         tracing::warn!(%error, "seeding failed and will be repeated");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
-pub(crate) async fn run(effects: &Effects, seed: &Seed, users: Option<&Users>) -> Result<(), EffectError> {
+/// Applies the parts of the seed that belong to the modules of this process.
+pub(crate) async fn run(effects: &Effects, seed: &Seed, users: Option<&Users>, runs: Runs) -> Result<(), EffectError> {
+    if runs.accounts {
+        ensure_books(effects, seed).await?;
+    }
+    if let Some(users) = users.filter(|_| runs.users) {
+        for user in &seed.users {
+            ensure_user(effects, users, user, runs).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn ensure_books(effects: &Effects, seed: &Seed) -> Result<(), EffectError> {
     let mut assets = Vec::with_capacity(seed.assets.len());
     for asset in &seed.assets {
         assets.push(ensure_asset(effects, asset).await?);
@@ -45,22 +59,21 @@ pub(crate) async fn run(effects: &Effects, seed: &Seed, users: Option<&Users>) -
     for card in &seed.cards {
         effects.cards.ensure(card).await?;
     }
-    if let Some(users) = users {
-        for user in &seed.users {
-            ensure_user(effects, users, user).await?;
-        }
-    }
     Ok(())
 }
 
-async fn ensure_user(effects: &Effects, users: &Users, seed: &SeedUser) -> Result<(), EffectError> {
+async fn ensure_user(effects: &Effects, users: &Users, seed: &SeedUser, runs: Runs) -> Result<(), EffectError> {
     let new = NewUser { email: seed.email.clone(), name: seed.name.clone(), password: seed.password.clone() };
     let Some(user) = users.ensure(&new).await? else {
         tracing::warn!(email = seed.email, "a user of the seed was not added; check the e-mail address");
         return Ok(());
     };
     for path in &seed.accounts {
-        effects.store.give_account(path, user).await?;
+        let is_there = effects.modules.accounts.give(path, user).await?;
+        if !is_there && !runs.accounts {
+            // The other process makes it, or its seed is another one.
+            return Err(EffectError::NoSeededAccount(path.clone()));
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, WriteTransaction};
 use money::Asset;
 use sea_orm::{QueryResult, Value};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::sql::{execute, one, read, read_one};
@@ -35,11 +36,12 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0022_account_state", sql: include_str!("migrations/0022_account_state.sql") },
         Step { name: "0023_counted", sql: include_str!("migrations/0023_counted.sql") },
         Step { name: "0030_challenges", sql: include_str!("migrations/0030_challenges.sql") },
+        Step { name: "0031_modules", sql: include_str!("migrations/0031_modules.sql") },
     ],
 };
 
 /// A customer's account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccountRow {
     pub(crate) id: Uuid,
     pub(crate) name: String,
@@ -141,10 +143,11 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Gives an account without a user to this user.
-    pub(crate) async fn give_account(&self, path: &str, user: Uuid) -> Result<(), Error> {
+    /// Gives an account without a user to this user. Returns whether there is such an account.
+    pub(crate) async fn give_account(&self, path: &str, user: Uuid) -> Result<bool, Error> {
         let sql = "UPDATE wallet_accounts SET user_id = $2 WHERE path = $1 AND user_id IS NULL";
-        self.database.execute(sql, [path.into(), user.into()]).await.map(drop)
+        self.database.execute(sql, [path.into(), user.into()]).await?;
+        Ok(self.account_by_path(path).await?.is_some())
     }
 
     /// Stores the account's wallet address.

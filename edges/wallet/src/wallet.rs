@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use crate::account_closing::AccountClosing;
+use crate::accounts_here::AccountsHere;
 use crate::addresses::Addresses;
 use crate::cards::{CardVerification, Cards};
 use crate::challenges::Challenges;
@@ -31,6 +32,10 @@ use crate::leaving::Leaving;
 use crate::ledger_book::{Balance, Book};
 use crate::letters::Letters;
 use crate::missed::Missed;
+use crate::modules::{
+    Accounts, AccountsAsked, Agreements, AgreementsAsked, AgreementsHere, Answers, Module, ModuleLinks, Modules, Port,
+    UsersAsked, UsersPort,
+};
 use crate::operators::{Operators, Topup};
 use crate::pages::{self, PageCore, PageSettings};
 use crate::reconciling::Reconciling;
@@ -113,6 +118,7 @@ struct Shared {
     reconciling: Reconciling,
     missed: Missed,
     pages: Option<Arc<PageCore>>,
+    links: ModuleLinks,
     rates: RatesService,
     seed: Seed,
     verification: EventVerification,
@@ -129,10 +135,18 @@ impl Wallet {
 
     /// Makes a wallet on a migrated database.
     pub fn new(settings: WalletSettings, seed: Seed, ports: Ports) -> Self {
-        let effects = Effects {
+        Self::with_modules(settings, seed, ports, ModuleLinks::default())
+    }
+
+    /// Makes a part of a wallet: the modules that no link leads to. The others run elsewhere.
+    pub fn with_modules(settings: WalletSettings, seed: Seed, ports: Ports, links: ModuleLinks) -> Self {
+        let people = settings.pages.as_ref().map(|pages| People::new(pages, &ports));
+        let modules = modules(&links, people.as_ref(), settings.pages.as_ref(), &ports);
+        let without_accounts = Effects {
             cards: Cards::new(ports.database.clone(), Arc::clone(&ports.clock), settings.cards),
             store: Store::new(ports.database),
             book: Book::new(ports.ledger),
+            modules,
             fees: Fees::new(ports.admin.clone()),
             admin: ports.admin,
             addresses: Addresses::below(&settings.open_payments_url, settings.key_x),
@@ -141,10 +155,11 @@ impl Wallet {
             auto_create_address: settings.auto_create_address,
             topup: Topup { amount: settings.liquidity_topup, day_max: settings.liquidity_topup_day_max },
         };
+        let effects = with_accounts(without_accounts, &links);
         let rates = RatesService::of(seed.rates.clone());
-        let pages = settings.pages.map(|pages| {
-            let told = Told { institution: &settings.display_name, rates: &rates };
-            Arc::new(page_core(pages, told, &effects, &ports.entropy))
+        let pages = settings.pages.zip(people).map(|(pages, people)| {
+            let told = Told { institution: &settings.display_name, rates: &rates, links: &links };
+            Arc::new(page_core(pages, people, told, &effects, &ports.entropy))
         });
         let reconciling = Reconciling::new(effects.clone(), Arc::clone(&ports.entropy), settings.holds_are_old);
         let inbox = Inbox::new(effects.clone(), ports.entropy);
@@ -156,6 +171,7 @@ impl Wallet {
                 reconciling,
                 missed,
                 pages,
+                links,
                 rates,
                 seed,
                 verification: settings.webhooks,
@@ -166,14 +182,15 @@ impl Wallet {
 
     /// Applies the seed once.
     pub async fn seed(&self) -> Result<(), WalletError> {
-        seeding::run(&self.inner.effects, &self.inner.seed, self.users())
+        seeding::run(&self.inner.effects, &self.inner.seed, self.users(), self.inner.links.runs())
             .await
             .map_err(|error: EffectError| WalletError::Seeding(error.to_string()))
     }
 
     /// Applies the seed, and repeats this until the instance answers.
     pub async fn seed_until_done(&self) {
-        seeding::seed_until_done(&self.inner.effects, &self.inner.seed, self.users()).await;
+        let Shared { effects, seed, links, .. } = &*self.inner;
+        seeding::seed_until_done(effects, seed, self.users(), links.runs()).await;
     }
 
     fn users(&self) -> Option<&Users> {
@@ -188,14 +205,30 @@ impl Wallet {
             // The error says that the sender is gone, which is the sign.
             let _ = stopped.changed().await;
         };
-        let of_customers = async {
-            if let Some(pages) = &self.inner.pages {
+        let runs = self.inner.links.runs();
+        let sending = async {
+            if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.accounts) {
                 tokio::join!(
                     pages.sending.work(told(stopped.clone())),
+                    pages.account_closing.worker().run(told(stopped.clone())),
+                );
+            }
+        };
+        let of_users = async {
+            if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.users) {
+                tokio::join!(
                     pages.resets.worker().run(told(stopped.clone())),
                     pages.leaving.worker().run(told(stopped.clone())),
-                    pages.account_closing.worker().run(told(stopped.clone())),
                     pages.letters.worker().run(told(stopped.clone())),
+                );
+            }
+        };
+        let of_accounts = async {
+            if runs.accounts {
+                tokio::join!(
+                    self.inner.inbox.work(told(stopped.clone())),
+                    self.inner.reconciling.work(told(stopped.clone())),
+                    self.inner.missed.work(told(stopped.clone())),
                 );
             }
         };
@@ -203,21 +236,24 @@ impl Wallet {
             shutdown.await;
             drop(stop);
         };
-        let reconciling = self.inner.reconciling.work(told(stopped.clone()));
-        let missed = self.inner.missed.work(told(stopped.clone()));
-        tokio::join!(self.inner.inbox.work(told(stopped.clone())), of_customers, reconciling, missed, stopping);
+        tokio::join!(of_accounts, of_users, sending, stopping);
     }
 
     /// Handles everything that is due, for tests with a manual clock. Returns how many jobs ran.
     pub async fn work_due(&self) -> Result<usize, WalletError> {
-        let mut ran = 0;
-        if let Some(pages) = &self.inner.pages {
+        let (mut ran, runs) = (0, self.inner.links.runs());
+        if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.accounts) {
+            ran += pages.sending.worker().run_due().await?;
+            ran += pages.account_closing.worker().run_due().await?;
+        }
+        if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.users) {
             // Letters last, because the others write some.
-            let (resets, leaving) = (pages.resets.worker(), pages.leaving.worker());
-            let closing = pages.account_closing.worker();
-            for worker in [pages.sending.worker(), resets, leaving, closing, pages.letters.worker()] {
+            for worker in [pages.resets.worker(), pages.leaving.worker(), pages.letters.worker()] {
                 ran += worker.run_due().await?;
             }
+        }
+        if !runs.accounts {
+            return Ok(ran);
         }
         self.inner.reconciling.begin().await?;
         self.inner.reconciling.worker().run_due().await?;
@@ -240,6 +276,14 @@ impl Wallet {
 
     pub(crate) fn pages(&self) -> Option<&Arc<PageCore>> {
         self.inner.pages.as_ref()
+    }
+
+    pub(crate) fn links(&self) -> &ModuleLinks {
+        &self.inner.links
+    }
+
+    pub(crate) fn modules(&self) -> &Modules {
+        &self.inner.effects.modules
     }
 
     pub(crate) fn inbox(&self) -> &Inbox {
@@ -267,10 +311,70 @@ impl Wallet {
 struct Told<'a> {
     institution: &'a str,
     rates: &'a RatesService,
+    links: &'a ModuleLinks,
+}
+
+/// The users of a wallet with pages, and their letters.
+struct People {
+    users: Users,
+    letters: Letters,
+}
+
+impl People {
+    fn new(settings: &PageSettings, ports: &Ports) -> Self {
+        let (clock, entropy) = (&ports.clock, &ports.entropy);
+        let letters =
+            Letters::new(ports.database.clone(), Arc::clone(clock), Arc::clone(entropy), settings.post.clone());
+        let rules = Rules {
+            lifetimes: settings.lifetimes,
+            verification: settings.verification,
+            passkeys_for: RelyingParty::of(&settings.public_url),
+        };
+        let (clock, entropy) = (Arc::clone(clock), Arc::clone(entropy));
+        let users = Users::new(ports.database.clone(), clock, entropy, rules, letters.clone(), settings.sealer.clone());
+        Self { users, letters }
+    }
+}
+
+/// The ways to the modules, except to accounts of this process, which need the others.
+fn modules(links: &ModuleLinks, people: Option<&People>, pages: Option<&PageSettings>, ports: &Ports) -> Modules {
+    let users: Port<UsersAsked> = match (&links.users, people) {
+        (Some(link), _) => Port::There(link.clone()),
+        (None, Some(people)) => Port::Here(Arc::new(people.users.clone())),
+        (None, None) => Port::Nowhere(Module::Users),
+    };
+    let agreements: Port<AgreementsAsked> = match &links.agreements {
+        Some(link) => Port::There(link.clone()),
+        None => Port::Here(Arc::new(AgreementsHere {
+            database: ports.database.clone(),
+            clock: Arc::clone(&ports.clock),
+            grants: pages.and_then(|pages| pages.grants.clone()),
+        })),
+    };
+    Modules {
+        users: UsersPort(users),
+        agreements: Agreements(agreements),
+        accounts: Accounts(Port::Nowhere(Module::Accounts)),
+    }
+}
+
+fn with_accounts(effects: Effects, links: &ModuleLinks) -> Effects {
+    let port = match &links.accounts {
+        Some(link) => Port::There(link.clone()),
+        None => Port::Here(Arc::new(AccountsHere(effects.clone())) as Arc<dyn Answers<AccountsAsked>>),
+    };
+    let modules = Modules { accounts: Accounts(port), ..effects.modules.clone() };
+    Effects { modules, ..effects }
 }
 
 /// What the pages use.
-fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy: &Arc<dyn Entropy>) -> PageCore {
+fn page_core(
+    settings: PageSettings,
+    People { users, letters }: People,
+    told: Told<'_>,
+    effects: &Effects,
+    entropy: &Arc<dyn Entropy>,
+) -> PageCore {
     let institution = told.institution;
     let database = effects.store.database().clone();
     let (clock, entropy) = (Arc::clone(&effects.clock), Arc::clone(entropy));
@@ -286,30 +390,15 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
         Challenges::new(challenges, settings.http.clone(), database.clone(), clock, entropy)
     });
     let suffix = hex::encode(&Sha256::digest(settings.public_url.as_str())[..4]);
-    let letters = Letters::new(database.clone(), Arc::clone(&clock), Arc::clone(&entropy), settings.post.clone());
-    let users = Users::new(
-        database,
-        Arc::clone(&clock),
-        Arc::clone(&entropy),
-        Rules {
-            lifetimes: settings.lifetimes,
-            verification: settings.verification,
-            passkeys_for: RelyingParty::of(&settings.public_url),
-        },
-        letters.clone(),
-        settings.sealer.clone(),
-    );
     let base = settings.public_url.as_str().trim_end_matches('/').to_owned();
     PageCore {
         account_closing: AccountClosing {
             effects: effects.clone(),
-            grants: settings.grants.clone(),
             entropy: Arc::clone(&entropy),
         },
         leaving: Leaving {
             effects: effects.clone(),
             users: users.clone(),
-            grants: settings.grants.clone(),
             entropy: Arc::clone(&entropy),
             institution: institution.to_owned(),
             base: base.clone(),
@@ -325,6 +414,7 @@ fn page_core(settings: PageSettings, told: Told<'_>, effects: &Effects, entropy:
         started_at: clock.now(),
         institution: institution.to_owned(),
         effects: effects.clone(),
+        elsewhere: told.links.clone(),
         version: pages::version(),
         cookie: match settings.cookies {
             Cookies::Secure => "__Host-wallet".to_owned(),

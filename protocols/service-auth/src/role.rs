@@ -94,6 +94,9 @@ impl ServiceRole {
                 ),
                 (Service::AuthAdmin, &[Scope::GrantsRead, Scope::GrantsRevoke]),
                 (Service::AuthIdp, &[Scope::IdpRead, Scope::IdpDecide]),
+                (Service::WalletUsers, &[Scope::UsersRead]),
+                (Service::WalletAgreements, &[Scope::AgreementsUse]),
+                (Service::WalletAccounts, &[Scope::AccountsUse]),
             ],
             Self::CardService => &[(Service::BackendAdmin, &[Scope::CardsPay])],
             Self::PointOfSale => &[(Service::BackendAdmin, &[Scope::PosReceive])],
@@ -110,7 +113,13 @@ impl ServiceRole {
         match self {
             Self::Backend => &[Service::BackendAdmin],
             Self::Auth => &[Service::AuthAdmin, Service::AuthIntrospection, Service::AuthService, Service::AuthIdp],
-            Self::Wallet => &[Service::WalletHooks, Service::Rates],
+            Self::Wallet => &[
+                Service::WalletHooks,
+                Service::Rates,
+                Service::WalletUsers,
+                Service::WalletAgreements,
+                Service::WalletAccounts,
+            ],
             Self::CardService => &[Service::CardHooks],
             Self::PointOfSale => &[Service::PosHooks],
             Self::Rates => &[Service::Rates],
@@ -138,7 +147,9 @@ impl Service {
         match self {
             Self::BackendAdmin => &[ServiceRole::Backend],
             Self::AuthAdmin | Self::AuthIntrospection | Self::AuthService | Self::AuthIdp => &[ServiceRole::Auth],
-            Self::WalletHooks => &[ServiceRole::Wallet],
+            Self::WalletHooks | Self::WalletUsers | Self::WalletAgreements | Self::WalletAccounts => {
+                &[ServiceRole::Wallet]
+            }
             Self::CardHooks => &[ServiceRole::CardService],
             Self::PosHooks => &[ServiceRole::PointOfSale],
             // The wallet serves those of its seed.
@@ -170,6 +181,9 @@ mod tests {
             (ServiceRole::Auth, Wanted::GRANT_EVENTS),
             (ServiceRole::Wallet, Wanted::WALLET),
             (ServiceRole::Wallet, Wanted::WALLET_CONSENT),
+            (ServiceRole::Wallet, Wanted::WALLET_USERS),
+            (ServiceRole::Wallet, Wanted::WALLET_AGREEMENTS),
+            (ServiceRole::Wallet, Wanted::WALLET_ACCOUNTS),
             (ServiceRole::CardService, Wanted::CARD_PAYMENTS),
             (ServiceRole::PointOfSale, Wanted::POS_PAYMENTS),
             (ServiceRole::Console, Wanted::CONSOLE),

@@ -43,6 +43,12 @@ pub enum Scope {
     AssetsRead,
     /// Create and change assets, fees and peers.
     AssetsWrite,
+    /// Ask who is signed in at a wallet, and what was proved.
+    UsersRead,
+    /// Use the agreements of a wallet's customers.
+    AgreementsUse,
+    /// Use the accounts of a wallet's customers.
+    AccountsUse,
     /// Everything that an Admin API offers a tenant.
     Admin,
     /// Act for every tenant.
@@ -56,7 +62,7 @@ pub struct UnknownScope(pub String);
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::TokenIntrospect,
         Self::TenantsRead,
         Self::TenantsWrite,
@@ -75,6 +81,9 @@ impl Scope {
         Self::AddressesWrite,
         Self::AssetsRead,
         Self::AssetsWrite,
+        Self::UsersRead,
+        Self::AgreementsUse,
+        Self::AccountsUse,
         Self::Admin,
         Self::Operator,
     ];
@@ -100,6 +109,9 @@ impl Scope {
             Self::AddressesWrite => "addresses:write",
             Self::AssetsRead => "assets:read",
             Self::AssetsWrite => "assets:write",
+            Self::UsersRead => "users:read",
+            Self::AgreementsUse => "agreements:use",
+            Self::AccountsUse => "accounts:use",
             Self::Admin => "admin:*",
             Self::Operator => "operator",
         }

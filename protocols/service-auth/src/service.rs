@@ -27,6 +27,12 @@ pub enum Service {
     PosHooks,
     /// Exchange rates.
     Rates,
+    /// The users of a wallet whose modules run as processes of their own.
+    WalletUsers,
+    /// The agreements of such a wallet.
+    WalletAgreements,
+    /// The accounts and payments of such a wallet.
+    WalletAccounts,
 }
 
 /// The name is none of a service.
@@ -40,7 +46,7 @@ fn names() -> String {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::BackendAdmin,
         Self::AuthAdmin,
         Self::AuthIntrospection,
@@ -50,6 +56,9 @@ impl Service {
         Self::CardHooks,
         Self::PosHooks,
         Self::Rates,
+        Self::WalletUsers,
+        Self::WalletAgreements,
+        Self::WalletAccounts,
     ];
 
     /// Its name, which is the audience of its tokens.
@@ -64,6 +73,9 @@ impl Service {
             Self::CardHooks => "card-hooks",
             Self::PosHooks => "pos-hooks",
             Self::Rates => "rates",
+            Self::WalletUsers => "wallet-users",
+            Self::WalletAgreements => "wallet-agreements",
+            Self::WalletAccounts => "wallet-accounts",
         }
     }
 }
@@ -115,6 +127,12 @@ impl Wanted {
         Self { service: Service::AuthAdmin, scopes: &[Scope::GrantsRead, Scope::GrantsRevoke] };
     /// The wallet reads what its customers are asked, and tells what they have decided.
     pub const WALLET_CONSENT: Self = Self { service: Service::AuthIdp, scopes: &[Scope::IdpRead, Scope::IdpDecide] };
+    /// A module of the wallet asks who is signed in.
+    pub const WALLET_USERS: Self = Self { service: Service::WalletUsers, scopes: &[Scope::UsersRead] };
+    /// A module of the wallet asks whether an agreement lets a payment through.
+    pub const WALLET_AGREEMENTS: Self = Self { service: Service::WalletAgreements, scopes: &[Scope::AgreementsUse] };
+    /// A module of the wallet asks about the accounts of a user.
+    pub const WALLET_ACCOUNTS: Self = Self { service: Service::WalletAccounts, scopes: &[Scope::AccountsUse] };
     /// The backend sends events to the card service.
     pub const CARD_EVENTS: Self = Self { service: Service::CardHooks, scopes: &[Scope::HooksSend] };
     /// The backend sends events to the point of sale.

@@ -248,6 +248,7 @@ impl<'a> Playground<'a> {
 
         // The wallet serves rates and the auth server introspection before the backend needs them.
         let auth = auth::start(&configs.auth, auth_listeners, &self.deps).await?;
+        let wallet = wallet_role::Listening { pages: wallet, modules: None };
         let (wallet_running, wallet) = wallet_role::start(&configs.wallet, seed, wallet, &self.deps, of_wallet).await?;
         let backend = backend::start(&configs.backend, backend_listeners, &self.deps).await?;
         let card_service = card_service::start(&configs.card_service, card_service, &self.deps).await?;

@@ -20,6 +20,7 @@ pub(crate) mod shop;
 mod signatures;
 pub(crate) mod waiting;
 pub(crate) mod wallet;
+mod wallet_modules;
 
 pub(crate) use auth::run as run_auth;
 pub(crate) use backend::{open_ledger, run as run_backend};

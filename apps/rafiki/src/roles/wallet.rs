@@ -7,6 +7,7 @@ use admin_client::{AdminClient, Credentials};
 use config::{FeePolicy, Mode};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
+use ledger::Ledger;
 use ledger_sql::SqlLedger;
 use mail::MailServer;
 use sealed_text::Sealer;
@@ -14,8 +15,8 @@ use service_auth::{Service, Wanted};
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, ChallengeSettings, ConsentSettings, Cookies, EventVerification, Lifetimes, OneClick, PageSettings, Ports,
-    Post, Tenancy, Verification, Wallet, WalletSettings,
+    Accent, ChallengeSettings, ConsentSettings, Cookies, EventVerification, Lifetimes, NoLedger, OneClick, PageSettings,
+    Ports, Post, Tenancy, Verification, Wallet, WalletSettings,
 };
 
 use super::identities::{Identities, identities};
@@ -24,6 +25,7 @@ use super::ready::tell_ready;
 use super::running::{Running, stop_signal};
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
+use super::wallet_modules;
 use crate::failure::Failure;
 use crate::places::Place;
 
@@ -41,13 +43,18 @@ pub(crate) async fn run() -> Result<(), Failure> {
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let deps = SharedDeps::new(config.mode, &[])?;
     let listener = bind("the wallet", Exposure::Private.address(&config.listeners), config.port).await?;
-    announce(&[("wallet", Exposure::Private, &listener)]);
+    let modules = wallet_modules::listener(&config).await?;
+    let mut listeners = vec![("wallet", Exposure::Private, &listener)];
+    listeners.extend(modules.as_ref().map(|listener| ("wallet modules", Exposure::Private, listener)));
+    announce(&listeners);
+    let listeners: Vec<&TcpListener> = listeners.into_iter().map(|(_, _, listener)| listener).collect();
     let seed = seed(&config)?;
     tell(&config.notices, &environment);
-    meanwhile(&[&listener], for_places(&Place::of_wallet(&config), Patience::Endless)).await?;
+    meanwhile(&listeners, for_places(&Place::of_wallet(&config), Patience::Endless)).await?;
     let tenancy = tenancy(&config, &seed, &deps)?;
     let config = acting(config, &seed);
-    let (mut running, wallet) = start(&config, seed, listener, &deps, Playground::default()).await?;
+    let listeners = Listening { pages: listener, modules };
+    let (mut running, wallet) = start(&config, seed, listeners, &deps, Playground::default()).await?;
     running.work(|stop| async move {
         let seeding = async {
             if let Some(tenancy) = tenancy {
@@ -107,11 +114,19 @@ pub(crate) fn acting(config: config::Wallet, seed: &Seed) -> config::Wallet {
     config
 }
 
+/// The listeners of a wallet.
+pub(crate) struct Listening {
+    /// For pages, events, and what else one process has.
+    pub(crate) pages: TcpListener,
+    /// For the other processes of the wallet, if there are others.
+    pub(crate) modules: Option<TcpListener>,
+}
+
 /// Starts the wallet. Seeding goes on in the background until it succeeds.
 pub(crate) async fn start(
     config: &config::Wallet,
     seed: Seed,
-    listener: TcpListener,
+    listeners: Listening,
     deps: &SharedDeps,
     playground: Playground,
 ) -> Result<(Running, Wallet), Failure> {
@@ -121,20 +136,24 @@ pub(crate) async fn start(
     };
     let database = open(&Place::of_wallet(config)).await?;
     Wallet::migrate(&database).await.map_err(|e| failed("the wallet's database")(&e))?;
-    let book = SqlLedger::open(config.database.sibling("ledger").expose(), Arc::clone(&deps.clock))
-        .await
-        .map_err(|e| failed("the wallet's ledger")(&e))?;
+    let identities = identities(&config.service_auth, deps)?;
+    let links = wallet_modules::links(config, deps, &identities);
+    let ledger: Arc<dyn Ledger> = if links.runs().accounts {
+        let opened = SqlLedger::open(config.database.sibling("ledger").expose(), Arc::clone(&deps.clock)).await;
+        Arc::new(opened.map_err(|e| failed("the wallet's ledger")(&e))?)
+    } else {
+        Arc::new(NoLedger)
+    };
     let credentials = Credentials {
         tenant_id: config.tenant_id,
         secret: config.admin_secret.expose().to_owned(),
         signature_version: config.admin_signature_version,
     };
     let clock = Arc::clone(&deps.clock);
-    let identities = identities(&config.service_auth, deps)?;
     let admin = AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&clock));
     let ports = Ports {
         database: database.clone(),
-        ledger: Arc::new(book),
+        ledger,
         admin: identities.admin(admin, Wanted::WALLET),
         clock,
         entropy: Arc::clone(&deps.entropy),
@@ -142,10 +161,15 @@ pub(crate) async fn start(
     let pages = config.pages.as_ref();
     let pages = pages.map(|pages| page_settings(config, pages, deps, &identities, playground)).transpose()?;
     let rates = identities.readers_of_rates(&deps.clock);
-    let wallet = Wallet::new(WalletSettings { pages, ..settings(config, &identities)? }, seed, ports);
+    let settings = WalletSettings { pages, ..settings(config, &identities)? };
+    let wallet = Wallet::with_modules(settings, seed, ports, links);
 
     let mut running = Running::new("wallet", serving(&config.listeners));
-    running.serve_services(listener, wallet::http::router(wallet.clone(), rates), identities.tls.as_ref());
+    let router = wallet::http::router(wallet.clone(), rates);
+    running.serve_services(listeners.pages, router, identities.tls.as_ref());
+    if let Some(listener) = listeners.modules {
+        wallet_modules::serve(&mut running, (&wallet, listener), config, deps, &identities);
+    }
     identities.watch_files(&mut running);
     let working = wallet.clone();
     running.work(|stop| async move { working.work(stop).await });

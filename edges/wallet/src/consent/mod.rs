@@ -245,6 +245,6 @@ fn named(subject: &Subject) -> Vec<String> {
 }
 
 /// An address in the form in which addresses are compared.
-fn normal(url: &str) -> String {
+pub(crate) fn normal(url: &str) -> String {
     url.parse::<WalletAddressUrl>().map_or_else(|_| url.to_owned(), |url| url.as_str().to_owned())
 }

@@ -27,7 +27,7 @@ use crate::challenges::{AnswerError, agreements as by_oauth};
 use crate::consent::{account_of, payers};
 use crate::customers::Held;
 use crate::grants::{self, Which};
-use crate::history::{Side, Spending, Wanted};
+use crate::history::{Side, Spending};
 use crate::own_limits::{OwnLimits, Standing};
 
 /// How many ended agreements are on a page.
@@ -247,8 +247,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 
 async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Response, Problem> {
     let (found, accounts) = own(ctx).await?;
-    let wanted = Wanted { grant: Some(found.grant.clone()), ..Wanted::default() };
-    let movements = ctx.customer.movements(&wanted, PAYMENTS_MAX).await?;
+    let movements = ctx.customer.under(&found.grant, PAYMENTS_MAX).await?;
     let f = ctx.frame("agreements");
     let a = agreement(ctx, &f, &found, &accounts).await?;
     let here = format!("/agreements/{}", found.id);

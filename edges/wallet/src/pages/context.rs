@@ -31,6 +31,7 @@ use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::leaving::Leaving;
 use crate::letters::{Letters, Post, Texts};
+use crate::modules::{ModuleError, ModuleLinks};
 use crate::operators::Operators;
 use crate::sending::Sending;
 use crate::users::{Lifetimes, Resets, Session, Users, Verification, Visitor};
@@ -91,6 +92,8 @@ pub(crate) struct PageCore {
     pub(crate) leaving: Leaving,
     pub(crate) account_closing: AccountClosing,
     pub(crate) effects: Effects,
+    /// The modules whose pages are in other processes.
+    pub(crate) elsewhere: ModuleLinks,
     pub(crate) sending: Sending,
     pub(crate) consents: Option<Consents>,
     pub(crate) challenges: Option<Challenges>,
@@ -126,6 +129,28 @@ pub(crate) enum Problem {
     Instance,
     #[error("The wallet cannot do this at the moment. Nothing was lost; try again in a minute.")]
     Store,
+    #[error("A part of the wallet does not answer at the moment. Nothing was lost; try again in a minute.")]
+    Module,
+}
+
+impl From<ModuleError> for Problem {
+    fn from(error: ModuleError) -> Self {
+        match error {
+            ModuleError::Store(error) => error.into(),
+            ModuleError::Instance { reason, .. } => {
+                tracing::warn!(reason, "a page got no answer from the instance");
+                Self::Instance
+            }
+            error @ (ModuleError::Away { .. } | ModuleError::Proof(_) | ModuleError::Unreadable(_)) => {
+                tracing::warn!(%error, "a page got no answer from another module of the wallet");
+                Self::Module
+            }
+            error @ ModuleError::Failed { .. } => {
+                tracing::error!(%error, "a page could not be made");
+                Self::Store
+            }
+        }
+    }
 }
 
 impl From<database::Error> for Problem {
@@ -146,6 +171,7 @@ impl From<EffectError> for Problem {
     fn from(error: EffectError) -> Self {
         match error {
             EffectError::Admin(error) => error.into(),
+            EffectError::Module(error) => error.into(),
             error => {
                 tracing::error!(%error, "a page could not be made");
                 Self::Store
@@ -172,7 +198,7 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::Instance => StatusCode::BAD_GATEWAY,
-            Self::Store => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store | Self::Module => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -244,7 +270,7 @@ impl FromRequestParts<Pages> for Ctx {
     async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Self::Rejection> {
         let Ok(reader) = Reader::from_request_parts(parts, pages).await;
         let session = match cookie(&parts.headers, &pages.0.cookie) {
-            Some(token) => match pages.0.users.session(token).await {
+            Some(token) => match pages.0.effects.modules.users.session(token).await {
                 Ok(session) => session,
                 Err(error) => return Err(reader.problem(&error.into())),
             },
@@ -305,7 +331,7 @@ fn message(f: &Frame, problem: &Problem) -> Response {
     let title = match problem {
         Problem::NotFound => "Nothing here",
         Problem::ForeignForm => "Please open the page again",
-        Problem::Instance | Problem::Store => "This did not work",
+        Problem::Instance | Problem::Store | Problem::Module => "This did not work",
     };
     html(problem.status(), &Message { f, title, text: &text, link: Some(("/", "To the start")) })
 }

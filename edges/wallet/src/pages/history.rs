@@ -14,7 +14,7 @@ use super::frame::Frame;
 use crate::contacts;
 use crate::customers::Held;
 use crate::history::{Kind, Listed, Movement, State};
-use crate::own_limits::{self, Agreement, Refusal};
+use crate::own_limits::{Agreement, Refusal};
 
 const PAGE: u32 = 30;
 
@@ -190,11 +190,12 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
         let live = ctx.core().effects.admin.outgoing_payment(m.id).await.ok();
         progress = live.as_ref().map(hundredths);
     }
+    let agreements = &ctx.core().effects.modules.agreements;
     let refusal = match m.state {
-        State::Cancelled => own_limits::refusal_of(ctx.core().effects.store.database(), m.id).await?,
+        State::Cancelled => agreements.refusal_of(m.id).await?,
         _ => None,
     };
-    let agreement = own_limits::agreement_of(ctx.core().effects.store.database(), m.id).await?;
+    let agreement = agreements.agreement_of(m.id).await?;
     let agreement = agreement.filter(|_| m.kind == Kind::Sent).map(|agreement| match agreement {
         Agreement::OwnUse => ("Own use", format!("/accounts/{}/own-use", m.account)),
         Agreement::Card => ("Card", "/cards".to_owned()),

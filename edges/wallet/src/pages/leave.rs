@@ -49,7 +49,7 @@ fn draw(ctx: &Ctx, status: StatusCode, obstacles: &[Obstacle], error: Option<&'s
 
 /// `GET /settings/leave`
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
-    let found = ctx.core().leaving.obstacles(&ctx.customer).await?;
+    let found = ctx.core().leaving.obstacles(ctx.customer.user()).await?;
     Ok(draw(&ctx, StatusCode::OK, &found, None))
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn leave(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response,
         let error = Some("Confirm that the wallet shall be closed.");
         return Ok(draw(&ctx, StatusCode::UNPROCESSABLE_ENTITY, &[], error));
     }
-    let found = core.leaving.obstacles(&ctx.customer).await?;
+    let found = core.leaving.obstacles(ctx.customer.user()).await?;
     if !found.is_empty() {
         return Ok(draw(&ctx, StatusCode::CONFLICT, &found, None));
     }

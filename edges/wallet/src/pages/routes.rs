@@ -17,11 +17,40 @@ use super::context::{Ctx, FORM_MAX, PageCore, Pages, Problem, Reader};
 use super::handlers::{form_for, page_for};
 use super::{
     account, account_state, agreements, cards, challenges, consent, contacts, doors, exchange, export, files, forgot,
-    history, home, keys, leave, monetization, operator, own_use, passkeys, reach, requests, security, send, settings,
+    front, history, home, keys, leave, monetization, operator, own_use, passkeys, reach, requests, security, send,
+    settings,
 };
+use crate::modules::Module;
 
-/// All pages.
+/// The pages that browsers reach at this process.
 pub(crate) fn router(core: Arc<PageCore>) -> Router {
+    let runs = core.elsewhere.runs();
+    let pages = if runs.all() {
+        users().merge(accounts()).merge(agreements())
+    } else if runs.users {
+        users().declare_rest("/…", Access::Session, front::pass_on)
+    } else {
+        Router::new()
+    };
+    dressed(pages).with_state(Pages(core))
+}
+
+/// The pages of a module that are reached through the process of the users.
+pub(crate) fn behind_the_front(core: Arc<PageCore>, module: Module) -> Router {
+    let pages = match module {
+        Module::Users => users(),
+        Module::Agreements => agreements(),
+        Module::Accounts => accounts(),
+    };
+    dressed(pages).layer(from_fn(front::visitor_told)).with_state(Pages(core))
+}
+
+fn dressed(pages: Router<Pages>) -> Router<Pages> {
+    pages.layer(from_fn(own_forms_only)).layer(from_fn(strict_headers))
+}
+
+/// Who somebody is, and what is needed for that.
+fn users() -> Router<Pages> {
     let open = Router::new()
         .declare("/sign-in", Access::Public, get(doors::sign_in_page).post(guest(doors::sign_in)))
         .declare("/sign-in/code", Access::Public, get(doors::code_page).post(guest(doors::code)))
@@ -36,6 +65,32 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/static/{version}/{name}", Access::Public, get(files::serve));
 
     let own = Router::new()
+        .declare("/settings/leave", Access::Session, form(leave::page, leave::leave))
+        .declare("/settings", Access::Session, form(settings::page, settings::save))
+        .declare("/settings/password", Access::Session, form(settings::page, settings::change_password))
+        .declare("/settings/email", Access::Session, form(settings::page, settings::change_email))
+        .declare("/settings/second-factor", Access::Session, form(security::page, security::activate))
+        .declare("/settings/second-factor/begin", Access::Session, form(security::page, security::begin))
+        .declare("/settings/second-factor/codes", Access::Session, form(security::page, security::renew))
+        .declare("/settings/second-factor/limits", Access::Session, form(security::page, security::limits))
+        .declare("/settings/second-factor/off", Access::Session, form(security::page, security::off))
+        .declare("/settings/passkeys", Access::Session, form(passkeys::page, passkeys::add))
+        .declare("/settings/passkeys/begin", Access::Session, form(passkeys::page, passkeys::begin))
+        .declare("/settings/passkeys/question", Access::Session, form(passkeys::page, passkeys::question))
+        .declare("/settings/passkeys/name", Access::Session, form(passkeys::page, passkeys::rename))
+        .declare("/settings/passkeys/remove", Access::Session, form(passkeys::page, passkeys::remove))
+        .declare("/prove/question", Access::Session, form(security::prove_page, passkeys::question_again))
+        .declare("/prove/passkey", Access::Session, form(security::prove_page, passkeys::prove))
+        .declare("/prove", Access::Session, form(security::prove_page, security::prove))
+        .declare("/settings/sessions", Access::Session, form(settings::page, settings::end_session))
+        .declare("/sign-out", Access::Session, form(settings::page, doors::sign_out));
+
+    open.merge(own)
+}
+
+/// Accounts and payments.
+fn accounts() -> Router<Pages> {
+    Router::new()
         .declare("/", Access::Session, page(home::page))
         .declare("/accounts/open", Access::Session, form(account::open_page, account::open))
         .declare("/accounts/{id}", Access::Session, page(account::page))
@@ -57,7 +112,6 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/contacts/{id}", Access::Session, form(contacts::page, contacts::rename))
         .declare("/contacts/{id}/forget", Access::Session, form(contacts::page, contacts::forget))
         .declare("/exchange", Access::Session, form(exchange::page, exchange::begin))
-        .declare("/settings/leave", Access::Session, form(leave::page, leave::leave))
         .declare("/request", Access::Session, form(requests::ask_page, requests::ask))
         .declare("/requests", Access::Session, page(requests::list))
         .declare("/requests/{id}", Access::Session, form(requests::page, requests::close))
@@ -68,28 +122,16 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/history", Access::Session, page(history::list))
         .declare("/history.csv", Access::Session, page(export::csv))
         .declare("/history/{id}", Access::Session, page(history::movement))
+        .merge(operator::routes())
+}
+
+/// Agreements, and consent to them.
+fn agreements() -> Router<Pages> {
+    let own = Router::new()
         .declare("/agreements", Access::Session, page(agreements::list))
         .declare("/agreements/{id}", Access::Session, form(agreements::page, agreements::revoke))
         .declare("/agreements/{id}/standing", Access::Session, form(agreements::page, agreements::stand))
-        .declare("/agreements/{id}/limits", Access::Session, form(agreements::page, agreements::limit))
-        .declare("/settings", Access::Session, form(settings::page, settings::save))
-        .declare("/settings/password", Access::Session, form(settings::page, settings::change_password))
-        .declare("/settings/email", Access::Session, form(settings::page, settings::change_email))
-        .declare("/settings/second-factor", Access::Session, form(security::page, security::activate))
-        .declare("/settings/second-factor/begin", Access::Session, form(security::page, security::begin))
-        .declare("/settings/second-factor/codes", Access::Session, form(security::page, security::renew))
-        .declare("/settings/second-factor/limits", Access::Session, form(security::page, security::limits))
-        .declare("/settings/second-factor/off", Access::Session, form(security::page, security::off))
-        .declare("/settings/passkeys", Access::Session, form(passkeys::page, passkeys::add))
-        .declare("/settings/passkeys/begin", Access::Session, form(passkeys::page, passkeys::begin))
-        .declare("/settings/passkeys/question", Access::Session, form(passkeys::page, passkeys::question))
-        .declare("/settings/passkeys/name", Access::Session, form(passkeys::page, passkeys::rename))
-        .declare("/settings/passkeys/remove", Access::Session, form(passkeys::page, passkeys::remove))
-        .declare("/prove/question", Access::Session, form(security::prove_page, passkeys::question_again))
-        .declare("/prove/passkey", Access::Session, form(security::prove_page, passkeys::prove))
-        .declare("/prove", Access::Session, form(security::prove_page, security::prove))
-        .declare("/settings/sessions", Access::Session, form(settings::page, settings::end_session))
-        .declare("/sign-out", Access::Session, form(home::page, doors::sign_out));
+        .declare("/agreements/{id}/limits", Access::Session, form(agreements::page, agreements::limit));
 
     let consents = Router::new()
         .declare("/consent", Access::Session, page(consent::arrive))
@@ -108,13 +150,7 @@ pub(crate) fn router(core: Arc<PageCore>) -> Router {
         .declare("/oauth/logout", Access::Public, get(challenges::logout))
         .declare("/oauth/logout/{id}", Access::Session, form(challenges::logout_page, challenges::logout_decide));
 
-    open.merge(own)
-        .merge(consents)
-        .merge(challenges)
-        .merge(operator::routes())
-        .layer(from_fn(own_forms_only))
-        .layer(from_fn(strict_headers))
-        .with_state(Pages(core))
+    own.merge(consents).merge(challenges)
 }
 
 /// A page of a signed-in user.

@@ -24,9 +24,7 @@ pub(crate) fn prove_first(next: &str) -> Response {
 
 /// Whether somebody with a second factor has to prove it first.
 pub(crate) async fn needs_code(ctx: &Ctx) -> Result<bool, Problem> {
-    let users = &ctx.core().users;
-    let has_factor = users.second_factor(&ctx.session).await? != SecondFactor::None;
-    Ok(has_factor && !users.is_proved(&ctx.session).await?)
+    Ok(ctx.core().effects.modules.users.needs_code(&ctx.session).await?)
 }
 
 #[derive(Template)]
@@ -291,7 +289,7 @@ pub(crate) async fn limits(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response
         }
     }
     for (account, limit) in chosen {
-        users.set_unasked_limit(&ctx.session, account, limit).await?;
+        users.set_unasked_limit(account, limit).await?;
     }
     Ok(go(&format!("{HERE}?said=saved")))
 }

@@ -294,7 +294,7 @@ pub(crate) async fn confirm(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Respons
     if let Stage::Quoted(quoted) = &draft.stage {
         // Confirming meets only the offer that is in the form, so this is the debit that it is about.
         let debit = if quoted.quote == offer { quoted.debit } else { u64::MAX };
-        if ctx.core().users.asks_before(&ctx.session, draft.account, debit).await? {
+        if ctx.core().effects.modules.users.asks_before(&ctx.session, draft.account, debit).await? {
             return Ok(prove_first(&format!("/send/{id}/review")));
         }
     }

@@ -28,7 +28,7 @@ use crate::fees::FeePolicy;
 use crate::history::{self, Kind, Movement, NOTE_MAX, State};
 use crate::holds::{self, HoldRow, HoldState, Terms};
 use crate::ledger_book::BookError;
-use crate::own_limits::{self, OWN_USE, Use};
+use crate::own_limits::{OWN_USE, Use};
 
 const QUEUE: &str = "wallet sends";
 const SETTINGS: WorkerSettings = WorkerSettings {
@@ -288,7 +288,7 @@ impl Sending {
             debit: offer.debit,
             made_at: clock.now(),
         };
-        if let Some(refusal) = own_limits::ask(store.database(), &used, clock.now()).await? {
+        if let Some(refusal) = self.effects.modules.agreements.may_pay(&used).await? {
             return Ok(Some(refusal.sentence().to_owned()));
         }
         let hold = HoldRow {
@@ -349,7 +349,7 @@ impl Sending {
             }
         }
         self.effects.book.release(offer.quote).await?;
-        own_limits::was_not_made(database, offer.quote, self.effects.clock.now()).await?;
+        self.effects.modules.agreements.was_not_made(offer.quote).await?;
         holds::released(database, offer.quote).await?;
         Ok(Some(reason.to_owned()))
     }

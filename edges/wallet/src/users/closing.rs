@@ -52,8 +52,8 @@ impl Departure {
     }
 }
 
-/// Tables with rows of a user that end with the user.
-const OWN: [&str; 15] = [
+/// Tables with rows of a user that end with the user. Those of other modules are emptied afterwards.
+const OWN: [&str; 7] = [
     "wallet_sessions",
     "wallet_one_time_tokens",
     "wallet_email_changes",
@@ -61,14 +61,6 @@ const OWN: [&str; 15] = [
     "wallet_recovery_codes",
     "wallet_second_factors",
     "wallet_passkeys",
-    "wallet_contacts",
-    "wallet_consents",
-    "wallet_challenges",
-    "wallet_oauth_agreements",
-    "wallet_begun_requests",
-    "wallet_switched_off",
-    "wallet_own_switched_off",
-    "wallet_closing_switched_off",
 ];
 
 impl Users {
@@ -97,10 +89,7 @@ impl Users {
 
     /// How far somebody who has asked to leave is; `None` if nobody has, or it is done.
     pub(crate) async fn departure(&self, user: Uuid) -> Result<Option<Departure>, Error> {
-        let sql = "SELECT state FROM wallet_users WHERE id = $1";
-        let state = read_one(&self.inner.database, sql, [user.into()]).await?;
-        let state: Option<String> = state.map(|row| row.try_get_by_index(0)).transpose()?;
-        Ok(state.as_deref().and_then(Departure::read))
+        Ok(self.state_of(user).await?.as_deref().and_then(Departure::read))
     }
 
     /// Decides that the wallet stays open. The job runs once more for the rest. Who has lost the job decides nothing.
@@ -120,16 +109,16 @@ impl Users {
         let transaction = database.begin().await?;
         if let Some(email) = email_of(&transaction, user, Departure::GivenUp).await? {
             execute(&transaction, "UPDATE wallet_users SET state = 'active' WHERE id = $1", [user.into()]).await?;
-            execute(&transaction, "DELETE FROM wallet_switched_off WHERE user_id = $1", [user.into()]).await?;
             letters.write(&transaction, &email, letter, NEWS_FOR).await?;
         }
         job.complete(&transaction);
         transaction.commit().await
     }
 
-    /// Closes a user who wanted to leave, and ends the job. The e-mail address is free afterwards.
+    /// Closes a user who wanted to leave. The e-mail address is free afterwards. The job runs once more for what other
+    /// modules have to forget.
     pub(crate) async fn close(&self, job: &Job, user: Uuid, letter: Text) -> Result<(), Error> {
-        let Inner { database, letters, .. } = &*self.inner;
+        let Inner { database, clock, letters, .. } = &*self.inner;
         let transaction = database.begin().await?;
         if let Some(email) = email_of(&transaction, user, Departure::Wanted).await? {
             let sql = "UPDATE wallet_users SET state = 'closed', email = $2, name = '', password = '' WHERE id = $1";
@@ -138,12 +127,26 @@ impl Users {
             for table in OWN {
                 execute(&transaction, &format!("DELETE FROM {table} WHERE user_id = $1"), [user.into()]).await?;
             }
-            let notes = "UPDATE wallet_requests SET note = NULL WHERE user_id = $1";
-            execute(&transaction, notes, [user.into()]).await?;
             letters.write(&transaction, &email, letter, NEWS_FOR).await?;
         }
-        job.complete(&transaction);
+        job.run_again(&transaction, clock.now());
         transaction.commit().await
+    }
+
+    /// Whether the wallet of a user is open.
+    pub(crate) async fn is_active(&self, user: Uuid) -> Result<bool, Error> {
+        Ok(self.state_of(user).await?.as_deref() == Some("active"))
+    }
+
+    /// Whether it is closed for good.
+    pub(crate) async fn is_closed(&self, user: Uuid) -> Result<bool, Error> {
+        Ok(self.state_of(user).await?.as_deref() == Some("closed"))
+    }
+
+    async fn state_of(&self, user: Uuid) -> Result<Option<String>, Error> {
+        let sql = "SELECT state FROM wallet_users WHERE id = $1";
+        let state = read_one(&self.inner.database, sql, [user.into()]).await?;
+        Ok(state.map(|row| row.try_get_by_index(0)).transpose()?)
     }
 }
 

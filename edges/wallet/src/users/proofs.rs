@@ -14,7 +14,7 @@ use super::codes::{self, Means, SecondFactor};
 use super::sessions::{Session, Visitor, hash_of};
 use super::{Checked, Inner, NEWS_FOR, UserRow, Users, end_links};
 use crate::letters::Texts;
-use crate::sql::{amount, execute, one, read_one, stored};
+use crate::sql::{amount, execute, read_one, stored};
 
 /// A proof holds for so long.
 const HOLDS: Duration = Duration::from_mins(5);
@@ -274,16 +274,11 @@ impl Users {
         Ok(limit.map_or(0, amount))
     }
 
-    /// Chooses that limit for an own account.
-    pub(crate) async fn set_unasked_limit(&self, session: &Session, account: Uuid, limit: u64) -> Result<(), Error> {
-        let transaction = self.inner.database.begin().await?;
-        let own = "SELECT id FROM wallet_accounts WHERE id = $1 AND user_id = $2";
-        if one(&transaction, own, [account.into(), session.user.into()]).await?.is_some() {
-            let sql = "INSERT INTO wallet_unasked_limits (account_id, amount) VALUES ($1, $2)
-                ON CONFLICT (account_id) DO UPDATE SET amount = excluded.amount";
-            execute(&transaction, sql, [account.into(), stored(limit).into()]).await?;
-        }
-        transaction.commit().await
+    /// Chooses that limit for an account. The caller has checked whose it is.
+    pub(crate) async fn set_unasked_limit(&self, account: Uuid, limit: u64) -> Result<(), Error> {
+        let sql = "INSERT INTO wallet_unasked_limits (account_id, amount) VALUES ($1, $2)
+            ON CONFLICT (account_id) DO UPDATE SET amount = excluded.amount";
+        self.inner.database.execute(sql, [account.into(), stored(limit).into()]).await.map(drop)
     }
 }
 

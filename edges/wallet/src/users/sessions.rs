@@ -7,6 +7,7 @@ use std::time::Duration;
 use clock::Timestamp;
 use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ pub(crate) struct Visitor {
 }
 
 /// A user who is signed in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) id: Uuid,
     pub(crate) user: Uuid,

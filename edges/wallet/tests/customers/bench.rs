@@ -3,7 +3,7 @@
 //! The steps are: a request to the instance, before it has an effect and after it; a batch of the ledger, before and
 //! after; and every wait for anything at all, which includes those for the database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -35,10 +35,11 @@ use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, CardVerification, ChallengeSettings, ConsentSettings, Cookies, FeePolicy, Lifetimes, PageSettings, Ports,
-    Post, Verification, Wallet, WalletSettings,
+    Accent, CardVerification, ChallengeSettings, ConsentSettings, Cookies, FeePolicy, Lifetimes, ModuleLinks, NoLedger,
+    PageSettings, Ports, Post, Verification, Wallet, WalletSettings,
 };
 
+use crate::apart::Apart;
 use crate::hydra::{ADMIN_TOKEN, Hydra, PROVIDER};
 use crate::instance::{Instance, id_of};
 
@@ -212,10 +213,16 @@ pub(crate) struct Bench {
     here: String,
     cookie: Mutex<String>,
     pub(crate) noras: String,
+    /// The processes of the other modules, if the two above have accounts and payments only.
+    pub(crate) apart: Option<Apart>,
 }
 
 impl Bench {
     pub(crate) async fn on(database: TestDatabase) -> Self {
+        Self::of(database, Shape::OneProcess).await
+    }
+
+    pub(crate) async fn of(database: TestDatabase, shape: Shape) -> Self {
         let (instance, cuts, clock) =
             (Arc::new(Instance::default()), Arc::new(Cuts::default()), testkit::manual_clock());
         cuts.arm(Cut::Never);
@@ -242,7 +249,18 @@ impl Bench {
         Wallet::migrate(&database).await.unwrap();
         let ledger = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);
         let ledger = Arc::new(Cutting { ledger, cuts: Arc::clone(&cuts) });
-        let wallets = [wallet(&database, &ledger, &clock, &here, 1), wallet(&database, &ledger, &clock, &here, 2)];
+        let make = |database: &TestDatabase, number: u64, links: ModuleLinks| {
+            wallet(database, &ledger, &clock, &here, number, links)
+        };
+        let apart = match shape {
+            Shape::OneProcess => None,
+            Shape::Apart => Some(Apart::open(&database, &clock, make).await),
+        };
+        let links = || apart.as_ref().map(Apart::links_of_accounts).unwrap_or_default();
+        let wallets = [make(&database, 1, links()), make(&database, 2, links())];
+        if let Some(apart) = &apart {
+            apart.serve_accounts(&wallets[0]).await;
+        }
         let mut bench = Self {
             instance,
             hydra,
@@ -254,6 +272,7 @@ impl Bench {
             here,
             cookie: Mutex::default(),
             noras: String::new(),
+            apart,
         };
         bench.wallets[0].seed().await.unwrap();
         bench.customer().await;
@@ -263,7 +282,8 @@ impl Bench {
     /// The process ends, and another one takes its place. Its leases have run out by then.
     fn start_again(&mut self) {
         let number = self.clock.now().as_millis().unsigned_abs();
-        self.wallets[0] = wallet(&self.database, &self.ledger, &self.clock, &self.here, number);
+        let links = self.apart.as_ref().map(Apart::links_of_accounts).unwrap_or_default();
+        self.wallets[0] = wallet(&self.database, &self.ledger, &self.clock, &self.here, number, links);
         self.clock.advance(LEASE);
     }
 
@@ -279,6 +299,9 @@ impl Bench {
         self.cuts.arm(Cut::Never);
         if !done {
             self.start_again();
+        }
+        if let Some(apart) = &self.apart {
+            apart.users.work_due().await.unwrap();
         }
     }
 
@@ -338,6 +361,11 @@ impl Bench {
         i128::try_from(account.credits_posted).unwrap() - i128::try_from(account.debits_posted).unwrap()
     }
 
+    /// The process with the accounts.
+    pub(crate) fn books(&self) -> &Wallet {
+        &self.wallets[0]
+    }
+
     pub(crate) async fn dead_events(&self) -> u64 {
         self.wallets[0].dead_events().await.unwrap()
     }
@@ -348,8 +376,20 @@ impl Bench {
         rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
     }
 
+    /// The ids that a query of the accounts' database gives.
+    pub(crate) async fn ids(&self, sql: &str) -> BTreeSet<Uuid> {
+        ids(&self.database, sql).await
+    }
+
+    /// The same of the database with the agreements.
+    pub(crate) async fn ids_of_agreements(&self, sql: &str) -> BTreeSet<Uuid> {
+        let database = self.apart.as_ref().map_or(&self.database, |apart| &apart.agreements_database);
+        ids(database, sql).await
+    }
+
     async fn call(&self, request: Request<Body>) -> (StatusCode, String, String) {
-        let router = wallet::http::router(self.wallets[0].clone(), ServiceCallers::Anybody);
+        let front = self.apart.as_ref().map_or(&self.wallets[0], |apart| &apart.users);
+        let router = wallet::http::router(front.clone(), ServiceCallers::Anybody);
         let response = router.oneshot(request).await.unwrap();
         for line in response.headers().get_all("set-cookie") {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
@@ -418,6 +458,12 @@ impl Bench {
         self.send("/prove?next=%2F", "/prove", &[("next", "/"), ("proof", PASSWORD)]).await;
     }
 
+    /// Somebody else signs up in the same browser.
+    pub(crate) async fn another_signs_up(&self, email: &str) {
+        let fields = [("name", "Eva"), ("email", email), ("password", PASSWORD), ("again", PASSWORD), ("terms", "yes")];
+        assert_eq!(self.post("/sign-up", &fields).await.0, StatusCode::SEE_OTHER);
+    }
+
     /// Nora, who is in the seed because she is an operator too, comes in without a proof, and opens an account with
     /// play money.
     async fn customer(&mut self) {
@@ -442,7 +488,27 @@ impl Bench {
     }
 }
 
-fn wallet(database: &TestDatabase, ledger: &Arc<Cutting>, clock: &Arc<ManualClock>, here: &str, number: u64) -> Wallet {
+async fn ids(database: &TestDatabase, sql: &str) -> BTreeSet<Uuid> {
+    let rows = database.query(sql, []).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+/// How many processes the modules of the wallet have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    OneProcess,
+    /// Users, agreements, and accounts with payments, each with a database of its own.
+    Apart,
+}
+
+fn wallet(
+    database: &TestDatabase,
+    ledger: &Arc<Cutting>,
+    clock: &Arc<ManualClock>,
+    here: &str,
+    number: u64,
+    links: ModuleLinks,
+) -> Wallet {
     let clock = || Arc::clone(clock) as Arc<dyn Clock>;
     let http = Outbound::new(OutboundConfig::development(), clock()).unwrap();
     let credentials = Credentials { tenant_id: Uuid::nil(), secret: "s".to_owned(), signature_version: 1 };
@@ -499,14 +565,16 @@ fn wallet(database: &TestDatabase, ledger: &Arc<Cutting>, clock: &Arc<ManualCloc
         key_x: None,
         pages: Some(pages),
     };
+    let ledger: Arc<dyn Ledger> =
+        if links.runs().accounts { Arc::clone(ledger) as Arc<dyn Ledger> } else { Arc::new(NoLedger) };
     let ports = Ports {
         database: (**database).clone(),
-        ledger: Arc::clone(ledger) as Arc<dyn Ledger>,
+        ledger,
         admin: AdminClient::new(format!("http://{here}/graphql").parse().unwrap(), credentials, http, clock()),
         clock: clock(),
         entropy: testkit::entropy(number),
     };
-    Wallet::new(settings, seed(), ports)
+    Wallet::with_modules(settings, seed(), ports, links)
 }
 
 /// The wallet shows a token, and no secret.

@@ -352,6 +352,12 @@ impl Instance {
     /// A page of the grants: those of a state that were finalized as asked for, from a cursor on. Or one grant.
     pub(crate) fn grants(&self, variables: &Value) -> Value {
         let mut kept = self.kept.lock().unwrap();
+        if !variables["input"]["grantId"].is_null() {
+            let id = &variables["input"]["grantId"];
+            let revoked = kept.grants.iter_mut().find(|grant| grant["id"] == *id).unwrap();
+            revoked["finalizationReason"] = json!("REVOKED");
+            return json!({"data": {"revokeGrant": {"id": id}}});
+        }
         if variables["filter"].is_null() {
             let found = kept.grants.iter().find(|grant| grant["id"] == variables["id"]);
             return json!({"data": {"grant": found}});

@@ -176,7 +176,7 @@ pub(crate) async fn set(ctx: Ctx, posted: Posted, key: Uuid) -> Result<Response,
     let before = read("before_fixed", "before_share").ok_or(Problem::ForeignForm)?;
     let found = effects.admin.asset_view(id).await?.ok_or(Problem::NotFound)?;
     let asset = Asset::new(&found.code, found.scale).map_err(|_| Problem::NotFound)?;
-    if !ctx.core().users.is_proved(&ctx.session).await? {
+    if !ctx.core().effects.modules.users.is_proved(&ctx.session).await? {
         let written = |value: u64, scale: u8| quoted(&numbers::input(value, scale, ctx.reader.words));
         let fixed = written(wanted.fixed, asset.scale);
         let percent = written(wanted.basis_points.into(), PERCENT_SCALE);

@@ -203,7 +203,7 @@ async fn draw(
 pub(crate) async fn deposit(ctx: Ctx, posted: Posted, key: Uuid) -> Result<Response, Problem> {
     let target = target(&ctx).await?;
     let here = target.page();
-    if !ctx.core().users.is_proved(&ctx.session).await? {
+    if !ctx.core().effects.modules.users.is_proved(&ctx.session).await? {
         return Ok(prove_first(&here));
     }
     let written = posted.text("amount");

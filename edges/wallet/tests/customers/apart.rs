@@ -1,0 +1,465 @@
+//! The modules of the wallet as processes of their own: users, agreements, and accounts with payments. They speak over
+//! HTTP, each with a database that has its own tables only. What customers see is the same as in one process.
+//!
+//! The processes are routers with real sockets between them. The binary's processes are in the end-to-end tests.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use clock::{Clock, ManualClock};
+use http::HeaderValue;
+use http_kit::{CallerSecret, ServiceCallers, ServiceDoor, ServiceIdentities};
+use outbound_http::{Outbound, OutboundConfig};
+use serde_json::{Value, json};
+use service_identity::CallerProof;
+use shared_cache::{InProcessCache, InProcessLimits, Limiter, SharedCache};
+use testkit::{TestDatabase, on_each_database};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+use wallet::{Module, ModuleLink, ModuleLinks, Wallet};
+
+use crate::bench::{Bench, Cut, NORAS, Shape};
+use crate::instance::{State, usd};
+
+const SECRET: &str = "what the processes of the wallet show each other";
+const NORA: &str = "https://localhost:3000/accounts/nora";
+const AWAY: &str = "A part of the wallet does not answer at the moment";
+
+const OF_USERS: [&str; 13] = [
+    "wallet_attempts",
+    "wallet_email_changes",
+    "wallet_half_sign_ins",
+    "wallet_letters",
+    "wallet_one_time_tokens",
+    "wallet_passkey_questions",
+    "wallet_passkeys",
+    "wallet_proofs",
+    "wallet_recovery_codes",
+    "wallet_second_factors",
+    "wallet_sessions",
+    "wallet_unasked_limits",
+    "wallet_users",
+];
+const OF_AGREEMENTS: [&str; 3] = ["wallet_agreement_uses", "wallet_agreements", "wallet_consents"];
+
+/// The processes of users and agreements, and the ways to all three.
+pub(crate) struct Apart {
+    pub(crate) users: Wallet,
+    agreements: Wallet,
+    pub(crate) agreements_database: TestDatabase,
+    _users_database: TestDatabase,
+    doors: [Door; 3],
+    http: Outbound,
+    clock: Arc<ManualClock>,
+}
+
+/// The listener of a module.
+struct Door {
+    module: Module,
+    at: SocketAddr,
+    /// So many answers are lost on their way.
+    lost: Arc<AtomicUsize>,
+    serving: Mutex<Option<JoinHandle<()>>>,
+    waiting: Mutex<Option<TcpListener>>,
+}
+
+impl Door {
+    async fn open(module: Module) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        Self { module, at, lost: Arc::default(), serving: Mutex::default(), waiting: Mutex::new(Some(listener)) }
+    }
+
+    async fn serve(&self, wallet: &Wallet, clock: &Arc<ManualClock>) {
+        let waiting = self.waiting.lock().unwrap().take();
+        let listener = match waiting {
+            Some(listener) => listener,
+            None => TcpListener::bind(self.at).await.unwrap(),
+        };
+        let lost = Arc::clone(&self.lost);
+        let losing = move |request: Request, next: Next| {
+            let lost = Arc::clone(&lost);
+            async move {
+                let answer = next.run(request).await;
+                let one = lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+                if one.is_ok() { (StatusCode::BAD_GATEWAY, "lost").into_response() } else { answer }
+            }
+        };
+        let router: Router = wallet::door::router(wallet, self.module, callers(clock)).layer(from_fn(losing));
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        *self.serving.lock().unwrap() = Some(serving);
+    }
+}
+
+/// Those who show the secret.
+fn callers(clock: &Arc<ManualClock>) -> ServiceCallers {
+    let clock = || Arc::clone(clock) as Arc<dyn Clock>;
+    let limits = InProcessLimits { entries: 100, bytes: 100_000 };
+    let limiter = Limiter::new(SharedCache::InProcess(InProcessCache::new(clock(), limits)), clock());
+    let secret = CallerSecret::new([SECRET], "modules", limiter);
+    ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities: ServiceIdentities::default() }))
+}
+
+impl Apart {
+    /// Opens the processes of users and agreements beside that of the accounts, which has this database.
+    pub(crate) async fn open(
+        accounts: &TestDatabase,
+        clock: &Arc<ManualClock>,
+        make: impl Fn(&TestDatabase, u64, ModuleLinks) -> Wallet,
+    ) -> Self {
+        let http = Outbound::new(OutboundConfig::development(), Arc::clone(clock) as Arc<dyn Clock>).unwrap();
+        let doors =
+            [Door::open(Module::Users).await, Door::open(Module::Agreements).await, Door::open(Module::Accounts).await];
+        let (of_users, of_agreements) = (TestDatabase::sqlite().await, TestDatabase::sqlite().await);
+        for database in [&of_users, &of_agreements] {
+            Wallet::migrate(database).await.unwrap();
+        }
+        keep_only(&of_users, |table| OF_USERS.contains(&table)).await;
+        keep_only(&of_agreements, |table| OF_AGREEMENTS.contains(&table)).await;
+        keep_only(accounts, |table| !OF_USERS.contains(&table) && !OF_AGREEMENTS.contains(&table)).await;
+        let users = make(&of_users, 3, links(&doors, &http, Module::Users));
+        let agreements = make(&of_agreements, 4, links(&doors, &http, Module::Agreements));
+        doors[0].serve(&users, clock).await;
+        doors[1].serve(&agreements, clock).await;
+        Self {
+            users,
+            agreements,
+            agreements_database: of_agreements,
+            _users_database: of_users,
+            doors,
+            http,
+            clock: Arc::clone(clock),
+        }
+    }
+
+    pub(crate) fn links_of_accounts(&self) -> ModuleLinks {
+        links(&self.doors, &self.http, Module::Accounts)
+    }
+
+    pub(crate) async fn serve_accounts(&self, wallet: &Wallet) {
+        self.doors[2].serve(wallet, &self.clock).await;
+    }
+
+    fn door(&self, module: Module) -> &Door {
+        self.doors.iter().find(|door| door.module == module).unwrap()
+    }
+
+    /// The next answers of a module are lost. A caller asks twice at once.
+    fn loses(&self, module: Module, answers: usize) {
+        self.door(module).lost.store(answers, Ordering::SeqCst);
+    }
+
+    /// Ends the listener of a module.
+    async fn ends(&self, module: Module) {
+        let serving = self.door(module).serving.lock().unwrap().take().unwrap();
+        serving.abort();
+        let _ = serving.await;
+    }
+
+    async fn agreements_come_back(&self) {
+        self.door(Module::Agreements).serve(&self.agreements, &self.clock).await;
+    }
+
+    /// The status of a request at the listener of a module.
+    async fn asks(&self, module: Module, asked: Asked<'_>) -> (u16, String) {
+        let url = format!("http://{}{}", self.door(module).at, asked.path).parse().unwrap();
+        let mut request = match asked.body {
+            Some(body) => outbound_http::Request::post_json(url, body).unwrap(),
+            None => outbound_http::Request::get(url),
+        };
+        if asked.from_browser {
+            request = request.header(http::header::ORIGIN, HeaderValue::from_static("https://evil.example"));
+        }
+        let proof = asked.secret.map(CallerProof::secret);
+        let request = request.configured();
+        let response = match proof {
+            Some(proof) => proof.send(&self.http, request).await.unwrap(),
+            None => self.http.send(request).await.unwrap(),
+        };
+        (response.status.as_u16(), response.excerpt())
+    }
+}
+
+/// A request to the listener of a module.
+#[derive(Clone, Copy, Default)]
+struct Asked<'a> {
+    path: &'a str,
+    secret: Option<&'a str>,
+    body: Option<&'a Value>,
+    from_browser: bool,
+}
+
+fn links(doors: &[Door; 3], http: &Outbound, own: Module) -> ModuleLinks {
+    let link = |door: &Door| {
+        let base = format!("http://{}", door.at).parse().unwrap();
+        (door.module != own).then(|| ModuleLink::new(door.module, base, http.clone(), CallerProof::secret(SECRET)))
+    };
+    ModuleLinks { users: link(&doors[0]), agreements: link(&doors[1]), accounts: link(&doors[2]) }
+}
+
+/// Removes the tables of other modules, so that whoever touches one gets an error.
+async fn keep_only(database: &TestDatabase, is_own: impl Fn(&str) -> bool) {
+    let names = match database.dialect() {
+        testkit::Dialect::Sqlite => {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'wallet!_%' ESCAPE '!'"
+        }
+        testkit::Dialect::Postgres => {
+            "SELECT CAST(tablename AS text) FROM pg_tables
+                WHERE schemaname = current_schema() AND tablename LIKE 'wallet!_%' ESCAPE '!'"
+        }
+    };
+    let rows = database.query(names, []).await.unwrap();
+    let tables: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    assert!(tables.len() > OF_USERS.len() + OF_AGREEMENTS.len(), "{tables:?}");
+    for table in tables.iter().filter(|table| *table != "wallet_migrations" && !is_own(table)) {
+        // SQLite knows no other way, and asks nobody.
+        let all = if database.dialect() == testkit::Dialect::Postgres { " CASCADE" } else { "" };
+        database.execute(&format!("DROP TABLE {table}{all}"), []).await.unwrap();
+    }
+}
+
+fn grant() -> Uuid {
+    Uuid::from_u128(5)
+}
+
+fn page() -> String {
+    format!("/agreements/{}", grant())
+}
+
+/// The authorization server has the grant that the customer has allowed.
+fn is_granted(bench: &Bench) {
+    bench.instance.grant(json!({"id": grant(), "client": "https://shop.example/",
+        "access": [{"identifier": NORA, "type": "outgoing-payment", "actions": ["create"],
+            "limits": {"receiver": null, "debitAmount": usd(100_000), "receiveAmount": null, "interval": null}}],
+        "subject": null, "state": "FINALIZED", "finalizationReason": "ISSUED",
+        "createdAt": "2026-01-01T00:00:00.000Z", "tenantId": Uuid::nil()}));
+}
+
+/// The application makes a payment, and its event is delivered.
+async fn app_pays(bench: &Bench, amount: u64) -> Uuid {
+    let payment = bench.instance.client_pays(Bench::noras_address(), Some(amount), None, bench.clock.now());
+    let mut event = bench.instance.told(Uuid::from_u128(payment.as_u128() + (1 << 100)), "created", payment);
+    event["data"]["grantId"] = json!(grant());
+    bench.deliver(&event).await;
+    payment
+}
+
+/// A page as a person reads it. The port of Bob's wallet is another one in each run.
+fn read(text: &str) -> String {
+    let body = text.split("<body").nth(1).unwrap_or(text);
+    let plain = body.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    let words = plain.flat_map(str::split_whitespace).map(|word| match word.split_once("//127.0.0.1:") {
+        Some((before, after)) => format!("{before}//bob{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Nora sends, receives, allows an application to pay, pauses and ends that. Returns what she sees at each stage.
+async fn walk(bench: &mut Bench) -> Vec<(String, String)> {
+    let mut seen = Vec::new();
+    let noras = bench.noras.clone();
+
+    let (offer, draft) = bench.nora_sends("debit", 1_000).await;
+    bench.work(Cut::Never).await;
+    bench.deliver(&bench.instance.told(Uuid::from_u128(1 << 98), "created", offer)).await;
+    bench.work(Cut::Never).await;
+    let shown = bench.get(&format!("{draft}/done")).await.1;
+    seen.push(("under way".to_owned(), read(&bench.get(&shown).await.2)));
+    bench.instance.end(offer, State::Completed, 950);
+    bench.deliver(&bench.instance.told(Uuid::from_u128(3 << 98), "completed", offer)).await;
+    let came = bench.instance.comes(Bench::noras_address(), 700);
+    bench.deliver(&bench.instance.told_credit(Uuid::from_u128(5 << 98), "incoming_payment.completed", came)).await;
+    bench.work(Cut::Never).await;
+    seen.push(("sent".to_owned(), read(&bench.get(&shown).await.2)));
+
+    bench.instance.asks(json!({"grantId": grant(), "state": "PENDING", "clientName": "Shop",
+        "clientUri": "https://shop.example/", "access": [{"type": "outgoing-payment", "actions": ["create"],
+            "identifier": NORA, "limits": {"debitAmount": usd(100_000)}}]}));
+    let way = "/consent?interactId=i1&nonce=n1&clientName=a&clientUri=https%3A%2F%2Fa.example";
+    let asked = bench.get(way).await.1;
+    seen.push(("asked".to_owned(), read(&bench.get(&asked).await.2)));
+    let (payment, day) = (format!("payment-{noras}"), format!("day-{noras}"));
+    let done = bench.send(&asked, &asked, &[("decision", "allow"), (&payment, "5.00"), (&day, "12.00")]).await;
+    seen.push(("allowed".to_owned(), read(&bench.get(&done).await.2)));
+    is_granted(bench);
+
+    for (amount, state) in [(400, State::Sending), (501, State::Cancelled)] {
+        let payment = app_pays(bench, amount).await;
+        bench.work(Cut::Never).await;
+        assert_eq!(bench.instance.payment(payment).state, state, "{amount}");
+        seen.push((format!("app paid {amount}"), read(&bench.get(&format!("/history/{payment}")).await.2)));
+    }
+    seen.push(("agreement".to_owned(), read(&bench.get(&page()).await.2)));
+    let stand = format!("{}/standing", page());
+    bench.send(&page(), &stand, &[("standing", "paused")]).await;
+    let payment = app_pays(bench, 100).await;
+    bench.work(Cut::Never).await;
+    assert!(bench.instance.why_cancelled(payment).unwrap().contains("paused"));
+    bench.send(&page(), &stand, &[("standing", "active")]).await;
+    seen.push(("agreements".to_owned(), read(&bench.get("/agreements").await.2)));
+    bench.send(&page(), &page(), &[]).await;
+    for path in ["/agreements", page().as_str(), "/", "/history", "/cards", "/contacts", "/requests", "/settings", "/operator"]
+    {
+        seen.push((path.to_owned(), read(&bench.get(path).await.2)));
+    }
+    seen.push(("own use".to_owned(), read(&bench.get(&format!("/accounts/{noras}/own-use")).await.2)));
+    seen.push(("balances".to_owned(), format!("{:?}", bench.balances().await)));
+    seen.push(("house".to_owned(), format!("{} {}", bench.house(2).await, bench.house(3).await)));
+    assert_eq!(bench.dead_events().await, 0);
+    seen
+}
+
+on_each_database! {
+    async fn in_one_process_and_in_three_a_customer_sees_the_same_and_each_process_has_its_own_tables_only(database) {
+        let mut one = Bench::on(TestDatabase::sqlite().await).await;
+        let mut three = Bench::of(database, Shape::Apart).await;
+        let (in_one, in_three) = (walk(&mut one).await, walk(&mut three).await);
+        for (one, three) in in_one.iter().zip(&in_three) {
+            assert_eq!(one, three);
+        }
+        assert_eq!(in_one.len(), in_three.len());
+        let shown = |name: &str| &in_one.iter().find(|(of, _)| of == name).unwrap().1;
+        assert!(shown("agreement").contains("4.00\u{a0}USD used"), "{}", shown("agreement"));
+        assert!(shown("/agreements").contains("Ended"), "{}", shown("/agreements"));
+    }
+
+    async fn nobody_asks_a_module_without_a_proof(database) {
+        let bench = Bench::of(database, Shape::Apart).await;
+        let apart = bench.apart.as_ref().unwrap();
+        let user = Uuid::from_u128(1);
+        let questions = [
+            (Module::Users, "/modules/users", json!({"is_active": {"user": user}})),
+            (Module::Agreements, "/modules/agreements", json!({"forget": {"user": user}})),
+            (Module::Accounts, "/modules/accounts", json!({"of_user": {"user": user}})),
+        ];
+        for (module, path, question) in &questions {
+            let asked = Asked { path, body: Some(question), ..Asked::default() };
+            assert_eq!(apart.asks(*module, asked).await.0, 401, "{module}");
+            assert_eq!(apart.asks(*module, Asked { secret: Some("guessed"), ..asked }).await.0, 401, "{module}");
+            let by_secret = Asked { secret: Some(SECRET), ..asked };
+            assert_eq!(apart.asks(*module, Asked { from_browser: true, ..by_secret }).await.0, 403, "{module}");
+            assert_eq!(apart.asks(*module, by_secret).await.0, 200, "{module}");
+            for wrong in [json!({"give_everything": {}}), json!([]), json!({})] {
+                assert_eq!(apart.asks(*module, Asked { body: Some(&wrong), ..by_secret }).await.0, 400, "{module}");
+            }
+            let other = if *path == "/modules/users" { "/modules/accounts" } else { "/modules/users" };
+            assert_eq!(apart.asks(*module, Asked { path: other, ..by_secret }).await.0, 404, "{module}");
+            for (path, expected) in [("/ready", 401), ("/healthz", 200)] {
+                assert_eq!(apart.asks(*module, Asked { path, ..Asked::default() }).await.0, expected, "{module} {path}");
+            }
+        }
+        for (module, path) in [(Module::Agreements, "/agreements"), (Module::Accounts, "/")] {
+            assert_eq!(apart.asks(module, Asked { path, ..Asked::default() }).await.0, 401);
+            // The other process is known, but nobody is signed in.
+            assert_eq!(apart.asks(module, Asked { path, secret: Some(SECRET), ..Asked::default() }).await.0, 303);
+        }
+    }
+
+    async fn an_answer_that_is_lost_is_asked_for_again_and_counts_once(database) {
+        let mut bench = Bench::of(database, Shape::Apart).await;
+        is_granted(&bench);
+        let payment = app_pays(&bench, 400).await;
+        // The first two times of asking, and the two after that.
+        bench.apart.as_ref().unwrap().loses(Module::Agreements, 4);
+        bench.work(Cut::Never).await;
+        assert_ne!(bench.instance.payment(payment).state, State::Sending);
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 0), "nothing is held");
+        for _ in 0..4 {
+            bench.clock.advance(Duration::from_mins(1));
+            bench.work(Cut::Never).await;
+        }
+        assert_eq!(bench.instance.payment(payment).state, State::Sending);
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 400));
+        let counts = "SELECT counts FROM wallet_agreement_uses";
+        let rows = bench.apart.as_ref().unwrap().agreements_database.query(counts, []).await.unwrap();
+        let counted: Vec<i64> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        assert_eq!(counted, [400]);
+    }
+
+    async fn without_the_agreements_no_application_pays_and_a_page_says_so_until_they_are_back(database) {
+        let mut bench = Bench::of(database, Shape::Apart).await;
+        is_granted(&bench);
+        assert_eq!(apart_ready(&bench, Module::Accounts).await, (200, "{\"ready\":true,\"away\":[]}".to_owned()));
+        bench.apart.as_ref().unwrap().ends(Module::Agreements).await;
+        let (status, told) = apart_ready(&bench, Module::Accounts).await;
+        assert!(status == 503 && told.contains("\"module\":\"agreements\"") && !told.contains("\"users\""), "{told}");
+        for path in ["/agreements", page().as_str(), "/consent?interactId=i1&nonce=n1"] {
+            let (status, _, text) = bench.get(path).await;
+            assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains(AWAY), "{path}: {status} {text}");
+        }
+        assert_eq!(bench.get("/").await.0, StatusCode::OK, "the rest works");
+
+        let payment = app_pays(&bench, 400).await;
+        let (offer, _) = bench.nora_sends("debit", 1_000).await;
+        bench.work(Cut::Never).await;
+        assert_ne!(bench.instance.payment(payment).state, State::Sending);
+        assert!(bench.instance.try_payment(offer).is_none(), "her own payments wait, too");
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 0));
+
+        bench.apart.as_ref().unwrap().agreements_come_back().await;
+        for _ in 0..4 {
+            bench.clock.advance(Duration::from_mins(1));
+            bench.work(Cut::Never).await;
+        }
+        assert_eq!(bench.instance.payment(payment).state, State::Sending);
+        assert!(bench.instance.try_payment(offer).is_some());
+        assert_eq!(bench.get("/agreements").await.0, StatusCode::OK);
+    }
+
+    async fn without_the_accounts_or_the_users_pages_say_so_and_nothing_is_half_done(database) {
+        let bench = Bench::of(database, Shape::Apart).await;
+        let apart = bench.apart.as_ref().unwrap();
+        apart.ends(Module::Accounts).await;
+        for path in ["/", "/send", "/agreements", "/settings/leave"] {
+            let (status, _, text) = bench.get(path).await;
+            assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains(AWAY), "{path}: {status} {text}");
+        }
+        assert_eq!(bench.get("/settings").await.0, StatusCode::OK, "what is about the user works");
+        apart.serve_accounts(bench.books()).await;
+        assert_eq!(bench.get("/").await.0, StatusCode::OK);
+        apart.ends(Module::Users).await;
+        let (status, _, text) = bench.get("/").await;
+        assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains(AWAY), "nobody knows whose it is: {text}");
+    }
+
+    async fn a_wallet_is_closed_in_all_modules_although_answers_are_lost(database) {
+        let mut bench = Bench::of(database, Shape::Apart).await;
+        bench.another_signs_up("eva@example.com").await;
+        bench.send("/accounts/open", "/accounts/open", &[("asset", "USD/2"), ("name", "Eva"), ("path", "eva")]).await;
+        let kept = bench.send("/contacts/add", "/contacts/add", &[("url", NORA), ("name", "Nora")]).await;
+        assert!(kept.starts_with("/contacts"), "{kept}");
+        bench.instance.asks(json!({"grantId": Uuid::from_u128(6), "state": "PENDING", "clientName": "Shop",
+            "clientUri": "https://shop.example/", "access": [{"type": "incoming-payment", "actions": ["create"],
+                "identifier": "https://localhost:3000/accounts/eva"}]}));
+        bench.get("/consent?interactId=i1&nonce=n1").await;
+        bench.prove().await;
+        let left = bench.send("/settings/leave", "/settings/leave", &[("sure", "yes")]).await;
+        assert_eq!(left, "/sign-in?said=left");
+        for module in [Module::Accounts, Module::Agreements] {
+            bench.apart.as_ref().unwrap().loses(module, 3);
+        }
+        for _ in 0..8 {
+            bench.clock.advance(Duration::from_mins(2));
+            bench.work(Cut::Never).await;
+        }
+        assert_eq!(bench.column("SELECT COUNT(*) FROM wallet_contacts").await, [0]);
+        let agreements = &bench.apart.as_ref().unwrap().agreements_database;
+        let rows = agreements.query("SELECT COUNT(*) FROM wallet_consents", []).await.unwrap();
+        assert_eq!(rows[0].try_get_by_index::<i64>(0).unwrap(), 0);
+        bench.another_signs_up("eva@example.com").await;
+    }
+}
+
+async fn apart_ready(bench: &Bench, module: Module) -> (u16, String) {
+    let asked = Asked { path: "/ready", secret: Some(SECRET), ..Asked::default() };
+    bench.apart.as_ref().unwrap().asks(module, asked).await
+}
