@@ -59,7 +59,7 @@ pub(crate) struct AccountState {
 }
 
 /// Why no money leaves an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Shut {
     Frozen,
     Closed,

@@ -10,6 +10,7 @@ use money::Asset;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::account_state;
 use crate::addresses::Addresses;
 use crate::cards::{Cards, JudgeError, Refused, number_of};
 use crate::effect_error::EffectError;
@@ -109,7 +110,7 @@ impl Effects {
                 Funding::Yes => return Ok(Reserved::Yes),
                 Funding::Shut(shut) => {
                     self.book.release(payment.id).await?;
-                    own_limits::refused_after_all(database, payment.id, shut.into()).await?;
+                    self.modules.agreements.refused_after_all(payment.id, shut.into()).await?;
                     holds::released(database, payment.id).await?;
                     return Ok(Reserved::No { because: Refusal::from(shut).reason() });
                 }
@@ -144,7 +145,9 @@ impl Effects {
         if holds::of(self.store.database(), payment.id).await?.is_some() {
             return Ok(None);
         }
-        Ok(self.modules.agreements.may_pay(&use_of(account, payment, self.clock.now())).await?)
+        // A freeze that begins after this is seen when the payment gets its money.
+        let shut = account_state::of(self.store.database(), account).await?.and_then(|state| state.shut());
+        Ok(self.modules.agreements.may_pay(&use_of(account, payment, self.clock.now()), shut).await?)
     }
 
     /// The stored hold of a payment, with the terms that count until its end.

@@ -10,7 +10,7 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::account_state::{self, Shut};
+use crate::account_state::Shut;
 use crate::days;
 use crate::sql::{amount, execute, one, read_one, stored};
 
@@ -172,12 +172,16 @@ impl Own {
 }
 
 /// Asks the agreement whether a payment may have its money. The answer is stored, so the same payment always gets the
-/// same one, whatever the customer decides later.
-pub(crate) async fn ask(database: &Database, wanted: &Use, now: Timestamp) -> Result<Option<Refusal>, Error> {
+/// same one, whatever the customer decides later. `shut` says why no money leaves the account, as far as is known before
+/// its row is locked.
+pub(crate) async fn ask(
+    database: &Database,
+    wanted: &Use,
+    shut: Option<Shut>,
+    now: Timestamp,
+) -> Result<Option<Refusal>, Error> {
     let Use { payment, ref grant, account, debit, made_at } = *wanted;
     let transaction = database.begin().await?;
-    // The account's row is locked first, in every transaction that locks both.
-    let shut = account_state::shut(&transaction, account).await?;
     let own = locked(&transaction, grant, account).await?;
     if let Some(answer) = stored_answer(&transaction, payment).await? {
         return Ok(answer);

@@ -392,10 +392,7 @@ fn page_core(
     let suffix = hex::encode(&Sha256::digest(settings.public_url.as_str())[..4]);
     let base = settings.public_url.as_str().trim_end_matches('/').to_owned();
     PageCore {
-        account_closing: AccountClosing {
-            effects: effects.clone(),
-            entropy: Arc::clone(&entropy),
-        },
+        account_closing: AccountClosing { effects: effects.clone(), entropy: Arc::clone(&entropy) },
         leaving: Leaving {
             effects: effects.clone(),
             users: users.clone(),

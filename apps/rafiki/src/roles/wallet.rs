@@ -15,8 +15,8 @@ use service_auth::{Service, Wanted};
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
 use wallet::{
-    Accent, ChallengeSettings, ConsentSettings, Cookies, EventVerification, Lifetimes, NoLedger, OneClick, PageSettings,
-    Ports, Post, Tenancy, Verification, Wallet, WalletSettings,
+    Accent, ChallengeSettings, ConsentSettings, Cookies, EventVerification, Lifetimes, NoLedger, OneClick,
+    PageSettings, Ports, Post, Tenancy, Verification, Wallet, WalletSettings,
 };
 
 use super::identities::{Identities, identities};

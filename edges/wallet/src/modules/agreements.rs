@@ -14,6 +14,7 @@ use serde_json::{Value, to_value};
 use uuid::Uuid;
 
 use super::link::{Answers, ModuleError, Port};
+use crate::account_state::Shut;
 use crate::challenges::agreements::{self as oauth, Stage};
 use crate::consent::normal;
 use crate::grants::{self, Which};
@@ -24,7 +25,9 @@ use crate::own_limits::{self, Agreement, Own, OwnLimits, Refusal, Standing, Use}
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AgreementsAsked {
     /// Whether a payment may have its money. The same payment always gets the same answer.
-    MayPay { wanted: Use },
+    MayPay { wanted: Use, shut: Option<Shut> },
+    /// A payment that was let through gets no money after all.
+    RefusedAfterAll { payment: Uuid, refusal: Refusal },
     /// What a payment counts after its end.
     Ended { done: Use, counts: u64 },
     /// A payment that was counted is never made.
@@ -52,8 +55,12 @@ pub(crate) enum AgreementsAsked {
 pub(crate) struct Agreements(pub(crate) Port<AgreementsAsked>);
 
 impl Agreements {
-    pub(crate) async fn may_pay(&self, wanted: &Use) -> Result<Option<Refusal>, ModuleError> {
-        self.0.ask(AgreementsAsked::MayPay { wanted: wanted.clone() }).await
+    pub(crate) async fn may_pay(&self, wanted: &Use, shut: Option<Shut>) -> Result<Option<Refusal>, ModuleError> {
+        self.0.ask(AgreementsAsked::MayPay { wanted: wanted.clone(), shut }).await
+    }
+
+    pub(crate) async fn refused_after_all(&self, payment: Uuid, refusal: Refusal) -> Result<(), ModuleError> {
+        self.0.ask(AgreementsAsked::RefusedAfterAll { payment, refusal }).await
     }
 
     pub(crate) async fn ended(&self, done: &Use, counts: u64) -> Result<(), ModuleError> {
@@ -110,7 +117,8 @@ pub(crate) struct AgreementsHere {
 impl AgreementsHere {
     async fn any_live(&self, user: Uuid, addresses: &[String]) -> Result<bool, ModuleError> {
         let named: Vec<String> = addresses.iter().map(|address| normal(address)).collect();
-        let is_about = |item: &AccessItem| item.identifier().is_some_and(|url| named.iter().any(|own| own == url.as_str()));
+        let is_about =
+            |item: &AccessItem| item.identifier().is_some_and(|url| named.iter().any(|own| own == url.as_str()));
         let by_oauth = oauth::of_user(&self.database, user).await?;
         if by_oauth.iter().any(|agreement| agreement.stage != Stage::Ended && agreement.items().iter().any(is_about)) {
             return Ok(true);
@@ -135,12 +143,16 @@ impl Answers<AgreementsAsked> for AgreementsHere {
         use AgreementsAsked as Ask;
         let (database, now) = (&self.database, self.clock.now());
         let answer = match asked {
-            Ask::MayPay { wanted } => to_value(own_limits::ask(database, &wanted, now).await?),
+            Ask::MayPay { wanted, shut } => to_value(own_limits::ask(database, &wanted, shut, now).await?),
             Ask::RefusalOf { payment } => to_value(own_limits::refusal_of(database, payment).await?),
             Ask::AgreementOf { payment } => to_value(own_limits::agreement_of(database, payment).await?),
             Ask::Own { grant, account } => to_value(own_limits::of(database, &grant, account).await?),
             Ask::SpentToday { grant, account } => to_value(own_limits::spent(database, &grant, account, now).await?),
             Ask::AnyLive { user, addresses } => to_value(self.any_live(user, &addresses).await?),
+            Ask::RefusedAfterAll { payment, refusal } => {
+                own_limits::refused_after_all(database, payment, refusal).await?;
+                Ok(Value::Null)
+            }
             Ask::Ended { done, counts } => {
                 own_limits::ended(database, &done, counts, now).await?;
                 Ok(Value::Null)

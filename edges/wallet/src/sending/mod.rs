@@ -288,7 +288,7 @@ impl Sending {
             debit: offer.debit,
             made_at: clock.now(),
         };
-        if let Some(refusal) = self.effects.modules.agreements.may_pay(&used).await? {
+        if let Some(refusal) = self.effects.modules.agreements.may_pay(&used, held.state.shut()).await? {
             return Ok(Some(refusal.sentence().to_owned()));
         }
         let hold = HoldRow {
