@@ -309,7 +309,8 @@ async fn walk(bench: &mut Bench) -> Vec<(String, String)> {
     bench.send(&page(), &stand, &[("standing", "active")]).await;
     seen.push(("agreements".to_owned(), read(&bench.get("/agreements").await.2)));
     bench.send(&page(), &page(), &[]).await;
-    for path in ["/agreements", page().as_str(), "/", "/history", "/cards", "/contacts", "/requests", "/settings", "/operator"]
+    for path in
+        ["/agreements", page().as_str(), "/", "/history", "/cards", "/contacts", "/requests", "/settings", "/operator"]
     {
         seen.push((path.to_owned(), read(&bench.get(path).await.2)));
     }
