@@ -46,8 +46,10 @@ impl EffectError {
     /// Whether a later attempt may succeed.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
-            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::UnderDecision(_) => true,
-            Self::NoSeededAccount(_) => true,
+            Self::Book(BookError::Unavailable(_))
+            | Self::StillFunding(_)
+            | Self::UnderDecision(_)
+            | Self::NoSeededAccount(_) => true,
             Self::Book(_) | Self::UnknownWalletAddress(_) | Self::Unreadable(_) => false,
             Self::Admin(error) => Self::is_temporary_refusal(error),
             Self::Store(error) => error.is_retriable(),

@@ -339,12 +339,12 @@ impl People {
 /// The ways to the modules, except to accounts of this process, which need the others.
 fn modules(links: &ModuleLinks, people: Option<&People>, pages: Option<&PageSettings>, ports: &Ports) -> Modules {
     let users: Port<UsersAsked> = match (&links.users, people) {
-        (Some(link), _) => Port::There(link.clone()),
+        (Some(link), _) => Port::There(Box::new(link.clone())),
         (None, Some(people)) => Port::Here(Arc::new(people.users.clone())),
         (None, None) => Port::Nowhere(Module::Users),
     };
     let agreements: Port<AgreementsAsked> = match &links.agreements {
-        Some(link) => Port::There(link.clone()),
+        Some(link) => Port::There(Box::new(link.clone())),
         None => Port::Here(Arc::new(AgreementsHere {
             database: ports.database.clone(),
             clock: Arc::clone(&ports.clock),
@@ -360,7 +360,7 @@ fn modules(links: &ModuleLinks, people: Option<&People>, pages: Option<&PageSett
 
 fn with_accounts(effects: Effects, links: &ModuleLinks) -> Effects {
     let port = match &links.accounts {
-        Some(link) => Port::There(link.clone()),
+        Some(link) => Port::There(Box::new(link.clone())),
         None => Port::Here(Arc::new(AccountsHere(effects.clone())) as Arc<dyn Answers<AccountsAsked>>),
     };
     let modules = Modules { accounts: Accounts(port), ..effects.modules.clone() };

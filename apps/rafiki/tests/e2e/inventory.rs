@@ -14,13 +14,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use outbound_http::{Request, Response};
 use serde_json::{Value, json};
-use testkit::until;
+use testkit::{free_ports, until};
 use tokio::runtime::Runtime;
 use url::Url;
 use url::form_urlencoded::parse;
 
 use crate::asking::outbound;
 use crate::institutions::{Institutions, SIDES, Side, Storage};
+use crate::role_process::RoleProcess;
 
 const LIST: &str = include_str!("../../../../docs/routes.md");
 /// Tables that count requests, and jobs that the playground's own start leaves.
@@ -110,6 +111,14 @@ struct Scene {
     provider: Arc<Provider>,
     two: Institutions,
     tenant: String,
+    /// The modules of a wallet, as processes of their own.
+    modules: Vec<RoleProcess>,
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.modules.iter_mut().for_each(RoleProcess::kill);
+    }
 }
 
 impl Scene {
@@ -119,7 +128,35 @@ impl Scene {
         let variables = [("OAUTH_ISSUER", provider.issuer.as_str())];
         let two = Institutions::start_as(Storage::Sqlite, &["--service-auth", "token"], &variables).unwrap();
         let tenant = two.facts(Side::CloudNine)["tenantId"].as_str().unwrap().to_owned();
-        Self { runtime, provider, two, tenant }
+        Self { runtime, provider, two, tenant, modules: Vec::new() }
+    }
+
+    /// Starts the modules of a wallet beside that of the playground.
+    fn start_modules(&mut self) {
+        let first = free_ports();
+        let folder = self.two.data_dir().join("cloud-nine");
+        let at = |number: u16| format!("http://localhost:{}", first + number);
+        for (number, role) in (0..).zip(["users", "agreements", "accounts,payments"]) {
+            let ports = vec![("PORT", first + 10 + number), ("WALLET_MODULES_PORT", first + number)];
+            let mut process = RoleProcess::new("wallet", &folder, ports, role);
+            process.variables = vec![
+                ("WALLET_ROLE", role.to_owned()),
+                ("WALLET_USERS_URL", at(0)),
+                ("WALLET_AGREEMENTS_URL", at(1)),
+                ("WALLET_ACCOUNTS_URL", at(2)),
+                ("DATABASE_URL", format!("sqlite:{}", folder.join(format!("module-{number}.db")).display())),
+            ];
+            let ready = process.launch();
+            process.assert_ready(ready);
+            self.modules.push(process);
+        }
+    }
+
+    /// A URL of the listener of a module.
+    fn module_url(&self, number: usize, path: &str) -> Url {
+        let ports = &self.modules[number].ports;
+        let port = ports.iter().find(|(name, _)| *name == "WALLET_MODULES_PORT").unwrap().1;
+        format!("http://localhost:{port}{path}").parse().unwrap()
     }
 
     /// A URL of a listener of Cloud Nine.
@@ -179,6 +216,7 @@ impl Scene {
             too_little,
             let_in,
         };
+        let of_nobody = |question: &str| Some(json!({question: {"user": SOMEBODY}}));
         let service = |path: &str| self.url("auth", "SERVICE_API_PORT", path);
         let somebody = format!("/tenant/{SOMEBODY}");
         vec![
@@ -293,6 +331,46 @@ impl Scene {
                 200,
             ),
             of(
+                ("wallet", "/modules/users"),
+                Method::POST,
+                self.module_url(0, "/modules/users"),
+                of_nobody("is_active"),
+                "wallet-users",
+                "users:read",
+                "agreements:use",
+                200,
+            ),
+            of(
+                ("wallet", "/modules/agreements"),
+                Method::POST,
+                self.module_url(1, "/modules/agreements"),
+                of_nobody("forget"),
+                "wallet-agreements",
+                "agreements:use",
+                "users:read",
+                200,
+            ),
+            of(
+                ("wallet", "/modules/accounts"),
+                Method::POST,
+                self.module_url(2, "/modules/accounts"),
+                of_nobody("of_user"),
+                "wallet-accounts",
+                "accounts:use",
+                "agreements:use",
+                200,
+            ),
+            of(
+                ("wallet", "/ready"),
+                Method::GET,
+                self.module_url(1, "/ready"),
+                None,
+                "wallet-agreements",
+                "agreements:use",
+                "users:read",
+                200,
+            ),
+            of(
                 ("card-service", "/webhook"),
                 Method::POST,
                 self.url("card-service", "CARD_SERVICE_PORT", "/webhook"),
@@ -349,6 +427,7 @@ fn routes() -> Vec<(&'static str, &'static str, &'static str)> {
 #[test]
 fn no_route_of_a_service_lets_anybody_in_who_cannot_prove_it() {
     let mut scene = Scene::start();
+    scene.start_modules();
     let cases = scene.cases();
     let listed: BTreeSet<(&str, &str)> = routes()
         .into_iter()

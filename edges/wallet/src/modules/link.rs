@@ -185,7 +185,7 @@ impl ModuleLink {
 pub(crate) enum Port<Q> {
     /// It runs in this process.
     Here(Arc<dyn Answers<Q>>),
-    There(ModuleLink),
+    There(Box<ModuleLink>),
     /// Nobody asks it here: a wallet without pages has no users.
     Nowhere(Module),
 }

@@ -17,13 +17,13 @@ use crate::asking::outbound;
 const WITHIN: Duration = Duration::from_mins(1);
 
 /// Known by a wallet address of another institution.
-pub(super) struct Application {
+pub(crate) struct Application {
     identity: String,
     signer: Arc<Signer>,
 }
 
 /// A right to pay from a customer's account.
-pub(super) struct Right {
+pub(crate) struct Right {
     token: String,
 }
 
@@ -39,7 +39,7 @@ fn called(url: &str) -> Url {
 
 impl Application {
     /// An application whose key is published at `identity`.
-    pub(super) async fn new(identity: &str, key_pem: &str) -> Self {
+    pub(crate) async fn new(identity: &str, key_pem: &str) -> Self {
         let keys = called(&format!("{identity}/jwks.json"));
         let keys: Value = outbound().send(Request::get(keys).configured()).await.unwrap().json().unwrap();
         let signer = Signer::new(SigningKey::from_text(key_pem).unwrap(), &text(&keys, "/keys/0/kid")).unwrap();
@@ -78,7 +78,7 @@ impl Application {
     }
 
     /// An incoming payment at `owner`, made without anybody's consent.
-    pub(super) async fn incoming(&self, owner: &str, asked: Option<u64>) -> String {
+    pub(crate) async fn incoming(&self, owner: &str, asked: Option<u64>) -> String {
         let granted = self.grant(owner, json!({"type": "incoming-payment", "actions": ["create", "read"]})).await;
         let mut body = json!({"walletAddress": owner});
         if let Some(cents) = asked {
@@ -91,7 +91,7 @@ impl Application {
     }
 
     /// A quote for `payer`, if the institution gives quotes to applications.
-    pub(super) async fn quote(&self, payer: &str, receiver: &str) -> Option<Value> {
+    pub(crate) async fn quote(&self, payer: &str, receiver: &str) -> Option<Value> {
         // Without an owner nobody could be asked for consent.
         let access = json!({"type": "quote", "actions": ["create", "read"], "identifier": payer});
         let granted = self.grant(payer, access).await;
@@ -104,13 +104,24 @@ impl Application {
 
     /// Asks `payer` for the right to pay, as an application does that sends its user to the consent page. `None` if the
     /// institution has no such page.
-    pub(super) async fn right(&self, payer: &str, cents: u64) -> Option<Right> {
+    pub(crate) async fn right(&self, payer: &str, cents: u64) -> Option<Right> {
+        let path = payer.rsplit('/').next().unwrap();
+        self.right_given(payer, cents, async |start| answer_consent(&start, path).await).await
+    }
+
+    /// The same, where `consent` does what the user does from this address on. It gives the way back.
+    pub(crate) async fn right_given(
+        &self,
+        payer: &str,
+        cents: u64,
+        consent: impl AsyncFnOnce(String) -> Option<Url>,
+    ) -> Option<Right> {
         let limits = json!({"debitAmount": usd(cents)});
         let access = json!({
             "type": "outgoing-payment", "actions": ["create", "read"], "identifier": payer, "limits": limits,
         });
         let pending = self.grant(payer, access).await;
-        let back = answer_consent(&text(&pending, "/interact/redirect"), payer.rsplit('/').next().unwrap()).await?;
+        let back = consent(text(&pending, "/interact/redirect")).await?;
         let reference = query(&back, "interact_ref").expect("the user has agreed");
         let (uri, token) = (text(&pending, "/continue/uri"), text(&pending, "/continue/access_token/value"));
         let issued = until(WITHIN, || async {
@@ -122,11 +133,16 @@ impl Application {
     }
 
     /// Pays with a right. Returns the URL of the payment.
-    pub(super) async fn pay(&self, right: &Right, payer: &str, receiver: &str, cents: u64) -> String {
-        let body = json!({"walletAddress": payer, "incomingPayment": receiver, "debitAmount": usd(cents)});
-        let answer = self.post(&self.resources(payer, "outgoing-payments").await, Some(&right.token), &body).await;
+    pub(crate) async fn pay(&self, right: &Right, payer: &str, receiver: &str, cents: u64) -> String {
+        let answer = self.tries_to_pay(right, payer, receiver, cents).await;
         assert_eq!(answer.status.as_u16(), 201, "{}", answer.excerpt());
         text(&answer.json().unwrap(), "/id")
+    }
+
+    /// The same. Returns the answer, whatever it is.
+    pub(crate) async fn tries_to_pay(&self, right: &Right, payer: &str, receiver: &str, cents: u64) -> Response {
+        let body = json!({"walletAddress": payer, "incomingPayment": receiver, "debitAmount": usd(cents)});
+        self.post(&self.resources(payer, "outgoing-payments").await, Some(&right.token), &body).await
     }
 }
 

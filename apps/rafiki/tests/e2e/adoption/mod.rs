@@ -2,7 +2,7 @@
 //!
 //! Each step is a change of settings, as `docs/adoption.md` tells. The other institution is a playground.
 
-mod application;
+pub(crate) mod application;
 mod entity;
 mod provider;
 

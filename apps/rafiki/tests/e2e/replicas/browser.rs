@@ -63,7 +63,7 @@ impl Browser {
     }
 
     /// Fills in the form on `page` that is sent to `action`, until that leads on. Returns where it leads.
-    async fn fill_in(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
+    pub(super) async fn fill_in(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
         let last = Mutex::new(String::new());
         let led = until(PATIENCE, || async {
             let shown = self.get(page).await?;
@@ -83,6 +83,23 @@ impl Browser {
             (answer.status == 303).then_some(answer.location)
         });
         led.await.unwrap_or_else(|| panic!("the form {action} leads nowhere: {}", last.lock().unwrap()))
+    }
+
+    /// The text of a page, as soon as it says this.
+    pub(super) async fn reads(&self, path: &str, says: &str) -> String {
+        let last = Mutex::new(String::new());
+        let read = until(PATIENCE, || async {
+            let text = self.get(path).await?.text;
+            last.lock().unwrap().clone_from(&text);
+            text.contains(says).then_some(text)
+        });
+        read.await.unwrap_or_else(|| panic!("{path} never says {says:?}: {}", last.lock().unwrap()))
+    }
+
+    /// Where an address leads.
+    pub(super) async fn leads(&self, path: &str) -> String {
+        let led = until(PATIENCE, || async { self.get(path).await.map(|answer| answer.location) });
+        led.await.unwrap_or_else(|| panic!("{path} is never answered"))
     }
 
     async fn get(&self, path: &str) -> Option<Answer> {

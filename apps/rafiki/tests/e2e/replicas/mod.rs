@@ -7,6 +7,7 @@ mod browser;
 mod customers;
 mod desk;
 mod grant_events;
+mod modules;
 mod partial_payments;
 mod proxy;
 mod streamer;
@@ -41,7 +42,7 @@ struct Replicated {
     banks: [Bank; 2],
     runtime: Arc<Runtime>,
     addresses: [(String, String); 2],
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Replicated {
@@ -65,7 +66,7 @@ impl Replicated {
             (address(Side::CloudNine, "gfranklin"), address(Side::CloudNine, "bhamchest")),
             (address(Side::HappyLife, "planex"), address(Side::HappyLife, "pfry")),
         ];
-        Some(Self { banks, runtime: Arc::new(runtime), addresses, _data: data })
+        Some(Self { banks, runtime: Arc::new(runtime), addresses, data })
     }
 
     fn admin(&self, side: Side) -> Arc<AdminClient> {
