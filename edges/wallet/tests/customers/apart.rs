@@ -48,7 +48,13 @@ const OF_USERS: [&str; 13] = [
     "wallet_unasked_limits",
     "wallet_users",
 ];
-const OF_AGREEMENTS: [&str; 3] = ["wallet_agreement_uses", "wallet_agreements", "wallet_consents"];
+const OF_AGREEMENTS: [&str; 5] = [
+    "wallet_agreement_uses",
+    "wallet_agreements",
+    "wallet_challenges",
+    "wallet_consents",
+    "wallet_oauth_agreements",
+];
 
 /// The processes of users and agreements, and the ways to all three.
 pub(crate) struct Apart {
@@ -148,6 +154,11 @@ impl Apart {
 
     pub(crate) async fn serve_accounts(&self, wallet: &Wallet) {
         self.doors[2].serve(wallet, &self.clock).await;
+    }
+
+    /// After the accounts have theirs.
+    pub(crate) async fn seed_users(&self) {
+        self.users.seed().await.unwrap();
     }
 
     fn door(&self, module: Module) -> &Door {

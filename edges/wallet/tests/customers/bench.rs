@@ -275,6 +275,9 @@ impl Bench {
             apart,
         };
         bench.wallets[0].seed().await.unwrap();
+        if let Some(apart) = &bench.apart {
+            apart.seed_users().await;
+        }
         bench.customer().await;
         bench
     }
