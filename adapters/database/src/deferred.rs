@@ -133,17 +133,14 @@ pub(crate) async fn commit_together(
     deferred: Vec<DeferredWrite>,
     own: Vec<Write>,
 ) -> Result<(), Error> {
-    let (groups, committed, result) = match &database.line {
-        Some(line) => {
-            let groups = alike(deferred);
-            let before = groups.iter().map(|group| writes_of(group)).collect();
-            let (committed, result) = commit_after(line, before, own).await;
-            (groups, committed, result)
-        }
-        None => {
-            let (committed, result) = on_postgres(&database, writes_of(&deferred), own).await;
-            (vec![deferred], vec![committed], result)
-        }
+    let (groups, committed, result) = if let Some(line) = &database.line {
+        let groups = alike(deferred);
+        let before = groups.iter().map(|group| writes_of(group)).collect();
+        let (committed, result) = commit_after(line, before, own).await;
+        (groups, committed, result)
+    } else {
+        let (committed, result) = on_postgres(&database, writes_of(&deferred), own).await;
+        (vec![deferred], vec![committed], result)
     };
     for (group, committed) in groups.into_iter().zip(committed) {
         for one in group {
