@@ -133,24 +133,14 @@ pub(crate) async fn commit_together(
     deferred: Vec<DeferredWrite>,
     own: Vec<Write>,
 ) -> Result<(), Error> {
-    let (groups, committed, result) = match &database.line {
-        Some(line) => {
-            let groups = alike(deferred);
-            let before = groups.iter().map(|group| writes_of(group)).collect();
-            let (committed, result) = commit_after(line, before, own).await;
-            (groups, committed, result)
-        }
-        None => {
-            let (joined, others) = with_or_without(deferred, &own);
-            let (committed, result) = on_postgres(&database, writes_of(&joined), own).await;
-            let mut all_committed = vec![committed];
-            let of_others: Vec<Vec<Write>> = others.iter().map(|group| writes_of(group)).collect();
-            for writes in of_others {
-                all_committed.push(on_postgres(&database, writes, Vec::new()).await.0);
-            }
-            let groups = std::iter::once(joined).chain(others).collect();
-            (groups, all_committed, result)
-        }
+    let (groups, committed, result) = if let Some(line) = &database.line {
+        let groups = alike(deferred);
+        let before = groups.iter().map(|group| writes_of(group)).collect();
+        let (committed, result) = commit_after(line, before, own).await;
+        (groups, committed, result)
+    } else {
+        let (committed, result) = on_postgres(&database, writes_of(&deferred), own).await;
+        (vec![deferred], vec![committed], result)
     };
     for (group, committed) in groups.into_iter().zip(committed) {
         for one in group {
@@ -166,23 +156,6 @@ pub(crate) async fn commit_together(
 
 fn writes_of(units: &[DeferredWrite]) -> Vec<Write> {
     units.iter().flat_map(|one| one.writes.iter().cloned()).collect()
-}
-
-/// Units that are committed with `own`, and groups of others that are committed without it.
-///
-/// A statement for each combination would be another text each time, which the server parses and plans anew. So only one
-/// unit is joined, and those that change the same rows as `own`.
-fn with_or_without(units: Vec<DeferredWrite>, own: &[Write]) -> (Vec<DeferredWrite>, Vec<Vec<DeferredWrite>>) {
-    let (mut joined, mut others): (Vec<_>, Vec<_>) =
-        units.into_iter().partition(|one| own.iter().any(|own| one.touches_row_of(own)));
-    if joined.is_empty() && !own.is_empty() && !others.is_empty() {
-        joined.push(others.remove(0));
-    }
-    let touch = |one: &DeferredWrite| joined.iter().any(|other| one.writes.iter().any(|own| other.touches_row_of(own)));
-    if others.iter().any(touch) {
-        joined.append(&mut others);
-    }
-    (joined, alike(others))
 }
 
 /// Groups of units whose statements differ in their values only, in groups of 1, 2, 4 and so on. So there are few texts
@@ -300,22 +273,5 @@ mod tests {
     fn units_that_change_one_row_stay_in_their_order() {
         let units = || [("a", 1), ("b", 2), ("a", 2), ("a", 3)].map(|(sql, key)| deferred(sql, key)).into();
         assert_eq!(keys(&alike(units())), [["1", "2", "2", "3"]]);
-        let (joined, others) = with_or_without(units(), &[write("c", 1)]);
-        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["1"]], vec![vec!["2", "2", "3"]]));
-        let (joined, others) = with_or_without(units(), &[write("c", 3)]);
-        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["3"]], vec![vec!["1", "2", "2"]]));
-    }
-
-    #[test]
-    fn one_unit_is_joined_with_another_and_those_of_its_rows() {
-        let units = |keys: &[u32]| keys.iter().map(|key| deferred("a", *key)).collect();
-        let (joined, others) = with_or_without(units(&[1, 2, 3, 4]), &[write("c", 9)]);
-        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["1"]], vec![vec!["2", "3"], vec!["4"]]));
-        let (joined, others) = with_or_without(units(&[1, 2, 3]), &[write("c", 2), write("c", 3)]);
-        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["2", "3"]], vec![vec!["1"]]));
-        let (joined, others) = with_or_without(units(&[1, 2, 1]), &[write("c", 9)]);
-        assert_eq!((keys(&[joined]), keys(&others)), (vec![vec!["1", "2", "1"]], vec![]));
-        let (joined, others) = with_or_without(units(&[1, 2, 3]), &[]);
-        assert_eq!((joined.len(), keys(&others)), (0, vec![vec!["1", "2"], vec!["3"]]));
     }
 }
