@@ -57,6 +57,7 @@ const SCENES = [
   ['grant', PAGES.grant, 'light'],
   ['tenant-start', PAGES['tenant-start'], 'dark', undefined, SHORT],
   ['approval', undefined, 'light', changes],
+  ['health', '/health', 'light', undefined, SHORT],
   ['audit', '/audit', 'dark']
 ]
 

@@ -24,7 +24,7 @@ const FORMS = [
   ['liquidity of an asset is reserved for a withdrawal', PAGES['asset-withdraw'], { amount: '12.50', timeoutSeconds: '3600' }, 'Withdraw liquidity', /is reserved/],
   ['a reserved withdrawal is posted, and waits for a second person', PAGES['liquidity-pending'], { decision: 'post' }, 'Decide', WAITS],
   ['a reserved withdrawal is voided', PAGES['liquidity-pending'], { decision: 'void' }, 'Decide', /was voided/],
-  ['an asset is deleted, and waits for a second person', asset, { keyword: 'delete asset' }, 'Delete asset', WAITS, `${asset}/delete`],
+  ['an asset is deleted, and waits for a second person', asset, { keyword: 'delete asset', why: 'Nobody uses it' }, 'Delete asset', WAITS, `${asset}/delete`],
   ['a peer is created', PAGES['peer-new'], { name: 'Bank', staticIlpAddress: 'test.other', outgoingEndpoint: 'https://connector.example', outgoingAuthToken: 'a token', initialLiquidity: '5' }, 'Create peer', /Peer created/],
   ['a peer is created by its URL', PAGES['peer-by-url'], { peerUrl: 'https://peer.example', liquidityToDeposit: '5' }, 'Peer with it', /Peer created/],
   ['a peer gets another name', peer, { name: 'Renamed' }, 'Save', /Peer information was updated/],
@@ -36,6 +36,7 @@ const FORMS = [
   ['a wallet address is created', PAGES['wallet-address-new'], { name: 'alice', publicName: 'Alice' }, 'Create wallet address', /Wallet address was created/],
   ['a wallet address is made inactive', wallet, { status: 'INACTIVE' }, 'Save', /Wallet address was updated/],
   ['properties of a wallet address are changed', wallet, { properties: 'public city = Porto' }, 'Save properties', /Wallet address was updated/, `${wallet}/properties`],
+  ['many wallet addresses are created from a list', PAGES['wallet-address-import'], { lines: 'alice, Alice Miller' }, 'Create them', /Created/],
   ['a key is added', PAGES['key-new'], { kid: 'k', x: KEY }, 'Add key', /Key was added/],
   ['a key is revoked', `${wallet}/keys/00000000-0000-0000-0000-0000000004e7/revoke`, { keyword: 'revoke key' }, 'Revoke key', /Key was revoked/],
   ['money at a wallet address is withdrawn', `${wallet}/withdraw-liquidity`, {}, 'Withdraw liquidity', /Withdrew wallet address liquidity/],
@@ -60,7 +61,7 @@ const FORMS = [
   ['a grant is revoked', PAGES.grant, { keyword: 'revoke grant' }, 'Revoke this grant', /grant was revoked/i],
   ['an amount is converted', PAGES.rates, { amount: '100' }, 'Convert', /81\.34/],
   ['a view is saved', PAGES.views, { name: 'Incoming ones' }, 'Save this view', /Incoming ones/, '/views'],
-  ['colours are chosen', '/preferences', { theme: 'dark' }, 'Save', /Colours/]
+  ['colours, density and time zone are chosen', '/preferences', { theme: 'dark', density: 'compact', zone: 'UTC' }, 'Save', /Colours/]
 ]
 
 // What is searched for, and the beginning of the address that is opened, or of a link that is found.
@@ -162,6 +163,40 @@ async function ways(task, page, at) {
     await tabTo(page, '.chip a')
     await page.keyboard.press('Enter')
     await page.waitForURL((url) => !url.searchParams.has('type'))
+  })
+
+  await task('the lists of one tenant are opened from its page, and the filter is taken away', async () => {
+    await at(tenant)
+    await skip(page)
+    await tabTo(page, 'main dd a[href^="/payments?tenantId="]')
+    await page.keyboard.press('Enter')
+    await page.waitForURL((url) => url.pathname === '/payments' && url.searchParams.get('tenantId') === tenant.split('/').pop())
+    await skip(page)
+    await tabTo(page, '.chip a')
+    await page.keyboard.press('Enter')
+    await page.waitForURL((url) => !url.searchParams.has('tenantId'))
+  })
+
+  await task('times are shown in the zone that was chosen, and tables as dense', async () => {
+    await at('/preferences')
+    await skip(page)
+    await sent(page, () => fill(page, '/preferences', { density: 'compact', zone: 'UTC' }, 'Save'))
+    await at('/payments')
+    const row = async () => (await page.locator('tbody tr').first().boundingBox()).height
+    const dense = await row()
+    assert.match(await page.locator('tbody time').first().getAttribute('title'), /UTC/)
+    await at('/preferences')
+    await skip(page)
+    await sent(page, () => fill(page, '/preferences', { density: 'normal', zone: 'browser' }, 'Save'))
+    await at('/payments')
+    assert.ok((await row()) > dense, 'rows are as high as before')
+  })
+
+  await task('the balance of an account over time is read as a table', async () => {
+    await at(PAGES.account)
+    await skip(page)
+    await press(page, 'As a table', 'summary')
+    assert.ok(await page.locator('.chart:has(.steps) details[open] table').isVisible())
   })
 
   await task('a list is walked to its next page and back', async () => {

@@ -88,7 +88,7 @@ impl AdminClient {
         told(&self.post(&url, json!({}), Audience::LedgerView).await?)
     }
 
-    fn beside(&self, path: &str) -> Result<Url, AdminError> {
+    pub(crate) fn beside(&self, path: &str) -> Result<Url, AdminError> {
         self.endpoint().join(path).map_err(|error| AdminError::Unexpected(error.to_string()))
     }
 }

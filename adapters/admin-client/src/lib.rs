@@ -11,6 +11,7 @@ mod error;
 mod exchange_rates;
 mod following;
 mod grants;
+mod health;
 mod ledger;
 mod mutations;
 mod operations;
@@ -35,6 +36,7 @@ pub use grants::{
     AccessView, GrantSelection, GrantView, LimitsView, PaymentSpending, SpendingPayment, SpentUnderGrant, SubjectName,
     SubjectView,
 };
+pub use health::HealthView;
 pub use ledger::{LedgerAlarmView, LedgerWatchView, MainAccountView};
 pub use mutations::Mutation;
 pub use operations::{NewPeer, PeerByUrl, PeerChange, QuoteAmount};
@@ -44,7 +46,7 @@ pub use operator::{
     TransferView, WalletAddressView, WebhookEventView,
 };
 pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS, query_named};
-pub use overview::{Overview, Searchable};
+pub use overview::{Overview, RatesAgeView, Searchable, TableAgeView};
 pub use payment_course::{PaymentCourseView, PaymentDeliveryView, QuoteTermsView, RejectedView, StretchView};
 pub use peers::{PeerHealthView, PeerStateView, PeerTermsView, PeerTlsView, PeerTokenView, ThroughputView};
 pub use types::{

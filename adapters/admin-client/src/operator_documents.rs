@@ -87,7 +87,7 @@ documents! {
   }
 }";
     PEERS_HEALTH = list!(
-        "ConsolePeersHealth", "peers", "", "",
+        "ConsolePeersHealth", "peers", ", $tenantId: ID", ", tenantId: $tenantId",
         "id health { state since lastSuccessAt lastErrorAt lastError interruptions certificateExpiresAt }"
     );
     WALLET_ADDRESSES = list!(
@@ -214,6 +214,7 @@ fragment Both on AccountingTransferConnection {
   }
   open: webhookDeliveries(first: 100, filter: { states: [PENDING, QUARANTINED, EXHAUSTED] }) { edges { node { state } } }
   alarms: webhookEvents(first: 100, filter: { type: { in: [\"ledger.alarm\"] } }) { edges { node { createdAt } } }
+  exchangeRates { source tables { since until } }
 }";
     SEARCH = "query ConsoleSearch {
   walletAddresses(first: 100) { edges { node { id address publicName status createdAt asset { id code scale } } } }

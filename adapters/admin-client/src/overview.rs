@@ -41,6 +41,26 @@ pub struct Overview {
     pub open_deliveries: Option<Vec<DeliveryState>>,
     /// When the latest alarms of the ledger were recorded.
     pub alarms: Option<Vec<Timestamp>>,
+    /// How old the exchange rates are.
+    pub rates: Option<RatesAgeView>,
+}
+
+/// The exchange rates in memory, without the rates.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RatesAgeView {
+    /// The service that tells them; `None` if none is configured.
+    pub source: Option<String>,
+    /// One for each base that was needed.
+    pub tables: Vec<TableAgeView>,
+}
+
+/// The age of a table of rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct TableAgeView {
+    /// When the service told it.
+    pub since: Timestamp,
+    /// Until when it is used at most.
+    pub until: Timestamp,
 }
 
 /// What a text is searched in: the beginnings of the lists.
@@ -59,12 +79,14 @@ pub struct Searchable {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct OverviewAnswer {
     payments: Connection<PaymentView>,
     assets: Connection<AssetView>,
     peers: Connection<PeerWithHealth>,
     open: Connection<StateOnly>,
     alarms: Connection<TimeOnly>,
+    exchange_rates: RatesAgeView,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +128,7 @@ impl From<OverviewAnswer> for Overview {
             health,
             open_deliveries: Some(answer.open.into_nodes().into_iter().map(|one| one.state).collect()),
             alarms: Some(answer.alarms.into_nodes().into_iter().map(|one| one.created_at).collect()),
+            rates: Some(answer.exchange_rates),
         }
     }
 }
@@ -139,7 +162,7 @@ impl AdminClient {
             self.payments_page(&all, &any, None),
             self.assets_page(&all, None),
             self.peers_page(&all, None),
-            self.peers_health(&all),
+            self.peers_health(&all, None),
             self.webhook_deliveries_page(&all, &open, None),
             self.webhook_events_page(&all, &alarm, None),
         );
@@ -150,6 +173,7 @@ impl AdminClient {
             health: health?,
             open_deliveries: or_unknown(open)?.map(|all| all.into_iter().map(|delivery| delivery.state).collect()),
             alarms: or_unknown(alarms)?.map(|all| all.into_iter().map(|event| event.created_at).collect()),
+            rates: None,
         })
     }
 

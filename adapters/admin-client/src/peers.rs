@@ -118,9 +118,14 @@ impl AdminClient {
         }
     }
 
-    /// The health of the peers of a page, as far as the instance knows it.
-    pub async fn peers_health(&self, page: &PageRequest) -> Result<HashMap<Uuid, PeerHealthView>, AdminError> {
-        let listed: Result<Listed<PeerHealthOf>, _> = self.listed(d::PEERS_HEALTH, page, json!({}), "/peers").await;
+    /// The health of the peers of a page, of one tenant if one is given, as far as the instance knows it.
+    pub async fn peers_health(
+        &self,
+        page: &PageRequest,
+        tenant: Option<Uuid>,
+    ) -> Result<HashMap<Uuid, PeerHealthView>, AdminError> {
+        let of_tenant = json!({"tenantId": tenant});
+        let listed: Result<Listed<PeerHealthOf>, _> = self.listed(d::PEERS_HEALTH, page, of_tenant, "/peers").await;
         match listed {
             Ok(found) => Ok(found.nodes.into_iter().filter_map(|peer| Some((peer.id, peer.health?))).collect()),
             Err(AdminError::Refused { .. }) => Ok(HashMap::new()),

@@ -71,6 +71,10 @@ pub struct Console {
     /// `CONSOLE_APPROVALS_FILE`: the file with the changes that wait for a second person. By default
     /// `./data/console-approvals.json`.
     pub approvals_file: PathBuf,
+    /// `CONSOLE_URL`: the address of this console in a browser. If it has a path, such as `https://ops.example/rafiki`, all
+    /// pages are below the path; the proxy passes it on. A sign-in provider sends people back to `/sign-in/callback` below
+    /// it.
+    pub url: Option<Url>,
     /// The OpenID Connect provider.
     pub provider: Option<SignInProvider>,
     /// `CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS`: how many wrong attempts to sign in one address may make; 0 for any
@@ -111,7 +115,8 @@ impl Console {
         let four_eyes = read_four_eyes(r);
         let service_auth = ServiceAuth::read(r);
         let signs = service_auth.link_ways().of(Service::BackendAdmin).secrets();
-        let provider = SignInProvider::read(r, signs);
+        let url = r.url("CONSOLE_URL");
+        let provider = SignInProvider::read(r, signs, url.clone());
         if !signs && provider.is_none() {
             let why = "must be set if SERVICE_AUTH has no hmac: then nobody can sign in with the secret of a tenant";
             match mode {
@@ -149,6 +154,7 @@ impl Console {
             four_eyes_window: Duration::from_hours(r.number("CONSOLE_FOUR_EYES_WINDOW_HOURS", 24, 1..=168)),
             approval: Duration::from_hours(r.number("CONSOLE_APPROVAL_HOURS", 24, 1..=168)),
             approvals_file: PathBuf::from(approvals_file),
+            url,
             provider,
             sign_ins_per_minute: r.number("CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS", 10, 0..=1_000_000),
             graphql_url: graphql_url?,

@@ -29,8 +29,7 @@ pub struct SignInProvider {
     /// auditors=operator-readonly, shop-staff=tenant:ID, shop-auditors=tenant-readonly:ID`. The first that a person has
     /// counts; a person without one is not let in.
     pub roles: Vec<(String, GivenRole)>,
-    /// `CONSOLE_URL`: the address of this console in a browser. The provider sends people back to `/sign-in/callback`
-    /// below it.
+    /// The address of the console in a browser.
     pub url: Url,
     /// `OPERATOR_TENANT_ID`: the tenant that is the operator.
     pub operator_tenant_id: Uuid,
@@ -70,8 +69,8 @@ impl FromStr for GivenRole {
 
 impl SignInProvider {
     /// The provider; `None` if there is none, or if a setting of it is wrong.
-    /// `signs`: the console signs requests with the secrets of tenants.
-    pub(crate) fn read(r: &mut Reader<'_>, signs: bool) -> Option<Self> {
+    /// `signs`: the console signs requests with the secrets of tenants. `url` is its `CONSOLE_URL`.
+    pub(crate) fn read(r: &mut Reader<'_>, signs: bool, url: Option<Url>) -> Option<Self> {
         // All variables are read in any case, so that none is taken for unknown.
         let issuer = r.url("CONSOLE_OIDC_ISSUER");
         let client_id = r.text("CONSOLE_OIDC_CLIENT_ID");
@@ -79,7 +78,6 @@ impl SignInProvider {
         let scopes = r.text("CONSOLE_OIDC_SCOPES").unwrap_or_else(|| "openid profile email".to_owned());
         let claim = r.text("CONSOLE_OIDC_CLAIM").unwrap_or_else(|| "groups".to_owned());
         let roles = roles(r);
-        let url = r.url("CONSOLE_URL");
         let operator_tenant_id = r.parsed("OPERATOR_TENANT_ID");
         let operator_secret = r.secret("ADMIN_API_SECRET");
         let operator_secret = if signs { operator_secret } else { Some(Secret::new("")) };

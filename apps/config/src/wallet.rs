@@ -543,7 +543,15 @@ mod tests {
         let mut environment = Environment::of(REQUIRED);
         assert!(!Wallet::from_environment(&environment).unwrap().is_tenant);
         environment.set("IS_TENANT", "true");
-        assert_eq!(Wallet::from_environment(&environment).unwrap_err().problems[0].name, "IS_TENANT");
+        assert_eq!(Wallet::from_environment(&environment).unwrap_err().problems[0].name, "SEED_FILE_LOCATION");
+        environment.set("SEED_FILE_LOCATION", "./seed.yml");
+        assert!(Wallet::from_environment(&environment).unwrap().is_tenant);
+        environment.set("SERVICE_AUTH", "token");
+        environment.set("OAUTH_ISSUER", "http://auth:3011");
+        environment.set("OAUTH_CLIENT_ID", "wallet");
+        environment.set("OAUTH_CLIENT_SECRET", "a long enough secret of the client");
+        let problems = Wallet::from_environment(&environment).unwrap_err().problems;
+        assert!(problems.iter().any(|problem| problem.name == "IS_TENANT"), "{problems:?}");
     }
 
     #[test]

@@ -3,9 +3,8 @@
 //!
 //! It needs no instance and stores nothing.
 
-#![expect(clippy::unwrap_used, reason = "an example stops where something is not as expected")]
-#![expect(dead_code, reason = "the tests use more of the played Admin API")]
-
+use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,21 +21,33 @@ use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
 
 #[path = "../tests/it/fake.rs"]
+#[expect(clippy::unwrap_used, reason = "the played Admin API of the tests stops where something is not as expected")]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod fake;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("The pages cannot be served: {error}. Give an address that is free, such as 127.0.0.1:0.");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     let clock = Arc::new(SystemClock);
     let fake = fake::Fake::new(clock.now());
-    let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = api.local_addr().unwrap();
-    let graphql_url = format!("http://{address}/graphql").parse().unwrap();
+    let api = TcpListener::bind("127.0.0.1:0").await?;
+    let address = api.local_addr()?;
+    let graphql_url = format!("http://{address}/graphql").parse()?;
     let router = fake.router();
     tokio::spawn(async move { axum::serve(api, router).await });
 
     let place = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3910".to_owned());
-    let listener = TcpListener::bind(place).await.unwrap();
-    let here = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind(place).await?;
+    let here = format!("http://{}", listener.local_addr()?);
 
     let one_click = |name: &str, tenant_id, secret: &str| OneClick {
         name: name.to_owned(),
@@ -44,13 +55,14 @@ async fn main() {
         secret: secret.to_owned(),
         creator: None,
     };
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir()?;
     let settings = ConsoleSettings {
         institution: "Cloud Nine Wallet".to_owned(),
+        base_path: String::new(),
         graphql_url,
-        auth_graphql_url: Some(format!("http://{address}/auth/graphql").parse().unwrap()),
+        auth_graphql_url: Some(format!("http://{address}/auth/graphql").parse()?),
         signature_version: 1,
-        open_payments_url: "https://cloud-nine.example".parse().unwrap(),
+        open_payments_url: "https://cloud-nine.example".parse()?,
         cookie_secret: "of this example only".to_owned(),
         previous_cookie_secret: None,
         cookies: Cookies::Plain,
@@ -62,7 +74,7 @@ async fn main() {
             window: Duration::from_hours(24),
         }),
         approvals_file: folder.path().join("approvals.json"),
-        provider: std::env::args().nth(2).map(|issuer| provider(&issuer, &here)),
+        provider: std::env::args().nth(2).map(|issuer| provider(&issuer, &here)).transpose()?,
         accent: Accent::Teal,
         sign_ins: Rate::per_minute("sign-ins", 0),
         one_click: vec![
@@ -75,7 +87,7 @@ async fn main() {
 
     let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
     let ports = ConsolePorts {
-        http: Outbound::new(OutboundConfig::development(), clock.clone()).unwrap(),
+        http: Outbound::new(OutboundConfig::development(), clock.clone())?,
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),
         service: None,
@@ -83,18 +95,18 @@ async fn main() {
     };
 
     println!("{here}");
-    let console = Console::new(settings, ports).unwrap();
-    axum::serve(listener, console::http::router(console, ShutdownGate::default())).await.unwrap();
+    let console = Console::new(settings, ports)?;
+    Ok(axum::serve(listener, console::http::router(console, ShutdownGate::default())).await?)
 }
 
 /// The sign-in provider at `issuer`, for the console at `here`.
-fn provider(issuer: &str, here: &str) -> ProviderSettings {
-    ProviderSettings {
+fn provider(issuer: &str, here: &str) -> Result<ProviderSettings, url::ParseError> {
+    Ok(ProviderSettings {
         client: ClientSettings {
-            issuer: issuer.parse().unwrap(),
+            issuer: issuer.parse()?,
             client_id: "console".to_owned(),
             client_secret: Some("a secret".to_owned()),
-            redirect_url: format!("{here}/sign-in/callback").parse().unwrap(),
+            redirect_url: format!("{here}/sign-in/callback").parse()?,
             scopes: "openid profile groups".to_owned(),
         },
         claim: "groups".to_owned(),
@@ -104,5 +116,5 @@ fn provider(issuer: &str, here: &str) -> ProviderSettings {
             secret: fake::OPERATOR_SECRET.to_owned(),
             signature_version: 1,
         },
-    }
+    })
 }

@@ -44,6 +44,12 @@ pub(crate) struct Request {
     /// The input, as it is sent.
     pub(crate) input: Value,
     pub(crate) before: Value,
+    /// The decimal places of its amounts. A request of an older version has none.
+    #[serde(default)]
+    pub(crate) scale: Option<u8>,
+    /// The reason that the person who asked gave.
+    #[serde(default)]
+    pub(crate) why: Option<String>,
     pub(crate) stakes: Stakes,
     pub(crate) state: State,
 }
@@ -433,6 +439,8 @@ mod tests {
             place: "/peers/x/delete".to_owned(),
             input: json!({"id": "x", "authToken": "a token"}),
             before: Value::Null,
+            scale: None,
+            why: None,
             stakes: Stakes::Final,
             state: State::Waiting,
         }

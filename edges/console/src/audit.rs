@@ -74,6 +74,9 @@ pub(crate) struct Entry {
     /// The decimal places of all other amounts in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scale: Option<u8>,
+    /// The reason that the user gave for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) outcome: Option<String>,
 }
@@ -244,6 +247,7 @@ mod tests {
             before: Value::Null,
             moves: None,
             scale: None,
+            why: None,
             outcome: None,
         }
     }

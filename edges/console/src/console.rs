@@ -42,6 +42,8 @@ pub struct OneClick {
 pub struct ConsoleSettings {
     /// Its name, shown to users.
     pub institution: String,
+    /// The path of the host below which its pages are, such as `/rafiki`; empty if they are not below one.
+    pub base_path: String,
     /// The Admin API, `…/graphql`.
     pub graphql_url: Url,
     /// The Admin API of the authorization server, which has the grants.

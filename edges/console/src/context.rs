@@ -131,6 +131,8 @@ pub(crate) struct Reader {
     pub(crate) console: Console,
     pub(crate) words: Words,
     pub(crate) theme: &'static str,
+    pub(crate) density: &'static str,
+    pub(crate) zone: &'static str,
     pub(crate) keys: Keys,
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
@@ -167,6 +169,8 @@ pub(crate) struct Change {
     pub(crate) moves: Option<Money>,
     /// The decimal places of its amounts.
     pub(crate) scale: Option<u8>,
+    /// What the user gave as its reason.
+    pub(crate) why: Option<String>,
 }
 
 impl FromRequestParts<Console> for Reader {
@@ -191,6 +195,8 @@ impl FromRequestParts<Console> for Reader {
         Ok(Self {
             words: Words::of(cookie(headers, "console_language"), accepted),
             theme,
+            density: if cookie(headers, "console_density") == Some("compact") { "compact" } else { "" },
+            zone: if cookie(headers, "console_zone") == Some("UTC") { "UTC" } else { "" },
             keys: if cookie(headers, "console_keys") == Some("off") { Keys::Off } else { Keys::On },
             path: parts.uri.path().to_owned(),
             query: query.into_owned().collect(),
@@ -225,6 +231,8 @@ impl Reader {
         Frame {
             words: self.words,
             theme: self.theme,
+            density: self.density,
+            zone: self.zone,
             keys: self.keys,
             accent: settings.accent.word(),
             institution: &settings.institution,
@@ -310,6 +318,14 @@ impl Ctx {
     /// The value with this name in the query of the address; `None` if there is none.
     pub(crate) fn asked(&self, name: &str) -> Option<&str> {
         self.reader.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// The tenant whose data a list is to show; `None` for all that this session may see. A tenant sees its own in any case.
+    pub(crate) fn of_tenant(&self) -> Result<Option<Uuid>, Problem> {
+        match self.asked("tenantId").filter(|_| self.session.is_operator()) {
+            None => Ok(None),
+            Some(text) => Uuid::parse_str(text).map(Some).map_err(|_| Problem::Invalid("Invalid tenant ID.")),
+        }
     }
 
     /// The requested part of a list.
@@ -413,7 +429,8 @@ impl Ctx {
             return Err(Problem::LooksOnly);
         }
         let (place, moves) = (self.reader.path.clone(), posted.moved().cloned());
-        let change = Change { mutation, key: posted.key(), place, input, before, moves, scale: posted.scale() };
+        let (key, scale, why) = (posted.key(), posted.scale(), posted.why());
+        let change = Change { mutation, key, place, input, before, moves, scale, why };
         self.ask_second_person(&change).await?;
 
         match self.send(change).await? {
@@ -489,6 +506,8 @@ impl Ctx {
             place: change.place.clone(),
             input: change.input.clone(),
             before: change.before.clone(),
+            scale: change.scale,
+            why: change.why.clone(),
             stakes,
             state: State::Waiting,
         };
@@ -525,6 +544,7 @@ impl Ctx {
             before: Value::Null,
             moves: None,
             scale: None,
+            why: None,
             ..entry
         };
         if let Err(error) = audit.add(told).await {
@@ -542,6 +562,7 @@ impl Ctx {
             before: change.before.clone(),
             moves: change.moves.clone(),
             scale: change.scale,
+            why: change.why.clone(),
             ..self.entry(stage, change.mutation.field())
         }
     }
@@ -563,6 +584,7 @@ impl Ctx {
             before: Value::Null,
             moves: None,
             scale: None,
+            why: None,
             outcome: None,
         }
     }

@@ -8,31 +8,36 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
 use http::StatusCode;
 use http_kit::{Access, Declared, ShutdownGate, SourceLimit, limit_guesses, read_body, refuse_while_draining};
 use page_kit::{own_forms_only, strict_headers};
 use shared_cache::TooMany;
 
+use crate::base_path;
 use crate::console::Console;
 use crate::context::{Answer, Ctx, Problem};
 use crate::files;
 use crate::pages::{
-    accounts, approvals, assets, audit, deliveries, export, fees, grants, home, incoming, ledger_check, liquidity,
-    liquidity_overview, live, new_payment, outgoing, payments, peer_certificates, peer_terms, peers, preferences,
-    provider, rates, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints,
-    webhook_events,
+    accounts, approvals, assets, audit, deliveries, export, fees, grants, health, home, import_addresses, incoming,
+    ledger_check, liquidity, liquidity_overview, live, new_payment, outgoing, payments, peer_certificates, peer_terms,
+    peers, preferences, provider, rates, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys,
+    webhook_endpoints, webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
 
 /// All routes of the console.
 pub fn router(console: Console, gate: ShutdownGate) -> Router {
+    let path = console.settings().base_path.clone();
     let limit = SourceLimit { limiter: console.limiter().clone(), rate: console.settings().sign_ins, refuse: too_many };
 
     let signing_in = Router::new()
         .declare("/sign-in", Access::Public, get(sign_in::page).post(sign_in::sign_in))
         .declare("/sign-in/one-click", Access::Public, post(sign_in::one_click))
+        // Paths of the original console.
+        .declare("/auth", Access::Public, get(async || Redirect::to("/sign-in")))
+        .declare("/auth/login", Access::Public, get(async || Redirect::to("/sign-in")))
         .declare("/sign-in/provider", Access::Public, get(provider::leave))
         .declare("/sign-in/callback", Access::Public, get(provider::back));
 
@@ -57,13 +62,14 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .layer(DefaultBodyLimit::max(FORM_MAX))
         .with_state(console);
 
-    Router::new()
+    let pages = Router::new()
         .merge(guarded)
         .layer(from_fn(own_forms_only))
         .layer(from_fn_with_state(gate, refuse_while_draining))
         .declare("/static/{version}/{name}", Access::Public, get(files::serve))
         .declare("/healthz", Access::Health, get(|| async { "OK" }))
-        .layer(from_fn(strict_headers))
+        .layer(from_fn(strict_headers));
+    base_path::below(&path, pages)
 }
 
 /// The pages about this console and its user.
@@ -72,8 +78,10 @@ fn own_pages() -> Router<Console> {
         .declare("/", Access::Session, page(home::page))
         .declare("/sign-out", Access::Session, form(home::page, sign_in::sign_out))
         .declare("/preferences", Access::Session, form(preferences::page, preferences::save))
+        .declare("/settings", Access::Session, get(async |_: Ctx| Redirect::to("/preferences")))
         .declare("/views", Access::Session, form(saved_views::page, saved_views::save))
         .declare("/search", Access::Session, page(search::page))
+        .declare("/health", Access::Session, page(health::page))
         .declare("/audit", Access::Session, page(audit::page))
         .declare("/audit/export", Access::Session, page(audit::export))
         .declare("/live", Access::Session, page(live::stream))
@@ -169,6 +177,7 @@ fn wallet_address_pages() -> Router<Console> {
             Access::Session,
             form(wallet_addresses::create_page, wallet_addresses::create),
         )
+        .declare("/wallet-addresses/import", Access::Session, form(import_addresses::page, import_addresses::import))
         .declare(
             "/wallet-addresses/trigger-events",
             Access::Session,

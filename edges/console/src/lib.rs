@@ -5,6 +5,7 @@
 
 mod approvals;
 mod audit;
+mod base_path;
 mod console;
 mod context;
 mod files;

@@ -85,6 +85,11 @@ impl Posted {
         self.values.get(name).map_or("", String::as_str)
     }
 
+    /// What the user gave as the reason of a change that cannot be undone.
+    pub(crate) fn why(&self) -> Option<String> {
+        self.optional("why").map(|why| why.chars().take(500).collect())
+    }
+
     pub(crate) fn is_on(&self, name: &str) -> bool {
         self.text(name) == "yes"
     }
@@ -205,6 +210,7 @@ impl Posted {
             Field { error: self.wrong.get(field.name).copied(), value, ..field }
         };
         form.fields = form.fields.into_iter().map(fill).collect();
+        form.why = self.why().unwrap_or_default();
         form.error = self.problem.clone().or_else(|| {
             (!self.wrong.is_empty()).then(|| "Correct the marked fields below and send the form again.".to_owned())
         });

@@ -14,6 +14,10 @@ pub(crate) struct Frame<'a> {
     pub(crate) words: Words,
     /// `light`, `dark`, or empty for the choice of the system.
     pub(crate) theme: &'a str,
+    /// `compact`, or empty.
+    pub(crate) density: &'a str,
+    /// `UTC`, or empty for the zone of the browser.
+    pub(crate) zone: &'a str,
     pub(crate) keys: Keys,
     pub(crate) accent: &'a str,
     pub(crate) institution: &'a str,
@@ -60,7 +64,7 @@ const fn entry(begins: Begins, place: &'static str, label: &'static str, href: &
     Entry { place, label, href, begins }
 }
 
-const RAIL: [Entry; 14] = [
+const RAIL: [Entry; 15] = [
     entry(Begins::Nothing, "home", "Home", "/"),
     entry(Begins::Group, "payments", "Payments", "/payments"),
     entry(Begins::Nothing, "wallet-addresses", "Wallet addresses", "/wallet-addresses"),
@@ -74,6 +78,7 @@ const RAIL: [Entry; 14] = [
     entry(Begins::Group, "tenants", "Tenants", "/tenants"),
     entry(Begins::Nothing, "approvals", "Approvals", "/approvals"),
     entry(Begins::Nothing, "audit", "Audit log", "/audit"),
+    entry(Begins::Nothing, "health", "Health", "/health"),
     entry(Begins::Nothing, "settings", "Settings", "/preferences"),
 ];
 
@@ -195,6 +200,15 @@ fn place_id(form: &Form) -> String {
     id_in(form, "keyword")
 }
 
+/// Whether the form asks for a reason by itself.
+fn has_reason(form: &Form) -> bool {
+    form.fields.iter().any(|field| field.name == "reason")
+}
+
+fn why_id(form: &Form) -> String {
+    id_in(form, "why")
+}
+
 fn kind_of(input: &Input) -> &'static str {
     match input {
         Input::Password => "password",
@@ -236,6 +250,7 @@ fn icon(place: &str) -> &'static str {
             r#"<path d="M4 17V5l6-2v14M10 8l6 2v7M3 17h14M6.5 7.5h1M6.5 10.5h1M6.5 13.5h1M13 12.5h.5M13 15h.5"/>"#
         }
         "approvals" => r#"<path d="M10 3 4 5.5v4.5c0 4 3 6 6 7 3-1 6-3 6-7V5.5zM7.5 10l2 2 3.5-4"/>"#,
+        "health" => r#"<path d="M3 10h3.5l2-5 3 10 2-5H17"/>"#,
         "audit" => r#"<path d="M5 3h8l3 3v11H5zM8 9h5M8 12h5M8 15h3"/>"#,
         _ => {
             r#"<circle cx="10" cy="10" r="2.5"/><path d="M10 3v2.5M10 14.5V17M3 10h2.5M14.5 10H17M5 5l1.8 1.8M13.2 13.2 15 15M15 5l-1.8 1.8M6.8 13.2 5 15"/>"#

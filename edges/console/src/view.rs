@@ -310,6 +310,8 @@ pub(crate) struct Form {
     pub(crate) token: String,
     /// The keyword that the user has to type before the form may be sent.
     pub(crate) keyword: Option<String>,
+    /// The reason that the user gave. A form with a keyword asks for it.
+    pub(crate) why: String,
     /// Whether it deletes something.
     pub(crate) danger: bool,
     /// The mutation that it calls.
@@ -328,6 +330,7 @@ impl Form {
             error: None,
             token: String::new(),
             keyword: None,
+            why: String::new(),
             danger: false,
             mutation: None,
         }

@@ -10,7 +10,8 @@
 
   // Times: relative, with the exact instant and zone on hover.
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
-  const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" });
+  const { zone: timeZone, base = "" } = document.documentElement.dataset;
+  const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long", timeZone });
   const steps = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const times = (root = document) => {
     for (const time of $$("time[datetime]", root)) {
@@ -115,12 +116,13 @@
         ["/wallet-addresses/create", say("Create wallet address", "Wallet-Adresse anlegen")],
         ["/peers/create", say("Create peer", "Peer anlegen")],
         ["/peers/by-url", say("Peer by URL", "Peer per URL")],
+        ["/health", say("Health", "Zustand")],
         ["/webhooks/endpoints/create", say("Add endpoint", "Endpunkt hinzufügen")],
         ["/webhooks/deliveries?state=QUARANTINED,EXHAUSTED", say("Dead letters", "Unzustellbar")],
         ["/assets/create", say("Add asset", "Asset anlegen")],
       ];
       const seen = new Set();
-      return links.map((link) => [link.getAttribute("href"), link.textContent.trim()]).concat(more)
+      return links.map((link) => [link.getAttribute("href"), link.textContent.trim()]).concat(more.map(([href, label]) => [base + href, label]))
         .filter(([href]) => href && !seen.has(href) && seen.add(href));
     };
     const mark = () => {
@@ -134,7 +136,7 @@
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       shown = all().filter(([, label]) => words.every((word) => label.toLowerCase().includes(word)));
       if (input.value.trim()) {
-        shown.push([`/search?q=${encodeURIComponent(input.value.trim())}`, say("Search for “", "Suchen nach „") + input.value.trim() + say("”", "“")]);
+        shown.push([`${base}/search?q=${encodeURIComponent(input.value.trim())}`, say("Search for “", "Suchen nach „") + input.value.trim() + say("”", "“")]);
       }
       list.replaceChildren(...shown.map(([href, label], at) => {
         const item = document.createElement("li");
@@ -275,7 +277,7 @@
       source?.close();
       source = undefined;
       if (document.hidden) return;
-      source = new EventSource(`/live?of=${encodeURIComponent(location.pathname)}`);
+      source = new EventSource(`${base}/live?of=${encodeURIComponent(location.pathname.slice(base.length) || "/")}`);
       // A stream begins with the mark of the content. Another one than before, or the first, is a reason to look.
       const marked = ({ data }) => { if (data && data !== mark) { mark = data; again(); } };
       source.addEventListener("open", marked);

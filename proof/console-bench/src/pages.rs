@@ -7,7 +7,7 @@ use crate::browser::{Browser, between};
 use crate::playground::OPERATOR;
 use crate::seed::Seeded;
 
-const FIXED: [&str; 33] = [
+const FIXED: [&str; 35] = [
     "/",
     "/payments",
     "/payments?type=INCOMING",
@@ -23,6 +23,7 @@ const FIXED: [&str; 33] = [
     "/peers/by-url",
     "/wallet-addresses",
     "/wallet-addresses/create",
+    "/wallet-addresses/import",
     "/wallet-addresses/trigger-events",
     "/liquidity",
     "/ledger",
@@ -37,6 +38,7 @@ const FIXED: [&str; 33] = [
     "/webhooks/endpoints/create",
     "/tenants",
     "/tenants/create",
+    "/health",
     "/audit",
     "/preferences",
     "/views?list=/payments&filters=type%3DINCOMING",

@@ -105,6 +105,7 @@ pub(crate) fn start(
 
     let settings = ConsoleSettings {
         institution: config.instance_name.clone(),
+        base_path: config.url.as_ref().map_or("", |url| url.path().trim_end_matches('/')).to_owned(),
         graphql_url: config.graphql_url.clone(),
         auth_graphql_url: config.auth_graphql_url.clone(),
         signature_version: config.signature_version,

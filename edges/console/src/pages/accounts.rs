@@ -7,8 +7,8 @@ use clock::Timestamp;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::choices;
-use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sides, Sieve, Table, Tone, facts, short};
+use crate::pages::{balance_chart, choices};
+use crate::view::{Action, Block, Cell, Empty, Field, Input, Money, Page, Sides, Sieve, Table, Tone, facts, short};
 
 /// The lines of each side that are shown.
 const LINES: u32 = 100;
@@ -106,7 +106,13 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     main.push(Block::Sieve(moment_field(&ctx, moment)));
     let held = owner.as_ref().and_then(|owner| owner.held);
     let account = match moment {
-        None => account,
+        None => {
+            if let Some((owner, held)) = owner.as_ref().zip(held) {
+                let (money, now) = (Money::new(held, code, scale), ctx.reader.console.now());
+                main.extend(balance_chart::block(&account, &money, owner.threshold, lines, now));
+            }
+            account
+        }
         Some(at) => {
             let then = balance_at(&account, held, at, lines)
                 .map_or(Cell::Absent("Unknown"), |then| Cell::money(then, code, scale));
@@ -126,7 +132,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         reads: "ConsoleAccount",
         name: Some(owner.as_ref().map_or_else(|| short(id), |owner| owner.name.clone())),
         back: Some(("Ledger", "/ledger".to_owned())),
-        amount: owner.as_ref().and_then(|owner| owner.held.map(|held| crate::view::Money::new(held, code, scale))),
+        amount: owner.as_ref().and_then(|owner| owner.held.map(|held| Money::new(held, code, scale))),
         id: Some(id.to_string()),
         actions: owner.map(|owner| vec![Action::other(owner.href, "Open its owner")]).unwrap_or_default(),
         main,
@@ -210,6 +216,7 @@ struct Owner {
     code: String,
     scale: u8,
     held: Option<u64>,
+    threshold: Option<u64>,
 }
 
 async fn owner(ctx: &Ctx, id: Uuid) -> Result<Option<Owner>, Problem> {
@@ -221,17 +228,25 @@ async fn owner(ctx: &Ctx, id: Uuid) -> Result<Option<Owner>, Problem> {
         admin.incoming_payment_view(id),
         admin.outgoing_payment_view(id),
     );
-    let of =
-        |name: String, href: String, code: &str, scale, held| Owner { name, href, code: code.to_owned(), scale, held };
+    let of = |name: String, href: String, code: &str, scale, held| Owner {
+        name,
+        href,
+        code: code.to_owned(),
+        scale,
+        held,
+        threshold: None,
+    };
 
     if let Some(found) = asset? {
         let name = format!("{} / {}", found.code, found.scale);
-        return Ok(Some(of(name, format!("/assets/{id}"), &found.code, found.scale, found.liquidity)));
+        let owner = of(name, format!("/assets/{id}"), &found.code, found.scale, found.liquidity);
+        return Ok(Some(Owner { threshold: found.liquidity_threshold, ..owner }));
     }
 
     if let Some(found) = peer? {
         let name = found.name.unwrap_or(found.static_ilp_address);
-        return Ok(Some(of(name, format!("/peers/{id}"), &found.asset.code, found.asset.scale, found.liquidity)));
+        let owner = of(name, format!("/peers/{id}"), &found.asset.code, found.asset.scale, found.liquidity);
+        return Ok(Some(Owner { threshold: found.liquidity_threshold, ..owner }));
     }
 
     if let Some(found) = address? {

@@ -7,11 +7,12 @@ use clock::Timestamp;
 use uuid::Uuid;
 
 use crate::approvals::{Approvals, Decision, NotDecided, Outcome, Request, State};
-use crate::audit::Stage;
+use crate::audit::{Entry, Stage};
 use crate::context::{Answer, Change, Ctx, Problem, without_secrets};
 use crate::four_eyes::{self, Stakes};
+use crate::pages::values::{changed, named, shown};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts, short};
+use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts, short};
 
 const NOT_FOUND: &str = "There is no such request.";
 const OFF: &str = "In this console no change waits for a second person. Set CONSOLE_FOUR_EYES_ABOVE to ask for one.";
@@ -130,7 +131,9 @@ async fn draw(ctx: &Ctx, request: &Request, posted: Option<&Posted>) -> Result<P
         let text = "The amount is what was there when this was asked. All that is there when it is sent is moved.";
         main.push(Block::Note { tone: Tone::Info, text: text.to_owned() });
     }
-    main.push(Block::Plain { title: "Exactly what is sent", text: pretty(&without_secrets(request.input.clone())) });
+    let input = without_secrets(request.input.clone());
+    main.extend(values(ctx, request, &input, amount.as_ref()));
+    main.push(Block::Plain { title: "Exactly what is sent", text: pretty(&input) });
     if !request.before.is_null() {
         main.push(Block::Data { title: "The values when it was asked", text: pretty(&request.before) });
     }
@@ -148,6 +151,22 @@ async fn draw(ctx: &Ctx, request: &Request, posted: Option<&Posted>) -> Result<P
         side: vec![about(request, object)],
         ..Page::default()
     })
+}
+
+/// The values that change, for reading. What is sent is shown beside them as it is.
+fn values(ctx: &Ctx, request: &Request, input: &serde_json::Value, moves: Option<&Money>) -> Option<Block> {
+    let text = |name: &str, value: &serde_json::Value| shown(name, value, request.scale, ctx.words());
+    let is_id = |text: &str| Uuid::parse_str(text).is_ok();
+    let is_of_place = |value: &serde_json::Value| {
+        value.as_str().is_some_and(|text| is_id(text) && request.place.contains(text))
+    };
+    let rows = changed(input, &request.before, moves).into_iter().filter(|one| !is_of_place(one.after)).map(|one| {
+        let before = one.before.map_or(Cell::Absent("–"), |before| Cell::text(text(one.name, before)));
+        vec![named(one.name), before, Cell::text(text(one.name, one.after))]
+    });
+    let empty = Empty { title: "", text: "", action: None };
+    let table = Table::new("What changes", ["Value", "Before>", "After>"], empty).rows(rows);
+    (!table.rows.is_empty()).then_some(Block::Table { title: Some("What changes"), table })
 }
 
 /// The name of what the change is about, with a link to its page.
@@ -184,6 +203,7 @@ fn about(request: &Request, object: Cell) -> Block {
         ("Asked", Cell::Time(request.at)),
         ("Given up", Cell::Time(request.until)),
         ("Asked on page", Cell::code(request.place.clone())),
+        ("Reason", Cell::text_or(request.why.as_deref(), "None")),
     ]);
     match &request.state {
         State::Waiting => {}
@@ -193,7 +213,7 @@ fn about(request: &Request, object: Cell) -> Block {
         State::Approved { by, at, outcome } => {
             about.extend(facts([("Approved by", person(by)), ("Decided", Cell::Time(*at))]));
             if let Outcome::Refused(reason) = outcome {
-                about.extend(facts([("Reason", Cell::text(reason.clone()))]));
+                about.extend(facts([("Why it was refused", Cell::text(reason.clone()))]));
             }
         }
     }
@@ -276,7 +296,8 @@ async fn approve(ctx: &Ctx, request: Request, mut posted: Posted, now: Timestamp
     }
     match take(ctx, &request, Decision::Approve, now).await? {
         Ok(approved) => {
-            ctx.reader.console.audit().add(ctx.entry_of(Stage::Approved, &change(&approved)?)).await?;
+            let entry = Entry { outcome: posted.why(), ..ctx.entry_of(Stage::Approved, &change(&approved)?) };
+            ctx.reader.console.audit().add(entry).await?;
             send(ctx, approved, now).await
         }
         Err(reason) => {
@@ -328,7 +349,8 @@ fn change(request: &Request) -> Result<Change, Problem> {
             Stakes::Moves(amount) => Some(amount.clone()),
             _ => None,
         },
-        scale: None,
+        scale: request.scale,
+        why: request.why.clone(),
     })
 }
 

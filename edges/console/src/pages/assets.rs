@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
+use crate::pages::tenant_filter::only_tenant;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
 
@@ -42,7 +43,7 @@ pub(crate) fn liquidity_tone(held: Option<u64>, threshold: Option<u64>) -> Tone 
 
 /// `GET /assets`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
-    let found = ctx.admin().assets_page(&ctx.page_request()?, None).await?;
+    let found = ctx.admin().assets_page(&ctx.page_request()?, ctx.of_tenant()?).await?;
     let empty = Empty {
         title: "No assets found.",
         text: "An asset is the currency of a wallet address or peer, for example USD with two decimal places.",
@@ -74,8 +75,11 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         kind: "Assets",
         reads: "ConsoleAssets",
         lead: Some("The currencies of this instance, and the fees for sending them."),
-        actions: vec![Action::main("/assets/create", "Add asset"), Action::other("/export/assets", "Export CSV")],
-        main: vec![Block::Table { title: None, table }],
+        actions: vec![
+            Action::main("/assets/create", "Add asset"),
+            Action::other(ctx.export_address("assets"), "Export CSV"),
+        ],
+        main: only_tenant(&ctx).into_iter().chain([Block::Table { title: None, table }]).collect(),
         ..Page::default()
     }
     .into())

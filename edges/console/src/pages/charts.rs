@@ -79,6 +79,30 @@ pub(crate) fn rates(rates: &[Option<u64>], [promised, least]: [Option<u64>; 2]) 
     svg + "</svg>"
 }
 
+/// A line of steps: each value from its time on, the last one until `end`. With a line at `threshold`.
+pub(crate) fn steps(points: &[(u64, u64)], end: u64, threshold: Option<u64>) -> String {
+    let height = 120;
+    let all = points.iter().map(|(_, value)| *value).chain(threshold);
+    // From zero on, so that half as much looks like half as much.
+    let most = u128::from(all.max().unwrap_or(0)).max(1);
+    let y = |value: u64| height - 4 - u128::from(value) * (height - 8) / most;
+    let begin = points.first().map_or(0, |(at, _)| *at);
+    let span = u128::from(end.saturating_sub(begin)).max(1);
+    let x = |at: u64| u128::from(at.saturating_sub(begin)).min(span) * WIDTH / span;
+
+    let mut svg = open(WIDTH, height, "steps");
+    if let Some(threshold) = threshold {
+        line(&mut svg, &[(0, y(threshold)), (WIDTH, y(threshold))], "least");
+    }
+    let mut course = Vec::new();
+    for (place, (at, value)) in points.iter().enumerate() {
+        let next = points.get(place + 1).map_or(end, |(next, _)| *next);
+        course.extend([(x(*at), y(*value)), (x(next), y(*value))]);
+    }
+    line(&mut svg, &course, "course");
+    svg + "</svg>"
+}
+
 /// A bar up to `value` with a line at `threshold`.
 pub(crate) fn gauge(value: u64, threshold: u64, tone: Tone) -> String {
     let most = u128::from(value).max(u128::from(threshold) * 2).max(1);
@@ -125,6 +149,9 @@ mod tests {
         assert!(steady.contains("0,36") && !steady.contains("NaN"), "{steady}");
         let falling = rates(&[Some(0), Some(u64::MAX)], [Some(u64::MAX), Some(0)]);
         assert!(falling.contains(r#"points="0,64 496,64 500,8 996,8 ""#), "{falling}");
+        assert_eq!(steps(&[], 0, None).matches("points").count(), 1);
+        let most = steps(&[(0, u64::MAX), (5, 0)], 10, Some(u64::MAX));
+        assert!(most.contains(r#"points="0,4 500,4 500,116 1000,116 ""#), "{most}");
         assert!(gauge(0, 0, Tone::Failed).contains("gauge") && gauge(u64::MAX, u64::MAX, Tone::Done).contains("line"));
     }
 }

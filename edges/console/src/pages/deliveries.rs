@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::event_kinds;
+use crate::pages::tenant_filter::with_tenant;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Sieve, Step, Tab, Table, Tone, facts};
 
@@ -147,7 +148,7 @@ fn answer(delivery: &DeliveryView) -> Cell {
 /// `GET /webhooks/deliveries`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let selection = selection(&ctx)?;
-    let found = ctx.admin().webhook_deliveries_page(&ctx.page_request()?, &selection, None).await?;
+    let found = ctx.admin().webhook_deliveries_page(&ctx.page_request()?, &selection, ctx.of_tenant()?).await?;
     let dead = ctx.asked("state") == Some(DEAD);
     let empty = if dead {
         Empty {
@@ -164,7 +165,8 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     };
 
     let mut actions = Vec::new();
-    if !found.nodes.is_empty() && ctx.session.may_change() {
+    // The API sends again by its own filters, which have no tenant.
+    if !found.nodes.is_empty() && ctx.session.may_change() && ctx.of_tenant()?.is_none() {
         let here = ctx.here_with(&[], &["after", "before", "first", "last"]);
         let query = here.split_once('?').map_or(String::new(), |(_, query)| format!("?{query}"));
         actions.push(Action::main(format!("/webhooks/resend{query}"), "Send these again"));
@@ -178,7 +180,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         lead: Some("What went to whom, and how it was answered."),
         tabs: tabs(&ctx, tab),
         actions,
-        main: vec![Block::Sieve(sieve(&ctx)), Block::Table { title: None, table }],
+        main: vec![Block::Sieve(with_tenant(&ctx, sieve(&ctx))), Block::Table { title: None, table }],
         live: true,
         ..Page::default()
     }

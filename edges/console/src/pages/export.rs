@@ -79,6 +79,7 @@ struct Reading {
     admin: AdminClient,
     list: List,
     filter: PaymentFilter,
+    tenant: Option<Uuid>,
     kinds: Vec<String>,
     csv: bool,
     after: Option<String>,
@@ -102,6 +103,7 @@ pub(crate) async fn export(ctx: Ctx) -> Result<Answer, Problem> {
         admin: ctx.admin(),
         list,
         filter: if matches!(list, List::Payments) { payments::filter(&ctx)? } else { PaymentFilter::default() },
+        tenant: ctx.of_tenant()?,
         kinds: if matches!(list, List::WebhookEvents) { event_kinds::kinds(&ctx)? } else { Vec::new() },
         csv,
         after: None,
@@ -145,11 +147,11 @@ async fn next(mut reading: Reading) -> Result<Option<(String, Reading)>, AdminEr
 async fn rows(reading: &Reading, page: &PageRequest) -> Result<(Vec<Value>, PageInfo), AdminError> {
     let admin = &reading.admin;
     Ok(match reading.list {
-        List::Payments => read(admin.payments_page(page, &reading.filter, None).await?, of_payment),
-        List::Assets => read(admin.assets_page(page, None).await?, of_asset),
-        List::Peers => read(admin.peers_page(page, None).await?, of_peer),
-        List::WalletAddresses => read(admin.wallet_addresses_page(page, None).await?, of_wallet_address),
-        List::WebhookEvents => read(admin.webhook_events_page(page, &reading.kinds, None).await?, of_event),
+        List::Payments => read(admin.payments_page(page, &reading.filter, reading.tenant).await?, of_payment),
+        List::Assets => read(admin.assets_page(page, reading.tenant).await?, of_asset),
+        List::Peers => read(admin.peers_page(page, reading.tenant).await?, of_peer),
+        List::WalletAddresses => read(admin.wallet_addresses_page(page, reading.tenant).await?, of_wallet_address),
+        List::WebhookEvents => read(admin.webhook_events_page(page, &reading.kinds, reading.tenant).await?, of_event),
         List::Tenants => read(admin.tenants_page(page).await?, of_tenant),
     })
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, NO_AUTH, Problem};
 use crate::pages::charts::{self, Part};
+use crate::pages::tenant_filter::with_tenant;
 use crate::posted::Posted;
 use crate::view::{Block, Cell, Empty, Fact, Field, Form, Input, Limit, Money, Page, Sieve, Table, Tone, facts};
 
@@ -92,7 +93,8 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         return Ok(page.into());
     };
 
-    let found = api.grants_page(&ctx.page_request()?, &selection(&ctx)?, None).await.map_err(Problem::of_auth)?;
+    let found =
+        api.grants_page(&ctx.page_request()?, &selection(&ctx)?, ctx.of_tenant()?).await.map_err(Problem::of_auth)?;
     let empty = Empty {
         title: "No grants found.",
         text: "A client that asks a customer for consent gets a grant. Grants appear here as soon as one is asked for.",
@@ -114,7 +116,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let columns = ["Client", "Rights", "Wallet address", "Limit>", "State", "Created"];
     let table = Table::new("Grants", columns, empty).rows(rows).paged(ctx.paging(&found.page_info));
     page.tabs = crate::pages::saved_views::tabs(&ctx, "All");
-    page.main = vec![Block::Sieve(sieve(&ctx)), Block::Table { title: None, table }];
+    page.main = vec![Block::Sieve(with_tenant(&ctx, sieve(&ctx))), Block::Table { title: None, table }];
     Ok(page.into())
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use admin_client::{
-    AssetView, DeliveryState, Direction, Overview, PaymentView, PeerHealthView, PeerStateView, PeerView,
+    AssetView, DeliveryState, Direction, Overview, PaymentView, PeerHealthView, PeerStateView, PeerView, RatesAgeView,
 };
 use clock::Timestamp;
 use page_kit::{Words, numbers};
@@ -30,14 +30,16 @@ pub(crate) struct Seen {
     health: HashMap<Uuid, PeerHealthView>,
     waiting: Option<Vec<DeliveryState>>,
     alarms: Option<Vec<Timestamp>>,
+    rates: Option<RatesAgeView>,
 }
 
 impl Seen {
     /// One question to the instance: each costs a signature that is remembered, so a page asks as few as it can.
     pub(crate) async fn read(ctx: &Ctx) -> Result<Self, Problem> {
-        let Overview { payments, assets, peers, health, open_deliveries, alarms } = ctx.admin().overview().await?;
+        let Overview { payments, assets, peers, health, open_deliveries, alarms, rates } =
+            ctx.admin().overview().await?;
         let now = ctx.reader.console.now();
-        Ok(Self { now, latest: payments, assets, peers, health, waiting: open_deliveries, alarms })
+        Ok(Self { now, latest: payments, assets, peers, health, waiting: open_deliveries, alarms, rates })
     }
 
     /// The payments that wait for too long.
@@ -66,6 +68,7 @@ pub(crate) fn block(seen: &Seen, words: Words) -> Block {
         silent_peers(seen, words),
         webhooks(seen, words),
         alarms(seen, words),
+        rates(seen, words),
     ])
 }
 
@@ -153,6 +156,27 @@ fn alarms(seen: &Seen, words: Words) -> Figure {
         note: Some(words.t("in the last seven days").to_owned()),
         tone: bad_unless_zero(count.unwrap_or(0)),
         href: "/webhook-events?type=ledger.alarm".to_owned(),
+    }
+}
+
+/// How old the youngest rates are.
+fn rates(seen: &Seen, words: Words) -> Figure {
+    let known = seen.rates.as_ref().filter(|rates| rates.source.is_some());
+    let since = known.and_then(|rates| rates.tables.iter().map(|table| table.since).max());
+    let too_old = known.is_some_and(|rates| rates.tables.iter().any(|table| table.until <= seen.now));
+    let minutes = |since: Timestamp| numbers::count(seen.now.saturating_since(since).as_secs() / 60, words);
+    let note = match (known, since) {
+        (None, _) => "no service is set",
+        (Some(_), None) => "none were needed yet",
+        (Some(_), Some(_)) if too_old => "too old to be used",
+        (Some(_), Some(_)) => "since they were fetched",
+    };
+    Figure {
+        label: "Age of exchange rates",
+        value: since.map_or_else(|| "–".to_owned(), |since| words.with("{} min", &minutes(since))),
+        note: Some(words.t(note).to_owned()),
+        tone: if too_old { Tone::Failed } else { Tone::Done },
+        href: "/rates".to_owned(),
     }
 }
 

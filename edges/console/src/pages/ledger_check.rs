@@ -41,7 +41,7 @@ fn note(tone: Tone, text: &str) -> Block {
     Block::Note { tone, text: text.to_owned() }
 }
 
-fn verdict(watch: &LedgerWatchView) -> Cell {
+pub(crate) fn verdict(watch: &LedgerWatchView) -> Cell {
     let (word, tone, next) = match (watch.alarm_count, watch.monitor.as_str()) {
         (1.., _) => ("Faults found", Tone::Failed, "Stop withdrawals, and run rafiki ledger verify."),
         (0, "here" | "elsewhere") => ("In order", Tone::Done, "No fault was found."),

@@ -8,6 +8,7 @@ use page_kit::{Words, numbers};
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::pages::tenant_filter::only_tenant;
 use crate::pages::{assets, choices, peer_terms};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts};
@@ -24,7 +25,8 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<PeerView, Problem> {
 /// `GET /peers`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let (admin, request) = (ctx.admin(), ctx.page_request()?);
-    let (found, health) = futures::join!(admin.peers_page(&request, None), admin.peers_health(&request));
+    let tenant = ctx.of_tenant()?;
+    let (found, health) = futures::join!(admin.peers_page(&request, tenant), admin.peers_health(&request, tenant));
     let (found, health) = (found?, health?);
     let empty = Empty {
         title: "No peers found.",
@@ -61,9 +63,9 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         actions: vec![
             Action::main("/peers/create", "Create peer"),
             Action::other("/peers/by-url", "Peer by URL"),
-            Action::other("/export/peers", "Export CSV"),
+            Action::other(ctx.export_address("peers"), "Export CSV"),
         ],
-        main: vec![Block::Table { title: None, table }],
+        main: only_tenant(&ctx).into_iter().chain([Block::Table { title: None, table }]).collect(),
         ..Page::default()
     }
     .into())

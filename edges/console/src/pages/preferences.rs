@@ -1,4 +1,4 @@
-//! The reader's preferences: language, colours and single keys, kept in cookies of this browser.
+//! The reader's preferences: language, colours, density, time zone and single keys, kept in cookies of this browser.
 //!
 //! They are not settings of the instance.
 
@@ -26,6 +26,17 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         )
         .value(if ctx.reader.theme.is_empty() { "system" } else { ctx.reader.theme })
         .required(),
+        Field::new(
+            "density",
+            "Density of tables",
+            Input::Choice(vec![choice("normal", "Normal"), choice("compact", "Compact")]),
+        )
+        .value(if ctx.reader.density.is_empty() { "normal" } else { ctx.reader.density })
+        .required(),
+        Field::new("zone", "Time zone", Input::Choice(vec![choice("browser", "Of the browser"), choice("UTC", "UTC")]))
+            .value(if ctx.reader.zone.is_empty() { "browser" } else { ctx.reader.zone })
+            .help("How times are shown. Fields for an instant are in UTC.")
+            .required(),
         Field::new("keys", "Single keys", Input::Choice(vec![choice("on", "On"), choice("off", "Off")]))
             .value(if ctx.reader.keys == Keys::Off { "off" } else { "on" })
             .help("The keys / j k and ? outside of fields. Turn them off if you dictate. Ctrl K always works.")
@@ -62,8 +73,17 @@ pub(crate) async fn save(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
         _ => "",
     };
     let keys = if posted.text("keys") == "off" { "off" } else { "on" };
+    let density = if posted.text("density") == "compact" { "compact" } else { "" };
+    let zone = if posted.text("zone") == "UTC" { "UTC" } else { "" };
     let mut response = Redirect::to("/preferences").into_response();
-    for (name, value) in [("console_language", language), ("console_theme", theme), ("console_keys", keys)] {
+    let chosen = [
+        ("console_language", language),
+        ("console_theme", theme),
+        ("console_density", density),
+        ("console_zone", zone),
+        ("console_keys", keys),
+    ];
+    for (name, value) in chosen {
         let line = ctx.reader.set_cookie(name, value, Some(YEAR));
         response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
     }

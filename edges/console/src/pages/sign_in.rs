@@ -164,6 +164,7 @@ fn entry(reader: &Reader, session: &Session, action: &str, now: Timestamp) -> En
         before: serde_json::Value::Null,
         moves: None,
         scale: None,
+        why: None,
         outcome: None,
     }
 }

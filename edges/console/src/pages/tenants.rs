@@ -8,6 +8,7 @@ use ilp_packet::Address;
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::pages::tenant_filter;
 use crate::posted::Posted;
 use crate::session::Session;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
@@ -346,6 +347,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
     let mut side = vec![facts_block(tenant)];
     if tenant.id != ctx.session.tenant_id {
         side.push(settings_block(tenant));
+        side.push(tenant_filter::lists_of(tenant.id));
     }
 
     Page {

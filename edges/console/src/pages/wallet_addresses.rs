@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
+use crate::pages::tenant_filter::only_tenant;
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
 
@@ -64,7 +65,7 @@ fn status(status: &str) -> Cell {
 
 /// `GET /wallet-addresses`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
-    let found = ctx.admin().wallet_addresses_page(&ctx.page_request()?, None).await?;
+    let found = ctx.admin().wallet_addresses_page(&ctx.page_request()?, ctx.of_tenant()?).await?;
     let empty = Empty {
         title: "No wallet addresses found.",
         text: "A wallet address is the URL at which a customer is paid.",
@@ -91,10 +92,11 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         lead: Some("The URLs at which customers are paid."),
         actions: vec![
             Action::main("/wallet-addresses/create", "Create wallet address"),
+            Action::other("/wallet-addresses/import", "Import"),
             Action::other("/wallet-addresses/trigger-events", "Trigger events"),
-            Action::other("/export/wallet-addresses", "Export CSV"),
+            Action::other(ctx.export_address("wallet-addresses"), "Export CSV"),
         ],
-        main: vec![Block::Table { title: None, table }],
+        main: only_tenant(&ctx).into_iter().chain([Block::Table { title: None, table }]).collect(),
         ..Page::default()
     }
     .into())
@@ -138,7 +140,7 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
 }
 
 /// The part before the name in a wallet address of a tenant.
-async fn prefix(ctx: &Ctx, tenant: uuid::Uuid) -> Result<String, Problem> {
+pub(crate) async fn prefix(ctx: &Ctx, tenant: uuid::Uuid) -> Result<String, Problem> {
     let set = ctx.admin().tenant_view(tenant).await?.and_then(|tenant| {
         tenant.settings.into_iter().find(|setting| setting.key == "WALLET_ADDRESS_URL").map(|setting| setting.value)
     });
@@ -146,7 +148,7 @@ async fn prefix(ctx: &Ctx, tenant: uuid::Uuid) -> Result<String, Problem> {
 }
 
 /// Joins prefix and name with one slash.
-fn joined(prefix: &str, name: &str) -> String {
+pub(crate) fn joined(prefix: &str, name: &str) -> String {
     format!("{}/{}", prefix.trim_end_matches('/'), name.trim_start_matches('/'))
 }
 

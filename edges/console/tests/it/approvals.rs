@@ -60,6 +60,22 @@ async fn a_large_deposit_is_sent_once_after_another_person_approved_it_with_the_
 }
 
 #[tokio::test]
+async fn the_amounts_of_a_fee_that_waits_are_shown_in_its_asset() {
+    let world = World::with_four_eyes().await;
+    let mut ann = world.person(0, "The operator").await;
+    let path = format!("/assets/{ASSET}/fee");
+    let fee = [("type", "SENDING"), ("fixed", "1234.50"), ("basisPoints", "175")];
+    let request = ann.fill(&path, &path, &fee).await.location.unwrap();
+    let shown = ann.get(&request).await;
+    for told in
+        ["What changes", "Fixed fee", ">1,234.50<", "Sending fee", "Basis points", "&#34;fixed&#34;: &#34;123450&#34;"]
+    {
+        assert!(shown.html.contains(told), "{told}: {}", shown.html);
+    }
+    assert!(ann.get("/audit").await.html.contains("1,234.50"), "the log shows it in the same way");
+}
+
+#[tokio::test]
 async fn one_person_alone_moves_up_to_the_limit_and_other_assets_not_at_all() {
     let world = World::with_four_eyes().await;
     let mut ann = world.person(0, "The operator").await;

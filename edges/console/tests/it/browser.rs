@@ -28,6 +28,7 @@ pub(crate) struct World {
     address: SocketAddr,
     four_eyes: Option<FourEyes>,
     pub(crate) provider: Option<Arc<Provider>>,
+    base_path: String,
     routers: Vec<Router>,
 }
 
@@ -65,6 +66,15 @@ impl World {
         Self::with(Some(four_eyes()), Some(Provider::start().await)).await
     }
 
+    /// A console below this path of its host.
+    pub(crate) async fn below(path: &str) -> Self {
+        let mut world = Self::new().await;
+        path.clone_into(&mut world.base_path);
+        world.routers.clear();
+        world.start_process();
+        world
+    }
+
     async fn with(four_eyes: Option<FourEyes>, provider: Option<Arc<Provider>>) -> Self {
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::at(now));
@@ -74,7 +84,8 @@ impl World {
         let api = fake.router();
         tokio::spawn(async move { axum::serve(listener, api).await });
         let folder = tempfile::tempdir().unwrap();
-        let mut world = Self { fake, clock, folder, address, four_eyes, provider, routers: Vec::new() };
+        let mut world =
+            Self { fake, clock, folder, address, four_eyes, provider, base_path: String::new(), routers: Vec::new() };
         world.start_process();
         world
     }
@@ -90,6 +101,7 @@ impl World {
         };
         let settings = ConsoleSettings {
             institution: "Cloud Nine Wallet".to_owned(),
+            base_path: self.base_path.clone(),
             graphql_url: format!("http://{address}/graphql").parse().unwrap(),
             auth_graphql_url: Some(format!("http://{address}/auth/graphql").parse().unwrap()),
             signature_version: 1,

@@ -102,7 +102,10 @@ impl Fake {
 
     pub(crate) fn router(self: &Arc<Self>) -> Router {
         let routes = Router::new().route("/graphql", post(answer)).route("/auth/graphql", post(answer_of_auth));
-        let routes = routes.route("/health", get(health)).route("/ledger/accounts", post(accounts));
+        let routes = routes
+            .route("/healthz", get(async || "OK"))
+            .route("/health", get(health))
+            .route("/ledger/accounts", post(accounts));
         routes.with_state(Arc::clone(self))
     }
 
@@ -117,6 +120,10 @@ impl Fake {
 
     fn at(&self, minutes: u64) -> String {
         (self.now - std::time::Duration::from_secs(minutes * 60 + 7)).to_string()
+    }
+
+    fn until(&self, minutes: u64) -> String {
+        (self.now + std::time::Duration::from_mins(minutes)).to_string()
     }
 
     fn tenant(&self, id: Uuid) -> Value {
@@ -365,7 +372,7 @@ impl Fake {
             "ConsolePeerTerms" => json!({"peer": Self::one(variables, PEER, 2, |n| self.terms(n))}),
             "ConsoleExchangeRates" => {
                 let rates = json!([{"assetCode": "EUR", "rate": "0.8134"}, {"assetCode": "JPY", "rate": "147"}]);
-                let table = json!({"base": "USD", "since": self.at(1), "until": self.now.to_string(), "rates": rates});
+                let table = json!({"base": "USD", "since": self.at(3), "until": self.until(12), "rates": rates});
                 json!({"exchangeRates": {"source": "https://rates.example/", "tables": [table]}})
             }
             "ConsoleConvertedAmount" => {
@@ -454,6 +461,7 @@ impl Fake {
                 json!({"payments": of("ConsolePayments", Value::Null)["payments"], "peers": peers,
                        "assets": of("ConsoleAssets", Value::Null)["assets"],
                        "open": of("ConsoleWebhookDeliveries", open)["webhookDeliveries"],
+                       "exchangeRates": of("ConsoleExchangeRates", Value::Null)["exchangeRates"],
                        "alarms": of("ConsoleWebhookEvents", json!({"type": {"in": ["ledger.alarm"]}}))["webhookEvents"]})
             }
             "ConsoleSearch" => {

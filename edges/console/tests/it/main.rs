@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 mod approvals;
+mod base_path;
 mod browser;
 mod fake;
 mod live;

@@ -22,6 +22,7 @@ fn pages() -> Vec<String> {
         "/wallet-addresses",
         "/wallet-addresses/create",
         "/wallet-addresses/trigger-events",
+        "/wallet-addresses/import",
         "/liquidity",
         "/ledger",
         "/ledger/check",
@@ -29,6 +30,7 @@ fn pages() -> Vec<String> {
         "/tenants",
         "/tenants/create",
         "/audit",
+        "/health",
         "/preferences",
         "/search?q=invoice",
         "/views",
@@ -313,4 +315,60 @@ async fn a_list_of_payments_shows_amounts_in_their_asset() {
     let file = browser.get("/export/payments").await.html;
     assert!(file.lines().next().unwrap().ends_with("metadata,amount,assetCode,assetScale"), "{file}");
     assert!(file.contains("106567,USD,2"), "{file}");
+}
+
+#[tokio::test]
+async fn the_health_page_tells_of_each_part_and_a_tenant_sees_less() {
+    let world = World::new().await;
+    let shown = world.operator().await.get("/health").await;
+    for told in
+        ["Backend", "Authorization server", "Works", "Answered in", "In order", "In use", "1 do not answer", "Complete"]
+    {
+        assert!(shown.html.contains(told), "{told}: {}", shown.html);
+    }
+    let shown = world.tenant().await.get("/health").await;
+    assert!(shown.status == StatusCode::OK && !shown.html.contains("In order"), "{}", shown.html);
+
+    *world.fake.ledger_alarm.lock().unwrap() = true;
+    assert!(world.operator().await.get("/health").await.html.contains("Faults found"));
+}
+
+#[tokio::test]
+async fn an_operator_sees_the_lists_as_one_tenant_has_them_and_a_tenant_its_own_in_any_case() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    let lists = [
+        ("/payments", "ConsolePayments"),
+        ("/wallet-addresses", "ConsoleWalletAddresses"),
+        ("/assets", "ConsoleAssets"),
+        ("/peers", "ConsolePeers"),
+        ("/grants", "ConsoleGrants"),
+        ("/webhook-events", "ConsoleWebhookEvents"),
+        ("/webhooks/deliveries", "ConsoleWebhookDeliveries"),
+    ];
+    let page = operator.get(&format!("/tenants/{TENANT}")).await;
+    for (list, query) in lists {
+        let address = format!("{list}?tenantId={TENANT}");
+        assert!(page.html.contains(&address), "{address}: {}", page.html);
+        let shown = operator.get(&address).await;
+        assert!(shown.status == StatusCode::OK && shown.html.contains(&TENANT.to_string()), "{}", shown.html);
+        assert_eq!(world.fake.calls_of(query).pop().unwrap()["tenantId"], TENANT.to_string(), "{list}");
+    }
+    let file = operator.get(&format!("/export/payments?tenantId={TENANT}")).await;
+    assert_eq!(file.status, StatusCode::OK);
+    assert_eq!(world.fake.calls_of("ConsolePayments").pop().unwrap()["tenantId"], TENANT.to_string());
+    let shown = operator.get(&format!("/webhooks/deliveries?tenantId={TENANT}")).await;
+    assert!(!shown.html.contains("/webhooks/resend"), "it would be sent again for all tenants");
+    assert_eq!(operator.get("/payments?tenantId=x").await.status, StatusCode::BAD_REQUEST);
+
+    world.tenant().await.get(&format!("/payments?tenantId={OPERATOR}")).await;
+    assert_ne!(world.fake.calls_of("ConsolePayments").pop().unwrap()["tenantId"], OPERATOR.to_string());
+}
+
+#[tokio::test]
+async fn links_of_the_original_console_lead_on() {
+    let world = World::new().await;
+    assert_eq!(world.stranger().get("/auth").await.location.as_deref(), Some("/sign-in"));
+    assert_eq!(world.stranger().get("/settings").await.location.as_deref(), Some("/sign-in?next=%2Fsettings"));
+    assert_eq!(world.operator().await.get("/settings").await.location.as_deref(), Some("/preferences"));
 }

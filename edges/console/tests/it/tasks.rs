@@ -322,3 +322,46 @@ async fn an_amount_is_converted_at_the_present_rates_and_nothing_moves() {
     assert_eq!(world.fake.calls_of("ConsoleConvertedAmount").len(), before, "what is not understood is not asked");
     assert_eq!(world.fake.effects(), 0);
 }
+
+#[tokio::test]
+async fn a_list_of_wallet_addresses_is_created_line_by_line_and_only_once() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let page = "/wallet-addresses/import";
+    for wrong in ["", ", Nobody", "alice\nalice"] {
+        assert_eq!(b.fill(page, page, &[("lines", wrong)]).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+    assert_eq!(world.fake.effects(), 0, "a list with a fault creates nothing");
+
+    let form = b.get(page).await;
+    let mut fields = form.fields_of(page);
+    fields.retain(|(name, _)| name != "lines");
+    fields.push(("lines".to_owned(), "alice, Alice Miller\nbob".to_owned()));
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let shown = b.post(page, &fields, &[]).await;
+    assert!(shown.status == StatusCode::OK && shown.html.contains("What became of each line"), "{}", shown.html);
+    let sent = world.fake.calls_of("CreateWalletAddress");
+    assert_eq!((sent.len(), &sent[0]["publicName"]), (2, &json!("Alice Miller")));
+    assert_eq!(sent[1]["address"], "https://cloud-nine.example/bob");
+    b.post(page, &fields, &[]).await;
+    assert_eq!(world.fake.effects(), 2, "the same form has the same keys");
+    assert_eq!(world.log().matches("\"action\":\"createWalletAddress\"").count(), 8, "each line is in the log");
+}
+
+#[tokio::test]
+async fn the_reason_of_a_change_that_cannot_be_undone_is_in_the_log() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let peer = format!("/peers/{PEER}");
+    let fields = [("keyword", "delete peer"), ("why", "Their contract ended")];
+    let refused = b.fill(&peer, &format!("{peer}/delete"), &fields).await;
+    assert!(refused.html.contains("Their contract ended"), "what was written stays");
+    does(&mut b, &peer, &format!("{peer}/delete"), &[("keyword", "Happy Life Bank"), fields[1]]).await;
+    assert!(world.log().contains("\"why\":\"Their contract ended\""));
+    let shown = b.get("/audit").await;
+    assert!(
+        shown.html.contains("Reason: Their contract ended") && shown.html.contains("is complete"),
+        "{}",
+        shown.html
+    );
+}

@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use outbound_http::{Outbound, OutboundConfig, Request};
 use serde_json::{Value, json};
@@ -48,7 +49,8 @@ impl RealProvider {
 
     async fn ask(&self, what: &str, body: Value) -> Value {
         let url = self.issuer.join(&format!("/control/{what}")).unwrap();
-        let answer = self.http.send(Request::post_json(url, &body).unwrap().configured()).await.unwrap();
+        let request = Request::post_json(url, &body).unwrap().deadline(Duration::from_mins(1)).configured();
+        let answer = self.http.send(request).await.unwrap();
         assert_eq!(answer.status.as_u16(), 200, "{what}: {}", answer.excerpt());
         answer.json().unwrap()
     }
