@@ -157,9 +157,8 @@ async fn draw(ctx: &Ctx, request: &Request, posted: Option<&Posted>) -> Result<P
 fn values(ctx: &Ctx, request: &Request, input: &serde_json::Value, moves: Option<&Money>) -> Option<Block> {
     let text = |name: &str, value: &serde_json::Value| shown(name, value, request.scale, ctx.words());
     let is_id = |text: &str| Uuid::parse_str(text).is_ok();
-    let is_of_place = |value: &serde_json::Value| {
-        value.as_str().is_some_and(|text| is_id(text) && request.place.contains(text))
-    };
+    let is_of_place =
+        |value: &serde_json::Value| value.as_str().is_some_and(|text| is_id(text) && request.place.contains(text));
     let rows = changed(input, &request.before, moves).into_iter().filter(|one| !is_of_place(one.after)).map(|one| {
         let before = one.before.map_or(Cell::Absent("–"), |before| Cell::text(text(one.name, before)));
         vec![named(one.name), before, Cell::text(text(one.name, one.after))]

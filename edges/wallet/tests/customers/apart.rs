@@ -48,13 +48,8 @@ const OF_USERS: [&str; 13] = [
     "wallet_unasked_limits",
     "wallet_users",
 ];
-const OF_AGREEMENTS: [&str; 5] = [
-    "wallet_agreement_uses",
-    "wallet_agreements",
-    "wallet_challenges",
-    "wallet_consents",
-    "wallet_oauth_agreements",
-];
+const OF_AGREEMENTS: [&str; 5] =
+    ["wallet_agreement_uses", "wallet_agreements", "wallet_challenges", "wallet_consents", "wallet_oauth_agreements"];
 
 /// The processes of users and agreements, and the ways to all three.
 pub(crate) struct Apart {
