@@ -47,7 +47,8 @@ pub(crate) async fn authorize(
     needed: Needed<'_>,
 ) -> Result<Caller, ApiError> {
     if let Some(tokens) = api.bearer_tokens_of(request) {
-        return of_bearer(api, tokens, request, &needed).await;
+        // It is seldom used and large, so the futures of all other requests do not have room for it.
+        return Box::pin(of_bearer(api, tokens, request, &needed)).await;
     }
     let challenge = || format!("GNAP as_uri={}", api.settings.auth_server_grant_url);
     let token = introspect(api, request, &needed).await.map_err(|error| match error {
