@@ -115,7 +115,8 @@ pub(crate) async fn start(
         seed.accounts.iter().map(|account| (format!("{base}/{}", account.path), account.name.clone())).collect();
     let one_click = seed.users.iter().map(|user| OneClick { email: user.email.clone(), name: user.name.clone() });
     let playground = wallet_role::Playground { accent: Accent::Teal, one_click: one_click.collect() };
-    let (running, wallet) = wallet_role::start(&config, seed, listener, deps, playground).await?;
+    let listeners = wallet_role::Listening { pages: listener, modules: None };
+    let (running, wallet) = wallet_role::start(&config, seed, listeners, deps, playground).await?;
     Ok(StartedTenant { tenancy, wallet, running, url: format!("http://localhost:{port}"), addresses })
 }
 
