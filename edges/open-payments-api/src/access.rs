@@ -3,6 +3,8 @@
 //! The authorization server is called for every request, so a revoked token is refused at once. Tokens of OAuth 2.0 are in
 //! `bearer`.
 
+use std::pin::Pin;
+
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use gnap::{AccessItem, AccessType, Action, ActiveToken, LimitAmount, RequiredAccess, TokenInfo, WalletAddressUrl};
@@ -47,8 +49,7 @@ pub(crate) async fn authorize(
     needed: Needed<'_>,
 ) -> Result<Caller, ApiError> {
     if let Some(tokens) = api.bearer_tokens_of(request) {
-        // It is seldom used and large, so the futures of all other requests do not have room for it.
-        return Box::pin(of_bearer(api, tokens, request, &needed)).await;
+        return of_bearer(api, tokens, request, &needed).await;
     }
     let challenge = || format!("GNAP as_uri={}", api.settings.auth_server_grant_url);
     let token = introspect(api, request, &needed).await.map_err(|error| match error {
@@ -60,16 +61,20 @@ pub(crate) async fn authorize(
 }
 
 /// The client of a request with a token of OAuth 2.0, which has no signature.
-async fn of_bearer(
-    api: &OpenPaymentsApi,
-    tokens: &BearerTokens,
-    request: &ApiRequest,
-    needed: &Needed<'_>,
-) -> Result<Caller, ApiError> {
-    let token = tokens.read(request, needed.tenant, &api.settings.open_payments_url).await?;
-    let required = needed.required().ok_or(Refusal::InsufficientScope)?;
-    let item = required.best_of(&token.rights).ok_or(Refusal::InsufficientScope)?;
-    Ok(caller(token.client, needed, Some(item), token.grant))
+///
+/// It is boxed here, because it is large and seldom used: the futures of all other requests have no room for it.
+fn of_bearer<'a>(
+    api: &'a OpenPaymentsApi,
+    tokens: &'a BearerTokens,
+    request: &'a ApiRequest,
+    needed: &'a Needed<'a>,
+) -> Pin<Box<dyn Future<Output = Result<Caller, ApiError>> + Send + 'a>> {
+    Box::pin(async move {
+        let token = tokens.read(request, needed.tenant, &api.settings.open_payments_url).await?;
+        let required = needed.required().ok_or(Refusal::InsufficientScope)?;
+        let item = required.best_of(&token.rights).ok_or(Refusal::InsufficientScope)?;
+        Ok(caller(token.client, needed, Some(item), token.grant))
+    })
 }
 
 /// The client of a request, with what the granted `item` lets it do.
