@@ -10,6 +10,7 @@ mod accounts_here;
 mod addresses;
 mod cards;
 mod challenges;
+mod compared;
 mod consent;
 mod contacts;
 mod customers;

@@ -15,8 +15,8 @@ pub use interactions::ConsentSettings;
 pub(crate) use interactions::{Asked, Decision, Interaction, InteractionError};
 use outbound_http::Outbound;
 use uuid::Uuid;
-use web_url::WalletAddressUrl;
 
+use crate::compared::normal;
 use crate::customers::{Customer, Held};
 use crate::effect_error::EffectError;
 use crate::sql::read_one;
@@ -242,9 +242,4 @@ fn question(asked: Asked, opened: &Opened, accounts: Vec<Held>) -> Option<Questi
 
 fn named(subject: &Subject) -> Vec<String> {
     subject.sub_ids.iter().map(|id| normal(&id.id)).collect()
-}
-
-/// An address in the form in which addresses are compared.
-pub(crate) fn normal(url: &str) -> String {
-    url.parse::<WalletAddressUrl>().map_or_else(|_| url.to_owned(), |url| url.as_str().to_owned())
 }

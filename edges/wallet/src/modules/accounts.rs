@@ -9,7 +9,37 @@ use uuid::Uuid;
 use super::link::{ModuleError, Port};
 use crate::held::Held;
 use crate::history::{Listed, Side, Spending};
-use crate::obstacles::{Obstacle, Whole};
+
+/// What keeps a wallet or an account open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Obstacle {
+    Money,
+    Payments,
+    Requests,
+    /// Money for a request has come to the instance, and is not credited yet.
+    Arriving,
+    Agreements,
+    /// An operator has frozen the account.
+    Frozen,
+    /// An account of the wallet is being closed.
+    Closing,
+}
+
+/// What is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Whole {
+    Wallet,
+    Account(Uuid),
+}
+
+impl Whole {
+    pub(crate) fn has(self, account: Uuid) -> bool {
+        match self {
+            Self::Wallet => true,
+            Self::Account(only) => only == account,
+        }
+    }
+}
 
 /// A question to the accounts and payments.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::link::{Answers, ModuleError, Port};
 use crate::account_state::Shut;
 use crate::challenges::agreements::{self as oauth, Stage};
-use crate::consent::normal;
+use crate::compared::normal;
 use crate::grants::{self, Which};
 use crate::own_limits::{self, Agreement, Own, OwnLimits, Refusal, Standing, Use};
 

@@ -10,7 +10,7 @@ mod no_ledger;
 mod runs;
 mod users;
 
-pub(crate) use accounts::{Accounts, AccountsAsked};
+pub(crate) use accounts::{Accounts, AccountsAsked, Obstacle, Whole};
 pub(crate) use agreements::{Agreements, AgreementsAsked, AgreementsHere};
 pub use link::ModuleLink;
 pub(crate) use link::{Answers, ModuleError, Port, answer_of};

@@ -346,12 +346,11 @@ impl LocalAccounts for LiveReceivers {
     ) -> Result<Option<Arc<LocalAccount>>, LocalAccountsUnavailable> {
         let Ok(tag) = Uuid::try_parse(tag) else { return Ok(None) };
         let now = self.0.clock.now();
-        let live = match self.believed(tag) {
-            Some(live) => Some(live),
-            None => {
-                let read = self.read_once(tenant, tag).await;
-                read.map_err(|error| LocalAccountsUnavailable { reason: error.to_string() })?
-            }
+        let live = if let Some(live) = self.believed(tag) {
+            Some(live)
+        } else {
+            let read = self.read_once(tenant, tag).await;
+            read.map_err(|error| LocalAccountsUnavailable { reason: error.to_string() })?
         };
         Ok(live.filter(|live| live.account.tenant == tenant).map(|live| {
             let late = live.expires_at.is_some_and(|expiry| expiry <= now);

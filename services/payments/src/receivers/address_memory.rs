@@ -4,6 +4,7 @@
 //! A document only says where a payment is asked for. The other institution decides at each request, and after a refusal
 //! the document is fetched again.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ impl AddressMemory {
         let document = WalletAddress {
             public_name: None,
             card_service: None,
-            additional_properties: Default::default(),
+            additional_properties: BTreeMap::default(),
             ..published.document.clone()
         };
         let server = document.resource_server.as_deref().map_or(0, str::len);
