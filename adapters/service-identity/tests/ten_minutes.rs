@@ -1,8 +1,6 @@
 //! Tokens that end after a minute, for ten minutes of a clock that the test moves, under calls all the time.
 //! When a token is renewed, and what happens while the provider is away, is tested in `identity`.
 
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -144,7 +144,6 @@ pub fn is_grant_of_oauth(name: &str) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 mod tests {
     use serde_json::json;
 

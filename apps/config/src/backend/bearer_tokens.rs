@@ -29,7 +29,7 @@ impl BearerTokens {
             match text.parse() {
                 Ok(tenant) => tenants.push(tenant),
                 Err(_) => {
-                    r.problem("OPEN_PAYMENTS_BEARER_TENANTS", format!("{text} is not the id of a tenant (a UUID)"))
+                    r.problem("OPEN_PAYMENTS_BEARER_TENANTS", format!("{text} is not the id of a tenant (a UUID)"));
                 }
             }
         }

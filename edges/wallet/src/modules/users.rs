@@ -2,6 +2,8 @@
 //!
 //! Users and sessions themselves are in `users`.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, to_value};
@@ -22,6 +24,14 @@ pub(crate) enum UsersAsked {
     NeedsCode { session: Session },
     /// Whether the session has proved lately who uses it.
     IsProved { session: Session },
+    /// Whether this user has a second factor.
+    HasSecondFactor { session: Session },
+    /// Ends a session.
+    End { session: Session },
+    /// The user with this e-mail address.
+    WithEmail { email: String },
+    /// The e-mail addresses of these users.
+    EmailsOf { users: Vec<Uuid> },
     /// Whether a payment has to be proved first.
     AsksBefore { session: Session, account: Uuid, debit: u64 },
 }
@@ -51,6 +61,23 @@ impl UsersPort {
         self.0.ask(UsersAsked::IsProved { session: without_token(session) }).await
     }
 
+    pub(crate) async fn has_second_factor(&self, session: &Session) -> Result<bool, ModuleError> {
+        self.0.ask(UsersAsked::HasSecondFactor { session: without_token(session) }).await
+    }
+
+    pub(crate) async fn end(&self, session: &Session) -> Result<(), ModuleError> {
+        self.0.ask(UsersAsked::End { session: without_token(session) }).await
+    }
+
+    pub(crate) async fn with_email(&self, email: &str) -> Result<Option<Uuid>, ModuleError> {
+        self.0.ask(UsersAsked::WithEmail { email: email.to_owned() }).await
+    }
+
+    /// Those of users whose wallet is open.
+    pub(crate) async fn emails_of(&self, users: Vec<Uuid>) -> Result<BTreeMap<Uuid, String>, ModuleError> {
+        self.0.ask(UsersAsked::EmailsOf { users }).await
+    }
+
     /// Whether a payment of `debit` from this account has to be proved first, and was not.
     pub(crate) async fn asks_before(&self, session: &Session, account: Uuid, debit: u64) -> Result<bool, ModuleError> {
         self.0.ask(UsersAsked::AsksBefore { session: without_token(session), account, debit }).await
@@ -71,6 +98,15 @@ impl Answers<UsersAsked> for Users {
                 let has_factor = self.second_factor(&session).await? != SecondFactor::None;
                 to_value(has_factor && !self.is_proved(&session).await?)?
             }
+            UsersAsked::HasSecondFactor { session } => {
+                to_value(self.second_factor(&session).await? != SecondFactor::None)?
+            }
+            UsersAsked::End { session } => {
+                self.end(&session, session.id).await?;
+                Value::Null
+            }
+            UsersAsked::WithEmail { email } => to_value(self.with_email(&email).await?)?,
+            UsersAsked::EmailsOf { users } => to_value(self.emails_of(&users).await?)?,
             UsersAsked::IsProved { session } => to_value(self.is_proved(&session).await?)?,
             UsersAsked::AsksBefore { session, account, debit } => {
                 to_value(self.asks_before(&session, account, debit).await?)?

@@ -107,7 +107,7 @@ pub(crate) async fn change(ctx: Ctx, posted: Posted, key: Uuid) -> Result<Respon
 
 async fn close(ctx: &Ctx, posted: &Posted, key: Uuid, held: &Held, here: &str) -> Result<Response, Problem> {
     let core = ctx.core();
-    if !core.users.is_proved(&ctx.session).await? {
+    if !core.effects.modules.users.is_proved(&ctx.session).await? {
         return Ok(prove_first(here));
     }
     if posted.text("sure") != "yes" {

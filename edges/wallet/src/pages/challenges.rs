@@ -21,7 +21,6 @@ use crate::challenges::{
 };
 use crate::consent::account_of;
 use crate::customers::Held;
-use crate::users::SecondFactor;
 
 /// A question that is answered with yes or no.
 #[derive(Template)]
@@ -184,7 +183,7 @@ async fn logout_of_nobody(reader: &Reader) -> Result<Response, Problem> {
 async fn must_prove(ctx: &Ctx, question: &Question) -> Result<bool, Problem> {
     let wants_login = question.parameter("prompt").is_some_and(|prompt| prompt.split(' ').any(|word| word == "login"));
     let asks = wants_login || question.parameter("max_age").is_some();
-    Ok(asks && !ctx.core().users.is_proved(&ctx.session).await?)
+    Ok(asks && !ctx.core().effects.modules.users.is_proved(&ctx.session).await?)
 }
 
 /// `GET /oauth/login/{id}`
@@ -225,10 +224,8 @@ pub(crate) async fn login_decide(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Re
             if must_prove(&ctx, &question).await? {
                 return Ok(prove_first(&here(Kind::Login, &opened)));
             }
-            let assurance = match ctx.core().users.second_factor(&ctx.session).await? {
-                SecondFactor::None => Assurance::Password,
-                SecondFactor::Active(_) => Assurance::SecondFactor,
-            };
+            let has_factor = ctx.core().effects.modules.users.has_second_factor(&ctx.session).await?;
+            let assurance = if has_factor { Assurance::SecondFactor } else { Assurance::Password };
             // Who was signed in there before is not made somebody else without a word.
             let before = question.subject.as_deref().filter(|subject| !subject.is_empty());
             if before.is_some_and(|subject| subject != ctx.session.user.to_string()) {
@@ -281,7 +278,7 @@ pub(crate) async fn logout_decide(ctx: Ctx, posted: Posted, _: Uuid) -> Result<R
                 Ok(to) => to,
                 Err(over) => return Ok(over),
             };
-            ctx.core().users.end(&ctx.session, ctx.session.id).await?;
+            ctx.core().effects.modules.users.end(&ctx.session).await?;
             Ok(ctx.reader.with_session("", onward(ctx.reader.frame(), "You are signed out.", &to)))
         }
         "no" => {

@@ -27,7 +27,7 @@ const OF_THE_CONNECTION: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, DATE, TR
 /// The module that has a page.
 pub(crate) fn module_of(path: &str) -> Module {
     match path.split('/').nth(1).unwrap_or_default() {
-        "agreements" | "consent" | "consent-screen" | "mock-idp" => Module::Agreements,
+        "agreements" | "consent" | "consent-screen" | "mock-idp" | "oauth" => Module::Agreements,
         _ => Module::Accounts,
     }
 }
@@ -94,6 +94,7 @@ mod tests {
             ("/agreements-of-others", Module::Accounts),
             ("/consent", Module::Agreements),
             ("/mock-idp/", Module::Agreements),
+            ("/oauth/logout", Module::Agreements),
         ] {
             assert_eq!(module_of(path), module, "{path}");
         }

@@ -6,6 +6,7 @@ mod attempts;
 mod closing;
 mod codes;
 mod email_change;
+mod named;
 mod passkey_answers;
 mod passkey_questions;
 mod passkeys;

@@ -31,14 +31,14 @@ struct List<'a> {
 
 /// `GET /operator/accounts?called=`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
-    let database = ctx.core().effects.store.database();
+    let effects = &ctx.core().effects;
     let written = ctx.reader.query.get("called").map_or("", |text| text.trim());
     let found = if written.is_empty() {
-        operators::frozen(database).await?
+        operators::frozen(effects).await?
     } else if written.len() > WRITTEN_MAX {
         Vec::new()
     } else {
-        operators::called(database, written).await?
+        operators::called(effects, written).await?
     };
     let f = ctx.frame("operator");
     Ok(html(StatusCode::OK, &List { f: &f, written, found }))
@@ -61,9 +61,9 @@ fn here(account: &FoundAccount) -> String {
 }
 
 async fn one(ctx: &Ctx) -> Result<(FoundAccount, AccountState), Problem> {
-    let (id, database) = (ctx.id()?, ctx.core().effects.store.database());
-    let account = operators::account(database, id).await?.ok_or(Problem::NotFound)?;
-    let state = account_state::of(database, id).await?.ok_or(Problem::NotFound)?;
+    let (id, effects) = (ctx.id()?, &ctx.core().effects);
+    let account = operators::account(effects, id).await?.ok_or(Problem::NotFound)?;
+    let state = account_state::of(effects.store.database(), id).await?.ok_or(Problem::NotFound)?;
     Ok((account, state))
 }
 
@@ -83,7 +83,7 @@ async fn draw(ctx: &Ctx, status: StatusCode, because: &str, error: Option<&'stat
 pub(crate) async fn change(ctx: Ctx, posted: Posted, key: Uuid) -> Result<Response, Problem> {
     let (account, state) = one(&ctx).await?;
     let here = here(&account);
-    if !ctx.core().users.is_proved(&ctx.session).await? {
+    if !ctx.core().effects.modules.users.is_proved(&ctx.session).await? {
         return Ok(prove_first(&here));
     }
     let freezes = match posted.text("to") {
