@@ -89,6 +89,18 @@ impl SharedCache {
         }
     }
 
+    /// Uses up `key`, for `life` from now. Returns `false` if it was used before.
+    ///
+    /// `by` names the user. The same user may use it again, for example a request that a gateway sends to another process
+    /// because the first one ended. Without a name every use is another one.
+    pub async fn use_up(&self, key: &str, by: Option<&[u8]>, life: Duration) -> Result<bool, CacheError> {
+        let user = by.map(Bytes::copy_from_slice).unwrap_or_default();
+        if self.set_if_absent(key, user.clone(), life).await? {
+            return Ok(true);
+        }
+        Ok(by.is_some() && self.get(key).await?.is_some_and(|known| known == user))
+    }
+
     /// Replaces exactly `expected` by `value`, for `life` from now, and wakes the callers that wait for the key.
     /// Returns whether the value was `expected`.
     pub async fn replace_if(

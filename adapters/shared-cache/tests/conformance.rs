@@ -80,6 +80,13 @@ async fn values_are_kept_locked_and_counted(cache: SharedCache) {
     assert!(!cache.remove_if("lock", b"me").await.unwrap());
     assert!(cache.set_if_absent("lock", text("you"), MINUTE).await.unwrap());
 
+    assert!(cache.use_up("nonce", Some(b"me"), MINUTE).await.unwrap());
+    assert!(cache.use_up("nonce", Some(b"me"), MINUTE).await.unwrap());
+    assert!(!cache.use_up("nonce", Some(b"you"), MINUTE).await.unwrap());
+    assert!(!cache.use_up("nonce", None, MINUTE).await.unwrap());
+    assert!(cache.use_up("other nonce", None, MINUTE).await.unwrap());
+    assert!(!cache.use_up("other nonce", None, MINUTE).await.unwrap());
+
     assert_eq!(cache.add("total", 5, MINUTE).await.unwrap(), 5);
     assert_eq!(cache.add("total", -7, MINUTE).await.unwrap(), -2);
     assert_eq!(cache.get("total").await.unwrap(), Some(text("-2")));

@@ -3,7 +3,6 @@
 //! Refusals contain at most the key id, so a client learns nothing about other clients or keys.
 
 use axum::http::StatusCode;
-use bytes::Bytes;
 use gnap::{Client, WebUrl};
 use http_signatures::{CheckedRequest, Jwk, SignedRequest, Verified, VerifyError, key_id};
 use open_payments_client::KeyLookupError;
@@ -98,7 +97,7 @@ async fn verify(
         .map_err(|error| Problem::Verify { error, base: checked.redacted_base() })?;
     if let Some(nonce) = verified.nonce_name(&client.identity()) {
         let key = format!("open-payments:nonce:{nonce}");
-        if !api.cache.set_if_absent(&key, Bytes::new(), api.settings.freshness.memory()).await? {
+        if !api.cache.use_up(&key, checked.gateway_request(), api.settings.freshness.memory()).await? {
             return Err(Problem::Replayed);
         }
     }

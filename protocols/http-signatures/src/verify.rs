@@ -4,6 +4,7 @@
 //! not store requests: used nonces are stored elsewhere, see [`Verified::nonce_name`].
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clock::Timestamp;
@@ -113,6 +114,11 @@ pub struct CheckedRequest<'a> {
     input: SignatureInput,
 }
 
+/// The header in which a gateway names a request. `docs/authorization.md` says what a gateway has to do.
+const GATEWAY_REQUEST: HeaderName = HeaderName::from_static("rafiki-gateway-request");
+/// How many octets such a name has. Nobody guesses one.
+const GATEWAY_NAME: RangeInclusive<usize> = 32..=64;
+
 /// The `keyid` of a request, without any other check.
 pub fn key_id(headers: &HeaderMap) -> Option<String> {
     SignatureInput::parse(&joined(headers, &SIGNATURE_INPUT)?).ok()?.parameters.key_id
@@ -185,6 +191,13 @@ impl CheckedRequest<'_> {
     /// The key that the signature names.
     pub fn key_id(&self) -> Option<&str> {
         self.input.parameters.key_id.as_deref()
+    }
+
+    /// How the gateway in front of this process names the request, if it does. A gateway names each request of a client
+    /// anew. If a process does not answer, it sends the request to another one with the same name.
+    pub fn gateway_request(&self) -> Option<&[u8]> {
+        let name = self.request.headers.get(GATEWAY_REQUEST)?.as_bytes();
+        GATEWAY_NAME.contains(&name.len()).then_some(name)
     }
 
     /// The signed text from our side's view, without the token. It is for a log that helps to find a wrong scheme or

@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use clock::Clock;
 use gnap::{Client, WebUrl};
 use http_signatures::{CheckedRequest, HeaderError, Jwk, SignedRequest, Verified, VerifyError};
@@ -133,7 +132,7 @@ impl Auth {
         let verified = self.verify(request, client).await?;
         let Some(nonce) = verified.nonce_name(&client.identity()) else { return Ok(()) };
         let life = self.inner.settings.freshness.memory();
-        match self.inner.cache.set_if_absent(&format!("auth:nonce:{nonce}"), Bytes::new(), life).await {
+        match self.inner.cache.use_up(&format!("auth:nonce:{nonce}"), request.gateway_request(), life).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(ClientError::Replayed),
             Err(error) => {

@@ -81,7 +81,7 @@ on_each_database! {
         let (path, body) = (format!("/{OPERATOR}"), incoming().to_string());
         let url = format!("http://auth.example{path}");
         let created = clock::Clock::now(&*server.clock).as_secs();
-        let request = |nonce: &str| {
+        let request = |nonce: &str, gateway: &str| {
             let components = r#"("@method" "@target-uri" "content-digest")"#;
             let parameters = format!(r#"{components};keyid="client-key";created={created}{nonce}"#);
             let digest = http_signatures::content_digest(body.as_bytes());
@@ -98,17 +98,29 @@ on_each_database! {
                 ("signature-input", &input),
                 ("signature", &signature),
             ];
-            let headers: HeaderMap =
+            let mut headers: HeaderMap =
                 sent.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            if !gateway.is_empty() {
+                headers.insert("rafiki-gateway-request", gateway.parse().unwrap());
+            }
             call(&server.routers.auth, "POST", &path, headers, body.clone())
         };
         for _ in 0..2 {
-            assert_eq!(request("").await.status, 200);
+            assert_eq!(request("", "").await.status, 200);
         }
-        assert_eq!(request(";nonce=\"a\"").await.status, 200);
-        let replayed = request(";nonce=\"a\"").await;
+        assert_eq!(request(";nonce=\"a\"", "").await.status, 200);
+        let replayed = request(";nonce=\"a\"", "").await;
         assert_eq!(replayed.refusal(), refused(401, "invalid_client", "invalid signature"));
-        assert_eq!(request(";nonce=\"b\"").await.status, 200);
+        let [sent, again] = [1, 2].map(|number| format!("{number:032}"));
+        assert_eq!(request(";nonce=\"b\"", &sent).await.status, 200);
+        assert_eq!(request(";nonce=\"b\"", &sent).await.status, 200, "a gateway sends it to another process");
+        for gateway in [again.as_str(), "", "short"] {
+            assert_eq!(request(";nonce=\"b\"", gateway).await.status, 401, "{gateway}: somebody else sends it");
+        }
+        for nonce in [";nonce=\"c\"", ";nonce=\"d\""] {
+            assert_eq!(request(nonce, "short").await.status, 200);
+            assert_eq!(request(nonce, "short").await.status, 401, "a name that can be guessed names nothing");
+        }
     }
 
     async fn clients_must_send_and_accept_json(database) {

@@ -432,6 +432,7 @@ async fn signed_request_arrives_unchanged(caller: &Caller, public: &Listening, u
         ("x-idp-secret", "guess"),
         ("rafiki-signature", "t=1, v1=00"),
         ("x-request-id", "mine"),
+        ("rafiki-gateway-request", "0123456789abcdef0123456789abcdef"),
     ];
     let call = Call { more: forged, ..Call::post(url, &body).with("token") };
     let (headers, bytes) = caller.signed(&call, url);
@@ -451,6 +452,7 @@ async fn signed_request_arrives_unchanged(caller: &Caller, public: &Listening, u
     assert_eq!(header("x-forwarded-proto").as_deref(), Some("https"));
     assert_eq!(header("x-forwarded-for").as_deref(), Some("127.0.0.1"));
     assert_ne!(header("x-request-id").as_deref(), Some("mine"));
+    assert_eq!(header("rafiki-gateway-request"), header("x-request-id"));
     for name in ["tenant-id", "x-idp-secret", "rafiki-signature"] {
         assert_eq!(header(name), None, "{name}");
     }
