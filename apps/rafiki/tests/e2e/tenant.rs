@@ -78,12 +78,12 @@ fn a_tenants_wallet_pays_and_is_paid_over_its_neighbour_and_starts_again_as_it_w
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (own, ten) = (tenant(&two), address(&two, "fgranklin"));
     let happy = client(&two.facts(Side::HappyLife));
-    let (pfry, bert) = (two.address(Side::HappyLife, "pfry"), two.address(Side::CloudNine, "bhamchest"));
+    let (planet, bert) = (two.address(Side::HappyLife, "planex"), two.address(Side::CloudNine, "bhamchest"));
     let before = runtime.block_on(async {
         // To a customer of its neighbour on the same instance; over the neighbour to another institution; and back.
         pay(&own, &ten, &bert, "to the neighbour").await;
-        pay(&own, &ten, &pfry, "over the neighbour").await;
-        pay(&happy, &pfry, &ten, "back").await;
+        pay(&own, &ten, &planet, "over the neighbour").await;
+        pay(&happy, &planet, &ten, "back").await;
         let settled = testkit::until(SOON, || async {
             let now = balance(&two).await;
             // 6.17 twice, of which what was not needed for the rate goes back, and 5.00 came.
@@ -110,7 +110,7 @@ fn a_tenants_wallet_pays_and_is_paid_over_its_neighbour_and_starts_again_as_it_w
     runtime.block_on(async {
         assert_eq!(balance(&two).await, before.1, "nothing was credited a second time");
         assert_eq!(made(&two).await, before.2, "nothing was made a second time");
-        pay(&tenant(&two), &ten, &pfry, "after the start").await;
+        pay(&tenant(&two), &ten, &planet, "after the start").await;
     });
     let facts = [Side::CloudNine, Side::HappyLife].map(|side| (side, two.facts(side)));
     for (side, facts) in facts {

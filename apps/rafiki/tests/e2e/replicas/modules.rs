@@ -117,6 +117,7 @@ impl Scene {
                 let mut started = Parts::new(folder, &seed);
                 wallet_variables.extend(variables("accounts,payments", started.modules, &seed));
                 wallet_variables.push(("WALLET_MODULES_PORT", started.modules[2].to_string()));
+                wallet_variables.push(("PUBLIC_URL", started.front.clone()));
                 started.launch();
                 parts = Some(started);
             }

@@ -55,12 +55,12 @@ impl Separate {
     }
 
     fn assert_pays(&self, name: &str) {
-        let (grace, bert, fry) = (
+        let (grace, bert, planet) = (
             self.address(Side::CloudNine, "gfranklin"),
             self.address(Side::CloudNine, "bhamchest"),
-            self.address(Side::HappyLife, "pfry"),
+            self.address(Side::HappyLife, "planex"),
         );
-        for (from, to) in [(&grace, &fry), (&fry, &grace), (&grace, &bert)] {
+        for (from, to) in [(&grace, &planet), (&planet, &grace), (&grace, &bert)] {
             let mut command = Command::new(BINARY);
             command.args(["pay", "--from", from, "--to", to, "--send", "5.00", "--yes", "--json", "--data-dir"]);
             let paid = run(command.arg(self.data.path()));
