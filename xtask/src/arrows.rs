@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::command::{capture, cargo, root};
+use crate::command::{metadata, root};
 
 /// The floors from the ground up. A crate may use crates of lower floors.
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
@@ -94,9 +94,7 @@ struct Use {
 
 /// Names every arrow that points up or sideways without being listed, and every broken wall.
 pub(crate) fn check() -> Result<(), String> {
-    let metadata =
-        capture(&mut cargo(&["metadata", "--no-deps", "--format-version", "1"])).ok_or("cargo metadata failed")?;
-    let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
+    let metadata = metadata()?;
     let problems = offences(&packages(&metadata, &root()));
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }

@@ -98,3 +98,10 @@ pub(crate) fn find(name: &str, extra: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from)).map(|dir| dir.join(name)).find(|p| p.is_file())
 }
+
+/// What cargo says about the packages of the workspace.
+pub(crate) fn metadata() -> Result<serde_json::Value, String> {
+    let told =
+        capture(&mut cargo(&["metadata", "--no-deps", "--format-version", "1"])).ok_or("cargo metadata failed")?;
+    serde_json::from_str(&told).map_err(|error| error.to_string())
+}

@@ -4,9 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
-use crate::command::{capture, cargo, find, root, run};
+use crate::command::{capture, cargo, find, metadata, root, run};
 use crate::rust_files::{self, Token};
 use crate::tally::Tally;
 
@@ -156,9 +154,7 @@ fn doubles(tree: &str, rules: &Rules) -> Vec<String> {
 
 /// Every dependency that no file of its crate names, and every entry of the workspace that no crate uses.
 pub(crate) fn check_unused() -> Result<(), String> {
-    let metadata =
-        capture(&mut cargo(&["metadata", "--no-deps", "--format-version", "1"])).ok_or("cargo metadata failed")?;
-    let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
+    let metadata = metadata()?;
     let files = rust_files::read()?;
     let mut problems = Vec::new();
     let mut used_anywhere = BTreeSet::new();

@@ -15,6 +15,7 @@ mod differences;
 mod dist;
 mod docs;
 mod interop;
+mod newcomer;
 mod postgres_tools;
 mod rust_files;
 mod services;

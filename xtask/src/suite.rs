@@ -5,7 +5,8 @@
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
 use crate::{
-    arrows, browser, circles, dependencies, deploy, differences, docs, interop, services, tidy, toolchain, unused, wasm,
+    arrows, browser, circles, dependencies, deploy, differences, docs, interop, newcomer, services, tidy, toolchain,
+    unused, wasm,
 };
 
 /// Formatting, the floors, circles of files, dead code, dependencies, the book, clippy and the API documentation.
@@ -75,6 +76,7 @@ pub(crate) fn test() -> Result<bool, String> {
 fn lints(tally: &mut Tally) {
     println!("== lint");
     tally.check("formatting", succeeded(&run(&mut cargo(&["fmt", "--all", "--check"]))));
+    tally.check("the program of the first commands", newcomer::check());
     tally.check("floors", arrows::check());
     tally.check("circles of files", circles::check());
     tally.check("unused public items", unused::check());
