@@ -12,7 +12,7 @@ const BACKUP_ELIGIBLE: u8 = 0x08;
 const BACKUP_STATE: u8 = 0x10;
 const ATTESTED_CREDENTIAL: u8 = 0x40;
 const EXTENSIONS: u8 = 0x80;
-/// Longer ids are refused (section 7.1, step 25).
+/// Longer ids are refused (webauthn-3 section 7.1, step 25).
 const ID_MAX: usize = 1023;
 
 /// Where the private key is.
@@ -92,7 +92,7 @@ impl<'a> AuthenticatorData<'a> {
 }
 
 impl<'a> Attested<'a> {
-    /// Section 6.5.1: the model of the authenticator, the id, and the key.
+    /// The model of the authenticator, the id, and the key (webauthn-3 section 6.5.1).
     fn read(octets: &'a [u8]) -> Result<(Self, &'a [u8]), Refusal> {
         let (_model, rest) = cut(octets, 16)?;
         let (length, rest) = rest.split_first_chunk::<2>().ok_or(Refusal::Unreadable)?;

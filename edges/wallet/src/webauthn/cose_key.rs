@@ -84,7 +84,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether this key made the signature (section 6.5.5 of Web Authentication).
+    /// Whether this key made the signature (webauthn-3 section 6.5.5).
     pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Es256(point) => {

@@ -50,13 +50,14 @@ pub(crate) fn verify_registration(
     })
 }
 
-/// The page asks for no attestation. What may come nevertheless is a signature by the new key itself (section 5.4.7).
+/// The page asks for no attestation. What may come nevertheless is a signature by the new key itself (webauthn-3 section
+/// 5.4.7).
 fn check_statement(attestation: &Map, key: &PublicKey, signed: &[u8]) -> Result<(), Refusal> {
     let statement = Map::of(attestation.get("attStmt").cloned().ok_or(Refusal::Unreadable)?)?;
     let accepted = match attestation.get("fmt").and_then(|format| format.as_text()) {
-        // Section 8.7.
+        // webauthn-3 section 8.7.
         Some("none") => statement.is_empty(),
-        // Section 8.2, without a certificate.
+        // webauthn-3 section 8.2, without a certificate.
         Some("packed") => {
             let own = statement.get("x5c").is_none() && statement.integer("alg") == Some(key.algorithm());
             own && statement.octets("sig").is_some_and(|signature| key.has_signed(signed, signature))
