@@ -1,7 +1,9 @@
 //! The one write connection of a SQLite file. Units of work use it one after the other, and share commits.
 //!
-//! While units follow each other, one transaction stays open, and each unit is a savepoint in it. So one wait for the
-//! disk serves many units. Statements that a unit sends together are one crossing to the connection's thread.
+//! While units follow each other, one transaction stays open, and each unit but the first is a savepoint in it. So one
+//! wait for the disk serves many units. Statements that a unit sends together are one crossing to the connection's thread.
+//!
+//! The thread answers each statement on its own, and each answer may wake a task. So nothing is sent that is not needed.
 
 use std::mem;
 use std::sync::Arc;
@@ -67,8 +69,11 @@ pub(crate) struct Connected {
     pool: SqlitePool,
     between_units: BetweenUnits,
     connection: Option<PoolConnection<Sqlite>>,
-    /// Whether a transaction is open, with a savepoint for this unit or the next one.
+    /// Whether a transaction is open.
     open: bool,
+    /// Whether the open transaction has a savepoint for this unit or the next one. The first unit has none: what it undoes
+    /// is the whole transaction.
+    saved: bool,
     sending: Sending,
     /// Units that wait for the commit.
     ended: Vec<oneshot::Sender<Result<(), String>>>,
@@ -78,10 +83,20 @@ pub(crate) struct Connected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
     Nothing,
-    /// Statements of the unit.
+    /// Statements of a unit with a savepoint.
     WithinTheUnit,
-    /// Also the begin or the end of the transaction.
+    /// Also the begin or the end of the transaction, or a unit without a savepoint.
     BeyondTheUnit,
+}
+
+/// What follows the statements that are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The unit goes on.
+    GoOn,
+    /// The unit ends. A later one commits it.
+    LeaveToNext,
+    Commit,
 }
 
 /// A unit's use of the connection.
@@ -98,6 +113,7 @@ impl SqliteLine {
             between_units,
             connection: None,
             open: false,
+            saved: false,
             sending: Sending::Nothing,
             ended: Vec::new(),
         };
@@ -154,7 +170,11 @@ impl Turn {
         match self.connected() {
             Ok(connected) => {
                 connected.commit_others().await;
-                connected.send_in_unit(steps, &[]).await
+                // A commit may have given the connection back.
+                if let Err(error) = connected.make_ready().await {
+                    return (Vec::new(), Some(error));
+                }
+                connected.send_in_unit(steps, Then::GoOn).await
             }
             Err(error) => (Vec::new(), Some(error)),
         }
@@ -165,7 +185,7 @@ impl Turn {
         let Some(at_it) = &mut self.at_it else { return Ended::failed(None) };
         let is_last = self.line.waiting.load(Ordering::Acquire) == 0 || at_it.ended.len() >= UNITS_MAX;
         if !is_last {
-            let (answers, error) = at_it.send_in_unit(steps, &[RELEASE, SAVEPOINT]).await;
+            let (answers, error) = at_it.send_in_unit(steps, Then::LeaveToNext).await;
             return if error.is_some() {
                 Ended::Failed { turn: Some(self), answers, error }
             } else {
@@ -186,7 +206,7 @@ impl Turn {
         steps: Vec<Step>,
     ) -> Result<oneshot::Receiver<Result<(), String>>, (Vec<StepResult>, DbErr)> {
         let connected = self.connected().map_err(|error| (Vec::new(), error))?;
-        let (answers, error) = connected.send_in_unit(steps, &[RELEASE, SAVEPOINT]).await;
+        let (answers, error) = connected.send_in_unit(steps, Then::LeaveToNext).await;
         if let Some(error) = error {
             return Err((answers, error));
         }
@@ -199,12 +219,14 @@ impl Turn {
     pub(crate) async fn undo(&mut self) {
         if let Some(at_it) = self.at_it.as_deref_mut().filter(|at_it| at_it.open) {
             at_it.undo_unit().await;
+            // If there is no connection, the next statement says so.
+            let _ = at_it.make_ready().await;
         }
     }
 
     async fn commit_now(mut self, steps: Vec<Step>) -> Ended {
         let Some(at_it) = &mut self.at_it else { return Ended::failed(None) };
-        let (answers, error) = at_it.send_in_unit(steps, &[RELEASE, COMMIT]).await;
+        let (answers, error) = at_it.send_in_unit(steps, Then::Commit).await;
         if error.is_some() {
             return Ended::Failed { turn: Some(self), answers, error };
         }
@@ -319,23 +341,30 @@ impl Connected {
         Ok(())
     }
 
-    /// Sends `steps` and then `end` within the unit. Begins the transaction if needed.
-    async fn send_in_unit(&mut self, steps: Vec<Step>, end: &[&'static str]) -> (Vec<StepResult>, Option<DbErr>) {
-        let begin: &[&'static str] = if self.open { &[] } else { &[BEGIN, SAVEPOINT] };
-        let beyond = !begin.is_empty() || end.contains(&COMMIT);
-        let sending = if beyond { Sending::BeyondTheUnit } else { Sending::WithinTheUnit };
+    /// Sends `steps` within the unit, and then does what is said. Begins the transaction if needed.
+    async fn send_in_unit(&mut self, steps: Vec<Step>, then: Then) -> (Vec<StepResult>, Option<DbErr>) {
+        // A single statement is a transaction by itself. A text with a semicolon may be several.
+        let is_single = matches!(&steps[..], [Step::Given(only)] if !only.sql.contains(';'));
+        let is_whole = is_single && !self.open && then == Then::Commit;
+        let (begin, end) = if is_whole { (NONE, NONE) } else { around(self.open, self.saved, then) };
+        let within = self.saved && then != Then::Commit;
+        let sending = if within { Sending::WithinTheUnit } else { Sending::BeyondTheUnit };
         let given = steps.len();
         let all: Vec<Step> =
             begin.iter().copied().map(Step::Words).chain(steps).chain(end.iter().copied().map(Step::Words)).collect();
 
         let (mut answers, error) = self.send(&all, sending).await;
-        self.open = self.open || !answers.is_empty();
+        self.open = !is_whole && (self.open || !answers.is_empty());
         answers.drain(..begin.len().min(answers.len()));
-        if error.is_none() && end.contains(&COMMIT) {
-            self.open = false;
-        }
         answers.truncate(given);
-        let Some(error) = error else { return (answers, None) };
+        let Some(error) = error else {
+            match then {
+                Then::GoOn => {}
+                Then::LeaveToNext => self.saved = true,
+                Then::Commit => (self.open, self.saved) = (false, false),
+            }
+            return (answers, None);
+        };
         if ends_the_transaction(&error) {
             self.undo_all(&error.to_string()).await;
         }
@@ -412,14 +441,16 @@ impl Connected {
         if self.ended.is_empty() {
             return self.undo_all("no caller waits for it").await;
         }
-        let commit = [Step::Words(RELEASE), Step::Words(COMMIT)];
-        match self.send(&commit, Sending::BeyondTheUnit).await.1 {
+        match self.send(&[Step::Words(COMMIT)], Sending::BeyondTheUnit).await.1 {
             None => self.closed(&Ok(())),
             Some(error) => self.undo_all(&error.to_string()).await,
         }
     }
 
     async fn undo_unit(&mut self) {
+        if !self.saved {
+            return self.undo_all("its only unit was undone").await;
+        }
         if let Some(error) = self.send(&[Step::Words(ROLLBACK_UNIT)], Sending::WithinTheUnit).await.1 {
             self.undo_all(&error.to_string()).await;
         }
@@ -436,7 +467,7 @@ impl Connected {
     }
 
     fn closed(&mut self, how: &Result<(), String>) {
-        self.open = false;
+        (self.open, self.saved) = (false, false);
         for unit in self.ended.drain(..) {
             // A caller that no longer waits needs no answer.
             let _ = unit.send(how.clone());
@@ -454,6 +485,21 @@ impl Connected {
         self.sending = Sending::Nothing;
         self.closed(&Err(reason.to_owned()));
     }
+}
+
+const NONE: &[&str] = &[];
+
+/// What is sent before and after the statements of a unit.
+fn around(open: bool, saved: bool, then: Then) -> (&'static [&'static str], &'static [&'static str]) {
+    let begin: &[&str] = if open { NONE } else { &[BEGIN] };
+    let end: &[&str] = match then {
+        Then::GoOn => NONE,
+        Then::LeaveToNext if saved => &[RELEASE, SAVEPOINT],
+        Then::LeaveToNext => &[SAVEPOINT],
+        // It releases the savepoints, too.
+        Then::Commit => &[COMMIT],
+    };
+    (begin, end)
 }
 
 /// Whether SQLite ends, or may end, the whole transaction after this error
@@ -474,5 +520,79 @@ fn from_pool(error: sqlx::Error) -> DbErr {
         sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout),
         sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::ConnectionClosed),
         other => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(other))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Database, Options};
+
+    fn insert(note: &str) -> Vec<Step> {
+        let sql = "INSERT INTO notes (note) VALUES ($1)";
+        vec![Step::Given(Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, sql, [note.into()]))]
+    }
+
+    async fn notes(line: &Arc<SqliteLine>) -> Vec<String> {
+        let sql = Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT note FROM notes ORDER BY note");
+        let (mut answers, error) = line.turn().await.unwrap().send(vec![Step::Given(sql)]).await;
+        assert!(error.is_none(), "{error:?}");
+        answers.remove(0).rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    }
+
+    /// A file with a table, and an in-memory database that gives its only connection back.
+    async fn lines() -> (tempfile::TempDir, Vec<(Database, Arc<SqliteLine>)>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = format!("sqlite://{}", folder.path().join("notes.sqlite").display());
+        let mut lines = Vec::new();
+        for url in [file.as_str(), "sqlite::memory:"] {
+            let database = Database::connect(url, &Options::default()).await.unwrap();
+            let line = Arc::clone(database.inner.line.as_ref().unwrap());
+            let table = Statement::from_string(sea_orm::DbBackend::Sqlite, "CREATE TABLE notes (note text UNIQUE)");
+            let made = line.turn().await.unwrap().send_and_commit(vec![Step::Given(table)]).await;
+            assert!(matches!(made, Ended::Committed(_)));
+            lines.push((database, line));
+        }
+        (folder, lines)
+    }
+
+    #[test]
+    fn a_unit_without_others_has_no_savepoint() {
+        assert_eq!(around(false, false, Then::Commit), (&["BEGIN IMMEDIATE"][..], &["COMMIT"][..]));
+        assert_eq!(around(false, false, Then::LeaveToNext), (&["BEGIN IMMEDIATE"][..], &["SAVEPOINT unit"][..]));
+        let next = (NONE, &["RELEASE unit", "SAVEPOINT unit"][..]);
+        assert_eq!(around(true, true, Then::LeaveToNext), next);
+        assert_eq!(around(true, true, Then::Commit), (NONE, &["COMMIT"][..]));
+    }
+
+    #[tokio::test]
+    async fn a_first_unit_that_is_undone_leaves_the_connection_to_the_one_after_it() {
+        let (_folder, lines) = lines().await;
+        for (_database, line) in lines {
+            let mut turn = line.turn().await.unwrap();
+            assert!(turn.send(insert("undone")).await.1.is_none());
+            turn.undo().await;
+            assert!(turn.send_and_leave_to_next(insert("first")).await.is_ok());
+            assert!(turn.send(insert("undone, too")).await.1.is_none());
+            turn.undo().await;
+            assert!(matches!(turn.send_and_commit(insert("second")).await, Ended::Committed(_)));
+            assert_eq!(notes(&line).await, ["first", "second"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_single_statement_that_fails_changes_nothing_and_the_line_goes_on() {
+        let (_folder, lines) = lines().await;
+        for (_database, line) in lines {
+            assert!(matches!(line.turn().await.unwrap().send_and_commit(insert("a")).await, Ended::Committed(_)));
+            let Ended::Failed { turn: Some(turn), error: Some(_), .. } =
+                line.turn().await.unwrap().send_and_commit(insert("a")).await
+            else {
+                panic!("the note is there twice")
+            };
+            turn.roll_back().await;
+            assert!(matches!(line.turn().await.unwrap().send_and_commit(insert("b")).await, Ended::Committed(_)));
+            assert_eq!(notes(&line).await, ["a", "b"]);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Stores deliveries of events, and the attempts to make them.
 //!
-//! It does not store the events. A delivery belongs to its recipient: a tenant reads only the deliveries to itself.
+//! It does not store the events; it reads one with the delivery that has its turn. A delivery belongs to its recipient: a
+//! tenant reads only the deliveries to itself.
 
 use std::time::Duration;
 
@@ -8,10 +9,11 @@ use clock::Timestamp;
 use database::{Error, Write, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::webhook_delivery::{DeliveryState, Recipient, WebhookAttempt, WebhookDelivery};
+use payments_model::webhook_event::WebhookEvent;
 use payments_model::{TenantId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, Expr, OnConflict, Query};
-use sea_orm::{QueryOrder, QuerySelect, Set, Statement, Value};
+use sea_orm::{JoinType, QueryOrder, QuerySelect, Set, Statement, Value};
 
 use crate::convert::{Place, instant, stored_instant};
 use crate::paging::Paging;
@@ -19,6 +21,7 @@ use crate::rows::webhook_attempt as attempt_row;
 use crate::rows::webhook_delivery::{ActiveModel, Column, Entity, Model};
 use crate::rows::webhook_event as event_row;
 use crate::scope::Scope;
+use crate::webhook_events::event;
 
 pub(crate) const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
@@ -110,10 +113,12 @@ impl DeliveryFilter {
 }
 
 /// The delivery that has its turn.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct InTurn {
     /// The delivery.
     pub delivery: WebhookDelivery,
+    /// Its event; an error if the event cannot be read.
+    pub event: Result<Option<WebhookEvent>, Error>,
     /// Whether other deliveries about the same subject wait behind it.
     pub has_followers: bool,
 }
@@ -207,10 +212,13 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         of_event.all(self.connection).await?.into_iter().map(delivery).collect()
     }
 
-    /// The first pending delivery to `recipient` about `subject`.
+    /// The first pending delivery to `recipient` about `subject`, with its event. One statement.
     pub async fn delivery_in_turn(&self, recipient: Recipient, subject: Uuid) -> Result<Option<InTurn>, Error> {
+        let of_delivery = Entity::belongs_to(event_row::Entity).from(Column::EventId).to(event_row::Column::Id);
         let first_two = self
             .delivery_rows()
+            .join(JoinType::LeftJoin, of_delivery.into())
+            .select_also(event_row::Entity)
             .filter(Column::SubjectId.eq(subject))
             .filter(Column::State.eq(DeliveryState::Pending.as_str()))
             .filter(is_to(recipient))
@@ -221,8 +229,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .all(self.connection)
             .await?;
         let has_followers = first_two.len() > 1;
-        let first = first_two.into_iter().next().map(delivery).transpose()?;
-        Ok(first.map(|delivery| InTurn { delivery, has_followers }))
+        let Some((own, of_event)) = first_two.into_iter().next() else { return Ok(None) };
+        Ok(Some(InTurn { delivery: delivery(own)?, event: of_event.map(event).transpose(), has_followers }))
     }
 
     /// Whether the recipient has accepted one of the next deliveries that were recorded after `failing`.

@@ -130,30 +130,35 @@ impl Deliverer {
         let everything = self.store.every_tenant();
         let in_turn = match turn {
             Turn::Of(recipient, subject) => everything.delivery_in_turn(recipient, subject).await,
-            Turn::Alone(id) => everything.webhook_delivery(id).await.map(|found| {
-                let own = found.filter(|delivery| match delivery.state {
-                    DeliveryState::Pending => delivery.subject.is_none(),
-                    DeliveryState::Quarantined => true,
-                    DeliveryState::Delivered | DeliveryState::Exhausted => false,
-                });
-                own.map(|delivery| InTurn { delivery, has_followers: false })
-            }),
+            Turn::Alone(id) => self.delivery_alone(id).await,
         };
 
-        let in_turn = match in_turn {
+        let InTurn { delivery, event, has_followers } = match in_turn {
             Err(error) => return self.set_aside_unreadable(error).await,
             Ok(None) => return Ok(Found::Nothing),
             Ok(Some(in_turn)) => in_turn,
         };
 
-        let followers = if in_turn.has_followers { Followers::Waiting } else { Followers::NoneKnown };
-        let delivery = in_turn.delivery;
-        match everything.webhook_event(delivery.event_id).await {
+        let followers = if has_followers { Followers::Waiting } else { Followers::NoneKnown };
+        match event {
             Ok(Some(event)) => Ok(Found::ToTell(Arc::new(ToTell { event, delivery }), followers)),
             Ok(None) => Ok(Found::Nothing),
             Err(error @ Error::Inconsistent { .. }) => Ok(Found::Unreadable(Box::new(delivery), error, followers)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A delivery that has a job of its own, unless it has ended.
+    async fn delivery_alone(&self, id: WebhookDeliveryId) -> Result<Option<InTurn>, Error> {
+        let everything = self.store.every_tenant();
+        let own = everything.webhook_delivery(id).await?.filter(|delivery| match delivery.state {
+            DeliveryState::Pending => delivery.subject.is_none(),
+            DeliveryState::Quarantined => true,
+            DeliveryState::Delivered | DeliveryState::Exhausted => false,
+        });
+        let Some(delivery) = own else { return Ok(None) };
+        let event = everything.webhook_event(delivery.event_id).await;
+        Ok(Some(InTurn { delivery, event, has_followers: false }))
     }
 
     /// A delivery whose row cannot be read does not block the others. The job runs again, for the delivery after it.

@@ -117,6 +117,7 @@ on_each_database! {
         let every = store.every_tenant();
         let turn = every.delivery_in_turn(Recipient::Tenant(OPERATOR), asset.id.as_uuid()).await.unwrap().unwrap();
         assert_eq!((&turn.delivery, turn.has_followers), (&first, true), "the one that was written first, not the lower id");
+        assert_eq!(turn.event.unwrap(), Some(event.clone()), "it comes with its event");
 
         let attempt = WebhookAttempt {
             number: 1,
