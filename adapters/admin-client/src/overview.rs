@@ -54,6 +54,18 @@ pub struct RatesAgeView {
     pub tables: Vec<TableAgeView>,
 }
 
+impl RatesAgeView {
+    /// When the youngest table was told.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.tables.iter().map(|table| table.since).max()
+    }
+
+    /// Whether every table is too old. This is no fault: rates are fetched when they are needed.
+    pub fn all_old(&self, now: Timestamp) -> bool {
+        self.tables.iter().map(|table| table.until).max().is_some_and(|until| until <= now)
+    }
+}
+
 /// The age of a table of rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct TableAgeView {

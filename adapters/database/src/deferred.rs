@@ -139,6 +139,7 @@ pub(crate) async fn commit_together(
         let (committed, result) = commit_after(line, before, own).await;
         (groups, committed, result)
     } else {
+        // One statement for all, because each statement would be a transaction of its own.
         let (committed, result) = on_postgres(&database, writes_of(&deferred), own).await;
         (vec![deferred], vec![committed], result)
     };
@@ -159,7 +160,7 @@ fn writes_of(units: &[DeferredWrite]) -> Vec<Write> {
 }
 
 /// Groups of units whose statements differ in their values only, in groups of 1, 2, 4 and so on. So there are few texts
-/// of statements, and the database keeps them prepared. Units that change the same rows stay in their order, in one group.
+/// of statements, and SQLite keeps them prepared. Units that change the same rows stay in their order, in one group.
 fn alike(units: Vec<DeferredWrite>) -> Vec<Vec<DeferredWrite>> {
     let touch = |(number, one): (usize, &DeferredWrite)| {
         units[..number].iter().any(|other| one.writes.iter().any(|own| other.touches_row_of(own)))

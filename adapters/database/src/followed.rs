@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 const FOLLOWS: char = '?';
 /// How often a process says that it follows.
 const SAY_AGAIN: Duration = Duration::from_secs(15);
-/// Who has not said again for so long follows no more. A wait for a change is much shorter.
+/// Who has not said again for so long follows no more. It is more than [`SAY_AGAIN`] and a wait for a change together.
 const FOLLOWS_FOR: Duration = Duration::from_mins(1);
 /// The pause between two notifications of a topic.
 const CALM: Duration = Duration::from_millis(250);
@@ -32,6 +32,17 @@ pub(crate) struct Followed {
     ring: Notify,
 }
 
+/// What a notification of another process means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard<'n> {
+    /// The topic has changed.
+    Change(&'n str),
+    /// Others follow the topic since now. They have not been told of a change that was made just before.
+    FollowsNow(&'n str),
+    /// Others follow a topic, as they did before.
+    FollowsStill,
+}
+
 impl Followed {
     /// Notes that this process follows `topic`. The notification for others, if it is time to say it.
     pub(crate) fn here(&self, topic: &str) -> Option<String> {
@@ -43,11 +54,14 @@ impl Followed {
         Some(format!("{FOLLOWS}{topic}"))
     }
 
-    /// Whether `notification` says that its sender follows a topic. This is noted.
-    pub(crate) fn heard(&self, notification: &str) -> bool {
-        let Some(topic) = notification.strip_prefix(FOLLOWS) else { return false };
-        lock(&self.elsewhere).insert(topic.to_owned(), Instant::now() + FOLLOWS_FOR);
-        true
+    /// Notes that others follow a topic, if `notification` says so.
+    pub(crate) fn heard<'n>(&self, notification: &'n str) -> Heard<'n> {
+        let Some(topic) = notification.strip_prefix(FOLLOWS) else { return Heard::Change(notification) };
+        let now = Instant::now();
+        match lock(&self.elsewhere).insert(topic.to_owned(), now + FOLLOWS_FOR) {
+            Some(until) if now < until => Heard::FollowsStill,
+            _ => Heard::FollowsNow(topic),
+        }
     }
 
     /// Notes a change of `topic` for others. `false` if none of them follows it.
@@ -89,12 +103,14 @@ mod tests {
         let (near, far) = (Followed::default(), Followed::default());
         assert!(!near.change("payments"), "nobody follows");
         let said = far.here("payments").unwrap();
-        assert!(near.heard(&said) && !near.heard("payments"));
+        assert_eq!(near.heard(&said), Heard::FollowsNow("payments"));
+        assert_eq!((near.heard(&said), near.heard("payments")), (Heard::FollowsStill, Heard::Change("payments")));
         assert_eq!(far.here("payments"), None, "it was just said");
         assert!(near.change("payments") && !near.change("peers"));
         advance(FOLLOWS_FOR).await;
         assert!(!near.change("payments"), "nobody follows any more");
-        assert_eq!(far.here("payments"), Some(said));
+        assert_eq!(far.here("payments"), Some(said.clone()));
+        assert_eq!(near.heard(&said), Heard::FollowsNow("payments"), "it follows anew");
     }
 
     #[tokio::test(start_paused = true)]

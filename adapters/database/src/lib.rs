@@ -209,9 +209,10 @@ impl Database {
     }
 
     /// As [`Database::subscribe`], for a topic that changes with every payment and is of interest only while somebody waits
-    /// for it. Call it anew for each wait, of less than a minute.
+    /// for it. Call it anew for each wait, of less than half a minute.
     ///
-    /// Other processes tell only while a process follows, and a few times a second at most.
+    /// Other processes tell only while a process follows, and a few times a second at most. One of them that has just
+    /// started tells only after a while.
     pub fn follow(&self, topic: &str) -> Subscription {
         Wakeups::follow(&self.inner.wakeups, topic)
     }

@@ -17,7 +17,7 @@ use sea_orm::sqlx::query;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-use crate::followed::Followed;
+use crate::followed::{Followed, Heard};
 
 pub(crate) const CHANNEL: &str = "rafiki_wake";
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -131,6 +131,10 @@ impl Wakeups {
     /// Wakes those who follow `topic`, in this process and in others.
     pub(crate) fn tell(&self, topic: &str) {
         self.wake_here(topic);
+        self.tell_elsewhere(topic);
+    }
+
+    fn tell_elsewhere(&self, topic: &str) {
         if let Some(bridge) = &self.bridge
             && bridge.followed.change(topic)
         {
@@ -193,8 +197,12 @@ impl Wakeups {
         let Some(bridge) = &self.bridge else { return };
         match payload.split_once(' ') {
             Some((instance, _)) if instance == bridge.instance => {}
-            Some((_, notice)) if bridge.followed.heard(notice) => {}
-            Some((_, topic)) => self.wake_here(topic),
+            Some((_, notice)) => match bridge.followed.heard(notice) {
+                Heard::Change(topic) => self.wake_here(topic),
+                // It may have read before a change of which it was not told.
+                Heard::FollowsNow(topic) => self.tell_elsewhere(topic),
+                Heard::FollowsStill => {}
+            },
             None => {}
         }
     }

@@ -77,6 +77,11 @@ impl ClientError {
         matches!(self, Self::Unauthorized { .. })
     }
 
+    /// Whether the resource is at another URL: 3xx.
+    pub(crate) fn is_redirection(&self) -> bool {
+        matches!(self, Self::Refused { status: 300..=399, .. })
+    }
+
     pub(crate) fn unusable(url: &str, reason: impl ToString) -> Self {
         Self::Unusable { url: url.to_owned(), reason: reason.to_string() }
     }

@@ -45,11 +45,18 @@ impl PublicResources {
         Ok(self.published_wallet_address(url).await?.document)
     }
 
-    /// As [`PublicResources::wallet_address`], with the time for which the document may be kept.
+    /// As [`PublicResources::wallet_address`], with the time for which the document may be kept. After a redirect it is
+    /// not kept.
     pub async fn published_wallet_address(&self, url: &str) -> Result<Published<WalletAddress>, ClientError> {
-        let request = Request::get(parse_url(url)?).redirects(REDIRECTS);
-        let (document, headers) = self.caller.json_with_headers(request).await?;
-        Ok(Published { document, may_be_kept: may_be_kept(&headers) })
+        let request = Request::get(parse_url(url)?);
+        match self.caller.json_with_headers(request.clone()).await {
+            // What the next server says holds for its own URL. Where this one leads can change at any time.
+            Err(error) if error.is_redirection() => {
+                let document = self.caller.json(request.redirects(REDIRECTS)).await?;
+                Ok(Published { document, may_be_kept: Some(Duration::ZERO) })
+            }
+            answered => answered.map(|(document, headers)| Published { document, may_be_kept: may_be_kept(&headers) }),
+        }
     }
 
     /// The keys published at a wallet address. Its URL is used as it is written.

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Request as HttpRequest, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clock::{Clock, ManualClock, Timestamp};
@@ -171,6 +171,21 @@ async fn a_read_is_repeated_twice_and_a_write_never() {
     let error = client().rotate_token(&format!("{server}/token"), "t").await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_document_is_kept_as_its_server_says_and_behind_a_redirect_not_at_all() {
+    let document = json!({
+        "id": "https://b.example/bob", "assetCode": "USD", "assetScale": 2, "authServer": "https://b.example",
+    });
+    let answer = move || std::future::ready(([("cache-control", "max-age=60")], Json(document.clone())));
+    let moved = async || Redirect::temporary("/bob");
+    let server = serve(Router::new().route("/bob", get(answer)).route("/moved", get(moved))).await;
+    for (path, seconds) in [("bob", 60), ("moved", 0)] {
+        let published = client().public().published_wallet_address(&format!("{server}/{path}")).await.unwrap();
+        assert_eq!(published.document.id, "https://b.example/bob");
+        assert_eq!(published.may_be_kept, Some(Duration::from_secs(seconds)), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -33,11 +33,12 @@ impl Ledger for TellingLedger {
 
     fn submit(&self, transfers: Vec<NewTransfer>) -> LedgerFuture<'_, Vec<CreateTransferResult>> {
         Box::pin(async move {
-            let results = self.ledger.submit(transfers).await?;
-            if results.contains(&CreateTransferResult::Created) {
+            let results = self.ledger.submit(transfers).await;
+            // After an error it is unknown what was moved.
+            if results.as_ref().map_or(true, |results| results.contains(&CreateTransferResult::Created)) {
                 self.database.tell(CHANGES);
             }
-            Ok(results)
+            results
         })
     }
 

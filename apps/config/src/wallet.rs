@@ -145,6 +145,9 @@ pub struct WalletChallenges {
     pub admin: Url,
     /// `CHALLENGE_PROVIDER_ADMIN_TOKEN`: what the admin API demands as `Authorization: Bearer`, if it demands anything.
     pub token: Option<Secret>,
+    /// The audience of tokens: `OPEN_PAYMENTS_URL` without a slash at the end. A tenant has addresses elsewhere, but its
+    /// tokens are for the listener of the instance.
+    pub audience: String,
 }
 
 /// The authorization server that asks the wallet's customers for consent.
@@ -224,7 +227,8 @@ impl Wallet {
         ];
         let trust_proxy = r.flag("TRUST_PROXY", ByDefault::Off);
         let port = r.port("PORT", 3030);
-        let pages = read_pages(r, mode, port, service_auth.link_ways().of(Service::AuthIdp));
+        let to_auth = service_auth.link_ways().of(Service::AuthIdp);
+        let pages = read_pages(r, mode, port, to_auth, open_payments_url.as_ref());
         let has_pages = if pages.is_some() { HasPages::Yes } else { HasPages::No };
         let modules = WalletModules::read(r, has_pages, &service_auth);
 
@@ -292,7 +296,13 @@ enum WalletMode {
 }
 
 /// The pages; `None` if there are none, or if a URL of them is not one. The latter is noted as a problem.
-fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Option<WalletPages> {
+fn read_pages(
+    r: &mut Reader<'_>,
+    mode: Mode,
+    port: u16,
+    to_auth: Ways,
+    open_payments_url: Option<&Url>,
+) -> Option<WalletPages> {
     let modes =
         [("wallet", WalletMode::Wallet), ("playground", WalletMode::Playground), ("headless", WalletMode::Headless)];
     let default = if mode == Mode::Development { WalletMode::Playground } else { WalletMode::Headless };
@@ -308,7 +318,7 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
     let has_proof = secret.is_some() || to_auth.tokens() || to_auth.certificates();
     let consent = has_proof.then_some(WalletConsent { secret, auth_server, interactions });
     let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
-    let challenges = read_challenges(r);
+    let challenges = read_challenges(r, open_payments_url);
     let playground = chosen == WalletMode::Playground;
     let mail = read_mail(r, mode, chosen);
     let operators = read_operators(r, chosen);
@@ -331,11 +341,12 @@ fn read_pages(r: &mut Reader<'_>, mode: Mode, port: u16, to_auth: Ways) -> Optio
 }
 
 /// The provider that asks with challenges.
-fn read_challenges(r: &mut Reader<'_>) -> Option<WalletChallenges> {
+fn read_challenges(r: &mut Reader<'_>, open_payments_url: Option<&Url>) -> Option<WalletChallenges> {
     const BOTH: &str = "must be set together with the other address of the provider";
+    let audience = open_payments_url.map_or("", Url::as_str).trim_end_matches('/').to_owned();
     let token = r.secret("CHALLENGE_PROVIDER_ADMIN_TOKEN");
     match (r.url("CHALLENGE_PROVIDER_URL"), r.url("CHALLENGE_PROVIDER_ADMIN_URL")) {
-        (Some(provider), Some(admin)) => Some(WalletChallenges { provider, admin, token }),
+        (Some(provider), Some(admin)) => Some(WalletChallenges { provider, admin, token, audience }),
         (None, None) => {
             r.no_effect(&["CHALLENGE_PROVIDER_ADMIN_TOKEN"], "CHALLENGE_PROVIDER_URL is not set");
             None
@@ -536,6 +547,15 @@ mod tests {
         }
         environment.set("MAIL_FROM", "");
         assert!(refused(&environment).contains(&"MAIL_FROM".to_owned()));
+    }
+
+    #[test]
+    fn tokens_of_a_provider_are_for_the_listener_of_the_instance() {
+        let mut environment = Environment::of(REQUIRED);
+        environment.set("CHALLENGE_PROVIDER_URL", "https://hydra.example");
+        environment.set("CHALLENGE_PROVIDER_ADMIN_URL", "http://hydra.internal:4445");
+        let pages = Wallet::from_environment(&environment).unwrap().pages.unwrap();
+        assert_eq!(pages.challenges.unwrap().audience, "https://localhost:3000");
     }
 
     #[test]

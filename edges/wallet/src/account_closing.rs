@@ -51,15 +51,16 @@ impl AccountClosing {
         obstacles::found(&self.effects.modules, customer.user(), Whole::Account(account)).await
     }
 
-    /// Lets no more money leave an account, together with the job that closes it. `wish` is the key of the form.
-    pub(crate) async fn begin(&self, customer: &Customer, account: Uuid, wish: Uuid) -> Result<(), Error> {
+    /// Lets no more money leave an account, together with the job that closes it. A form that is sent twice begins it
+    /// once. If the account has stayed open meanwhile, the same form is another wish.
+    pub(crate) async fn begin(&self, customer: &Customer, account: Uuid) -> Result<(), Error> {
         let transaction = self.effects.store.database().begin().await?;
         if account_state::go(&transaction, account, &[Life::Open], Life::Closing).await? {
             let job = NewJob {
                 queue: QUEUE,
                 key: account.to_string(),
                 lane: String::new(),
-                payload: Wish { id: wish, user: customer.user() },
+                payload: Wish { id: self.entropy.uuid(), user: customer.user() },
                 run_at: self.effects.clock.now(),
                 carried: None,
                 if_waiting: IfWaiting::default(),

@@ -42,7 +42,8 @@ fn citations(text: &str) -> Vec<(usize, String)> {
         let words: Vec<&str> = before.split_whitespace().chain(comment.split_whitespace()).collect();
         let earlier = before.split_whitespace().count();
         for (place, pair) in words.windows(2).enumerate().filter(|(place, _)| place + 1 >= earlier) {
-            if matches!(pair[0], "section" | "sections") && numbers(pair[1]) && !is_published(&words[..place]) {
+            let word = pair[0].trim_start_matches('(').to_ascii_lowercase();
+            if matches!(word.as_str(), "section" | "sections") && numbers(pair[1]) && !is_published(&words[..place]) {
                 let named = words[..place].last().unwrap_or(&"");
                 found.push((index + 1, format!("{named} {} {}", pair[0], pair[1])));
             }
@@ -82,6 +83,8 @@ mod tests {
         assert_eq!(citations("let x = 1; // wallet sections B.3 and F.13").len(), 1);
         assert_eq!(citations("/// As told (webhooks\n/// section 3).\n/// More.").len(), 1);
         assert_eq!(citations("/// As told (webhooks section\n/// 3).\n/// More.").len(), 1);
+        assert_eq!(citations("/// Longer ids are refused (section 7.1, step 25).").len(), 1);
+        assert_eq!(citations("// Section 8.7.").len(), 1);
     }
 
     #[test]

@@ -263,7 +263,7 @@ fn page_settings(
             admin: challenges.admin.clone(),
             token: challenges.token.as_ref().map(|token| token.expose().to_owned()),
             tenant: config.tenant_id,
-            audience: config.open_payments_url.as_str().trim_end_matches('/').to_owned(),
+            audience: challenges.audience.clone(),
         }),
         grants,
         http: deps.http.clone(),

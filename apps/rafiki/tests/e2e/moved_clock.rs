@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use http_signatures::{Signer, SigningKey};
 use outbound_http::{Outbound, Request};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::asking::{client, outbound};
@@ -105,7 +106,7 @@ pub(crate) fn text(value: &Value, pointer: &str) -> String {
 }
 
 /// The owner opens the page and consents.
-pub(crate) async fn consent(two: &Institutions, side: Side, redirect: &str) {
+async fn consent(two: &Institutions, side: Side, redirect: &str) {
     let auth = variables(two, side, "auth");
     let page = outbound().send(Request::get(Url::parse(redirect).unwrap()).configured()).await.unwrap();
     let cookies: Vec<String> = page
@@ -128,38 +129,40 @@ pub(crate) async fn consent(two: &Institutions, side: Side, redirect: &str) {
     assert_eq!(finished.status, StatusCode::ACCEPTED, "{}", finished.excerpt());
 }
 
-#[test]
-fn a_monthly_grant_is_exercised_for_twelve_months_in_seconds_and_not_twice_a_month() {
-    let two = Institutions::start(Storage::Sqlite).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (owner, payee) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::CloudNine, "bhamchest"));
-    let start = text(&clock(&two, &["show"]).json, "/institutions/0/reading/now");
-    let plain = owner.replacen("https:", "http:", 1);
-
-    let (client, at, mut token) = runtime.block_on(async {
-        let client = Client::publish(&two, Side::HappyLife, "pfry").await;
-        let page = outbound().send(Request::get(Url::parse(&plain).unwrap()).configured()).await.unwrap();
+/// A client of the one institution, the document of `owner` at the other one, and the token with which the client may spend
+/// there within `limits`, because the owner consented.
+pub(crate) fn granted(two: &Institutions, runtime: &Runtime, owner: &str, limits: Value) -> (Client, Value, Value) {
+    let (client, at, asked) = runtime.block_on(async {
+        let client = Client::publish(two, Side::HappyLife, "pfry").await;
+        let plain = Url::parse(&owner.replacen("https:", "http:", 1)).unwrap();
+        let page = outbound().send(Request::get(plain).configured()).await.unwrap();
         let at: Value = page.json().unwrap();
-        let limits = json!({
-            "debitAmount": {"value": "500", "assetCode": "USD", "assetScale": 2},
-            "interval": format!("R11/{start}/P1M"),
-        });
         let access = json!({
             "type": "outgoing-payment", "actions": ["create", "read"], "identifier": owner, "limits": limits,
         });
         let asked = client.grant(&text(&at, "/authServer"), access, Some(json!({"start": ["redirect"]}))).await;
-        consent(&two, Side::CloudNine, &text(&asked, "/interact/redirect")).await;
+        consent(two, Side::CloudNine, &text(&asked, "/interact/redirect")).await;
         (client, at, asked)
     });
     // A client that polls waits a few seconds, which the clock may pass.
-    ahead(&clock(&two, &["advance", "10s"]));
+    ahead(&clock(two, &["advance", "10s"]));
+    let (uri, value) = (text(&asked, "/continue/uri"), text(&asked, "/continue/access_token/value"));
+    let (status, granted) = runtime.block_on(client.call(Method::POST, &uri, Some(&value), None));
+    assert_eq!(status, 200, "{granted}");
+    (client, at, granted)
+}
 
-    runtime.block_on(async {
-        let (uri, value) = (text(&token, "/continue/uri"), text(&token, "/continue/access_token/value"));
-        let (status, granted) = client.call(Method::POST, &uri, Some(&value), None).await;
-        assert_eq!(status, 200, "{granted}");
-        token = granted;
+#[test]
+fn a_monthly_grant_is_exercised_for_twelve_months_in_seconds_and_not_twice_a_month() {
+    let two = Institutions::start(Storage::Sqlite).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let (owner, payee) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::CloudNine, "bhamchest"));
+    let start = text(&clock(&two, &["show"]).json, "/institutions/0/reading/now");
+    let limits = json!({
+        "debitAmount": {"value": "500", "assetCode": "USD", "assetScale": 2},
+        "interval": format!("R11/{start}/P1M"),
     });
+    let (client, at, mut token) = granted(&two, &runtime, &owner, limits);
 
     client.sent.store(0, Ordering::Relaxed);
     let watch = Stopwatch::start();
@@ -228,7 +231,7 @@ pub(crate) async fn pay(
 fn payments_expire_and_requests_are_signed_and_believed_after_the_clock_has_moved() {
     let mut two = Institutions::start(Storage::Sqlite).unwrap();
     let (from, to) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::HappyLife, "pfry"));
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
     let open = runtime.block_on(client(&two.facts(Side::CloudNine)).create_receiver(&to, None, None, None)).unwrap().id;
     let id: uuid::Uuid = open.rsplit('/').next().unwrap().parse().unwrap();
     let state = || {
@@ -321,7 +324,7 @@ fn what_cannot_be_done_with_the_clock_is_refused_with_advice() {
 
     // A page in a browser cannot send the header that the listener wants.
     let url = text(&two.facts(Side::CloudNine), "/clockUrl");
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
     let blind = Request::post_json(Url::parse(&url).unwrap(), &json!({"aheadMs": 1})).unwrap().configured();
     assert_eq!(runtime.block_on(outbound().send(blind)).unwrap().status, 403);
 }

@@ -13,9 +13,9 @@ use tokio::runtime::Runtime;
 use url::Url;
 use uuid::Uuid;
 
-use crate::asking::{client as admin, outbound};
+use crate::asking::client as admin;
 use crate::institutions::{Institutions, Side, Storage};
-use crate::moved_clock::{Client, ahead, clock, consent, pay, text};
+use crate::moved_clock::{Client, ahead, clock, granted, pay, text};
 
 const SOON: Duration = Duration::from_mins(1);
 
@@ -112,27 +112,11 @@ fn the_wallet_counts_what_the_instance_counts_over_a_new_period_and_payments_at_
     let runtime = Runtime::new().unwrap();
     let (owner, payee) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::HappyLife, "pfry"));
     let start = text(&clock(&two, &["show"]).json, "/institutions/0/reading/now");
-    let (client, at, asked) = runtime.block_on(async {
-        let client = Client::publish(&two, Side::HappyLife, "pfry").await;
-        let plain = Url::parse(&owner.replacen("https:", "http:", 1)).unwrap();
-        let page = outbound().send(outbound_http::Request::get(plain).configured()).await.unwrap();
-        let at: Value = page.json().unwrap();
-        let limits = json!({
-            "receiveAmount": {"value": "10000", "assetCode": "USD", "assetScale": 2},
-            "interval": format!("R3/{start}/P1M"),
-        });
-        let access = json!({
-            "type": "outgoing-payment", "actions": ["create", "read"], "identifier": owner, "limits": limits,
-        });
-        let asked = client.grant(&text(&at, "/authServer"), access, Some(json!({"start": ["redirect"]}))).await;
-        consent(&two, Side::CloudNine, &text(&asked, "/interact/redirect")).await;
-        (client, at, asked)
+    let limits = json!({
+        "receiveAmount": {"value": "10000", "assetCode": "USD", "assetScale": 2},
+        "interval": format!("R3/{start}/P1M"),
     });
-    // A client that polls waits a few seconds, which the clock may pass.
-    ahead(&clock(&two, &["advance", "10s"]));
-    let (uri, value) = (text(&asked, "/continue/uri"), text(&asked, "/continue/access_token/value"));
-    let (status, granted) = runtime.block_on(client.call(Method::POST, &uri, Some(&value), None));
-    assert_eq!(status, 200, "{granted}");
+    let (client, at, granted) = granted(&two, &runtime, &owner, limits);
     let token = text(&granted, "/access_token/value");
 
     let (first, planned) = runtime.block_on(async {

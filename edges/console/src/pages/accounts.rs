@@ -7,7 +7,8 @@ use clock::Timestamp;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::{balance_chart, choices};
+use crate::pages::balance_chart::{self, changes, is_full};
+use crate::pages::choices;
 use crate::view::{Action, Block, Cell, Empty, Field, Input, Money, Page, Sides, Sieve, Table, Tone, facts, short};
 
 /// The lines of each side that are shown.
@@ -166,12 +167,8 @@ fn balance_at(account: &AccountView, held: Option<u64>, at: Timestamp, limit: u3
     if !reaches(account, at, limit) && !is_whole(account, held, limit) {
         return None;
     }
-    let (debits, credits) = sums(account, |line| line.created_at > at);
-    u64::try_from(u128::from(held).checked_add(debits)?.checked_sub(credits)?).ok()
-}
-
-fn is_full(lines: &[TransferView], limit: u32) -> bool {
-    lines.len() >= limit as usize
+    let since: i128 = changes(account).filter(|(made, _)| *made > at).map(|(_, change)| change).sum();
+    u64::try_from(i128::from(held) - since).ok()
 }
 
 /// Whether no line after the instant is missing.
@@ -188,16 +185,8 @@ fn reaches(account: &AccountView, at: Timestamp, limit: u32) -> bool {
 
 /// Whether the lines are all that there are: no side was cut, and they add up to the balance now.
 fn is_whole(account: &AccountView, held: u64, limit: u32) -> bool {
-    let (debits, credits) = sums(account, |_| true);
     let was_cut = is_full(&account.debits, limit) || is_full(&account.credits, limit);
-    !was_cut && credits.checked_sub(debits) == Some(u128::from(held))
-}
-
-/// The debits and credits that count for a balance: debits from their beginning, credits when they are posted.
-fn sums(account: &AccountView, wanted: impl Fn(&TransferView) -> bool) -> (u128, u128) {
-    let debits = account.debits.iter().filter(|line| wanted(line) && line.state != "VOIDED");
-    let credits = account.credits.iter().filter(|line| wanted(line) && line.state == "POSTED");
-    (debits.map(|line| u128::from(line.amount)).sum(), credits.map(|line| u128::from(line.amount)).sum())
+    !was_cut && changes(account).map(|(_, change)| change).sum::<i128>() == i128::from(held)
 }
 
 /// The latest lines up to an instant. The oldest come first.
@@ -308,19 +297,7 @@ fn kind(transfer: &TransferView) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn line(amount: u64, second: i64, state: &str) -> TransferView {
-        TransferView {
-            id: Uuid::nil(),
-            debit_account_id: Uuid::nil(),
-            credit_account_id: Uuid::nil(),
-            amount,
-            transfer_type: "TRANSFER".to_owned(),
-            state: state.to_owned(),
-            created_at: Timestamp::from_millis(second * 1000),
-            expires_at: None,
-        }
-    }
+    use crate::pages::balance_chart::tests::line;
 
     #[test]
     fn a_past_balance_is_the_balance_without_the_lines_since_or_unknown() {

@@ -11,18 +11,27 @@ use crate::view::{Block, Cell, Empty, Key, Money, Table, Tone};
 /// Fewer balances make no line.
 const FEWEST: usize = 2;
 
+/// Whether a side has as many lines as were asked for. Then older ones may be missing.
+pub(crate) fn is_full(lines: &[TransferView], limit: u32) -> bool {
+    lines.len() >= limit as usize
+}
+
+/// The lines that count for a balance, with what each adds to it: debits from their beginning, credits when they are posted.
+pub(crate) fn changes(account: &AccountView) -> impl Iterator<Item = (Timestamp, i128)> {
+    let out = account.debits.iter().filter(|line| line.state != "VOIDED");
+    let back = account.credits.iter().filter(|line| line.state == "POSTED");
+    let out = out.map(|line| (line.created_at, -i128::from(line.amount)));
+    out.chain(back.map(|line| (line.created_at, i128::from(line.amount))))
+}
+
 /// The balance after each line, the oldest first, from the line on that is the oldest without a missing one after it.
 /// `limit` is the number of lines that were asked for on each side.
 fn balances(account: &AccountView, held: u64, limit: u32) -> Vec<(Timestamp, u64)> {
-    let is_full = |lines: &[TransferView]| u32::try_from(lines.len()).is_ok_and(|count| count >= limit);
     let oldest = |lines: &[TransferView]| lines.iter().map(|line| line.created_at).min();
-    let full = [&account.debits, &account.credits].into_iter().filter(|lines| is_full(lines));
+    let full = [&account.debits, &account.credits].into_iter().filter(|lines| is_full(lines, limit));
     let from = full.filter_map(|lines| oldest(lines)).max();
 
-    let out = account.debits.iter().filter(|line| line.state != "VOIDED").map(|line| (line, -i128::from(line.amount)));
-    let back = account.credits.iter().filter(|line| line.state == "POSTED").map(|line| (line, i128::from(line.amount)));
-    let mut lines: Vec<(Timestamp, i128)> = out.chain(back).map(|(line, change)| (line.created_at, change)).collect();
-    lines.retain(|(at, _)| from.is_none_or(|from| *at >= from));
+    let mut lines: Vec<_> = changes(account).filter(|(at, _)| from.is_none_or(|from| *at >= from)).collect();
     lines.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
 
     let mut balance = i128::from(held);
@@ -73,12 +82,13 @@ pub(crate) fn block(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use uuid::Uuid;
 
     use super::*;
 
-    fn line(amount: u64, second: i64, state: &str) -> TransferView {
+    /// A line of this amount, made at this second.
+    pub(crate) fn line(amount: u64, second: i64, state: &str) -> TransferView {
         TransferView {
             id: Uuid::nil(),
             debit_account_id: Uuid::nil(),

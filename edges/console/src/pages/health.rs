@@ -4,17 +4,19 @@
 
 use std::time::Duration;
 
-use admin_client::{ExchangeRatesView, HealthView, LedgerWatchView, Overview, PeerStateView};
+use admin_client::{DeliveryState, HealthView, LedgerWatchView, Overview, PeerStateView, RatesAgeView};
 use clock::Timestamp;
 use page_kit::Words;
 
 use crate::audit::Chain;
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::ledger_check;
+use crate::pages::{home_figures, ledger_check};
 use crate::view::{Block, Cell, Empty, Page, Table, Tone, facts};
 
 /// The Admin API refuses signatures of another time than its own, by default after 30 seconds.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
+/// The peers that are looked at.
+const PEERS: usize = 100;
 
 /// `GET /health`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
@@ -25,8 +27,8 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
             None => None,
         }
     };
-    let (backend, auth, watch, rates, overview) =
-        futures::join!(admin.health(), of_auth, admin.ledger_watch(), admin.exchange_rates(None), admin.overview());
+    let (backend, auth, watch, overview) =
+        futures::join!(admin.health(), of_auth, admin.ledger_watch(), admin.overview());
 
     let mut rows = vec![server("Backend", "With its database, ledger and cache", &backend, now, ctx.words())];
     rows.push(match &auth {
@@ -37,13 +39,13 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     if ctx.session.is_operator() {
         rows.push(ledger(watch.ok().flatten().as_ref()));
     }
-    rows.push(exchange_rates(rates.ok().flatten().as_ref(), now));
     if let Ok(overview) = &overview {
+        rows.push(exchange_rates(overview.rates.as_ref(), now));
         rows.push(peers(overview, ctx.words()));
         rows.push(webhooks(overview, ctx.words()));
     }
     if ctx.session.is_operator() {
-        rows.push(audit_log(&ctx).await?);
+        rows.push(audit_log(&ctx).await);
     }
 
     let empty = Empty { title: "Nothing yet.", text: "", action: None };
@@ -95,15 +97,14 @@ fn ledger(watch: Option<&LedgerWatchView>) -> Vec<Cell> {
     row("Ledger", "Whether all sides add up", state, Some(link))
 }
 
-fn exchange_rates(rates: Option<&ExchangeRatesView>, now: Timestamp) -> Vec<Cell> {
+fn exchange_rates(rates: Option<&RatesAgeView>, now: Timestamp) -> Vec<Cell> {
     let link = Cell::WordLink { href: "/rates".to_owned(), word: "Exchange rates" };
-    let tables = rates.map(|rates| &rates.tables[..]).unwrap_or_default();
-    let since = tables.iter().map(|table| table.since).max();
+    let since = rates.and_then(RatesAgeView::since);
     let state = match (rates, since) {
         (None, _) => Cell::state("Not known here", Tone::Quiet),
         (Some(rates), _) if rates.source.is_none() => Cell::state("No service is set", Tone::Quiet),
         (Some(_), None) => Cell::state("Not needed yet", Tone::Quiet),
-        (Some(_), Some(_)) if tables.iter().any(|table| table.until <= now) => Cell::state("Too old", Tone::Failed),
+        (Some(rates), Some(_)) if rates.all_old(now) => Cell::state("Fetched again when needed", Tone::Waiting),
         (Some(_), Some(_)) => Cell::state("In use", Tone::Done),
     };
     let details = Cell::Lines(since.map(Cell::Time).into_iter().chain([link]).collect());
@@ -114,6 +115,7 @@ fn peers(overview: &Overview, words: Words) -> Vec<Cell> {
     let down = overview.health.values().filter(|health| health.state == PeerStateView::Down).count();
     let state = match (overview.health.len(), down) {
         (0, _) => Cell::state("Not tried yet", Tone::Quiet),
+        (_, 0) if overview.peers.len() >= PEERS => Cell::state("The first 100 answer", Tone::Done),
         (_, 0) => Cell::state("All answer", Tone::Done),
         (_, down) => Cell::state(words.with("{} do not answer", &down.to_string()), Tone::Failed),
     };
@@ -123,21 +125,30 @@ fn peers(overview: &Overview, words: Words) -> Vec<Cell> {
 
 fn webhooks(overview: &Overview, words: Words) -> Vec<Cell> {
     let link = Cell::WordLink { href: "/webhooks/deliveries".to_owned(), word: "Deliveries" };
-    let state = match overview.open_deliveries.as_ref().map(Vec::len) {
+    let open = overview.open_deliveries.as_deref();
+    let given_up = open.unwrap_or_default().iter().filter(|state| **state != DeliveryState::Pending).count();
+    let state = match open.map(<[_]>::len) {
         None => Cell::state("Not known here", Tone::Quiet),
         Some(0) => Cell::state("None waits", Tone::Done),
-        Some(count) => Cell::state(words.with("{} wait", &count.to_string()), Tone::Waiting),
+        Some(_) if given_up > 0 => {
+            Cell::state(words.with("{} given up or in quarantine", &given_up.to_string()), Tone::Failed)
+        }
+        Some(count) => {
+            let count = home_figures::of_page(Some(count as u64), words);
+            Cell::state(words.with("{} wait", &count), Tone::Waiting)
+        }
     };
     row("Webhooks", "Events on their way", state, Some(link))
 }
 
-async fn audit_log(ctx: &Ctx) -> Result<Vec<Cell>, Problem> {
-    let state = match ctx.reader.console.audit().verify().await? {
-        Chain::Whole { .. } => Cell::state("Complete", Tone::Done),
-        Chain::Broken { .. } => Cell::state("Broken", Tone::Failed),
-    };
+async fn audit_log(ctx: &Ctx) -> Vec<Cell> {
     let link = Cell::WordLink { href: "/audit".to_owned(), word: "Audit log" };
-    Ok(row("Audit log", "Of this console", state, Some(link)))
+    let (state, details) = match ctx.reader.console.audit().verify().await {
+        Ok(Chain::Whole { .. }) => (Cell::state("Complete", Tone::Done), link),
+        Ok(Chain::Broken { .. }) => (Cell::state("Broken", Tone::Failed), link),
+        Err(error) => (Cell::state("Cannot be read", Tone::Failed), Cell::text(error.to_string())),
+    };
+    row("Audit log", "Of this console", state, Some(details))
 }
 
 fn about(ctx: &Ctx) -> Block {

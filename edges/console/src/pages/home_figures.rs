@@ -162,20 +162,20 @@ fn alarms(seen: &Seen, words: Words) -> Figure {
 /// How old the youngest rates are.
 fn rates(seen: &Seen, words: Words) -> Figure {
     let known = seen.rates.as_ref().filter(|rates| rates.source.is_some());
-    let since = known.and_then(|rates| rates.tables.iter().map(|table| table.since).max());
-    let too_old = known.is_some_and(|rates| rates.tables.iter().any(|table| table.until <= seen.now));
+    let since = known.and_then(RatesAgeView::since);
+    let too_old = known.is_some_and(|rates| rates.all_old(seen.now));
     let minutes = |since: Timestamp| numbers::count(seen.now.saturating_since(since).as_secs() / 60, words);
     let note = match (known, since) {
         (None, _) => "no service is set",
         (Some(_), None) => "none were needed yet",
-        (Some(_), Some(_)) if too_old => "too old to be used",
+        (Some(_), Some(_)) if too_old => "fetched again when needed",
         (Some(_), Some(_)) => "since they were fetched",
     };
     Figure {
         label: "Age of exchange rates",
         value: since.map_or_else(|| "–".to_owned(), |since| words.with("{} min", &minutes(since))),
         note: Some(words.t(note).to_owned()),
-        tone: if too_old { Tone::Failed } else { Tone::Done },
+        tone: if too_old { Tone::Waiting } else { Tone::Done },
         href: "/rates".to_owned(),
     }
 }
@@ -185,7 +185,7 @@ fn bad_unless_zero(count: u64) -> Tone {
 }
 
 /// A count of one page of a list. A full page may not be all.
-fn of_page(count: Option<u64>, words: Words) -> String {
+pub(crate) fn of_page(count: Option<u64>, words: Words) -> String {
     match count {
         Some(100) => "100+".to_owned(),
         Some(count) => numbers::count(count, words),

@@ -81,6 +81,11 @@ pub(crate) async fn import(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     let mut rows = Vec::new();
     let mut open = false;
     for line in &lines {
+        // The instance does not answer, so this line would wait as long as the one before.
+        if open {
+            rows.push(vec![Cell::text(&line.address), Cell::state("Not sent", Tone::Quiet), Cell::Absent("–")]);
+            continue;
+        }
         let key = key_of(key, &line.address);
         let mut input = json!({"assetId": asset, "address": line.address, "idempotencyKey": key});
         if let Some(name) = &line.public_name {
@@ -93,12 +98,8 @@ pub(crate) async fn import(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         if let Err(error @ AdminError::Unauthorized) = answer {
             return Err(error.into());
         }
-        // The instance does not answer: the lines after this one would wait as long.
         open = answer.as_ref().is_err_and(AdminError::is_temporary);
         rows.push(row(line, answer));
-        if open {
-            break;
-        }
     }
     let empty = Empty { title: "Nothing yet.", text: "", action: None };
     let results = Table::new("What became of each line", ["Wallet address", "State", "Details"], empty).rows(rows);
@@ -131,11 +132,10 @@ fn row(line: &Line, answer: Result<Value, AdminError>) -> Vec<Cell> {
             let link = Cell::link(format!("/wallet-addresses/{id}"), line.address.clone());
             (link, Cell::state("Created", Tone::Done), Cell::text_or(line.public_name.as_deref(), "–"))
         }
-        Err(AdminError::Refused { message, .. }) => {
-            (Cell::text(&line.address), Cell::state("Refused", Tone::Failed), Cell::text(message))
-        }
         Err(error) => {
-            (Cell::text(&line.address), Cell::state("No answer", Tone::Waiting), Cell::text(error.to_string()))
+            let unknown = error.is_temporary();
+            let state = if unknown { ("No answer", Tone::Waiting) } else { ("Refused", Tone::Failed) };
+            (Cell::text(&line.address), Cell::state(state.0, state.1), Cell::text(error.to_string()))
         }
     };
     vec![address, state, details]

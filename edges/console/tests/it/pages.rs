@@ -321,9 +321,17 @@ async fn a_list_of_payments_shows_amounts_in_their_asset() {
 async fn the_health_page_tells_of_each_part_and_a_tenant_sees_less() {
     let world = World::new().await;
     let shown = world.operator().await.get("/health").await;
-    for told in
-        ["Backend", "Authorization server", "Works", "Answered in", "In order", "In use", "1 do not answer", "Complete"]
-    {
+    for told in [
+        "Backend",
+        "Authorization server",
+        "Works",
+        "Answered in",
+        "In order",
+        "In use",
+        "1 do not answer",
+        "Complete",
+        "given up or in quarantine",
+    ] {
         assert!(shown.html.contains(told), "{told}: {}", shown.html);
     }
     let shown = world.tenant().await.get("/health").await;

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use crate::browser::{Browser, World};
-use crate::fake::{ADDRESS, ASSET, DELIVERY, ENDPOINT, GRANT, INCOMING, OPERATOR, OUTGOING, PEER, TENANT};
+use crate::fake::{ADDRESS, ASSET, DELIVERY, ENDPOINT, GRANT, INCOMING, Mood, OPERATOR, OUTGOING, PEER, TENANT};
 
 async fn does(browser: &mut Browser<'_>, page: &str, action: &str, fields: &[(&str, &str)]) {
     let shown = browser.fill(page, action, fields).await;
@@ -346,6 +346,25 @@ async fn a_list_of_wallet_addresses_is_created_line_by_line_and_only_once() {
     b.post(page, &fields, &[]).await;
     assert_eq!(world.fake.effects(), 2, "the same form has the same keys");
     assert_eq!(world.log().matches("\"action\":\"createWalletAddress\"").count(), 8, "each line is in the log");
+}
+
+#[tokio::test]
+async fn a_list_that_gets_no_answer_tells_what_is_open_and_goes_on_when_it_is_sent_again() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    let page = "/wallet-addresses/import";
+    *world.fake.mood.lock().unwrap() = Mood::Silent;
+    let shown = b.fill(page, page, &[("lines", "alice\nbob")]).await;
+    assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(shown.html.contains("No answer") && shown.html.contains("Not sent"), "{}", shown.html);
+    assert_eq!(world.fake.calls_of("CreateWalletAddress").len(), 1, "the second line is not tried");
+    *world.fake.mood.lock().unwrap() = Mood::Good;
+
+    let fields = shown.fields_of(page);
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let shown = b.post(page, &fields, &[]).await;
+    assert!(shown.status == StatusCode::OK && !shown.html.contains("No answer"), "{}", shown.html);
+    assert_eq!(world.fake.effects(), 2, "what was created is not created twice");
 }
 
 #[tokio::test]

@@ -55,11 +55,13 @@ pub(super) enum End {
     Over,
 }
 
-/// Waits after an execution that began at `executed`.
+/// Waits after an execution that began at `executed` and ends now. The pause is as long as the execution if that was a long
+/// one. So a busy database is asked less often.
 pub(super) async fn end(changes: &mut Subscription, executed: Instant, until: Instant, stopping: &mut Stopping) -> End {
+    let again = (executed + PAUSE).max(Instant::now() + executed.elapsed());
     let change = async {
         changes.notified().await;
-        sleep_until(executed + PAUSE).await;
+        sleep_until(again).await;
     };
     tokio::select! {
         () = change => End::Change,

@@ -69,12 +69,35 @@ impl OAuthAgreement {
 
 /// Stores what a customer is about to allow. What the provider knows already is not changed.
 pub(crate) async fn begin(database: &Database, user: Uuid, agreement: &OAuthAgreement) -> Result<(), Error> {
-    let sql = "INSERT INTO wallet_oauth_agreements
+    let only = "WHERE wallet_oauth_agreements.state = 'allowing'";
+    store(database, user, agreement, (Stage::Allowing, agreement.decided_at), only).await
+}
+
+/// The provider knows it since `now`. Whatever was stored meanwhile, this is what the provider has.
+pub(crate) async fn is_allowed(
+    database: &Database,
+    user: Uuid,
+    agreement: &OAuthAgreement,
+    now: Timestamp,
+) -> Result<(), Error> {
+    store(database, user, agreement, (Stage::Allowed, now), "").await
+}
+
+async fn store(
+    database: &Database,
+    user: Uuid,
+    agreement: &OAuthAgreement,
+    (stage, decided_at): (Stage, Timestamp),
+    only: &str,
+) -> Result<(), Error> {
+    let sql = format!(
+        "INSERT INTO wallet_oauth_agreements
             (id, user_id, client_id, client_name, client_uri, access, grant_id, state, decided_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'allowing', $8)
-        ON CONFLICT (id) DO UPDATE SET access = excluded.access, decided_at = excluded.decided_at
-        WHERE wallet_oauth_agreements.state = 'allowing'";
-    let OAuthAgreement { id, client, details, grant, decided_at, .. } = agreement;
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (id) DO UPDATE SET access = excluded.access, state = excluded.state,
+            decided_at = excluded.decided_at, ended_at = NULL {only}"
+    );
+    let OAuthAgreement { id, client, details, grant, .. } = agreement;
     let details =
         serde_json::to_string(details).map_err(|_| Error::inconsistent("wallet_oauth_agreements", "access", id))?;
     let values = [
@@ -85,16 +108,10 @@ pub(crate) async fn begin(database: &Database, user: Uuid, agreement: &OAuthAgre
         client.client_uri.as_str().into(),
         details.into(),
         grant.as_str().into(),
+        stage.as_str().into(),
         decided_at.as_millis().into(),
     ];
-    database.execute(sql, values).await.map(drop)
-}
-
-/// The provider knows it now.
-pub(crate) async fn is_allowed(database: &Database, user: Uuid, id: Uuid) -> Result<(), Error> {
-    let sql =
-        "UPDATE wallet_oauth_agreements SET state = 'allowed' WHERE id = $1 AND user_id = $2 AND state = 'allowing'";
-    database.execute(sql, [id.into(), user.into()]).await.map(drop)
+    database.execute(&sql, values).await.map(drop)
 }
 
 /// The provider was told no, so it knows of no such agreement.
@@ -103,11 +120,11 @@ pub(crate) async fn is_refused(database: &Database, user: Uuid, id: Uuid) -> Res
     database.execute(sql, [id.into(), user.into()]).await.map(drop)
 }
 
-/// Everything that a customer has allowed a client has ended.
-pub(crate) async fn have_ended(database: &Database, user: Uuid, client: &str, now: Timestamp) -> Result<(), Error> {
+/// Everything that a customer had allowed a client until `since` has ended.
+pub(crate) async fn have_ended(database: &Database, user: Uuid, client: &str, since: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE wallet_oauth_agreements SET state = 'ended', ended_at = $3
-        WHERE user_id = $1 AND client_id = $2 AND state <> 'ended'";
-    database.execute(sql, [user.into(), client.into(), now.as_millis().into()]).await.map(drop)
+        WHERE user_id = $1 AND client_id = $2 AND state <> 'ended' AND decided_at <= $3";
+    database.execute(sql, [user.into(), client.into(), since.as_millis().into()]).await.map(drop)
 }
 
 const SELECT: &str = "SELECT id, client_id, client_name, client_uri, access, grant_id, state, decided_at

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use self::agreements::OAuthAgreement;
 pub use self::provider::ChallengeSettings;
 use self::provider::Provider;
-pub(crate) use self::provider::{Asked, ChallengeError, Client, Kind, Question};
+pub(crate) use self::provider::{Answer, Asked, ChallengeError, Client, Kind, Question};
 use crate::consent::own_accounts;
 use crate::customers::{Customer, Held};
 use crate::days::DAY;
@@ -168,7 +168,7 @@ impl Challenges {
         challenge: &str,
         user: Uuid,
         assurance: Assurance,
-    ) -> Result<Url, ChallengeError> {
+    ) -> Result<Answer, ChallengeError> {
         let (acr, amr) = match assurance {
             Assurance::Password => ("1", "pwd"),
             Assurance::SecondFactor => ("2", "mfa"),
@@ -179,7 +179,7 @@ impl Challenges {
 
     /// Tells the provider that somebody has signed out.
     pub(crate) async fn sign_out(&self, challenge: &str) -> Result<Url, ChallengeError> {
-        self.provider.accept(Kind::Logout, challenge, &json!({})).await
+        Ok(self.provider.accept(Kind::Logout, challenge, &json!({})).await?.onward())
     }
 
     /// Nobody signs out.
@@ -188,7 +188,7 @@ impl Challenges {
     }
 
     /// The customer does not want it.
-    pub(crate) async fn refuse(&self, kind: Kind, challenge: &str) -> Result<Url, ChallengeError> {
+    pub(crate) async fn refuse(&self, kind: Kind, challenge: &str) -> Result<Answer, ChallengeError> {
         let why = json!({"error": "access_denied", "error_description": "The customer did not allow it.",
             "status_code": 403});
         self.provider.reject(kind, challenge, &why).await
@@ -207,7 +207,7 @@ impl Challenges {
             return Ok(Shown::Wanted(Box::new(wanted)));
         }
         let onward = self.refuse(Kind::Consent, &opened.challenge).await?;
-        Ok(Shown::NotYours(onward))
+        Ok(Shown::NotYours(onward.onward()))
     }
 
     /// Allows these rights. From the first moment in which the provider may give tokens, the agreement is in the list of
@@ -218,7 +218,7 @@ impl Challenges {
         opened: &Opened,
         wanted: &Wanted,
         details: Vec<AuthorizationDetail>,
-    ) -> Result<Url, AnswerError> {
+    ) -> Result<Answer, AnswerError> {
         let settings = &self.provider.settings;
         let (issuer, now) = (settings.provider.as_str(), self.clock.now());
         let agreement = OAuthAgreement::new(opened.id, issuer, &wanted.client, details, now);
@@ -235,22 +235,30 @@ impl Challenges {
             "grant_scope": wanted.scopes, "grant_access_token_audience": audience, "remember": false, "remember_for": 0,
             "session": {"access_token": token},
         });
-        let onward = self.provider.accept(Kind::Consent, &opened.challenge, &told).await?;
-        agreements::is_allowed(&self.database, customer.user(), agreement.id).await?;
-        Ok(onward)
+        let answer = self.provider.accept(Kind::Consent, &opened.challenge, &told).await?;
+        // What an earlier answer allowed is in the list already.
+        if has_rights && matches!(answer, Answer::Taken(_)) {
+            agreements::is_allowed(&self.database, customer.user(), &agreement, self.clock.now()).await?;
+        }
+        Ok(answer)
     }
 
     /// Refuses a request for consent.
-    pub(crate) async fn deny(&self, customer: &Customer, opened: &Opened) -> Result<Url, AnswerError> {
-        let onward = self.refuse(Kind::Consent, &opened.challenge).await?;
-        agreements::is_refused(&self.database, customer.user(), opened.id).await?;
-        Ok(onward)
+    pub(crate) async fn deny(&self, customer: &Customer, opened: &Opened) -> Result<Answer, AnswerError> {
+        let answer = self.refuse(Kind::Consent, &opened.challenge).await?;
+        // It may have been allowed before, although this wallet did not hear that. Then it stays in the list.
+        if matches!(answer, Answer::Taken(_)) {
+            agreements::is_refused(&self.database, customer.user(), opened.id).await?;
+        }
+        Ok(answer)
     }
 
     /// Ends everything that a customer has allowed a client: its tokens first, then what is listed.
     pub(crate) async fn end(&self, customer: &Customer, client: &str) -> Result<(), AnswerError> {
+        // What is allowed after this time may be allowed after the revocation, and does not end with it.
+        let since = self.clock.now();
         self.provider.revoke(customer.user(), client).await?;
-        agreements::have_ended(&self.database, customer.user(), client, self.clock.now()).await?;
+        agreements::have_ended(&self.database, customer.user(), client, since).await?;
         Ok(())
     }
 }

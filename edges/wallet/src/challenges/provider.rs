@@ -94,6 +94,24 @@ pub(crate) enum Asked {
     Answered(Url),
 }
 
+/// What the provider made of an answer. The browser goes on there in both cases.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// It counts.
+    Taken(Url),
+    /// The question was answered before, and that answer counts.
+    Before(Url),
+}
+
+impl Answer {
+    /// Where the browser goes on.
+    pub(crate) fn onward(self) -> Url {
+        match self {
+            Self::Taken(to) | Self::Before(to) => to,
+        }
+    }
+}
+
 /// An address at the provider to which the browser goes.
 #[derive(Deserialize)]
 struct Onward {
@@ -148,13 +166,13 @@ impl Provider {
         }
     }
 
-    /// Says yes, with what belongs to it. Returns where the browser goes on.
-    pub(crate) async fn accept(&self, kind: Kind, challenge: &str, with: &Value) -> Result<Url, ChallengeError> {
+    /// Says yes, with what belongs to it.
+    pub(crate) async fn accept(&self, kind: Kind, challenge: &str, with: &Value) -> Result<Answer, ChallengeError> {
         self.answer(kind, challenge, "accept", with).await
     }
 
-    /// Says no. Returns where the browser goes on.
-    pub(crate) async fn reject(&self, kind: Kind, challenge: &str, why: &Value) -> Result<Url, ChallengeError> {
+    /// Says no.
+    pub(crate) async fn reject(&self, kind: Kind, challenge: &str, why: &Value) -> Result<Answer, ChallengeError> {
         self.answer(kind, challenge, "reject", why).await
     }
 
@@ -180,13 +198,13 @@ impl Provider {
         }
     }
 
-    async fn answer(&self, kind: Kind, challenge: &str, how: &str, with: &Value) -> Result<Url, ChallengeError> {
+    async fn answer(&self, kind: Kind, challenge: &str, how: &str, with: &Value) -> Result<Answer, ChallengeError> {
         let path = format!("auth/requests/{}/{how}", kind.as_str());
         let url = self.url(&path, &[(kind.parameter(), challenge)])?;
         let response = self.call(Method::PUT, url, Some(with)).await?;
         match response.status.as_u16() {
-            // The second: it was answered before.
-            200..=299 | 410 => self.onward(&response),
+            200..=299 => Ok(Answer::Taken(self.onward(&response)?)),
+            410 => Ok(Answer::Before(self.onward(&response)?)),
             status => Err(refused(status)),
         }
     }

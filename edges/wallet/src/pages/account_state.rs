@@ -76,7 +76,7 @@ async fn draw(ctx: &Ctx, status: StatusCode, error: Option<&'static str>) -> Res
 }
 
 /// `POST /accounts/{id}/state`
-pub(crate) async fn change(ctx: Ctx, posted: Posted, key: Uuid) -> Result<Response, Problem> {
+pub(crate) async fn change(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Response, Problem> {
     let (held, here) = own(&ctx).await?;
     let (core, account, user) = (ctx.core(), held.account.id, ctx.customer.user());
     let database = core.effects.store.database();
@@ -93,7 +93,7 @@ pub(crate) async fn change(ctx: Ctx, posted: Posted, key: Uuid) -> Result<Respon
             account_state::thaw_by_owner(database, account, user).await?;
             Ok(go(&format!("{here}?said=thawed")))
         }
-        "closed" => close(&ctx, &posted, key, &held, &here).await,
+        "closed" => close(&ctx, &posted, &held, &here).await,
         "open" => {
             if needs_code(&ctx).await? {
                 return Ok(prove_first(&here));
@@ -105,7 +105,7 @@ pub(crate) async fn change(ctx: Ctx, posted: Posted, key: Uuid) -> Result<Respon
     }
 }
 
-async fn close(ctx: &Ctx, posted: &Posted, key: Uuid, held: &Held, here: &str) -> Result<Response, Problem> {
+async fn close(ctx: &Ctx, posted: &Posted, held: &Held, here: &str) -> Result<Response, Problem> {
     let core = ctx.core();
     if !core.effects.modules.users.is_proved(&ctx.session).await? {
         return Ok(prove_first(here));
@@ -116,6 +116,6 @@ async fn close(ctx: &Ctx, posted: &Posted, key: Uuid, held: &Held, here: &str) -
     if !core.account_closing.obstacles(&ctx.customer, held.account.id).await?.is_empty() {
         return draw(ctx, StatusCode::CONFLICT, None).await;
     }
-    core.account_closing.begin(&ctx.customer, held.account.id, key).await?;
+    core.account_closing.begin(&ctx.customer, held.account.id).await?;
     Ok(go("/?said=closing"))
 }

@@ -17,7 +17,7 @@ use super::context::{Ctx, Message, Problem, Reader, go};
 use super::frame::Frame;
 use super::security::{needs_code, prove_first};
 use crate::challenges::{
-    AnswerError, Asked, Assurance, ChallengeError, Challenges, Client, Kind, Opened, Question, Shown, Wanted,
+    Answer, AnswerError, Asked, Assurance, ChallengeError, Challenges, Client, Kind, Opened, Question, Shown, Wanted,
 };
 use crate::consent::account_of;
 use crate::customers::Held;
@@ -69,6 +69,8 @@ struct Consent<'a> {
     error: Option<&'static str>,
 }
 
+const BEFORE: &str = "It was answered before.";
+
 fn challenges(reader: &Reader) -> Result<Challenges, Problem> {
     reader.core.challenges.clone().ok_or(Problem::NotFound)
 }
@@ -87,6 +89,15 @@ fn onward(mut f: Frame, text: &str, to: &Url) -> Response {
     f.onward = Some(to.to_string());
     let link = Some((to.as_str(), "Back to the application"));
     html(StatusCode::OK, &Message { f: &f, title: "One moment", text, link })
+}
+
+/// The page after an answer. `text` says what the answer does, if it counts.
+fn answered(ctx: &Ctx, answer: Result<Answer, AnswerError>, text: &str) -> Result<Response, Problem> {
+    Ok(match settled(ctx, answer)? {
+        Ok(Answer::Taken(to)) => onward(ctx.frame(""), text, &to),
+        Ok(Answer::Before(to)) => onward(ctx.frame(""), BEFORE, &to),
+        Err(over) => over,
+    })
 }
 
 fn over(f: &Frame) -> Response {
@@ -143,7 +154,7 @@ async fn open(ctx: &Ctx, kind: Kind) -> Result<Result<Open, Response>, Problem> 
     let asked = challenges.asked(kind, &opened.challenge).await.map_err(AnswerError::from);
     Ok(match settled(ctx, asked)? {
         Ok(Asked::Open(question)) => Ok(Open { challenges, opened, question }),
-        Ok(Asked::Answered(to)) => Err(onward(ctx.frame(""), "It was answered before.", &to)),
+        Ok(Asked::Answered(to)) => Err(onward(ctx.frame(""), BEFORE, &to)),
         Err(over) => Err(over),
     })
 }
@@ -158,10 +169,12 @@ pub(crate) async fn consent(ctx: Ctx) -> Result<Response, Problem> {
     arrive(ctx, Kind::Consent).await
 }
 
-/// `GET /oauth/logout?logout_challenge=`: who is not signed in here is signed out at the provider at once.
+/// `GET /oauth/logout?logout_challenge=`: who is not signed in here is signed out at the provider at once. If it is not
+/// known whether somebody is, nothing is done.
 pub(crate) async fn logout(reader: Reader, signed_in: Result<Ctx, Response>) -> Response {
     let answer = match signed_in {
         Ok(ctx) => arrive(ctx, Kind::Logout).await,
+        Err(unknown) if unknown.status().is_server_error() => return unknown,
         Err(_) => logout_of_nobody(&reader).await,
     };
     answer.unwrap_or_else(|problem| reader.problem(&problem))
@@ -239,10 +252,7 @@ pub(crate) async fn login_decide(ctx: Ctx, posted: Posted, _: Uuid) -> Result<Re
         "no" => (challenges.refuse(Kind::Login, &opened.challenge).await, "You are not signed in there."),
         _ => return Err(Problem::ForeignForm),
     };
-    Ok(match settled(&ctx, answer.map_err(AnswerError::from))? {
-        Ok(to) => onward(ctx.frame(""), text, &to),
-        Err(over) => over,
-    })
+    answered(&ctx, answer.map_err(AnswerError::from), text)
 }
 
 /// `GET /oauth/logout/{id}`
@@ -297,7 +307,7 @@ async fn wanted(ctx: &Ctx, challenges: &Challenges, opened: &Opened) -> Result<R
     let shown = challenges.wanted(&ctx.customer, opened).await;
     Ok(match settled(ctx, shown)? {
         Ok(Shown::Wanted(wanted)) => Ok(wanted),
-        Ok(Shown::Answered(to)) => Err(onward(ctx.frame(""), "It was answered before.", &to)),
+        Ok(Shown::Answered(to)) => Err(onward(ctx.frame(""), BEFORE, &to)),
         Ok(Shown::SomebodyElse) => Err(somebody_else(ctx)),
         Ok(Shown::NotYours(to)) => {
             let f = ctx.frame("");
@@ -410,10 +420,7 @@ pub(crate) async fn consent_decide(ctx: Ctx, posted: Posted, _: Uuid) -> Result<
         }
         _ => return Err(Problem::ForeignForm),
     };
-    Ok(match settled(&ctx, answer)? {
-        Ok(to) => onward(ctx.frame(""), text, &to),
-        Err(over) => over,
-    })
+    answered(&ctx, answer, text)
 }
 
 /// What the customer has chosen: rights can be left out, and amounts lowered.

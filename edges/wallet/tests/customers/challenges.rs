@@ -171,6 +171,25 @@ on_each_database! {
         assert!(bench.get("/agreements").await.2.contains("No application has access"));
     }
 
+    async fn what_the_provider_has_taken_counts_and_stays_in_the_list_although_its_answer_was_lost(database) {
+        let bench = Bench::on(database).await;
+        let page = signed_in(&bench, &json!([spending(NORA, 5_000)])).await;
+        let denial = bench.filled(&page, &page, &[("decision", "deny")]).await;
+        bench.hydra.loses_the_next_answer();
+        let all = [("right-0", "yes"), ("most-0", "50.00"), ("decision", "allow")];
+        assert_eq!(bench.fill(&page, &page, &all).await.0, StatusCode::BAD_GATEWAY);
+        let denial: Vec<(&str, &str)> = denial.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let (status, _, text) = bench.post(&page, &denial).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        assert!(text.contains("It was answered before") && !text.contains("gets nothing"), "{text}");
+        let back = bench.hydra.goes_on(&onward(&text));
+        assert_eq!(bench.hydra.introspects(&back)["active"], json!(true));
+        let agreement = format!("/agreements/{}", page.rsplit('/').next().unwrap());
+        assert!(bench.get("/agreements").await.2.contains(&agreement));
+        bench.send(&agreement, &agreement, &[]).await;
+        assert_eq!(bench.hydra.introspects(&back), json!({"active": false}));
+    }
+
     async fn a_browser_is_sent_to_the_provider_and_nowhere_else_whatever_the_admin_api_says(database) {
         let bench = Bench::on(database).await;
         for elsewhere in [

@@ -38,6 +38,8 @@ struct Kept {
     changes: Vec<(String, Value)>,
     /// The status of all answers, if it does not work.
     fails: Option<u16>,
+    /// Whether its next answer is lost on the way.
+    loses_answer: bool,
     /// Where it sends browsers instead.
     elsewhere: Option<String>,
     numbers: u32,
@@ -131,6 +133,11 @@ impl Hydra {
         self.kept.lock().unwrap().fails = status;
     }
 
+    /// It does what it is asked next, and its answer is lost.
+    pub(crate) fn loses_the_next_answer(&self) {
+        self.kept.lock().unwrap().loses_answer = true;
+    }
+
     /// From now on it sends browsers there.
     pub(crate) fn sends_browsers_to(&self, url: Option<&str>) {
         self.kept.lock().unwrap().elsewhere = url.map(str::to_owned);
@@ -213,6 +220,9 @@ async fn answer(
         return status(204, Value::Null);
     }
     kept.asked.get_mut(&challenge).unwrap().answered = Some((to.clone(), body));
+    if std::mem::take(&mut kept.loses_answer) {
+        return status(503, json!({"error": "lost"}));
+    }
     status(200, json!({"redirect_to": to}))
 }
 

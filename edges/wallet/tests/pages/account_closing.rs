@@ -94,6 +94,26 @@ on_each_database! {
         assert!(nora.get("/").await.text.contains("Holiday"));
     }
 
+    async fn the_same_form_sent_again_after_the_account_stayed_open_switches_its_address_off_again(database) {
+        let bench = Bench::playground(database).await;
+        let (mut nora, _) = bench.customer("nora").await;
+        let page = nora.empty_account().await;
+        nora.proves_for(&page).await;
+        let once = nora.hidden(&page, &page).await.remove(0).1;
+        let form = [("once", once.as_str()), ("to", "closed"), ("sure", "yes")];
+        assert_eq!(nora.post(&page, &form).await.location, "/?said=closing");
+        bench.pays_from_holiday().await;
+        bench.wallet.work_due().await.unwrap();
+        bench.wallet.work_due().await.unwrap();
+        assert_eq!(bench.life().await, "open");
+        let over = "DELETE FROM wallet_movements WHERE id = $1";
+        bench.database.execute(over, [Uuid::from_u128(8).into()]).await.unwrap();
+        assert_eq!(nora.post(&page, &form).await.location, "/?said=closing");
+        bench.wallet.work_due().await.unwrap();
+        assert_eq!(bench.life().await, "closed");
+        assert_eq!(*bench.instance.inactive.lock().unwrap(), BTreeSet::from([holiday()]));
+    }
+
     async fn closing_an_account_goes_on_wherever_it_was_interrupted(database) {
         let bench = Bench::playground(database).await;
         let (mut nora, _) = bench.customer("nora").await;

@@ -5,6 +5,7 @@
 //! in `credit_notes`.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -189,6 +190,12 @@ impl LiveReceivers {
         self.0.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A place in the queue for reading a receiver, for as long as the returned value exists.
+    #[cfg(test)]
+    pub(crate) fn waits_for(&self, tag: Uuid) -> impl Sized + Send {
+        ToRead::of(&self.0, tag)
+    }
+
     /// Whether no receiver is being read.
     #[cfg(test)]
     pub(crate) fn reads_nothing(&self) -> bool {
@@ -324,8 +331,9 @@ impl<'m> ToRead<'m> {
 impl Drop for ToRead<'_> {
     fn drop(&mut self) {
         let mut being_read = self.memory.lock_being_read();
-        // One is in the map and one is here. So nobody else wants to read it.
-        if Arc::strong_count(&self.turn) <= 2 {
+        // Given back under the lock. Otherwise two that leave at the same time each take the other for one that stays.
+        drop(mem::take(&mut self.turn));
+        if being_read.get(&self.tag).is_some_and(|turn| Arc::strong_count(turn) == 1) {
             being_read.remove(&self.tag);
         }
     }

@@ -9,6 +9,7 @@ use payments_model::fee::FeeKind;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
 use testkit::{TestDatabase, on_each_database};
+use uuid::Uuid;
 
 use crate::queues::SENDING_QUEUE;
 use crate::tests::testing::{Node, OPERATOR, Weather, usd};
@@ -62,6 +63,20 @@ on_each_database! {
         let (one, other) = futures::join!(resolve(), resolve());
         assert!(Arc::ptr_eq(&one.unwrap().unwrap(), &other.unwrap().unwrap()));
         assert!(node.parts.receivers.reads_nothing());
+    }
+
+    async fn two_readers_of_a_receiver_that_leave_at_the_same_time_leave_nothing_behind(database) {
+        let node = Node::open(database, "happylife", "USD").await;
+        let receivers = &node.parts.receivers;
+        let (some, others): (Vec<_>, Vec<_>) = (0..100_000)
+            .map(Uuid::from_u128)
+            .map(|tag| (receivers.waits_for(tag), receivers.waits_for(tag)))
+            .unzip();
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(some));
+            scope.spawn(|| drop(others));
+        });
+        assert!(receivers.reads_nothing());
     }
 
     async fn money_is_converted_on_its_way(database) {
