@@ -72,6 +72,7 @@ export const PAGES = {
   home: '/',
   payments: '/payments',
   'payments-outgoing': '/payments?type=OUTGOING',
+  'payments-columns': '/payments?hide=Tenant',
   'payment-sending': `/payments/outgoing/${payment('06')}`,
   'payment-completed': `/payments/outgoing/${payment('02')}`,
   'payment-failed': `/payments/outgoing/${payment('08')}`,

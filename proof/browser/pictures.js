@@ -58,6 +58,10 @@ const SCENES = [
   ['tenant-start', PAGES['tenant-start'], 'dark', undefined, SHORT],
   ['approval', undefined, 'light', changes],
   ['health', '/health', 'light', undefined, SHORT],
+  ['wallet-address-import', PAGES['wallet-address-import'], 'light', undefined, SHORT],
+  ['ledger-check', '/ledger/check', 'light', undefined, SHORT],
+  ['tenant', PAGES.tenant, 'light', undefined, SHORT],
+  ['rates', '/rates', 'dark', undefined, SHORT],
   ['audit', '/audit', 'dark']
 ]
 

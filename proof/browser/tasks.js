@@ -165,6 +165,23 @@ async function ways(task, page, at) {
     await page.waitForURL((url) => !url.searchParams.has('type'))
   })
 
+  await task('a column of a list is hidden, its address says so, and it is shown again', async () => {
+    await at('/payments?type=OUTGOING')
+    const heads = () => page.locator('thead th').allTextContents()
+    assert.ok((await heads()).includes('Tenant'))
+    await skip(page)
+    await press(page, 'Columns', 'summary')
+    await tabTo(page, '.toggles a[href*="hide=Tenant"]')
+    await page.keyboard.press('Enter')
+    await page.waitForURL((url) => url.searchParams.get('hide') === 'Tenant' && url.searchParams.get('type') === 'OUTGOING')
+    assert.ok(!(await heads()).includes('Tenant'))
+    await skip(page)
+    await tabTo(page, '.toggles li:last-child a')
+    await page.keyboard.press('Enter')
+    await page.waitForURL((url) => !url.searchParams.has('hide'))
+    assert.ok((await heads()).includes('Tenant'))
+  })
+
   await task('the lists of one tenant are opened from its page, and the filter is taken away', async () => {
     await at(tenant)
     await skip(page)

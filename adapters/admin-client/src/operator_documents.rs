@@ -181,6 +181,12 @@ documents! {
     credits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
   }
 }";
+    LATEST_TRANSFERS = "query ConsoleLatestTransfers($accounts: [String!]!, $limit: Int!) {
+  latestTransfers(accountIds: $accounts, limit: $limit) {
+    debits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
+    credits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
+  }
+}";
     ACCOUNTS = "query ConsoleAccounts(
   $limit: Int, $a: String!, $aWanted: Boolean!, $b: String!, $bWanted: Boolean!, $c: String!, $cWanted: Boolean!,
   $d: String!, $dWanted: Boolean!, $e: String!, $eWanted: Boolean!, $f: String!, $fWanted: Boolean!,

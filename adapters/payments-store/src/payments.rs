@@ -88,25 +88,21 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         }
 
         let reading = Reading::new(request, cursor);
-        let mut found = Vec::new();
-        if let Some(select) = received {
+        let received = async {
+            let Some(select) = received else { return Ok(Vec::new()) };
             let rows = incoming::PAGING.read(self.connection, select, &reading).await?;
-            found.extend(
-                incoming::payments(self.connection, rows)
-                    .await?
-                    .into_iter()
-                    .map(|one| AnyPayment::Incoming(Box::new(one))),
-            );
-        }
-        if let Some(select) = sent {
+            incoming::payments(self.connection, rows).await
+        };
+        let sent = async {
+            let Some(select) = sent else { return Ok(Vec::new()) };
             let rows = outgoing::PAGING.read(self.connection, select, &reading).await?;
-            found.extend(
-                outgoing::payments(self.connection, rows)
-                    .await?
-                    .into_iter()
-                    .map(|one| AnyPayment::Outgoing(Box::new(one))),
-            );
-        }
+            outgoing::payments(self.connection, rows).await
+        };
+        // Neither kind waits for the other.
+        let (received, sent) = futures::try_join!(received, sent)?;
+        let received = received.into_iter().map(|one| AnyPayment::Incoming(Box::new(one)));
+        let mut found: Vec<_> =
+            received.chain(sent.into_iter().map(|one| AnyPayment::Outgoing(Box::new(one)))).collect();
 
         found.sort_by_key(AnyPayment::key);
         if reading.order == SortOrder::Descending {

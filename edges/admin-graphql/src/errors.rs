@@ -183,6 +183,7 @@ codes! {
     }
     a::RevokeKeyError { E::Unknown => NotFound }
     a::AccountTransfersError { E::InvalidId => Internal }
+    a::LatestTransfersError { E::InvalidId | E::TooMany => BadUserInput }
     a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl | E::DuplicateIlpAddress => BadUserInput }
     a::CreateTenantError {
         E::NotOperator => Forbidden,

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::approvals::{Alone, ApprovalsError, Asked, Moved, Request, State};
 use crate::audit::{AuditError, Entry, Stage};
+use crate::columns;
 use crate::console::Console;
 use crate::four_eyes::Stakes;
 use crate::posted::Posted;
@@ -597,7 +598,10 @@ impl Ctx {
     /// The answer to the browser.
     pub(crate) fn answer(&self, answer: Result<Answer, Problem>) -> Response {
         let mut response = match answer {
-            Ok(Answer::Page(page)) => self.draw(StatusCode::OK, &page),
+            Ok(Answer::Page(mut page)) => {
+                columns::choose(self, &mut page);
+                self.draw(StatusCode::OK, &page)
+            }
             Ok(Answer::Refused(page)) => self.draw(StatusCode::UNPROCESSABLE_ENTITY, &page),
             Ok(Answer::Go { to, said }) => self.reader.go(&to, said),
             Ok(Answer::Raw(response)) => response,

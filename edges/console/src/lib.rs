@@ -6,6 +6,7 @@
 mod approvals;
 mod audit;
 mod base_path;
+mod columns;
 mod console;
 mod context;
 mod files;

@@ -165,6 +165,11 @@ fn read_by(page: &Page) -> Option<&'static str> {
     admin_client::query_named(page.reads)
 }
 
+/// Whether a column is left out.
+fn hides(table: &Table) -> bool {
+    table.toggles.iter().any(|toggle| !toggle.shown)
+}
+
 fn is_right(column: &Column) -> bool {
     column.side == Side::Right
 }

@@ -200,6 +200,16 @@ pub(crate) struct Table {
     pub(crate) paging: Option<Paging>,
     /// What can be added, below the rows. An empty list has its own.
     pub(crate) action: Option<Action>,
+    /// The columns that can be shown or left out.
+    pub(crate) toggles: Vec<ColumnToggle>,
+}
+
+/// A column that can be shown or left out, and the address that does it.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnToggle {
+    pub(crate) label: &'static str,
+    pub(crate) shown: bool,
+    pub(crate) href: String,
 }
 
 impl Table {
@@ -215,7 +225,7 @@ impl Table {
             None => Column { label, side: Side::Left },
         };
         let columns = columns.iter().map(column).collect();
-        Self { caption, columns, rows: Vec::new(), empty, paging: None, action: None }
+        Self { caption, columns, rows: Vec::new(), empty, paging: None, action: None, toggles: Vec::new() }
     }
 
     /// What can be added to the list.

@@ -44,7 +44,7 @@ pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, PeerTerms
 pub use settlement::SettleError;
 pub use tenant_life::{CreateTenantError, DeleteTenantError, NewTenant, TenantChange, UnfitTenant, UpdateTenantError};
 pub use tenants::PutSettingsError;
-pub use transfers::{AccountTransfers, AccountTransfersError};
+pub use transfers::{AccountTransfers, AccountTransfersError, LatestTransfersError};
 pub use wallet_address_keys::{CreateKeyError, NewKey, RevokeKeyError};
 pub use wallet_address_url::{InvalidWalletAddressUrl, resolve as resolve_wallet_address_url};
 pub use wallet_addresses::{

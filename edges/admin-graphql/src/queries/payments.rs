@@ -57,6 +57,20 @@ impl PaymentsQuery {
         Ok(found.map_err(Refusal::from)?.into())
     }
 
+    /// What moved some accounts last, each given as for `accountingTransfers`.
+    async fn latest_transfers(
+        &self,
+        context: &Context<'_>,
+        account_ids: Vec<String>,
+        limit: i32,
+    ) -> Result<Vec<AccountingTransferConnection>> {
+        let call = Call::of(context)?;
+        // A negative limit is refused like one of zero.
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let found = call.administration().latest_transfers(call.caller, &account_ids, limit).await;
+        Ok(found.map_err(Refusal::from)?.into_iter().map(Into::into).collect())
+    }
+
     /// Quotes are shown to the tenant they were made for only, the operator not excepted.
     async fn quote(&self, context: &Context<'_>, id: String) -> Option<Result<QuoteNode>> {
         nullable(async {

@@ -42,7 +42,7 @@ const FORBIDDEN: Expect = Code("FORBIDDEN");
 
 /// The operation with its arguments and selection, and the expected answers for the tenant and the operator. `{name}`
 /// stands for an object of the owner.
-const CASES: [(&str, &str, Expect, Expect); 77] = [
+const CASES: [(&str, &str, Expect, Expect); 78] = [
     ("whoami", "{ id isOperator }", Done, Done),
     ("tenant", "(id: \"{owner}\") { id email apiSecret idpSecret settings { value } }", NOT_FOUND, Done),
     ("tenants", "{ edges { node { id apiSecret } } }", FORBIDDEN, Done),
@@ -78,6 +78,12 @@ const CASES: [(&str, &str, Expect, Expect); 77] = [
     ),
     ("payments", "(tenantId: \"{owner}\") { edges { node { id tenant { id } } } }", Empty, Done),
     ("accountingTransfers", "(id: \"{peer}\") { debits { id } credits { id } }", Empty, Done),
+    (
+        "latestTransfers",
+        "(accountIds: [\"{peer}\"], limit: 5) { debits { debitAccountId } credits { creditAccountId } }",
+        Empty,
+        Done,
+    ),
     // The data that a payer may see of a payment whose URL it knows. The same is public at that URL.
     ("receiver", "(id: \"{incoming_url}\") { id }", Done, Done),
     ("createAsset", "(input: { code: \"EUR\", scale: 2, tenantId: \"{owner}\" }) { asset { id } }", BAD_INPUT, Done),

@@ -1,7 +1,14 @@
 //! The statements that a list and a wait cost, counted in the log of a database server. They do not grow with the list.
 //! What a payment costs is counted in the end-to-end tests.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use clock::Clock;
+use ledger::{
+    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, MemoryLedger, NewAccount,
+    NewTransfer, Transfer, TransferId,
+};
 use money::{Asset, AssetAmount};
 use payments_bench::StatementLog;
 use payments_model::grant_limits::GrantLimits;
@@ -198,5 +205,87 @@ fn a_list_asks_once_for_the_health_of_its_peers_however_many_there_are() {
         assert!(peers.len() == 25 && peers.iter().all(|edge| edge["node"]["health"]["state"] == "UP"), "{data}");
         // Questions of the same time are one statement. How many are under way at once depends on the machine.
         assert!((1..=4).contains(&count), "{count} statements for the health of 25 peers");
+    });
+}
+
+/// A ledger that counts how many transfers it is asked for.
+struct Counting {
+    inner: MemoryLedger,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Ledger for Counting {
+    fn create_accounts(&self, accounts: Vec<NewAccount>) -> LedgerFuture<'_, Vec<CreateAccountResult>> {
+        self.inner.create_accounts(accounts)
+    }
+
+    fn submit(&self, transfers: Vec<NewTransfer>) -> LedgerFuture<'_, Vec<CreateTransferResult>> {
+        self.inner.submit(transfers)
+    }
+
+    fn accounts(&self, ids: Vec<AccountId>) -> LedgerFuture<'_, Vec<Option<Account>>> {
+        self.inner.accounts(ids)
+    }
+
+    fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
+        self.inner.transfers(ids)
+    }
+
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        self.asked.fetch_add(limit, Ordering::Relaxed);
+        self.inner.transfers_of(account, limit)
+    }
+}
+
+#[test]
+fn the_latest_transfers_of_accounts_that_only_grow_are_read_no_further_than_they_are_shown() {
+    block_on(async {
+        let clock = testkit::manual_clock();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let ledger = Counting { inner: MemoryLedger::new(clock.clone()), asked: Arc::clone(&asked) };
+        let bench = Bench::open_on(TestDatabase::sqlite().await, clock, Arc::new(ledger)).await;
+        let create = "createAsset: CreateAssetInput { asset { id } }";
+        let mut assets = Vec::new();
+        for code in ["USD", "EUR"] {
+            let asset =
+                bench.mutate(OPERATOR, create, json!({ "code": code, "scale": 2 })).await["asset"]["id"].clone();
+            for amount in 1..=60 {
+                let deposit = "depositAssetLiquidity: DepositAssetLiquidityInput { success }";
+                let (id, key) = (bench.uuid(), bench.uuid());
+                let input = json!({ "id": id, "assetId": asset, "amount": amount, "idempotencyKey": key });
+                bench.mutate(OPERATOR, deposit, input).await;
+            }
+            assets.push(asset);
+        }
+
+        let document = "query Latest($accounts: [String!]!, $limit: Int!) {
+            latestTransfers(accountIds: $accounts, limit: $limit) { debits { amount } credits { amount } }
+        }";
+        let ask = async |accounts: &[Value], limit: i32| {
+            bench.run(OPERATOR, document, json!({ "accounts": accounts, "limit": limit })).await
+        };
+        asked.store(0, Ordering::Relaxed);
+        let answer = ask(&assets, 10).await;
+        let found = answer["data"]["latestTransfers"].as_array().unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 20, "ten of each account");
+        assert_eq!(found.len(), 2);
+        for account in found {
+            let amounts: Vec<&str> =
+                account["credits"].as_array().unwrap().iter().map(|one| one["amount"].as_str().unwrap()).collect();
+            assert_eq!(
+                amounts,
+                ["51", "52", "53", "54", "55", "56", "57", "58", "59", "60"],
+                "the newest, oldest first"
+            );
+            assert_eq!(account["debits"], json!([]));
+        }
+
+        let many = vec![assets[0].clone(); 17];
+        for (accounts, limit) in [(&many[..], 10), (&assets[..], 0), (&assets[..], -1), (&assets[..], 201)] {
+            let answer = ask(accounts, limit).await;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{limit}: {answer}");
+        }
+        let answer = ask(&[json!("no id")], 10).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
     });
 }

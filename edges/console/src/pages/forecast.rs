@@ -27,7 +27,8 @@ pub(crate) enum Forecast {
     Hours(u64),
 }
 
-/// The forecast of an account that holds `held`. `limit` is the number of lines that were asked for on each side.
+/// The forecast of an account that holds `held`. `limit` is the number of lines that were asked for: of each side, or of
+/// both together.
 pub(crate) fn of(account: &AccountView, held: u64, limit: u32, now: Timestamp) -> Forecast {
     let oldest = |lines: &[TransferView]| lines.iter().map(|line| line.created_at).min();
     let is_full = |lines: &[TransferView]| u32::try_from(lines.len()).is_ok_and(|count| count >= limit);

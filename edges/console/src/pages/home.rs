@@ -19,8 +19,8 @@ const HOURS: usize = 24;
 const NEWEST: usize = 8;
 /// The most accounts whose liquidity is shown here.
 const WATCHED: usize = 8;
-/// The latest movements of each side that forecasts are made from.
-const LINES: u32 = 50;
+/// The latest movements of an account that its forecast is made from.
+const LINES: u32 = 100;
 
 /// `GET /`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {

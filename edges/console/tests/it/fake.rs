@@ -446,6 +446,10 @@ impl Fake {
                 json!({"outgoingPayments": self.listed((0..4).map(of).collect(), variables)})
             }
             "ConsoleAccount" => json!({"accountingTransfers": self.account()}),
+            "ConsoleLatestTransfers" => {
+                let accounts = variables["accounts"].as_array().unwrap();
+                json!({"latestTransfers": accounts.iter().map(|_| self.account()).collect::<Vec<_>>()})
+            }
             "ConsoleAccounts" => {
                 let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
                 let wanted = names.into_iter().filter(|name| variables[format!("{name}Wanted")] == json!(true));
@@ -530,8 +534,14 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
     let variables = &body["variables"];
     let input = if variables["input"].is_null() { variables } else { &variables["input"] };
     fake.calls.lock().unwrap().push((name.clone(), input.clone()));
-    let ours =
-        ["ConsoleOverview", "ConsoleSearch", "ConsolePayments", "ConsolePeersHealth", "ConsoleWebhookDeliveries"];
+    let ours = [
+        "ConsoleOverview",
+        "ConsoleLatestTransfers",
+        "ConsoleSearch",
+        "ConsolePayments",
+        "ConsolePeersHealth",
+        "ConsoleWebhookDeliveries",
+    ];
     if *fake.is_original.lock().unwrap() && ours.contains(&name.as_str()) {
         let error = json!({"message": "Cannot query field \"x\" on type \"Y\".", "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}});
         return (StatusCode::BAD_REQUEST, Json(json!({"errors": [error]}))).into_response();

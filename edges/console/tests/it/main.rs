@@ -6,6 +6,7 @@
 mod approvals;
 mod base_path;
 mod browser;
+mod columns;
 mod fake;
 mod live;
 mod pages;

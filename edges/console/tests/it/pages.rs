@@ -287,7 +287,7 @@ async fn the_first_page_asks_twice_and_the_search_once() {
     let mut browser = world.operator().await;
     world.fake.called();
     browser.get("/").await;
-    assert_eq!(world.fake.called(), ["ConsoleOverview", "ConsoleAccounts"]);
+    assert_eq!(world.fake.called(), ["ConsoleOverview", "ConsoleLatestTransfers"]);
     browser.get("/search?q=invoice").await;
     assert_eq!(world.fake.called(), ["ConsoleSearch"]);
 }
