@@ -14,5 +14,6 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0008_grant_events", sql: include_str!("migrations/0008_grant_events.sql") },
         Step { name: "0009_service_tokens", sql: include_str!("migrations/0009_service_tokens.sql") },
         Step { name: "0010_bound_tokens", sql: include_str!("migrations/0010_bound_tokens.sql") },
+        Step { name: "0011_kept_answers", sql: include_str!("migrations/0011_kept_answers.sql") },
     ],
 };

@@ -23,6 +23,10 @@ impl AuthUnit {
         Self { transaction }
     }
 
+    pub(crate) fn connection(&self) -> &WriteTransaction {
+        &self.transaction
+    }
+
     /// The grant. No other unit of work can change it until this one ends.
     pub async fn lock_grant(&self, id: GrantId) -> Result<Option<Locked<'_, Grant>>, Error> {
         let row = grants::Entity::find_by_id(id.as_uuid()).lock_exclusive().one(&self.transaction).await?;

@@ -84,10 +84,15 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(crate) fn post_once(url: Url, body: &impl Serialize, key: Option<&str>) -> Result<Request, ClientError> {
     let called = url.to_string();
     let call = Request::post_json(url, body).map_err(|error| ClientError::unusable(&called, error))?;
-    Ok(match key.and_then(|key| HeaderValue::from_str(key).ok()) {
+    Ok(named(call, key))
+}
+
+/// A request with this key, if it has one.
+pub(crate) fn named(call: Request, key: Option<&str>) -> Request {
+    match key.and_then(|key| HeaderValue::from_str(key).ok()) {
         Some(key) => call.header(IDEMPOTENCY_KEY, key),
         None => call,
-    })
+    }
 }
 
 /// Parses `text`, a URL from another institution.

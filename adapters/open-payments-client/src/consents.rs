@@ -9,11 +9,12 @@ use gnap::{
     AccessItem, AccessTokenRequest, Client, ContinueRequest, FinishMethod, GrantRequest, InteractFinish,
     InteractRequest, StartMode, TokenValue,
 };
+use http::Method;
 use outbound_http::Request;
 use outside_text::check_line;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{parse_told_url, parse_url};
+use crate::call::{parse_told_url, parse_url, post_once};
 use crate::error::ClientError;
 use crate::grants::{GrantAnswer, GrantError, IssuedToken, TOLD_LENGTH_MAX};
 use crate::incoming_payments::OpenPaymentsClient;
@@ -132,16 +133,25 @@ impl OpenPaymentsClient {
     }
 
     /// Continues a grant whose owner has consented.
+    ///
+    /// Who has lost the answer asks again with the same `key`, as in [`OpenPaymentsClient::rotate_token`].
     pub async fn continue_grant(
         &self,
         pending: &PendingGrant,
         reference: &Reference,
+        key: &str,
     ) -> Result<IssuedToken, GrantError> {
         let body = ContinueRequest { interact_ref: Some(reference.0.clone()) };
-        let uri = parse_told_url(&pending.continue_uri)?;
-        let call = Request::post_json(uri, &body).map_err(|error| GrantError::Request(error.to_string()))?;
+        let call = post_once(parse_told_url(&pending.continue_uri)?, &body, Some(key))?;
         let call = call.authorization(&format!("GNAP {}", pending.continue_token.expose()));
         let answer: GrantAnswer = self.public.caller.json(call.signed(self.signer.clone())).await?;
         answer.issued(&pending.continue_uri)
+    }
+
+    /// Gives a grant back (RFC 9635 section 5.4). Its tokens end with it, also those that have not arrived here.
+    pub async fn give_back_grant(&self, pending: &PendingGrant) -> Result<(), ClientError> {
+        let call = Request::new(Method::DELETE, parse_told_url(&pending.continue_uri)?);
+        let call = call.authorization(&format!("GNAP {}", pending.continue_token.expose()));
+        self.public.caller.answer(call.signed(self.signer.clone())).await.map(drop)
     }
 }

@@ -14,7 +14,7 @@ use outbound_http::Request;
 use outside_text::check_line;
 use serde::Deserialize;
 
-use crate::call::{parse_told_url, parse_url};
+use crate::call::{named, parse_told_url, parse_url};
 use crate::error::ClientError;
 use crate::incoming_payments::OpenPaymentsClient;
 
@@ -118,8 +118,11 @@ impl OpenPaymentsClient {
     }
 
     /// Exchanges a token for a new one with the same rights. The old token is no longer valid afterwards.
-    pub async fn rotate_token(&self, manage: &str, token: &str) -> Result<IssuedToken, GrantError> {
-        let call = Request::post(parse_told_url(manage)?);
+    ///
+    /// Who has lost the answer asks again with the same `key`. Servers that support the header `Idempotency-Key` give the
+    /// same token again, and others refuse.
+    pub async fn rotate_token(&self, manage: &str, token: &str, key: Option<&str>) -> Result<IssuedToken, GrantError> {
+        let call = named(Request::post(parse_told_url(manage)?), key);
         let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
         let answer: GrantAnswer = self.public.caller.json(call).await?;
         let issued = answer.access_token.map(IssuedToken::from);

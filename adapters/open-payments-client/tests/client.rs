@@ -98,7 +98,9 @@ async fn institution() -> String {
         }
     };
     let rotate = async |headers: HeaderMap| match token_of(&headers) {
-        "GNAP good" => Ok(Json(json!({"access_token": {"value": "better", "manage": "m", "access": []}}))),
+        "GNAP good" if headers["idempotency-key"] == "key-1" => {
+            Ok(Json(json!({"access_token": {"value": "better", "manage": "m", "access": []}})))
+        }
         _ => Err(StatusCode::NOT_FOUND),
     };
     let router = Router::new()
@@ -147,8 +149,11 @@ async fn a_grant_is_requested_rotated_and_revoked_and_one_needing_consent_is_ref
     assert_eq!((token.value.expose(), token.expires_in), ("good", Some(Duration::from_mins(10))));
     assert!(matches!(ask("interactive").await, Err(GrantError::RequiresInteraction)));
     let manage = format!("{server}/token/1");
-    assert_eq!(client.rotate_token(&manage, "good").await.unwrap().value.expose(), "better");
-    assert!(matches!(client.rotate_token(&manage, "old").await, Err(GrantError::Call(ClientError::NotFound { .. }))));
+    assert_eq!(client.rotate_token(&manage, "good", Some("key-1")).await.unwrap().value.expose(), "better");
+    assert!(matches!(
+        client.rotate_token(&manage, "old", None).await,
+        Err(GrantError::Call(ClientError::NotFound { .. }))
+    ));
     client.revoke_token(&manage, "better").await.unwrap();
 }
 
@@ -168,7 +173,7 @@ async fn a_read_is_repeated_twice_and_a_write_never() {
     let error = client().public().incoming_payment(&format!("{server}/stays")).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(calls.swap(0, Ordering::SeqCst), 3);
-    let error = client().rotate_token(&format!("{server}/token"), "t").await.unwrap_err();
+    let error = client().rotate_token(&format!("{server}/token"), "t", None).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }

@@ -68,6 +68,10 @@ async fn institution(asked: Asked, redirect: &'static str) -> String {
             "continue": {"uri": "x", "access_token": {"value": "y"}},
         }))
     };
+    let give_back = async |State(asked): State<Asked>, headers: HeaderMap| {
+        asked.note("given back", headers, Value::Null);
+        StatusCode::NO_CONTENT
+    };
     let amount = |value: &str| json!({"value": value, "assetCode": "USD", "assetScale": 2});
     let quote = move |State(asked): State<Asked>, headers: HeaderMap, Json(body): Json<Value>| async move {
         let receiver =
@@ -94,7 +98,7 @@ async fn institution(asked: Asked, redirect: &'static str) -> String {
     };
     let router = Router::new()
         .route("/grant", post(grant))
-        .route("/continue", post(go_on))
+        .route("/continue", post(go_on).delete(give_back))
         .route("/quotes", post(quote))
         .route("/outgoing-payments", post(pay))
         .route("/outgoing-payments/1", get(move || async move { Json(payment()) }))
@@ -143,13 +147,16 @@ async fn a_right_is_used_after_its_owner_came_back_with_the_right_hash() {
     assert!(pending.check_return("another reference", &hash).is_err());
     assert!(pending.check_return("reference", "").is_err());
     let reference = pending.check_return("reference", &hash).unwrap();
-    let issued = client.continue_grant(&pending, &reference).await.unwrap();
+    let issued = client.continue_grant(&pending, &reference, "order-1").await.unwrap();
     assert_eq!((issued.value.expose(), issued.expires_in), ("pay", Some(Duration::from_mins(10))));
     let (headers, body) = asked.last("continue");
     assert_eq!(
         (headers["authorization"].to_str().unwrap(), &body["interact_ref"]),
         ("GNAP go-on", &json!("reference"))
     );
+    assert_eq!(headers["idempotency-key"], "order-1");
+    client.give_back_grant(&pending).await.unwrap();
+    assert_eq!(asked.last("given back").0["authorization"], "GNAP go-on");
 }
 
 #[tokio::test]

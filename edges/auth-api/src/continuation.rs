@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use gnap::{ContinueResponse, ErrorCode, TokenValue};
 use http::StatusCode;
-use http_kit::RetryAfter;
+use http_kit::{RetryAfter, idempotency_key};
 
 use crate::Api;
 use crate::body::{Expected, check_content_type};
@@ -20,7 +20,8 @@ pub(crate) async fn go_on(
 ) -> Result<Json<ContinueResponse>, ApiError> {
     check_content_type(&message.headers, &message.body, Expected::JsonOrNothing)?;
     let token = continue_token(&message)?;
-    match api.auth.continue_grant(&id, &token, message.signed()).await {
+    let key = idempotency_key(&message.headers)?;
+    match api.auth.continue_grant(&id, &token, key, message.signed()).await {
         Ok(answer) => Ok(Json(answer)),
         Err(error) => {
             let error = ApiError::from(error);

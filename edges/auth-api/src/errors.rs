@@ -13,7 +13,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use gnap::{ErrorBody, ErrorCode, InvalidBody};
 use http::StatusCode;
-use http_kit::{BodyError, RetryAfter, WrongGuess};
+use http_kit::{BodyError, InvalidKey, RetryAfter, WrongGuess};
 use service_identity::Refusal;
 use shared_cache::TooMany;
 
@@ -91,6 +91,12 @@ pub(crate) async fn not_found() -> ApiError {
 
 impl From<InvalidBody> for ApiError {
     fn from(error: InvalidBody) -> Self {
+        Self::bad_request(error)
+    }
+}
+
+impl From<InvalidKey> for ApiError {
+    fn from(error: InvalidKey) -> Self {
         Self::bad_request(error)
     }
 }

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use gnap::TokenResponse;
 use http::StatusCode;
+use http_kit::idempotency_key;
 
 use crate::Api;
 use crate::errors::ApiError;
@@ -16,7 +17,8 @@ pub(crate) async fn rotate(
     Path(id): Path<String>,
     message: Message,
 ) -> Result<Json<TokenResponse>, ApiError> {
-    Ok(Json(api.auth.rotate_token(&id, message.token().as_ref(), message.signed()).await?))
+    let key = idempotency_key(&message.headers)?;
+    Ok(Json(api.auth.rotate_token(&id, message.token().as_ref(), key, message.signed()).await?))
 }
 
 /// `DELETE /token/{id}`: revoke an access token.

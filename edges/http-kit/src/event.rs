@@ -2,6 +2,7 @@
 //!
 //! The receiver decides the effects of an event. It recognises a repeated event by its id.
 
+use std::fmt;
 use std::time::Duration;
 
 use admin_signature::{Signature, canonical};
@@ -17,6 +18,8 @@ use service_identity::Refusal;
 use uuid::Uuid;
 
 use crate::body::{BodyError, read_body};
+use crate::calls::LetIn;
+use crate::client_address::ClientAddress;
 use crate::identities::{ServiceIdentities, ShownCertificate, unproven};
 
 const BODY_MAX: usize = 1024 * 1024;
@@ -93,47 +96,84 @@ impl IntoResponse for EventRefused {
     }
 }
 
-/// The event in `body`, if its signature is valid.
+/// The event in `body`, if its signature is valid. The log tells of each that is accepted or refused.
 pub async fn read_event(
     verification: &EventVerification,
     head: &Parts,
     body: Body,
     now: Timestamp,
 ) -> Result<ReceivedEvent, EventRefused> {
+    let read = proved_event(verification, head, body, now).await;
+    match &read {
+        Ok((event, shown)) => {
+            tracing::info!(event.id = %event.id, event.kind, who = %shown, "audit: an event was accepted");
+        }
+        Err(refused) => {
+            let source = head.extensions.get::<ClientAddress>().map(|from| from.source().to_string());
+            tracing::warn!(source, reason = %refused, "audit: an event was refused");
+        }
+    }
+    read.map(|(event, _)| event)
+}
+
+/// The event, and what its sender has shown.
+async fn proved_event(
+    verification: &EventVerification,
+    head: &Parts,
+    body: Body,
+    now: Timestamp,
+) -> Result<(ReceivedEvent, Shown), EventRefused> {
     let headers = &head.headers;
-    let shown = verification.check_service(head).await.map_err(EventRefused::Token)?;
+    let mut shown = verification.check_service(head).await.map_err(EventRefused::Token)?;
     let body = read_body(body, BODY_MAX).await?;
     let malformed = |reason: &str| EventRefused::Malformed(reason.to_owned());
     let body: Value = serde_json::from_slice(&body).map_err(|_| malformed("the body is not JSON"))?;
     let signature = headers.get("rafiki-signature").and_then(|value| value.to_str().ok());
     // A receiver that takes no shared secrets has no secret for a signature.
     let is_signed = signature.is_some() && verification.identities.secrets(verification.service);
-    if (shown == Shown::Nothing || is_signed)
-        && let Err(reason) = verification.verify(signature, &body, now)
-    {
-        tracing::warn!(
-            reason,
-            "an event is refused with 401; SIGNATURE_SECRET and SIGNATURE_VERSION of the backend must be \
-             WEBHOOK_SIGNATURE_SECRET (without it SIGNATURE_SECRET) and WEBHOOK_SIGNATURE_VERSION here"
-        );
-        return Err(EventRefused::Signature(reason));
+    if shown == Shown::Nothing || is_signed {
+        if let Err(reason) = verification.verify(signature, &body, now) {
+            tracing::warn!(
+                reason,
+                "an event is refused with 401; SIGNATURE_SECRET and SIGNATURE_VERSION of the backend must be \
+                 WEBHOOK_SIGNATURE_SECRET (without it SIGNATURE_SECRET) and WEBHOOK_SIGNATURE_VERSION here"
+            );
+            return Err(EventRefused::Signature(reason));
+        }
+        if shown == Shown::Nothing && signature.is_some() {
+            shown = Shown::Signature;
+        }
     }
     check_json("body", &body, Bounds::EVENT).map_err(|unfit| EventRefused::Malformed(unfit.to_string()))?;
-    read(body).ok_or_else(|| malformed("an event has an id (UUID), a type and data"))
+    let event = read(body).ok_or_else(|| malformed("an event has an id (UUID), a type and data"))?;
+    Ok((event, shown))
 }
 
-/// Whether the sender has shown a token or a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the sender has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Shown {
-    Identity,
+    /// A token or a certificate, of this service.
+    Identity(String),
+    /// A signature with the shared secret.
+    Signature,
     Nothing,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Identity(service) => f.write_str(service),
+            Self::Signature => f.write_str("whoever has the secret of webhooks"),
+            Self::Nothing => f.write_str("somebody without a proof"),
+        }
+    }
 }
 
 impl EventVerification {
     async fn check_service(&self, head: &Parts) -> Result<Shown, Refusal> {
         let certificate = ShownCertificate::of(&head.extensions);
         match self.identities.principal(&head.headers, None, &certificate, self.service).await? {
-            Some(principal) => principal.needs(SENDERS).map(|()| Shown::Identity),
+            Some(principal) => principal.needs(SENDERS).map(|()| Shown::Identity(LetIn::service(&principal).0)),
             None if self.identities.secrets(self.service) => Ok(Shown::Nothing),
             None => Err(Refusal::Missing),
         }
@@ -196,6 +236,8 @@ fn read(body: Value) -> Option<ReceivedEvent> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use admin_signature::sign;
     use serde_json::json;
 
@@ -267,5 +309,46 @@ mod tests {
         assert!(received(&believing, Some(signed("old"))).await.is_err());
         let other_version = signed("new").replace("v1=", "v2=");
         assert!(received(&believing, Some(other_version)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_log_has_a_line_for_each_event_that_is_accepted_or_refused() {
+        let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let to = Arc::clone(&lines);
+        let writer = move || ToLines(Arc::clone(&to));
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
+        let _listening = tracing::subscriber::set_default(subscriber);
+        let logged = || String::from_utf8(std::mem::take(&mut *lines.lock().unwrap())).unwrap();
+        let audited = || logged().lines().filter(|line| line.contains("audit: an event")).collect::<Vec<_>>().join("|");
+
+        let own = verification(&["new"], Unsigned::Refused);
+        received(&own, Some(signed("new"))).await.unwrap();
+        let told = audited();
+        assert!(told.contains("was accepted") && told.contains(&Uuid::nil().to_string()), "{told}");
+        assert!(told.contains("x.y") && told.contains("whoever has the secret of webhooks"), "{told}");
+        for (header, reason) in
+            [(None, "the header Rafiki-Signature is missing"), (Some(signed("another secret")), "signature")]
+        {
+            received(&own, header.clone()).await.unwrap_err();
+            let told = audited();
+            assert!(told.contains("WARN") && told.contains("was refused") && told.contains(reason), "{told}");
+            assert!(!header.is_some_and(|shown| told.contains(&shown)), "without what was shown: {told}");
+        }
+        received(&verification(&["new"], Unsigned::Believed), None).await.unwrap();
+        assert!(audited().contains("somebody without a proof"));
+    }
+
+    /// Writes to the end of the lines.
+    struct ToLines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for ToLines {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 }

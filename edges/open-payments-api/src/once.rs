@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use http_kit::idempotency_key;
 use http_signatures::to_compact_json;
 use idempotency::{Api, Asked, ClaimTime, Once, OnceError, Patience, ResultNote};
 use payments_model::{Origin, TenantId};
@@ -21,8 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 // A repetition outlasts the claim of a process that died. Otherwise a gateway that sends the request to another process
 // would get a refusal.
 const _: () = assert!(KEYS.lease.as_secs() * 2 < PATIENCE.as_secs());
-/// The longest key, in octets.
-const KEY_MAX: usize = 255;
 
 /// Runs `act`, or returns the earlier result if the key was used for the same request. `act` gets the origin of its
 /// resources.
@@ -60,7 +59,9 @@ where
     E: Into<ApiError>,
     F: Future<Output = Result<T, E>>,
 {
-    let Some(key) = key(&request.headers)? else {
+    let key = idempotency_key(&request.headers);
+    let key = key.map_err(|invalid| ApiError::new(StatusCode::BAD_REQUEST, invalid.to_string()))?;
+    let Some(key) = key else {
         return act(Origin::Alone, None).await.map(Once::Now).map_err(Into::into);
     };
 
@@ -86,15 +87,4 @@ where
 /// The result of an earlier request with this key does not exist any more.
 pub(crate) fn gone() -> ApiError {
     ApiError::fault("the result of an idempotency key cannot be found")
-}
-
-fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
-    let mut lines = headers.get_all("idempotency-key").iter();
-    let Some(line) = lines.next() else { return Ok(None) };
-    let key = line.to_str().ok().map(str::trim).filter(|key| (1..=KEY_MAX).contains(&key.len()));
-    if let (Some(key), None) = (key, lines.next()) {
-        return Ok(Some(key));
-    }
-    let problem = format!("Idempotency-Key must be sent once, with 1 to {KEY_MAX} printable characters");
-    Err(ApiError::new(StatusCode::BAD_REQUEST, problem))
 }

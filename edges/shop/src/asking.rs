@@ -118,7 +118,8 @@ impl Till {
         let reference = reference.map_err(|foreign| TillError::Unusable(foreign.to_string()))?;
         // A grant must not be continued too early. The consent took time, so this waits for longer than needed.
         let due = self.clock.now().saturating_add(pending.wait());
-        transfer.stage = Stage::Returned { bill: bill.clone(), pending: pending.clone(), reference };
+        let (bill, pending) = (bill.clone(), pending.clone());
+        transfer.stage = Stage::Returned { bill, pending, reference, unanswered_since: None };
         transfer.attempts = 0;
         Ok(self.store.save(transfer, Some(due)).await?)
     }

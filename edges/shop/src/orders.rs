@@ -59,9 +59,12 @@ pub(crate) enum Standing {
     Running {
         token: Token,
         interval: String,
-        /// Until then a process may be exchanging the token.
+        /// The exchange of the token that was begun and of which no answer is stored.
         #[serde(default)]
-        exchange_until: Option<Timestamp>,
+        exchange: Option<Exchange>,
+        /// With it the grant itself is given back if its token is lost.
+        #[serde(default)]
+        grant: Option<PendingGrant>,
     },
     /// It was ended, so nothing is charged. The wallet has to be told that the token is not needed any more.
     Ending { token: Token },
@@ -69,6 +72,18 @@ pub(crate) enum Standing {
     Ended,
     /// The wallet no longer accepts it.
     Lapsed,
+}
+
+/// An exchange of a token that was begun.
+///
+/// It is stored before the wallet is asked. So a process that goes on after a kill asks the same again, and gets the
+/// answer that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exchange {
+    /// The key of the request.
+    pub(crate) key: Uuid,
+    /// Until then the process that began it may be at it.
+    pub(crate) until: Timestamp,
 }
 
 /// A token for outgoing payments.
@@ -142,6 +157,11 @@ impl Transfer {
         format!("shop-{}", self.id)
     }
 
+    /// The key of the request that fetches the token after the payer's consent.
+    pub(crate) fn consent_key(&self) -> String {
+        format!("shop-{}-consent-{}", self.id, self.created_at.as_millis())
+    }
+
     /// Whether it is a period of a subscription that has not begun. No page shows it.
     pub(crate) fn waits_for_its_period(&self) -> bool {
         self.purpose == Purpose::Charge && self.attempts == 0 && self.stage.is_begun()
@@ -171,7 +191,14 @@ pub(crate) enum Stage {
     /// The payer's wallet asks the payer.
     Asked { bill: Bill, pending: PendingGrant },
     /// The payer came back with a reference whose hash is right.
-    Returned { bill: Bill, pending: PendingGrant, reference: Reference },
+    Returned {
+        bill: Bill,
+        pending: PendingGrant,
+        reference: Reference,
+        /// Since when the wallet has been asked for the token without an answer that was stored.
+        #[serde(default)]
+        unanswered_since: Option<Timestamp>,
+    },
     /// There is a token to pay with.
     Agreed { bill: Bill, token: Token },
     /// The payment was made, and its money is awaited.
@@ -192,6 +219,8 @@ pub(crate) enum Why {
     Late,
     /// The wallet took its permission back, or did not give it.
     NotAllowed,
+    /// The wallet gave its permission, but the answer with it was lost, and the wallet does not repeat it.
+    AnswerLost,
     /// The wallet did not make the payment.
     NotPaid,
     /// The wallet did not pay it from the budget.
@@ -208,6 +237,7 @@ impl Why {
         match self {
             Self::Late => "There was no consent in time, so nothing was paid.",
             Self::NotAllowed => "The wallet did not give the permission to pay.",
+            Self::AnswerLost => "The answer of your wallet was lost. Nothing was paid. Please order again.",
             Self::NotPaid => "The wallet could not make the payment. Is there enough money in the account?",
             Self::NotFromBudget => "Your wallet did not pay this from the budget. If you order again, it asks you.",
             Self::TooLittle => "Not all of the money has arrived. Ask the shop to give it back.",

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use open_payments_client::PendingGrant;
+
 use crate::Core;
-use crate::orders::{Order, Standing, Token};
+use crate::orders::{Exchange, Order, Standing, Token};
 use crate::steps::token_of;
 use crate::store::Changed;
 use crate::till::TillError;
@@ -38,31 +40,36 @@ impl Core {
     /// Exchanges the token of a right.
     ///
     /// Two processes must not exchange it at once: the wallet refuses the second one, which would look like the end of the
-    /// right. So it is stored first that one is at it.
+    /// right. So it is stored first that one is at it, with the key of its request. If it is killed before the new token is
+    /// stored, another one asks under the same key, and gets the same token from wallets that know such keys.
     pub(crate) async fn renewed(&self, order: &Order) -> Result<Renewal, TillError> {
-        let Standing::Running { token, interval, exchange_until } = &order.standing else { return Ok(Renewal::Ended) };
+        let Standing::Running { token, interval, exchange, grant } = &order.standing else {
+            return Ok(Renewal::Ended);
+        };
         let now = self.clock.now();
-        if exchange_until.is_some_and(|until| until > now) {
+        if exchange.is_some_and(|exchange| exchange.until > now) {
             return Ok(Renewal::Busy);
         }
-        let running = |token: &Token, exchange_until| Standing::Running {
+        let running = |token: &Token, exchange| Standing::Running {
             token: token.clone(),
             interval: interval.clone(),
-            exchange_until,
+            exchange,
+            grant: grant.clone(),
         };
         let mut order = order.clone();
-        let mine = running(token, Some(now.saturating_add(EXCHANGE_TAKES)));
-        if self.store.set_standing(&mut order, &mine).await? == Changed::Overtaken {
+        let key = exchange.map_or_else(|| self.entropy.uuid(), |begun| begun.key);
+        let mine = Exchange { key, until: now.saturating_add(EXCHANGE_TAKES) };
+        if self.store.set_standing(&mut order, &running(token, Some(mine))).await? == Changed::Overtaken {
             return Ok(Renewal::Busy);
         }
 
-        let token = match self.till.client.rotate_token(&token.manage, token.value.expose()).await {
+        let key = format!("shop-{key}");
+        let token = match self.till.client.rotate_token(&token.manage, token.value.expose(), Some(&key)).await {
             Ok(issued) => token_of(&issued, now),
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => {
                 tracing::info!(order = %order.id, %error, "a wallet does not know the token of a right");
-                let lapsed = self.store.set_standing(&mut order, &Standing::Lapsed).await?;
-                return Ok(if lapsed == Changed::Yes { Renewal::Lapsed } else { Renewal::Ended });
+                return self.lapse(order, grant.as_ref()).await;
             }
         };
         if self.store.set_standing(&mut order, &running(&token, None)).await? == Changed::Yes {
@@ -71,6 +78,16 @@ impl Core {
         // The customer was faster. The token that was to be revoked is exchanged already, so the new one is revoked.
         self.give_up(&order, &token).await?;
         Ok(Renewal::Ended)
+    }
+
+    /// Ends a right whose token the wallet does not know. The grant is given back first, because a token that was lost
+    /// would leave it open at the wallet.
+    async fn lapse(&self, mut order: Order, grant: Option<&PendingGrant>) -> Result<Renewal, TillError> {
+        if let Some(grant) = grant {
+            self.till.give_back(&order, grant).await?;
+        }
+        let lapsed = self.store.set_standing(&mut order, &Standing::Lapsed).await?;
+        Ok(if lapsed == Changed::Yes { Renewal::Lapsed } else { Renewal::Ended })
     }
 
     /// Tells the wallet that the right is not needed any more.

@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use clock::Timestamp;
-use open_payments_client::IssuedToken;
+use open_payments_client::{IssuedToken, PendingGrant, Reference};
 
 use crate::asking::metadata;
 use crate::orders::{Bill, Means, Order, Purpose, Stage, Standing, Token, Transfer, Why};
 use crate::periods::{RENEWED_EVERY, first_following, interval, next_look};
 use crate::store::Changed;
 use crate::till::{BILL_LIVES, TOKEN_MARGIN, Till, TillError};
+use crate::work::LEASE;
 
 /// After so many failures to make a payment it is given up.
 const ATTEMPTS_MAX: u32 = 24;
@@ -40,11 +41,11 @@ impl Till {
     pub(crate) async fn advance(&self, order: &Order, transfer: &mut Transfer) -> Result<Changed, TillError> {
         let made = match transfer.stage.clone() {
             Stage::Asked { .. } => Ok(Step::Hopeless(Why::Late)),
-            Stage::Returned { bill, pending, reference } => {
-                let issued = self.client.continue_grant(&pending, &reference).await;
-                let now = self.clock.now();
-                let agreed = issued.map(|issued| Stage::Agreed { bill, token: token_of(&issued, now) });
-                agreed.map(Step::reached).map_err(TillError::from)
+            Stage::Returned { bill, pending, reference, unanswered_since } => {
+                if self.asks_for_token(transfer, unanswered_since).await? == Changed::Overtaken {
+                    return Ok(Changed::Overtaken);
+                }
+                self.fetch_token(order, transfer, unanswered_since, (bill, pending, reference)).await
             }
             Stage::Agreed { bill, token } => {
                 let token = self.newest(order, token).await?;
@@ -81,6 +82,49 @@ impl Till {
                 }
             },
         }
+    }
+
+    /// Stores that the wallet is asked for the token, before it is asked.
+    async fn asks_for_token(
+        &self,
+        transfer: &mut Transfer,
+        since: Option<Timestamp>,
+    ) -> Result<Changed, database::Error> {
+        let Stage::Returned { unanswered_since, .. } = &mut transfer.stage else { return Ok(Changed::Overtaken) };
+        if since.is_some() {
+            return Ok(Changed::Yes);
+        }
+        let now = self.clock.now();
+        *unanswered_since = Some(now);
+        self.store.save(transfer, Some(now.saturating_add(LEASE))).await
+    }
+
+    /// Fetches the token after the payer's consent. A wallet that knows keys gives the same token again to a process that
+    /// goes on after a kill. Another wallet refuses then, and the grant is given back: the payer is asked anew.
+    async fn fetch_token(
+        &self,
+        order: &Order,
+        transfer: &mut Transfer,
+        asked_before: Option<Timestamp>,
+        (bill, pending, reference): (Bill, PendingGrant, Reference),
+    ) -> Result<Step, TillError> {
+        let error = match self.client.continue_grant(&pending, &reference, &transfer.consent_key()).await {
+            Ok(issued) => {
+                let token = token_of(&issued, self.clock.now());
+                return Ok(Step::reached(Stage::Agreed { bill, token }));
+            }
+            Err(error) => error,
+        };
+        if !error.is_transient() {
+            if let (Stage::Returned { unanswered_since, .. }, None) = (&mut transfer.stage, asked_before) {
+                // This was an answer, so nothing was lost.
+                *unanswered_since = None;
+            }
+            if transfer.attempts >= REFUSALS_MAX {
+                self.give_back(order, &pending).await?;
+            }
+        }
+        Err(error.into())
     }
 
     /// The token to pay with. That of a budget may have been exchanged meanwhile, for another order.
@@ -141,6 +185,10 @@ impl Till {
             && transfer.purpose == Purpose::Purchase;
         let now = self.clock.now();
         let due = (!stage.is_over()).then_some(now);
+        let grant = match &transfer.stage {
+            Stage::Returned { pending, .. } => Some(pending.clone()),
+            _ => None,
+        };
         transfer.stage = stage;
         transfer.attempts = 0;
         let interval = begins.then(|| interval(order)).flatten();
@@ -149,7 +197,7 @@ impl Till {
             return Ok(self.store.save(transfer, due).await?);
         };
         let interval = interval.as_str().to_owned();
-        let standing = Standing::Running { token: token.clone(), interval, exchange_until: None };
+        let standing = Standing::Running { token: token.clone(), interval, exchange: None, grant };
         let next = first_following(order, window, self.entropy.uuid());
         let looks = next_look(now, next.created_at);
         Ok(self.store.save_with_right(transfer, now, (order, &standing), (&next, looks)).await?)
@@ -170,6 +218,7 @@ fn after_failure(order: &Order, transfer: &Transfer, error: &TillError) -> Step 
         // It was made, so only its end ends the transfer, or that of the bill.
         Stage::Paying { .. } => Step::Again,
         _ if transfer.attempts < most => Step::Again,
+        Stage::Returned { unanswered_since: Some(_), .. } => Step::Hopeless(Why::AnswerLost),
         Stage::Returned { .. } => Step::Hopeless(Why::NotAllowed),
         // The payment may have been made, and its answer lost.
         _ if error.is_transient() => Step::Hopeless(nothing_came(transfer.purpose)),

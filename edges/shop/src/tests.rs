@@ -20,6 +20,7 @@ use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, SharedCache};
 use testkit::{TestDatabase, entropy, manual_clock};
+use tokio::sync::Notify;
 use tower::ServiceExt;
 use url::Url;
 use uuid::Uuid;
@@ -32,6 +33,7 @@ use crate::till::BILL_LIVES;
 use crate::{Accent, Cookies, Ports, Shop, ShopSettings};
 
 mod budgets;
+mod lost_answers;
 
 const DESK: &str = "Basic b3duZXI6b3BlbiB0aGUgZGVzayBwbGVhc2U=";
 
@@ -47,6 +49,14 @@ struct Told {
     revoked: bool,
     /// How often the token for outgoing payments was exchanged.
     exchanges: u32,
+    /// Whether a repetition under the same key gets the same answer, and the key of the last exchange.
+    knows_keys: bool,
+    key: Option<Uuid>,
+    /// How often a token was fetched after the consent, and whether the grant was given back.
+    fetched: u32,
+    given_back: bool,
+    /// The next answer with a token never arrives.
+    loses: bool,
 }
 
 /// What becomes of an outgoing payment.
@@ -96,10 +106,20 @@ fn outgoing(told: Told, base: &str) -> Json<Value> {
     }))
 }
 
-async fn wallets(told: Arc<Mutex<Told>>) -> String {
+/// Tells the test that something was done whose answer does not arrive, and does not answer.
+async fn lose(told: &Mutex<Told>, lost: &Notify) {
+    let loses = std::mem::take(&mut told.lock().unwrap().loses);
+    if loses {
+        lost.notify_one();
+        std::future::pending().await
+    }
+}
+
+async fn wallets(told: Arc<Mutex<Told>>, lost: Arc<Notify>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("https://{}", listener.local_addr().unwrap());
-    let [addresses, tokens, exchanged, bills, payments, paid] = [(); 6].map(|()| base.clone());
+    let [addresses, tokens, exchanged, fetched, bills, payments, paid] = [(); 7].map(|()| base.clone());
+    let [lost_exchange, lost_fetch] = [Arc::clone(&lost), lost];
     let address = move |Path(name): Path<String>| async move {
         Json(json!({
             "id": format!("{addresses}/{name}"), "assetCode": "USD", "assetScale": 2,
@@ -121,15 +141,40 @@ async fn wallets(told: Arc<Mutex<Told>>) -> String {
         StatusCode::NO_CONTENT
     };
     let exchange = move |State(told): Wallets, headers: HeaderMap| async move {
-        let mut told = told.lock().unwrap();
-        if !told.knows(&headers) {
-            return Err(StatusCode::UNAUTHORIZED);
-        }
-        told.exchanges += 1;
+        let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap().strip_prefix("shop-").unwrap());
+        let key = key.map(|key| Uuid::parse_str(key).unwrap());
+        let number = {
+            let mut told = told.lock().unwrap();
+            let repeats = told.knows_keys && told.key.is_some() && told.key == key;
+            if !repeats && !told.knows(&headers) {
+                return Err(StatusCode::UNAUTHORIZED);
+            }
+            (told.exchanges, told.key) = (told.exchanges + u32::from(!repeats), key);
+            told.exchanges
+        };
+        lose(&told, &lost_exchange).await;
         Ok(Json(json!({
-            "access_token": {"value": format!("pay-{}", told.exchanges), "manage": format!("{exchanged}/token/1"),
+            "access_token": {"value": format!("pay-{number}"), "manage": format!("{exchanged}/token/1"),
                              "expires_in": 600, "access": []},
         })))
+    };
+    let fetch = move |State(told): Wallets, headers: HeaderMap| async move {
+        assert!(headers["idempotency-key"].to_str().unwrap().ends_with(&format!("-consent-{}", 1_767_225_600_000_i64)));
+        {
+            let mut told = told.lock().unwrap();
+            if told.fetched > 0 && !told.knows_keys {
+                return Err(StatusCode::UNAUTHORIZED);
+            }
+            told.fetched += 1;
+        }
+        lose(&told, &lost_fetch).await;
+        Ok(Json(json!({
+            "access_token": {"value": "pay-0", "manage": format!("{fetched}/token/1"), "expires_in": 600, "access": []},
+        })))
+    };
+    let give_back = async |State(told): Wallets| {
+        told.lock().unwrap().given_back = true;
+        StatusCode::NO_CONTENT
     };
     let bill = move || async move {
         let Json(mut bill) = incoming(Told::default(), false);
@@ -157,6 +202,7 @@ async fn wallets(told: Arc<Mutex<Told>>) -> String {
         .route("/{name}", get(address))
         .route("/grant", post(grant))
         .route("/token/1", delete(revoke).post(exchange))
+        .route("/continue", delete(give_back).post(fetch))
         .route("/incoming-payments", post(bill))
         .route("/incoming-payments/1", get(read))
         .route("/incoming-payments/1/complete", post(complete))
@@ -174,6 +220,8 @@ struct Scene {
     database: Database,
     clock: Arc<ManualClock>,
     told: Arc<Mutex<Told>>,
+    /// An answer does not arrive.
+    lost: Arc<Notify>,
     wallets: String,
 }
 
@@ -181,7 +229,8 @@ impl Scene {
     async fn new(database: &TestDatabase) -> Self {
         Shop::migrate(database).await.unwrap();
         let told = Arc::default();
-        let (manual, wallets) = (manual_clock(), wallets(Arc::clone(&told)).await);
+        let lost = Arc::default();
+        let (manual, wallets) = (manual_clock(), wallets(Arc::clone(&told), Arc::clone(&lost)).await);
         let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&manual);
         let outbound = Outbound::new(OutboundConfig::development(), Arc::clone(&clock)).unwrap();
         let public = PublicResources::new(outbound, RetryPolicy::default(), Arc::clone(&clock));
@@ -204,7 +253,7 @@ impl Scene {
             entropy: entropy(1),
             limiter: Limiter::new(cache, clock),
         };
-        Self { shop: Shop::new(settings, ports), database: (**database).clone(), clock: manual, told, wallets }
+        Self { shop: Shop::new(settings, ports), database: (**database).clone(), clock: manual, told, lost, wallets }
     }
 
     fn say(&self, change: impl FnOnce(&mut Told)) {
@@ -217,7 +266,7 @@ impl Scene {
 
     fn running(&self) -> Standing {
         let interval = "R/2026-01-01T00:00:00Z/P1M".to_owned();
-        Standing::Running { token: self.token(), interval, exchange_until: None }
+        Standing::Running { token: self.token(), interval, exchange: None, grant: None }
     }
 
     /// An order of this product whose first payment has this stage.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clock::{Clock, Entropy, Timestamp};
 use gnap::{AccessType, Action};
 use open_payments::{IncomingPayment, WalletAddress};
-use open_payments_client::{ClientError, GrantError, IssuedToken, OpenPaymentsClient};
+use open_payments_client::{ClientError, GrantError, IssuedToken, OpenPaymentsClient, PendingGrant};
 use url::Url;
 
 use crate::ShopSettings;
@@ -131,6 +131,18 @@ impl Till {
             Ok(found.received_amount.value)
         } else {
             Err(TillError::Unusable("the incoming payment cannot be ended".to_owned()))
+        }
+    }
+
+    /// Gives back a grant of which nothing is left here. A wallet that knows nothing of it has ended it already.
+    pub(crate) async fn give_back(&self, order: &Order, grant: &PendingGrant) -> Result<(), TillError> {
+        match self.client.give_back_grant(grant).await {
+            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) => {
+                tracing::info!(order = %order.id, %error, "a wallet knows nothing of a grant that is given back");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 

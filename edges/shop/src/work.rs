@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(500);
 /// So many transfers are worked at together. A wallet that answers slowly holds up only its own.
 const TOGETHER_MAX: usize = 20;
 /// How long others leave a transfer alone that one process works at.
-const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 impl Shop {
     /// Works until `stop` is ready.

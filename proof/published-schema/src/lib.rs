@@ -1,14 +1,19 @@
-//! Compares a GraphQL schema with the published one: types, members, arguments, defaults, deprecations, interfaces.
+//! Compares a GraphQL schema with the published one: types, members, arguments, defaults, deprecations, interfaces. Whether
+//! clients of an earlier release of ours can use it is in `compatible`.
 //!
 //! Descriptions and the order of members are not compared.
 
 #![expect(clippy::panic, reason = "a test stops where something is not as expected")]
+
+mod compatible;
 
 use std::collections::BTreeSet;
 
 use apollo_compiler::Schema;
 use apollo_compiler::ast::{DirectiveList, FieldDefinition, InputValueDefinition};
 use apollo_compiler::schema::ExtendedType;
+
+pub use compatible::assert_compatible;
 
 /// Panics unless both schemas have the same members, and lists the members that only one of them has.
 pub fn assert_same(published: &str, ours: &str) {

@@ -50,6 +50,11 @@ impl Audit {
         }
     }
 
+    /// All accounts of each node as texts, to compare with those of another time.
+    pub fn in_words(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|(node, accounts)| (node.clone(), format!("{accounts:#?}"))).collect()
+    }
+
     /// An account of a node.
     pub fn account(&self, node: &str, id: AccountId) -> &Account {
         self.0[node].iter().find(|account| account.created.id == id).unwrap()

@@ -33,6 +33,8 @@ pub enum Place {
     PrivateKey(Uuid),
     /// The secret of the second factor of the wallet's user with this id.
     SecondFactor(Uuid),
+    /// The value of the access token with this management id, for the repetition of the request that got it.
+    TokenAnswer(Uuid),
 }
 
 /// Seals and opens. Clones have the same keys.
@@ -78,6 +80,7 @@ impl Place {
             Self::DataFromSender(row) => ("data from sender:", row),
             Self::PrivateKey(peer) => ("private key:", peer),
             Self::SecondFactor(user) => ("second factor:", user),
+            Self::TokenAnswer(token) => ("token answer:", token),
         };
         [SEALED.as_bytes(), column.as_bytes(), row.as_bytes()].concat()
     }

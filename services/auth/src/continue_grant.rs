@@ -7,6 +7,7 @@ use gnap::{Client, ContinueResponse, ContinueStep, InvalidBody, TokenValue};
 use http_signatures::SignedRequest;
 use shared_cache::TooMany;
 
+use crate::repetition::Repeatable;
 use crate::{Auth, ClientError, StoreError};
 
 /// Why a continuation fails.
@@ -80,22 +81,33 @@ impl From<Unidentified> for CancelError {
 }
 
 impl Auth {
-    /// Returns the token if the owner has consented, or asks the client to wait.
+    /// Returns the token if the owner has consented, or asks the client to wait. With a `key`, a repetition of the request
+    /// that got the token gets the same one.
     #[tracing::instrument(name = "auth.grant.continue", skip_all, fields(continue.id = id))]
     pub async fn continue_grant(
         &self,
         id: &str,
         token: &TokenValue,
+        key: Option<&str>,
         request: SignedRequest<'_>,
     ) -> Result<ContinueResponse, ContinueError> {
         let step = ContinueStep::parse(request.body)?;
         let found = self.continued_grant(id, token, request).await?;
+        let repeatable = key.map(|key| Repeatable::new(found.continuation.id.as_uuid(), key, request.body, token));
         let (settings, now) = (&self.inner.settings, self.inner.clock.now());
 
         let work = self.inner.store.begin().await?;
         let locked = work.lock_grant(found.id).await?.ok_or(ContinueError::NoGrant)?;
 
-        match (*locked).clone().proceed(&step, &settings.terms, now, &*self.inner.entropy)? {
+        let progress = match (*locked).clone().proceed(&step, &settings.terms, now, &*self.inner.entropy) {
+            Err(refusal) if locked.state == GrantState::Issued => {
+                drop(locked);
+                drop(work);
+                return self.continued_before(repeatable, token).await?.ok_or_else(|| refusal.into());
+            }
+            decided => decided?,
+        };
+        match progress {
             Progress::Pending(grant) => {
                 let saved = locked.map(|_| grant);
                 work.save_grant(&saved, now).await?;
@@ -107,6 +119,7 @@ impl Auth {
             Progress::Issued(grant, issued) => {
                 if let Some(issued) = &issued {
                     work.add_token(&issued.token).await?;
+                    self.keep_for(repeatable, issued, &work).await?;
                 }
                 let saved = locked.map(|_| grant);
                 work.save_grant(&saved, now).await?;
@@ -119,6 +132,20 @@ impl Auth {
                 })
             }
         }
+    }
+
+    /// The answer that the first of two equal requests got.
+    async fn continued_before(
+        &self,
+        request: Option<Repeatable<'_>>,
+        token: &TokenValue,
+    ) -> Result<Option<ContinueResponse>, StoreError> {
+        let kept = self.kept_for(request).await?;
+        Ok(kept.map(|(grant, issued)| ContinueResponse {
+            access_token: Some(self.access_token_again(&grant, &issued)),
+            r#continue: self.continuation(&grant, token, None),
+            subject: grant.subject,
+        }))
     }
 
     /// Revokes the grant and its tokens at the client's request.

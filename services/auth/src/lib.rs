@@ -11,6 +11,7 @@ mod interactions;
 mod introspection;
 mod issuer;
 mod provider_secret;
+mod repetition;
 mod request_grant;
 mod settings;
 mod tenants;

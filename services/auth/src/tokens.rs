@@ -2,11 +2,12 @@
 //!
 //! It does not parse HTTP.
 
-use auth_model::{AccessToken, Grant, RotateRefusal};
+use auth_model::{AccessToken, Grant, ManagementId, RotateRefusal};
 use gnap::{TokenResponse, TokenValue};
 use http_signatures::SignedRequest;
 use shared_cache::TooMany;
 
+use crate::repetition::Repeatable;
 use crate::{Auth, ClientError, StoreError};
 
 /// Why a token is neither rotated nor revoked.
@@ -31,12 +32,33 @@ pub enum TokenError {
 
 impl Auth {
     /// Replaces a token by a new one with the same rights. If it is rotated several times at once, one rotation
-    /// succeeds.
+    /// succeeds. With a `key` and the token itself, a repetition of the request gets the same new token.
     #[tracing::instrument(name = "auth.token.rotate", skip_all, fields(management.id = id))]
     pub async fn rotate_token(
         &self,
         id: &str,
         presented: Option<&TokenValue>,
+        key: Option<&str>,
+        request: SignedRequest<'_>,
+    ) -> Result<TokenResponse, TokenError> {
+        let managed = id.parse::<ManagementId>().ok();
+        let repeatable = managed.zip(key).zip(presented);
+        let repeatable =
+            repeatable.map(|((managed, key), shown)| Repeatable::new(managed.as_uuid(), key, request.body, shown));
+        match self.replaced_token(id, presented, repeatable, request).await {
+            // Another request was faster, perhaps the same one.
+            Err(refusal @ (TokenError::NoToken | TokenError::Refused(RotateRefusal::Revoked))) => {
+                self.replaced_before(repeatable, request).await?.ok_or(refusal)
+            }
+            other => other,
+        }
+    }
+
+    async fn replaced_token(
+        &self,
+        id: &str,
+        presented: Option<&TokenValue>,
+        repeatable: Option<Repeatable<'_>>,
         request: SignedRequest<'_>,
     ) -> Result<TokenResponse, TokenError> {
         let (token, found) = self.managed_token(id, presented, request).await?;
@@ -48,9 +70,23 @@ impl Auth {
             return Err(RotateRefusal::Revoked.into());
         }
         work.add_token(&issued.token).await?;
+        self.keep_for(repeatable, &issued, &work).await?;
         let grant = grant.into_inner();
         work.commit().await?;
         Ok(TokenResponse { access_token: self.access_token(&grant, &issued) })
+    }
+
+    /// The answer that the first of two equal requests got.
+    async fn replaced_before(
+        &self,
+        repeatable: Option<Repeatable<'_>>,
+        request: SignedRequest<'_>,
+    ) -> Result<Option<TokenResponse>, TokenError> {
+        let Some((grant, issued)) = self.kept_for(repeatable).await? else { return Ok(None) };
+        let checked = request.check_headers().map_err(ClientError::Headers)?;
+        self.authenticate(&checked, &grant.client).await?;
+        self.count_continuation(&grant.client).await?;
+        Ok(Some(TokenResponse { access_token: self.access_token_again(&grant, &issued) }))
     }
 
     /// Revokes a token. The grant does not change.

@@ -5,6 +5,7 @@ pub(crate) mod access_tokens;
 pub(crate) mod grant_events;
 pub(crate) mod grant_identifiers;
 pub(crate) mod grants;
+pub(crate) mod kept_answers;
 pub(crate) mod service_tokens;
 pub(crate) mod tenants;
 

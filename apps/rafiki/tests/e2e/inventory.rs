@@ -22,6 +22,7 @@ use url::form_urlencoded::parse;
 use crate::asking::outbound;
 use crate::institutions::{Institutions, SIDES, Side, Storage};
 use crate::role_process::RoleProcess;
+use crate::separate::environment::secrets;
 
 const LIST: &str = include_str!("../../../../docs/routes.md");
 /// Tables that count requests, and jobs that the playground's own start leaves.
@@ -165,6 +166,11 @@ impl Scene {
         let text = std::fs::read_to_string(file).unwrap();
         let port = text.lines().find_map(|line| line.strip_prefix(&format!("{port}="))).unwrap();
         format!("http://localhost:{}{path}", port.trim_matches(['"', '\''])).parse().unwrap()
+    }
+
+    /// What the roles of both institutions keep secret.
+    fn secrets(&self) -> BTreeSet<String> {
+        SIDES.into_iter().flat_map(|side| secrets(&self.two.data_dir().join(side.slug()))).collect()
     }
 
     /// How many rows each table of Cloud Nine has, but those that count requests or repeat work.
@@ -547,7 +553,8 @@ fn no_route_answers_a_stranger_with_success_or_does_anything_unless_it_is_declar
     ];
     let open = ["Health", "Public", "Machine", "Node", "Owner"];
     let before = scene.rows();
-    let (mut calls, mut let_in) = (0, Vec::new());
+    let (mut calls, mut let_in, mut told) = (0, Vec::new(), Vec::new());
+    let secrets = scene.secrets();
     for (of, path, access) in routes().into_iter().filter(|(_, _, access)| !open.contains(access)) {
         // Identifiers in paths are those of nobody.
         let concrete = path.split('/').map(|part| if part.contains('{') { SOMEBODY } else { part });
@@ -560,6 +567,9 @@ fn no_route_answers_a_stranger_with_success_or_does_anything_unless_it_is_declar
                     let body = (method != Method::GET).then(|| json!({}));
                     let answer = scene.call(&method, &base.join(&concrete).unwrap(), body.as_ref(), token.as_deref());
                     calls += 1;
+                    if let Some(secret) = shown_in(&answer, secrets.iter().chain(token)) {
+                        told.push(format!("{method} {path} of {of} with {what} tells {secret}"));
+                    }
                     // The public listener has a page at its root.
                     if answer.status.is_success() && !(concrete == "/" && method == Method::GET) {
                         let_in.push(format!("{method} {path} of {of} ({access}) with {what}: {}", answer.status));
@@ -574,7 +584,21 @@ fn no_route_answers_a_stranger_with_success_or_does_anything_unless_it_is_declar
     }
     assert!(calls > 1000, "{calls}");
     assert_eq!(let_in, Vec::<String>::new());
+    assert_eq!(told, Vec::<String>::new(), "no refusal tells a secret, or repeats the token that was shown");
     assert_eq!(scene.rows(), before, "nothing was done for a stranger");
+    for side in SIDES {
+        let log = scene.two.log(side);
+        let logged = secrets.iter().chain(tokens.iter().flatten()).find(|secret| log.contains(secret.as_str()));
+        assert_eq!(logged.filter(|secret| *secret != "guess"), None, "the log of {side:?} has a secret");
+    }
+}
+
+/// The first of these texts that an answer has in its headers or in its body.
+fn shown_in<'a>(answer: &Response, mut texts: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let headers = format!("{:?}", answer.headers);
+    let body = String::from_utf8_lossy(&answer.body).into_owned();
+    // That word is in texts for people, too.
+    texts.find(|text| *text != "guess" && (headers.contains(text.as_str()) || body.contains(text.as_str())))
 }
 
 fn base(scene: &Scene, role: &str, port: &str) -> Url {

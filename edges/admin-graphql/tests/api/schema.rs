@@ -20,6 +20,12 @@ fn the_schema_is_the_published_one_with_the_listed_additions() {
 }
 
 #[test]
+fn clients_of_the_last_release_can_use_the_schema() {
+    let released = include_str!("../../../../proof/published-schema/released/0.1.0/backend.graphql");
+    published_schema::assert_compatible(released, &admin_graphql::sdl());
+}
+
+#[test]
 fn tools_that_ask_for_the_schema_get_all_of_it() {
     block_on(async {
         let bench = Bench::open(TestDatabase::sqlite().await).await;

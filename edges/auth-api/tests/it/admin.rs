@@ -43,6 +43,12 @@ fn the_schema_is_the_published_one() {
     published_schema::assert_same(include_str!("../auth.graphql"), &auth_api::schema_definition());
 }
 
+#[test]
+fn clients_of_the_last_release_can_use_the_schema() {
+    let released = include_str!("../../../../proof/published-schema/released/0.1.0/auth.graphql");
+    published_schema::assert_compatible(released, &auth_api::schema_definition());
+}
+
 on_each_database! {
     async fn the_log_tells_auditors_who_changed_something_and_which_calls_were_refused(database) {
         let mut server = Server::on(database).await;

@@ -248,12 +248,26 @@ impl Server {
         body: Option<&Value>,
     ) -> Answer {
         let body = body.map(Value::to_string).unwrap_or_default();
-        self.text_signed_by(signer, method, path, token, &body).await
+        self.text_signed_by(signer, method, path, token, &body, HeaderMap::new()).await
+    }
+
+    /// A signed POST with this `Idempotency-Key`.
+    pub(crate) async fn keyed(
+        &self,
+        signer: &Signer,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+        key: &str,
+    ) -> Answer {
+        let key = (http::HeaderName::from_static("idempotency-key"), HeaderValue::try_from(key).unwrap());
+        let body = body.map(Value::to_string).unwrap_or_default();
+        self.text_signed_by(signer, "POST", path, token, &body, HeaderMap::from_iter([key])).await
     }
 
     /// A signed request with this body, which need not be JSON.
     pub(crate) async fn signed_text(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
-        self.text_signed_by(&self.client, method, path, token, body).await
+        self.text_signed_by(&self.client, method, path, token, body, HeaderMap::new()).await
     }
 
     async fn text_signed_by(
@@ -263,8 +277,8 @@ impl Server {
         path: &str,
         token: Option<&str>,
         body: &str,
+        mut headers: HeaderMap,
     ) -> Answer {
-        let mut headers = HeaderMap::new();
         if let Some(token) = token {
             headers.insert("authorization", HeaderValue::try_from(format!("GNAP {token}")).unwrap());
         }

@@ -14,6 +14,7 @@ mod introspection;
 mod issuer;
 mod matrix;
 mod refusals;
+mod repetition;
 mod services;
 mod strangers;
 mod tenants;

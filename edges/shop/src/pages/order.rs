@@ -61,6 +61,8 @@ struct Right<'f> {
     text: String,
     /// The button that ends it, if it has not ended.
     end: Option<&'f str>,
+    /// The link to the page that asks the wallet anew, if the wallet has ended it.
+    again: Option<&'f str>,
 }
 
 /// What the customer can do.
@@ -105,6 +107,7 @@ impl Page<'_> {
 /// What an order lets the shop do later.
 async fn right<'f>(reader: &Reader, f: &'f Frame, order: &Order) -> Result<Option<Right<'f>>, Problem> {
     let is_running = matches!(order.standing, Standing::Running { .. });
+    let has_lapsed = order.standing == Standing::Lapsed;
     if let Means::Opens { .. } = order.means {
         let text = match &order.standing {
             Standing::None => return Ok(None),
@@ -119,7 +122,9 @@ async fn right<'f>(reader: &Reader, f: &'f Frame, order: &Order) -> Result<Optio
                 f.t("Your wallet no longer lets the shop have money, so the budget has ended.").to_owned()
             }
         };
-        return Ok(Some(Right { title: f.t("Budget"), text, end: is_running.then(|| f.t("End the budget")) }));
+        let end = is_running.then(|| f.t("End the budget"));
+        let again = has_lapsed.then(|| f.t("Allow a new budget"));
+        return Ok(Some(Right { title: f.t("Budget"), text, end, again }));
     }
     let text = match order.standing {
         Standing::None => return Ok(None),
@@ -128,7 +133,8 @@ async fn right<'f>(reader: &Reader, f: &'f Frame, order: &Order) -> Result<Optio
         Standing::Lapsed => f.t("Your wallet no longer lets the shop have money, so the subscription has ended."),
     };
     let end = is_running.then(|| f.t("End the subscription"));
-    Ok(Some(Right { title: f.t("Subscription"), text: text.to_owned(), end }))
+    let again = has_lapsed.then(|| f.t("Subscribe again"));
+    Ok(Some(Right { title: f.t("Subscription"), text: text.to_owned(), end, again }))
 }
 
 fn in_words(f: &Frame, budget: &Budget) -> String {

@@ -62,7 +62,7 @@ fn token(value: &str) -> Token {
 
 fn running(value: &str) -> Standing {
     let interval = "R/2026-01-01T00:00:00Z/P1M".to_owned();
-    Standing::Running { token: token(value), interval, exchange_until: None }
+    Standing::Running { token: token(value), interval, exchange: None, grant: None }
 }
 
 fn period(order: &Order) -> Transfer {

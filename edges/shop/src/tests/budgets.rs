@@ -3,16 +3,17 @@
 //! How a budget is allowed is in the end-to-end tests of the binary.
 
 use super::*;
+use crate::orders::Exchange;
 use crate::periods::first_following;
 use crate::rights::Renewal;
 
-const VISITOR: &str = "shop_visitor=00000000000000000000000000000007";
+pub(super) const VISITOR: &str = "shop_visitor=00000000000000000000000000000007";
 
 /// A page, or where it leads.
-struct Page {
-    status: StatusCode,
-    location: String,
-    text: String,
+pub(super) struct Page {
+    pub(super) status: StatusCode,
+    pub(super) location: String,
+    pub(super) text: String,
 }
 
 impl Page {
@@ -25,7 +26,7 @@ impl Page {
 
 impl Scene {
     /// The paid order that opened a budget of 150.00 each month.
-    async fn opener(&self) -> Order {
+    pub(super) async fn opener(&self) -> Order {
         let (mut order, mut first) = self.order("courage", Stage::Begun).await;
         let sql = "UPDATE shop_orders SET budget = id, budget_limit = 15000";
         self.database.execute(sql, []).await.unwrap();
@@ -39,7 +40,7 @@ impl Scene {
         self.read(order.id).await
     }
 
-    async fn read(&self, order: Uuid) -> Order {
+    pub(super) async fn read(&self, order: Uuid) -> Order {
         self.shop.0.store.order(order).await.unwrap().unwrap()
     }
 
@@ -56,7 +57,7 @@ impl Scene {
         self.shop.0.budget(self.read(opener.id).await).await.unwrap().map(|budget| budget.left)
     }
 
-    async fn ask(&self, request: Request<Body>) -> Page {
+    pub(super) async fn ask(&self, request: Request<Body>) -> Page {
         let answer = crate::pages::router(self.shop.clone()).oneshot(request).await.unwrap();
         let location = answer.headers().get(LOCATION).map_or("", |to| to.to_str().unwrap()).to_owned();
         let status = answer.status();
@@ -64,7 +65,7 @@ impl Scene {
         Page { status, location, text: String::from_utf8(body.to_vec()).unwrap() }
     }
 
-    async fn open(&self, path: &str, cookie: &str) -> Page {
+    pub(super) async fn open(&self, path: &str, cookie: &str) -> Page {
         self.ask(Request::get(path).header(COOKIE, cookie).body(Body::empty()).unwrap()).await
     }
 
@@ -112,9 +113,10 @@ testkit::on_each_database! {
         // The token has ended, and the process that was at it was killed.
         scene.clock.advance(Duration::from_mins(11));
         let mut killed = scene.read(opener.id).await;
-        let Standing::Running { token, interval, .. } = killed.standing.clone() else { panic!() };
-        let exchange_until = Some(scene.clock.now().saturating_add(Duration::from_mins(1)));
-        let at_it = Standing::Running { token, interval, exchange_until };
+        let Standing::Running { token, interval, grant, .. } = killed.standing.clone() else { panic!() };
+        let until = scene.clock.now().saturating_add(Duration::from_mins(1));
+        let exchange = Some(Exchange { key: Uuid::from_u128(30), until });
+        let at_it = Standing::Running { token, interval, exchange, grant };
         core.store.set_standing(&mut killed, &at_it).await.unwrap();
         assert!(matches!(core.renewed(&killed).await.unwrap(), Renewal::Busy));
         scene.clock.advance(Duration::from_mins(1));

@@ -13,6 +13,7 @@ use super::frame::Frame;
 use super::history::{Day, days};
 use crate::customers::{Held, NewAccount, OpenError};
 use crate::history::Wanted;
+use crate::sending::pointer;
 
 const LATEST: u32 = 10;
 
@@ -26,8 +27,7 @@ pub(crate) struct Address {
 
 pub(crate) fn address(held: &Held) -> Option<Address> {
     let url = held.account.wallet_address_url.clone()?;
-    let pointer = format!("${}", url.trim_start_matches("https://"));
-    Some(Address { qr: qr::svg(&url), pointer, url })
+    Some(Address { qr: qr::svg(&url), pointer: pointer(&url), url })
 }
 
 #[derive(Template)]

@@ -56,6 +56,13 @@ impl SignUp<'_> {
 }
 
 #[derive(Template)]
+#[template(path = "sign_out.html")]
+struct SignOut<'a> {
+    f: &'a Frame,
+    once: String,
+}
+
+#[derive(Template)]
 #[template(path = "verify.html")]
 struct Verify<'a> {
     f: &'a Frame,
@@ -260,6 +267,12 @@ pub(crate) async fn verify(reader: Reader, Path(token): Path<String>) -> Respons
         }
         Err(error) => reader.problem(&error.into()),
     }
+}
+
+/// `GET /sign-out`: opening an address ends nothing, so it asks.
+pub(crate) async fn sign_out_page(ctx: Ctx) -> Result<Response, Problem> {
+    let once = ctx.once("/sign-out");
+    Ok(html(StatusCode::OK, &SignOut { f: &ctx.frame("settings"), once }))
 }
 
 /// `POST /sign-out`

@@ -83,7 +83,7 @@ fn users() -> Router<Pages> {
         .declare("/prove/passkey", Access::Session, form(security::prove_page, passkeys::prove))
         .declare("/prove", Access::Session, form(security::prove_page, security::prove))
         .declare("/settings/sessions", Access::Session, form(settings::page, settings::end_session))
-        .declare("/sign-out", Access::Session, form(settings::page, doors::sign_out));
+        .declare("/sign-out", Access::Session, form(doors::sign_out_page, doors::sign_out));
 
     open.merge(own)
 }

@@ -17,7 +17,7 @@ use database::{Database, Error};
 pub(crate) use drafts::{Draft, Fixed, Offer, Stage};
 use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Worker, WorkerSettings};
 use open_payments_client::PublicResources;
-pub(crate) use payee::{Payee, PayeeError, PlainHttp, Written};
+pub(crate) use payee::{Payee, PayeeError, PlainHttp, Written, pointer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -150,6 +150,13 @@ impl Written {
     }
 }
 
+/// The payment pointer of a wallet address. A host alone stands for its `/.well-known/pay` (paymentpointers.org).
+pub(crate) fn pointer(url: &str) -> String {
+    let rest = url.trim_start_matches("https://");
+    let host = rest.strip_suffix("/.well-known/pay").filter(|host| !host.contains('/'));
+    format!("${}", host.unwrap_or(rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,5 +184,19 @@ mod tests {
             assert!(matches!(reads(text), Err(PayeeError::Unreadable)), "{text}");
         }
         assert!(matches!(reads("http://wallet.example/alice"), Err(PayeeError::PlainHttp)));
+    }
+
+    #[test]
+    fn a_pointer_is_short_and_is_read_as_the_address_that_it_stands_for() {
+        for (url, shown) in [
+            ("https://wallet.example/alice", "$wallet.example/alice"),
+            ("https://wallet.example/accounts/alice", "$wallet.example/accounts/alice"),
+            ("https://wallet.example/.well-known/pay", "$wallet.example"),
+            ("https://wallet.example/bank/.well-known/pay", "$wallet.example/bank/.well-known/pay"),
+            ("https://localhost:3000/accounts/alice", "$localhost:3000/accounts/alice"),
+        ] {
+            assert_eq!(pointer(url), shown);
+            assert_eq!(reads(shown).ok(), Some(Written::Address(url.to_owned())), "{shown}");
+        }
     }
 }

@@ -54,8 +54,11 @@ on_each_database! {
             assert_eq!(browser.sign_in("nora", "a sunny day in april").await.location, "/");
         }
         let mut left = there.swap_remove(0);
+        let asked = left.get("/sign-out").await;
+        assert!(asked.text.contains("You are signed in until you press this button."), "{}", asked.text);
+        assert_eq!(left.get("/").await.status, StatusCode::OK, "opening an address ends no session");
         let mut the_same = Browser { wallet: bench.another_wallet(), ..left.clone() };
-        left.send("/", "/sign-out", &[]).await;
+        left.send("/sign-out", "/sign-out", &[]).await;
         assert_eq!(the_same.get("/").await.location, "/sign-in", "the session, not only the cookie");
     }
 

@@ -92,7 +92,7 @@ impl Payments {
     ///
     /// An unreachable management URL is no error, because the server itself may be reachable.
     async fn rotate(&self, held: HeldGrant, wanted: &BTreeSet<String>) -> Result<Option<HeldGrant>, HeldGrantError> {
-        match self.0.parts.client.rotate_token(&held.management_url, &held.access_token).await {
+        match self.0.parts.client.rotate_token(&held.management_url, &held.access_token, None).await {
             Ok(issued) => {
                 let old_token = held.access_token.clone();
                 let renewed = self.with_token(held, issued);

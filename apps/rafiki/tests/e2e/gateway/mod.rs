@@ -6,6 +6,7 @@ mod caller;
 mod listening;
 mod nginx;
 mod outages;
+mod outside;
 mod walk;
 
 use std::path::Path;
@@ -277,7 +278,27 @@ fn with_a_name_for_each_service_every_flow_passes_and_nothing_else_is_public() {
         nothing_internal_is_found(&gated, &caller).await;
         wallet_pages_without_what_programs_call(&gated, &caller).await;
     });
+    assert_only_gateways_are_open(&gated);
     gated.assert_books();
+}
+
+/// Somebody at another machine reaches the ports of the gateways, and no port of a role.
+fn assert_only_gateways_are_open(gated: &Gated) {
+    let mut searched = 0;
+    for (bank, outside) in gated.banks.iter().zip(gated.outside) {
+        for (_, port) in outside.listen() {
+            assert!(outside::is_open(port), "the gateway at {port}");
+        }
+        for process in bank.processes() {
+            let ports = outside::listening(process.id().unwrap());
+            assert!(!ports.is_empty(), "{} listens nowhere", process.role);
+            for port in ports {
+                assert!(!outside::is_open(port), "{} can be reached at {port} past the gateway", process.role);
+                searched += 1;
+            }
+        }
+    }
+    assert!(searched >= 20, "{searched} ports of two institutions");
 }
 
 /// What a stranger writes into headers changes neither what is signed nor what is answered.

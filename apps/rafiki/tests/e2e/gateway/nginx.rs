@@ -118,7 +118,7 @@ impl Plan<'_> {
         let mut servers = shipped(self.template).replace("${DOMAIN}", "localhost").replace("${CERTIFICATES}", &place);
         for (of_template, port) in &self.listen {
             assert!(servers.contains(&format!("listen {of_template} ")), "{of_template} is not in {}", self.template);
-            servers = servers.replace(&format!("listen {of_template} "), &format!("listen 127.0.0.1:{port} "));
+            servers = servers.replace(&format!("listen {of_template} "), &format!("listen {port} "));
         }
         // Not every machine has IPv6.
         let listens_elsewhere = |line: &&str| !line.trim_start().starts_with("listen [::]");

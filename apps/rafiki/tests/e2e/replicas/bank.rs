@@ -110,6 +110,11 @@ impl Bank {
         all.filter(|(name, _)| *name == variable).map(|(_, port)| *port).collect()
     }
 
+    /// All its processes.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &RoleProcess> {
+        self.replicas.iter().chain(&self.wallets)
+    }
+
     /// The port of its wallet.
     pub(crate) fn wallet_port(&self) -> u16 {
         let url = self.facts["walletUrl"].as_str().and_then(|url| url::Url::parse(url).ok());

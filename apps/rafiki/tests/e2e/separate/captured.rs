@@ -65,4 +65,22 @@ impl Capture {
         };
         texts.iter().copied().filter(|text| seen.iter().any(|octets| is_in(text, octets))).collect()
     }
+
+    /// The address in the first line of each request.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let seen = self.0.lock().unwrap();
+        let texts = seen.iter().map(|octets| String::from_utf8_lossy(octets));
+        let lines = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+        // The body of the request before may stand before the method, without an end of the line.
+        let address = |line: String| Some(line.strip_suffix(" HTTP/1.1")?.rsplit(' ').next()?.to_owned());
+        lines.filter_map(address).collect()
+    }
+
+    /// All answers that are refusals, with their headers.
+    pub(super) fn refusals(&self) -> Vec<String> {
+        let seen = self.0.lock().unwrap();
+        let texts = seen.iter().map(|octets| String::from_utf8_lossy(octets));
+        let answers = texts.flat_map(|text| text.split("HTTP/1.1 ").skip(1).map(str::to_owned).collect::<Vec<_>>());
+        answers.filter(|answer| answer.starts_with(['4', '5'])).collect()
+    }
 }

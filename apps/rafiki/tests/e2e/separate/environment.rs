@@ -141,13 +141,22 @@ pub(crate) fn bind_tokens(folder: &Path, tenant: &str) {
     }
 }
 
-/// The secrets of all roles.
+/// The secrets of all roles of an institution: every one that a file of variables in its folder names.
 pub(crate) fn secrets(folder: &Path) -> BTreeSet<String> {
-    let values = ROLES.into_iter().flat_map(|role| RoleFile::read(folder, role).values);
+    let is_secret = |name: &str| ["SECRET", "COOKIE_KEY", "PASSWORD"].iter().any(|word| name.contains(word));
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let roles: Vec<String> = names.filter_map(|name| name.strip_suffix(".env").map(str::to_owned)).collect();
+    let values = roles.iter().flat_map(|role| RoleFile::read(folder, role).values);
     let secrets: BTreeSet<String> =
-        values.filter(|(name, value)| name.contains("SECRET") && value.len() >= 8).map(|(_, value)| value).collect();
-    assert!(secrets.len() > 4, "{}", folder.display());
+        values.filter(|(name, value)| is_secret(name) && value.len() >= 8).map(|(_, value)| value).collect();
+    assert!(roles.len() >= ROLES.len() && secrets.len() > 4, "{}: {roles:?}", folder.display());
     secrets
+}
+
+/// A token of an authorization server in a text: 40 hexadecimal digits in capitals.
+pub(crate) fn token_in(text: &str) -> Option<&str> {
+    let is_digit = |letter: char| matches!(letter, '0'..='9' | 'A'..='F');
+    text.split(|letter| !is_digit(letter)).find(|run| run.len() == 40)
 }
 
 /// The secrets that two roles have in common, with the variables they are in.

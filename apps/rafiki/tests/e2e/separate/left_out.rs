@@ -54,7 +54,7 @@ impl Separate {
         }
     }
 
-    fn assert_pays(&self, name: &str) {
+    pub(super) fn assert_pays(&self, name: &str) {
         let (grace, bert, planet) = (
             self.address(Side::CloudNine, "gfranklin"),
             self.address(Side::CloudNine, "bhamchest"),

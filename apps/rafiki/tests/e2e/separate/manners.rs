@@ -14,7 +14,9 @@ use testkit::{Certified, PrivateAuthority, until};
 
 use super::Separate;
 use super::captured::Capture;
-use super::environment::{RoleFile, bind_tokens, certificates_only, certify, relink, secrets, shared_secrets};
+use super::environment::{
+    RoleFile, bind_tokens, certificates_only, certify, relink, secrets, shared_secrets, token_in,
+};
 use crate::asking::client;
 use crate::cards::Terminals;
 use crate::institutions::{SIDES, Side};
@@ -25,7 +27,7 @@ const ASSETS: &str = "{ assets { edges { node { code } } } }";
 const NEW_ASSET: &str = "mutation { createAsset(input: {code: \"ZZZ\", scale: 1}) { asset { id } } }";
 
 /// Taps within one institution and between both, with both kinds of chips.
-fn paid(all: &Separate) {
+pub(super) fn paid(all: &Separate) {
     let (nine, life) = (Side::CloudNine, Side::HappyLife);
     for (from, at) in [
         (all.address(nine, "gfranklin"), all.address(life, "pfry")),
@@ -191,7 +193,8 @@ fn assert_strangers_are_refused(doors: &Doors<'_>, authorities: &[PrivateAuthori
 fn a_whole_payment_is_made_by_separate_processes_with_tokens_only() {
     let mut all = Separate::prepared(&["--service-auth", "token"]);
     assert_no_secret_is_shared(&all);
-    all.start_logging("info");
+    // Everything that can be logged.
+    all.start_logging("trace");
     paid(&all);
     all.assert_conserved();
     assert_no_secret_is_logged(&all);
@@ -206,7 +209,10 @@ fn assert_no_secret_is_logged(all: &Separate) {
             assert!(!log.is_empty(), "{}", process.role);
             let found = secrets.iter().filter(|secret| log.contains(secret.as_str())).count();
             assert_eq!(found, 0, "the log of {} has secrets", process.role);
-            assert!(!log.contains("Bearer "), "the log of {} has tokens", process.role);
+            assert_eq!(token_in(&log), None, "the log of {} has a token", process.role);
+            for shown in ["Bearer ", "GNAP ", "sig1=:", "x-idp-secret: "] {
+                assert!(!log.contains(shown), "the log of {} has {shown:?}", process.role);
+            }
         }
     }
 }
@@ -219,7 +225,22 @@ fn a_whole_payment_is_made_by_separate_processes_with_shared_secrets_only() {
     paid(&all);
     let telling = telling(&all);
     assert_eq!(captured.readable(&telling), telling, "without TLS everything can be read");
+    assert_no_secret_is_in_an_address(&all, &captured);
     all.assert_conserved();
+}
+
+/// What proves who calls is in headers and bodies, and never in an address, nor in a refusal. Addresses are logged by
+/// proxies.
+fn assert_no_secret_is_in_an_address(all: &Separate, captured: &Capture) {
+    let secrets = secrets(&all.folder(Side::CloudNine));
+    let shown = secrets.iter().map(String::as_str).collect::<Vec<_>>();
+    assert_ne!(captured.readable(&shown), Vec::<&str>::new(), "some secrets do pass here, in headers");
+    let (addresses, refusals) = (captured.addresses(), captured.refusals());
+    assert!(addresses.len() > 20, "{addresses:?}");
+    for text in addresses.iter().chain(&refusals) {
+        assert_eq!(token_in(text), None, "a token is in {text}");
+        assert!(!secrets.iter().any(|secret| text.contains(secret.as_str())), "a secret is in {text}");
+    }
 }
 
 #[test]

@@ -3,9 +3,12 @@
 //! The playground has made their data and their variables before. Its processes are stopped then.
 
 mod captured;
-mod environment;
+mod databases;
+pub(crate) mod environment;
 mod left_out;
+mod lost_answers;
 mod manners;
+mod provider;
 mod steps;
 mod watched;
 

@@ -39,10 +39,17 @@ struct Watched {
 }
 
 struct Plan {
-    /// How many moments come before.
-    after: usize,
+    when: When,
     victim: u32,
     told: Sender<Told>,
+}
+
+/// The moment at which a process is killed.
+enum When {
+    /// When so many have come before.
+    After(usize),
+    /// The first whose name has all these parts.
+    Named(&'static [&'static str]),
 }
 
 /// Whether a request goes on.
@@ -56,7 +63,13 @@ impl Watch {
     /// Forgets the moments so far, and kills `victim` when so many more have come.
     pub(super) fn kill_after(&self, moments: usize, victim: u32, told: Sender<Told>) {
         let mut watched = self.0.lock().unwrap();
-        *watched = Watched { moments: Vec::new(), plan: Some(Plan { after: moments, victim, told }) };
+        *watched = Watched { moments: Vec::new(), plan: Some(Plan { when: When::After(moments), victim, told }) };
+    }
+
+    /// Kills `victim` at the first moment whose name has all these parts.
+    pub(super) fn kill_at(&self, parts: &'static [&'static str], victim: u32, told: Sender<Told>) {
+        let mut watched = self.0.lock().unwrap();
+        *watched = Watched { moments: Vec::new(), plan: Some(Plan { when: When::Named(parts), victim, told }) };
     }
 
     /// The moments since the last tap began. Nothing is killed any more.
@@ -66,9 +79,13 @@ impl Watch {
 
     fn note(&self, moment: String) -> Goes {
         let mut watched = self.0.lock().unwrap();
-        watched.moments.push(moment);
+        watched.moments.push(moment.clone());
         let so_far = watched.moments.len();
-        let Some(plan) = watched.plan.take_if(|plan| plan.after < so_far) else { return Goes::On };
+        let has_come = |plan: &mut Plan| match plan.when {
+            When::After(moments) => moments < so_far,
+            When::Named(parts) => parts.iter().all(|part| moment.contains(part)),
+        };
+        let Some(plan) = watched.plan.take_if(has_come) else { return Goes::On };
         let killed = Command::new("kill").args(["-KILL", &plan.victim.to_string()]).status().unwrap();
         assert!(killed.success());
         // Whoever waited has stopped waiting if the test has failed meanwhile.
@@ -99,16 +116,17 @@ async fn pass_on(State(link): State<Arc<Link>>, request: Request) -> Response {
     let lost = || StatusCode::BAD_GATEWAY.into_response();
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_MOST).await else { return StatusCode::BAD_REQUEST.into_response() };
-    if link.watch.note(format!("{}: a request arrives", link.name)) == Goes::Nowhere {
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let asked = format!("{}: {} {path}", link.name, head.method);
+    if link.watch.note(format!("{asked} arrives")) == Goes::Nowhere {
         return lost();
     }
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let call = link.client.request(head.method.clone(), format!("http://127.0.0.1:{}{path}", link.to));
     // The host header is not changed, because it is signed.
     let Ok(answer) = call.headers(head.headers.clone()).body(body).send().await else { return lost() };
     let (status, headers) = (answer.status(), answer.headers().clone());
     let Ok(body) = answer.bytes().await else { return lost() };
-    if link.watch.note(format!("{}: {status} goes back", link.name)) == Goes::Nowhere {
+    if link.watch.note(format!("{asked}: {status} goes back")) == Goes::Nowhere {
         return lost();
     }
     let mut response = Response::new(Body::from(body));

@@ -9,27 +9,27 @@ use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE};
 use url::Url;
 
 /// A browser that has no script: it keeps cookies, and follows the ways that it is told to.
-pub(super) struct Browser {
-    pub(super) http: reqwest::Client,
+pub(crate) struct Browser {
+    pub(crate) http: reqwest::Client,
     cookies: RefCell<BTreeMap<String, String>>,
     /// What it sends to the desk.
     password: Option<&'static str>,
 }
 
 /// A page, and where it is.
-pub(super) struct Page {
-    pub(super) status: u16,
-    pub(super) url: Url,
-    pub(super) text: String,
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) url: Url,
+    pub(crate) text: String,
 }
 
 impl Page {
-    pub(super) fn has(&self, text: &str) {
+    pub(crate) fn has(&self, text: &str) {
         assert!(self.text.contains(text), "{} does not say {text:?}:\n{}", self.url, self.text);
     }
 
     /// The value of an attribute after a piece of the page.
-    pub(super) fn after(&self, piece: &str, attribute: &str) -> String {
+    pub(crate) fn after(&self, piece: &str, attribute: &str) -> String {
         let rest = self.text.split_once(piece).unwrap_or_else(|| panic!("no {piece} in {}", self.text)).1;
         let value = rest.split_once(&format!("{attribute}=\"")).expect("the attribute").1;
         value.split_once('"').expect("its end").0.replace("&amp;", "&").replace("&#38;", "&")
@@ -37,26 +37,26 @@ impl Page {
 }
 
 impl Browser {
-    pub(super) fn new(password: Option<&'static str>) -> Self {
+    pub(crate) fn new(password: Option<&'static str>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { http, cookies: RefCell::default(), password }
     }
 
-    pub(super) async fn open(&self, url: &Url) -> Page {
+    pub(crate) async fn open(&self, url: &Url) -> Page {
         self.try_open(url).await.unwrap()
     }
 
-    pub(super) async fn submit(&self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Page {
+    pub(crate) async fn submit(&self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Page {
         self.try_submit(page, action, fields).await.unwrap()
     }
 
     /// The same where the server may be killed meanwhile.
-    pub(super) async fn try_open(&self, url: &Url) -> Option<Page> {
+    pub(crate) async fn try_open(&self, url: &Url) -> Option<Page> {
         self.go(self.http.get(url.clone()), url).await
     }
 
-    pub(super) async fn try_submit(&self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Option<Page> {
+    pub(crate) async fn try_submit(&self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Option<Page> {
         let once = page.after(&format!("action=\"{action}\""), "value");
         let url = page.url.join(action).unwrap();
         let mut body = url::form_urlencoded::Serializer::new(String::new());

@@ -2,10 +2,10 @@
 //!
 //! The pages in a real browser are in `proof/browser`.
 
-mod browser;
+pub(crate) mod browser;
 mod budgets;
 mod kills;
-mod scene;
+pub(crate) mod scene;
 
 use testkit::until;
 
