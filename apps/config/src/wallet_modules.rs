@@ -18,15 +18,19 @@ pub enum WalletRole {
     Users,
     /// Agreements.
     Agreements,
-    /// Accounts and payments, which are one module.
+    /// Accounts.
+    Accounts,
+    /// Payments.
+    Payments,
+    /// Accounts and payments, in one process.
     AccountsAndPayments,
 }
 
 /// Which modules of the wallet run here, and where the others are.
 #[derive(Clone, Debug)]
 pub struct WalletModules {
-    /// `WALLET_ROLE`: the modules that this process runs: `all` (default), `users`, `agreements`, or
-    /// `accounts,payments`. Each process has a `DATABASE_URL` of its own. Browsers call the process of the users.
+    /// `WALLET_ROLE`: the modules that this process runs: `all` (default), `users`, `agreements`, `accounts`, `payments`,
+    /// or `accounts,payments`. Browsers call the process of the users, and the instance that of the payments.
     pub role: WalletRole,
     /// `WALLET_MODULES_PORT`: where the other processes of the wallet call this one; private. 0 lets the system choose. It
     /// is used if `WALLET_ROLE` is not `all`.
@@ -35,14 +39,18 @@ pub struct WalletModules {
     pub users_url: Option<Url>,
     /// `WALLET_AGREEMENTS_URL`: where the process with the agreements listens for modules.
     pub agreements_url: Option<Url>,
-    /// `WALLET_ACCOUNTS_URL`: where the process with the accounts and payments listens for modules.
+    /// `WALLET_ACCOUNTS_URL`: where the process with the accounts listens for modules.
     pub accounts_url: Option<Url>,
+    /// `WALLET_PAYMENTS_URL`: where the process with the payments listens for modules. By default `WALLET_ACCOUNTS_URL`,
+    /// for one process with both.
+    pub payments_url: Option<Url>,
     /// `WALLET_MODULES_SECRET`: the secret that the processes of the wallet show each other. It is not needed if
     /// `SERVICE_AUTH` has no `hmac`.
     pub secret: Option<Secret>,
 }
 
-const SERVICES: [Service; 3] = [Service::WalletUsers, Service::WalletAgreements, Service::WalletAccounts];
+const SERVICES: [Service; 4] =
+    [Service::WalletUsers, Service::WalletAgreements, Service::WalletAccounts, Service::WalletPayments];
 
 /// Whether the wallet has pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,18 +62,24 @@ pub(crate) enum HasPages {
 impl WalletModules {
     pub(crate) fn read(r: &mut Reader<'_>, pages: HasPages, service_auth: &ServiceAuth) -> Self {
         let role = read_role(r);
+        let accounts_url = r.url("WALLET_ACCOUNTS_URL");
+        let payments_url = r.url("WALLET_PAYMENTS_URL");
+        let has_payments = payments_url.is_some();
         let read = Self {
             role,
             port: r.port("WALLET_MODULES_PORT", 3033),
             users_url: r.url("WALLET_USERS_URL"),
             agreements_url: r.url("WALLET_AGREEMENTS_URL"),
-            accounts_url: r.url("WALLET_ACCOUNTS_URL"),
+            payments_url: payments_url.or_else(|| accounts_url.clone()),
+            accounts_url,
             secret: r.secret("WALLET_MODULES_SECRET"),
         };
         let urls = [
-            ("WALLET_USERS_URL", WalletRole::Users, read.users_url.is_some()),
-            ("WALLET_AGREEMENTS_URL", WalletRole::Agreements, read.agreements_url.is_some()),
-            ("WALLET_ACCOUNTS_URL", WalletRole::AccountsAndPayments, read.accounts_url.is_some()),
+            ("WALLET_USERS_URL", role == WalletRole::Users, read.users_url.is_some()),
+            ("WALLET_AGREEMENTS_URL", role == WalletRole::Agreements, read.agreements_url.is_some()),
+            ("WALLET_ACCOUNTS_URL", role.runs_accounts(), read.accounts_url.is_some()),
+            // Others may find them where the accounts are.
+            ("WALLET_PAYMENTS_URL", role != WalletRole::Accounts, has_payments),
         ];
         if role == WalletRole::All {
             let names = urls.map(|(name, _, _)| name);
@@ -73,7 +87,7 @@ impl WalletModules {
             r.no_effect(&["WALLET_MODULES_PORT", "WALLET_MODULES_SECRET"], "WALLET_ROLE is all");
             return read;
         }
-        for (name, _, _) in urls.into_iter().filter(|(_, own, is_set)| *own != role && !is_set) {
+        for (name, _, _) in urls.into_iter().filter(|(_, is_optional, is_set)| !is_optional && !is_set) {
             r.problem(
                 name,
                 "must be set if WALLET_ROLE is not all: the address at which that process listens for modules",
@@ -95,24 +109,23 @@ impl WalletModules {
     }
 }
 
+impl WalletRole {
+    /// Whether the accounts are in this process, with their ledger.
+    pub fn runs_accounts(self) -> bool {
+        matches!(self, Self::All | Self::Accounts | Self::AccountsAndPayments)
+    }
+}
+
 fn read_role(r: &mut Reader<'_>) -> WalletRole {
     let roles = [
         ("all", WalletRole::All),
         ("users", WalletRole::Users),
         ("agreements", WalletRole::Agreements),
+        ("accounts", WalletRole::Accounts),
+        ("payments", WalletRole::Payments),
         ("accounts,payments", WalletRole::AccountsAndPayments),
     ];
-    let written: Option<String> = r.text("WALLET_ROLE").map(|text| text.replace(' ', "").to_lowercase());
-    match written.as_deref() {
-        // History, requests and cards are read in one query with the tables of both.
-        Some("accounts" | "payments" | "payments,accounts") => {
-            let reason = "must be accounts,payments: these two modules are not apart, so one process runs both; the \
-                          other values are all, users, agreements";
-            r.problem("WALLET_ROLE", reason);
-            WalletRole::AccountsAndPayments
-        }
-        _ => r.one_of("WALLET_ROLE", WalletRole::All, &roles),
-    }
+    r.one_of("WALLET_ROLE", WalletRole::All, &roles)
 }
 
 #[cfg(test)]
@@ -148,16 +161,28 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_are_not_apart_are_refused_with_what_is_possible() {
+    fn payments_are_where_the_accounts_are_unless_it_is_said_and_accounts_alone_have_to_know_it() {
         let mut environment = Environment::of(REQUIRED);
-        for role in ["accounts", "payments"] {
-            environment.set("WALLET_ROLE", role);
-            let found = problems(&environment);
-            assert!(
-                found.iter().any(|(name, told)| name == "WALLET_ROLE" && told.contains("accounts,payments")),
-                "{found:?}"
-            );
+        for (name, value) in [
+            ("WALLET_USERS_URL", "http://localhost:4000"),
+            ("WALLET_AGREEMENTS_URL", "http://localhost:4001"),
+            ("WALLET_ACCOUNTS_URL", "http://localhost:4002"),
+            ("WALLET_MODULES_SECRET", "a long enough secret of the modules"),
+        ] {
+            environment.set(name, value);
         }
+        let of_payments = |environment: &Environment| {
+            let modules = Wallet::from_environment(environment).unwrap().modules;
+            modules.payments_url.unwrap().port().unwrap()
+        };
+        for role in ["users", "agreements", "payments", "accounts,payments"] {
+            environment.set("WALLET_ROLE", role);
+            assert_eq!(of_payments(&environment), 4002, "{role}");
+        }
+        environment.set("WALLET_ROLE", "accounts");
+        assert_eq!(problems(&environment)[0].0, "WALLET_PAYMENTS_URL");
+        environment.set("WALLET_PAYMENTS_URL", "http://localhost:4003");
+        assert_eq!(of_payments(&environment), 4003);
         environment.set("WALLET_ROLE", "everything");
         assert!(problems(&environment)[0].1.contains("accounts,payments"));
     }
@@ -177,7 +202,10 @@ mod tests {
             ("WALLET_ROLE", "agreements"),
             ("WALLET_USERS_URL", "http://localhost:4000"),
             ("WALLET_ACCOUNTS_URL", "http://localhost:4002"),
-            ("SERVICE_AUTH_LINKS", "wallet-users=token, wallet-agreements=token, wallet-accounts=token"),
+            (
+                "SERVICE_AUTH_LINKS",
+                "wallet-users=token, wallet-agreements=token, wallet-accounts=token, wallet-payments=token",
+            ),
             ("OAUTH_ISSUER", "https://auth.example"),
             ("OAUTH_CLIENT_ID", "wallet"),
             ("OAUTH_CLIENT_SECRET", "a long enough secret of the wallet"),

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use config::{Accounting, DatabaseUrl, WalletRole};
+use config::{Accounting, DatabaseUrl};
 use database::{Contents, Unreachable};
 
 use crate::failure::Failure;
@@ -70,7 +70,7 @@ impl Place {
         let what = "the wallet's database";
         let holds = Holds::Stores(WALLET);
         let own = Self { what, variable: "DATABASE_URL", url: config.database.clone(), holds };
-        if !matches!(config.modules.role, WalletRole::All | WalletRole::AccountsAndPayments) {
+        if !config.modules.role.runs_accounts() {
             return vec![own];
         }
         let ledger = config.database.sibling("ledger");

@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::account_state::{self, Life};
-use crate::customers::{Customer, Held};
+use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::obstacles::{self, Obstacle, Whole};
 use crate::reach::{self, Cause};
 use crate::sql::execute;
+use crate::store::AccountRow;
 
 /// The queue of accounts to be closed. The key is the account.
 const QUEUE: &str = "wallet account closings";
@@ -82,17 +83,22 @@ impl AccountClosing {
     async fn go_on(&self, job: &Job, account: Uuid, wish: &Wish) -> Result<Done, EffectError> {
         let database = self.effects.store.database();
         let customer = Customer::new(wish.user, self.effects.clone());
-        let Some(held) = customer.account(account).await? else { return Ok(Done::Complete) };
-        match held.state.life {
-            Life::Open | Life::Closed => return Ok(Done::Complete),
-            Life::Closing => self.close(job, &customer, &held, wish).await?,
+        let (row, state) = (self.effects.store.account(account).await?, account_state::of(database, account).await?);
+        let (Some(row), Some(state)) = (row, state) else { return Ok(Done::Complete) };
+        match state.life {
+            Life::Open => return Ok(Done::Complete),
+            Life::Closed => {
+                self.effects.modules.payments.end_cards(account).await?;
+                return Ok(Done::Complete);
+            }
+            Life::Closing => self.close(job, &customer, &row, wish).await?,
             Life::Staying => {
-                if let Some(address) = held.account.wallet_address_id {
+                if let Some(address) = row.wallet_address_id {
                     reach::switch_on(&self.effects, wish.user, address, Cause::Closing(wish.id)).await?;
                 }
                 let transaction = database.begin().await?;
                 account_state::go(&transaction, account, &[Life::Staying], Life::Open).await?;
-                forget_switch(&transaction, held.account.wallet_address_id).await?;
+                forget_switch(&transaction, row.wallet_address_id).await?;
                 job.complete(&transaction);
                 transaction.commit().await?;
             }
@@ -101,9 +107,8 @@ impl AccountClosing {
     }
 
     /// Closes the account, or decides that it stays open. Who has lost the job decides nothing.
-    async fn close(&self, job: &Job, customer: &Customer, held: &Held, wish: &Wish) -> Result<(), EffectError> {
-        let (database, account, address) =
-            (self.effects.store.database(), held.account.id, held.account.wallet_address_id);
+    async fn close(&self, job: &Job, customer: &Customer, row: &AccountRow, wish: &Wish) -> Result<(), EffectError> {
+        let (database, account, address) = (self.effects.store.database(), row.id, row.wallet_address_id);
         if let Some(address) = address {
             reach::switch_off(&self.effects, wish.user, address, Cause::Closing(wish.id)).await?;
         }
@@ -121,14 +126,13 @@ impl AccountClosing {
 
         let transaction = database.begin().await?;
         account_state::go(&transaction, account, &[Life::Closing], Life::Closed).await?;
-        execute(&transaction, "UPDATE wallet_cards SET state = 'ended' WHERE account_id = $1", [account.into()])
-            .await?;
         // If money comes after all, the account can be opened again, and its owner can switch the address on.
         let keep = "INSERT INTO wallet_own_switched_off (address_id, user_id)
             SELECT address_id, user_id FROM wallet_closing_switched_off WHERE address_id = $1 ON CONFLICT DO NOTHING";
         execute(&transaction, keep, [address.into()]).await?;
         forget_switch(&transaction, address).await?;
-        job.complete(&transaction);
+        // Then its cards end.
+        job.run_again(&transaction, self.effects.clock.now());
         Ok(transaction.commit().await?)
     }
 }

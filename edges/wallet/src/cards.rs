@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::event::{CardData, EventAmount};
 use crate::ids::derived_v4;
+use crate::store::AccountRow;
 
 /// A card to store.
 #[derive(Clone, Debug)]
@@ -136,20 +137,19 @@ impl Cards {
     }
 
     /// Stores a card unless its number is stored. A card whose account has no address yet is stored at the next run.
-    pub(crate) async fn ensure(&self, new: &NewCard) -> Result<(), Error> {
+    pub(crate) async fn ensure(&self, new: &NewCard, account: &AccountRow) -> Result<(), Error> {
+        let Some(address) = &account.wallet_address_url else { return Ok(()) };
         let kind = match new.key {
             CardKey::Cmac(_) => "cmac",
             CardKey::Ecdsa(_) => "ecdsa",
         };
         let sql = "INSERT INTO wallet_cards
                 (number, account_id, wallet_address, kind, card_key, pin_key, pin, pin_from, state, wrong_pins)
-            SELECT CAST($1 AS text), id, wallet_address_url, CAST($3 AS text), CAST($4 AS text), CAST($5 AS text),
-                CAST($6 AS text), CAST($7 AS bigint), 'active', 0
-            FROM wallet_accounts WHERE path = $2 AND wallet_address_url IS NOT NULL
-            ON CONFLICT (number) DO NOTHING";
-        let values: [Value; 7] = [
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', 0) ON CONFLICT (number) DO NOTHING";
+        let values: [Value; 8] = [
             new.number.as_str().into(),
-            new.account.as_str().into(),
+            account.id.into(),
+            address.as_str().into(),
             kind.into(),
             hex(&new.key.to_bytes()).into(),
             hex(new.pin.key.expose()).into(),
@@ -159,11 +159,16 @@ impl Cards {
         self.database.execute(sql, values).await.map(drop)
     }
 
-    /// The cards of a user.
-    pub(crate) async fn of_user(&self, user: Uuid) -> Result<Vec<OwnCard>, Error> {
-        let sql = "SELECT c.number, c.account_id, c.state FROM wallet_cards c
-            JOIN wallet_accounts a ON a.id = c.account_id WHERE a.user_id = $1 ORDER BY c.number";
-        let rows = crate::sql::read(&self.database, sql, [user.into()]).await?;
+    /// The cards of these accounts.
+    pub(crate) async fn of_accounts(&self, accounts: &[Uuid]) -> Result<Vec<OwnCard>, Error> {
+        if accounts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT number, account_id, state FROM wallet_cards WHERE account_id IN ({}) ORDER BY number",
+            places(1, accounts)
+        );
+        let rows = crate::sql::read(&self.database, &sql, accounts.iter().map(|id| (*id).into())).await?;
         let card = |row: &QueryResult| {
             let (number, account): (String, Uuid) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             let (id, state) = (derived_v4(account, &number), row.try_get_by_index::<String>(2)?);
@@ -173,12 +178,25 @@ impl Cards {
         rows.iter().map(card).collect()
     }
 
-    /// Changes whether a card of a user pays. A card that has ended stays so. It waits for a decision about the card
-    /// that is being made.
-    pub(crate) async fn stand(&self, user: Uuid, number: &str, state: CardState) -> Result<(), Error> {
-        let sql = "UPDATE wallet_cards SET state = $3 WHERE number = $1 AND state <> 'ended'
-            AND account_id IN (SELECT id FROM wallet_accounts WHERE user_id = $2)";
-        self.database.execute(sql, [number.into(), user.into(), state.as_str().into()]).await.map(drop)
+    /// Changes whether a card of these accounts pays. A card that has ended stays so. It waits for a decision about the
+    /// card that is being made.
+    pub(crate) async fn stand(&self, accounts: &[Uuid], number: &str, state: CardState) -> Result<(), Error> {
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE wallet_cards SET state = $2 WHERE number = $1 AND state <> 'ended' AND account_id IN ({})",
+            places(3, accounts)
+        );
+        let values = [number.into(), state.as_str().into()];
+        let values = values.into_iter().chain(accounts.iter().map(|id| (*id).into()));
+        self.database.execute(&sql, values).await.map(drop)
+    }
+
+    /// Ends the cards of an account for good.
+    pub(crate) async fn end_all(&self, account: Uuid) -> Result<(), Error> {
+        let sql = "UPDATE wallet_cards SET state = 'ended' WHERE account_id = $1";
+        self.database.execute(sql, [account.into()]).await.map(drop)
     }
 
     /// Decides about the card presented for a payment from the wallet address of `account`.
@@ -235,6 +253,12 @@ impl Cards {
         transaction.commit().await?;
         result.map_err(|refusal| JudgeError::Refused(refusal.into()))
     }
+}
+
+/// The places of these values in a statement.
+fn places(first: usize, accounts: &[Uuid]) -> String {
+    let places: Vec<String> = (first..first + accounts.len()).map(|number| format!("${number}")).collect();
+    places.join(", ")
 }
 
 /// A card with its state.

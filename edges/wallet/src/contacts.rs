@@ -2,17 +2,23 @@
 //!
 //! Nothing of it is sent anywhere.
 
+use std::collections::BTreeMap;
+use std::iter;
+
 use clock::Timestamp;
 use database::{Database, Error};
 use outside_text::check_line;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
+use crate::history::pattern;
 use crate::sql::{execute, one, read, read_one};
 
 const NAME_MAX: usize = 80;
 /// The most contacts of one user.
 const CONTACTS_MAX: i64 = 500;
+/// The most addresses in one statement.
+const AT_ONCE: usize = 500;
 
 /// A contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +48,30 @@ pub(crate) async fn list(database: &Database, user: Uuid, limit: u32) -> Result<
     read(database, &sql, [user.into()]).await?.iter().map(contact).collect()
 }
 
-/// Whether a user has a contact with this address.
-pub(crate) async fn knows(database: &Database, user: Uuid, url: &str) -> Result<bool, Error> {
-    let sql = "SELECT 1 FROM wallet_contacts WHERE user_id = $1 AND url = $2";
-    Ok(read_one(database, sql, [user.into(), url.into()]).await?.is_some())
+/// The names that a user gave to these addresses.
+pub(crate) async fn names(
+    database: &Database,
+    user: Uuid,
+    addresses: &[String],
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut names = BTreeMap::new();
+    for some in addresses.chunks(AT_ONCE) {
+        let places: Vec<String> = (2..some.len() + 2).map(|number| format!("${number}")).collect();
+        let sql =
+            format!("SELECT url, name FROM wallet_contacts WHERE user_id = $1 AND url IN ({})", places.join(", "));
+        let values = iter::once(user.into()).chain(some.iter().map(|address| address.as_str().into()));
+        for row in read(database, &sql, values).await? {
+            names.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        }
+    }
+    Ok(names)
+}
+
+/// The addresses to which a user gave a name with this text in it.
+pub(crate) async fn called(database: &Database, user: Uuid, text: &str) -> Result<Vec<String>, Error> {
+    let sql = "SELECT url FROM wallet_contacts WHERE user_id = $1 AND LOWER(name) LIKE $2 ESCAPE '!'";
+    let rows = read(database, sql, [user.into(), pattern(text).into()]).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
 /// One contact of a user.

@@ -91,8 +91,9 @@ impl Customer {
     }
 
     /// The movements, the newest first.
-    pub(crate) async fn movements(&self, wanted: &Wanted, limit: u32) -> Result<Vec<Listed>, Error> {
-        history::list(self.effects.store.database(), self.user, wanted, limit).await
+    pub(crate) async fn movements(&self, wanted: &Wanted, limit: u32) -> Result<Vec<Listed>, ModuleError> {
+        let payments = &self.effects.modules.payments;
+        history::list(self.effects.store.database(), payments, self.user, wanted, limit).await
     }
 
     /// The newest payments under a grant.
@@ -132,13 +133,19 @@ impl Customer {
     }
 
     /// The own cards.
-    pub(crate) async fn cards(&self) -> Result<Vec<OwnCard>, Error> {
-        self.effects.cards.of_user(self.user).await
+    pub(crate) async fn cards(&self) -> Result<Vec<OwnCard>, EffectError> {
+        Ok(self.effects.cards.of_accounts(&self.every_account().await?).await?)
+    }
+
+    /// All accounts, also those that are closed.
+    async fn every_account(&self) -> Result<Vec<Uuid>, ModuleError> {
+        let accounts = self.effects.modules.accounts.every_of_user(self.user).await?;
+        Ok(accounts.into_iter().map(|account| account.id).collect())
     }
 
     /// Changes whether an own card pays.
-    pub(crate) async fn card_stands(&self, number: &str, state: CardState) -> Result<(), Error> {
-        self.effects.cards.stand(self.user, number, state).await
+    pub(crate) async fn card_stands(&self, number: &str, state: CardState) -> Result<(), EffectError> {
+        Ok(self.effects.cards.stand(&self.every_account().await?, number, state).await?)
     }
 
     /// What was streamed to an own account since an instant, by days.
@@ -147,8 +154,8 @@ impl Customer {
     }
 
     /// One movement.
-    pub(crate) async fn movement(&self, id: Uuid) -> Result<Option<Listed>, Error> {
-        history::one(self.effects.store.database(), self.user, id).await
+    pub(crate) async fn movement(&self, id: Uuid) -> Result<Option<Listed>, ModuleError> {
+        history::one(self.effects.store.database(), &self.effects.modules.payments, self.user, id).await
     }
 
     /// The assets in which accounts can be opened.

@@ -1,8 +1,9 @@
-//! The listener that the other processes of the wallet call: questions to the module of this process, its pages, and
+//! The listener that the other processes of the wallet call: questions to the modules of this process, their pages, and
 //! whether the other modules answer.
 //!
 //! Every caller proves who it is. Browsers come through the process of the users, which passes their requests on.
 
+use std::mem;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -20,14 +21,28 @@ use crate::pages;
 use crate::wallet::Wallet;
 
 /// The most octets of a question.
-const QUESTION_MAX: usize = 64 * 1024;
+const QUESTION_MAX: usize = 1024 * 1024;
 
-/// The routes of the module of this process. Callers prove who they are.
-pub fn router(wallet: &Wallet, module: Module, callers: ServiceCallers) -> Router {
+/// The routes of the modules of this process. Callers prove who they are to each.
+pub fn router(wallet: &Wallet, modules: impl IntoIterator<Item = (Module, ServiceCallers)>) -> Router {
+    let mut all = Router::new();
+    let mut rest = Router::new().declare("/ready", Access::Service, get(ready));
+    for (module, callers) in modules {
+        let own = mem::take(&mut rest).with_state(wallet.clone()).merge(of(wallet, module));
+        let wanted = module.wanted();
+        let need = Need { service: wanted.service, scopes: wanted.scopes };
+        all = all.merge(require_service(own, callers, need));
+    }
+    refuse_browsers(all.declare("/healthz", Access::Health, get(|| async { "OK" })))
+}
+
+/// The questions to a module, and its pages.
+fn of(wallet: &Wallet, module: Module) -> Router {
     let asked = match module {
         Module::Users => Router::new().declare("/modules/users", Access::Service, post(users)),
         Module::Agreements => Router::new().declare("/modules/agreements", Access::Service, post(agreements)),
         Module::Accounts => Router::new().declare("/modules/accounts", Access::Service, post(accounts)),
+        Module::Payments => Router::new().declare("/modules/payments", Access::Service, post(payments)),
     };
     let pages = match wallet.pages() {
         // Its pages are on the public listener.
@@ -35,13 +50,7 @@ pub fn router(wallet: &Wallet, module: Module, callers: ServiceCallers) -> Route
         Some(_) if module == Module::Users => Router::new(),
         Some(core) => pages::behind_the_front(Arc::clone(core), module),
     };
-    let all = asked
-        .declare("/ready", Access::Service, get(ready))
-        .declare("/healthz", Access::Health, get(|| async { "OK" }))
-        .with_state(wallet.clone())
-        .merge(pages);
-    let wanted = module.wanted();
-    refuse_browsers(require_service(all, callers, Need { service: wanted.service, scopes: wanted.scopes }))
+    asked.with_state(wallet.clone()).merge(pages)
 }
 
 /// `POST /modules/users`
@@ -57,6 +66,11 @@ async fn agreements(State(wallet): State<Wallet>, body: Body) -> Response {
 /// `POST /modules/accounts`
 async fn accounts(State(wallet): State<Wallet>, body: Body) -> Response {
     answer(&wallet.modules().accounts.0, body).await
+}
+
+/// `POST /modules/payments`
+async fn payments(State(wallet): State<Wallet>, body: Body) -> Response {
+    answer(&wallet.modules().payments.0, body).await
 }
 
 /// 200 with the answer, 400 for what is no question, 502 if the instance did not answer, 503 if this module could not.

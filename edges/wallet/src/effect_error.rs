@@ -43,6 +43,17 @@ impl EffectError {
         matches!(error, AdminError::Unauthorized) || error.is_temporary()
     }
 
+    /// How another module is told.
+    pub(crate) fn into_answer(self) -> ModuleError {
+        let may_pass = self.is_temporary();
+        match self {
+            Self::Store(error) => error.into(),
+            Self::Module(error) => error,
+            Self::Admin(error) => ModuleError::Instance { reason: error.to_string(), may_pass },
+            other => ModuleError::Failed { reason: other.to_string(), may_pass },
+        }
+    }
+
     /// Whether a later attempt may succeed.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {

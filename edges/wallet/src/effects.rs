@@ -1,6 +1,7 @@
 //! The effects of each event: movements in the wallet's ledger, and calls to the instance.
 //!
-//! Every step may be repeated. Transfer ids and idempotency keys are derived from the event or its payment.
+//! Every step may be repeated. Transfer ids and idempotency keys are derived from the event or its payment. Money moves in
+//! the accounts, which are asked; see `modules`.
 
 use std::sync::Arc;
 
@@ -10,18 +11,18 @@ use money::Asset;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::account_state;
 use crate::addresses::Addresses;
 use crate::cards::{Cards, JudgeError, Refused, number_of};
 use crate::effect_error::EffectError;
 use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, OutgoingPaymentData, StreamedTo};
 use crate::fees::{FeePolicy, FeeRule, charged};
 use crate::fees_in_force::Fees;
-use crate::history::{self, Kind, Movement, NOTE_MAX, State};
-use crate::holds::{self, Funding, HoldRow, HoldState, Terms};
+use crate::history::{Kind, Movement, NOTE_MAX, State};
+use crate::holds::{HoldRow, HoldState, Terms};
 use crate::ids::derived_v4;
-use crate::ledger_book::{Book, BookError};
-use crate::modules::Modules;
+use crate::ledger_book::Book;
+use crate::modules::{Cost, Modules, Reserved};
+use crate::noted;
 use crate::operators::{self, Answer, LowLiquidity, Resource, Topup};
 use crate::own_limits::{OWN_USE, Refusal, Use, of_card};
 use crate::store::{AccountRow, Store};
@@ -54,14 +55,14 @@ impl Effects {
             Event::IncomingPartial(payment) => self.confirm_partial(&payment).await,
             Event::AddressNotFound(data) => self.create_address(&data.wallet_address_url).await,
             Event::WebMonetization(data) => self.collect_streamed(event_id, &data.wallet_address).await,
-            Event::AssetLiquidityLow(data) => self.top_up(event_id, &data, Resource::Asset).await,
-            Event::PeerLiquidityLow(data) => self.top_up(event_id, &data, Resource::Peer).await,
+            Event::AssetLiquidityLow(data) => self.tell_low(event_id, &data, Resource::Asset).await,
+            Event::PeerLiquidityLow(data) => self.tell_low(event_id, &data, Resource::Peer).await,
             Event::Other => Ok(()),
         }
     }
 
     async fn fund_or_cancel(&self, event_id: Uuid, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
-        let Some(account) = self.store.account_by_wallet_address(payment.wallet_address_id).await? else {
+        let Some(account) = self.modules.accounts.with_address(payment.wallet_address_id).await? else {
             return self.cancel(payment, "No account has this wallet address.").await;
         };
 
@@ -77,10 +78,10 @@ impl Effects {
         }
 
         match self.reserve(&account, payment).await? {
-            Reserved::Yes => self.fund(payment, &event_id.to_string()).await,
+            ToFund::Yes => self.fund(payment, &event_id.to_string()).await,
             // The event of the payment's end arrived before that of its creation.
-            Reserved::Ended => Ok(()),
-            Reserved::No { because } => self.turn_down(payment, because).await,
+            ToFund::Ended => Ok(()),
+            ToFund::No { because } => self.turn_down(payment, because).await,
         }
     }
 
@@ -90,48 +91,31 @@ impl Effects {
         self.record(payment, State::Cancelled, Spent::default()).await
     }
 
-    /// Holds the money of a payment, and decides that the payment gets it.
-    async fn reserve(&self, account: &AccountRow, payment: &OutgoingPaymentData) -> Result<Reserved, EffectError> {
-        if let Some(refusal) = self.refused_by_customer(account.id, payment).await? {
-            return Ok(Reserved::No { because: refusal.reason() });
+    /// Lets the accounts hold the money of a payment, and decide that the payment gets it.
+    async fn reserve(&self, account: &AccountRow, payment: &OutgoingPaymentData) -> Result<ToFund, EffectError> {
+        let accounts = &self.modules.accounts;
+        let known = accounts.hold_of(payment.id).await?;
+        // What has a hold was let through before.
+        if known.is_none()
+            && let Some(refusal) = self.refused_by_customer(account.id, payment).await?
+        {
+            return Ok(ToFund::No { because: refusal.reason() });
         }
-        let hold = self.hold_row(account, payment).await?;
-        let database = self.store.database();
-        if matches!(hold.state, HoldState::Held | HoldState::Funding) {
-            match self.book.hold(account, payment.id, hold.debit).await {
-                Ok(()) => {}
-                Err(BookError::NotEnough) => {
-                    holds::released(database, payment.id).await?;
-                    return Ok(Reserved::No { because: "Account does not have enough balance." });
-                }
-                Err(error) => return Err(error.into()),
+        let hold = match known {
+            Some(hold) => hold,
+            None => self.new_hold(account, payment).await?,
+        };
+        match accounts.reserve(hold).await? {
+            Reserved::Yes => Ok(ToFund::Yes),
+            Reserved::Ended => Ok(ToFund::Ended),
+            Reserved::NotEnough => Ok(ToFund::No { because: "Account does not have enough balance." }),
+            Reserved::GivenUp => Ok(ToFund::No { because: "The payment was given up." }),
+            Reserved::Shut(shut) => {
+                self.modules.agreements.refused_after_all(payment.id, shut.into()).await?;
+                accounts.released(payment.id).await?;
+                Ok(ToFund::No { because: Refusal::from(shut).reason() })
             }
-            match holds::fund(database, payment.id, account.id).await? {
-                Funding::Yes => return Ok(Reserved::Yes),
-                Funding::Shut(shut) => {
-                    self.book.release(payment.id).await?;
-                    self.modules.agreements.refused_after_all(payment.id, shut.into()).await?;
-                    holds::released(database, payment.id).await?;
-                    return Ok(Reserved::No { because: Refusal::from(shut).reason() });
-                }
-                Funding::Otherwise => {}
-            }
-        }
-
-        // Another process, or an event that came earlier, has decided otherwise. A hold made meanwhile goes back.
-        match holds::of(database, payment.id).await?.map(|hold| hold.state) {
-            Some(HoldState::Settled) => {
-                self.book.release(payment.id).await?;
-                Ok(Reserved::Ended)
-            }
-            Some(HoldState::Releasing | HoldState::Released) => {
-                self.book.release(payment.id).await?;
-                holds::released(database, payment.id).await?;
-                Ok(Reserved::No { because: "The payment was given up." })
-            }
-            Some(HoldState::Held | HoldState::Funding | HoldState::Settling) | None => {
-                Err(EffectError::UnderDecision(payment.id))
-            }
+            Reserved::Undecided => Err(EffectError::UnderDecision(payment.id)),
         }
     }
 
@@ -141,35 +125,34 @@ impl Effects {
         account: Uuid,
         payment: &OutgoingPaymentData,
     ) -> Result<Option<Refusal>, EffectError> {
-        // What has a hold was let through before.
-        if holds::of(self.store.database(), payment.id).await?.is_some() {
-            return Ok(None);
-        }
         // A freeze that begins after this is seen when the payment gets its money.
-        let shut = account_state::of(self.store.database(), account).await?.and_then(|state| state.shut());
+        let shut = self.modules.accounts.state_of(account).await?.and_then(|state| state.shut());
         Ok(self.modules.agreements.may_pay(&use_of(account, payment, self.clock.now()), shut).await?)
     }
 
-    /// The stored hold of a payment, with the terms that count until its end.
-    async fn hold_row(&self, account: &AccountRow, payment: &OutgoingPaymentData) -> Result<HoldRow, EffectError> {
-        let database = self.store.database();
-        if let Some(hold) = holds::of(database, payment.id).await? {
-            return Ok(hold);
-        }
+    /// The hold of a payment that is not stored yet, with the terms that count until its end.
+    async fn new_hold(&self, account: &AccountRow, payment: &OutgoingPaymentData) -> Result<HoldRow, EffectError> {
         let terms = match self.fee_policy {
             FeePolicy::FeePlusSent => {
                 Terms::Rule(self.fees.of_payment(&account.asset, payment, self.clock.now()).await?)
             }
             FeePolicy::FullDebit | FeePolicy::Compat => Terms::Unknown,
         };
-        let new = HoldRow {
+        Ok(HoldRow {
             payment: payment.id,
             account: account.id,
             debit: payment.debit_amount.value,
             terms,
             state: HoldState::Held,
-        };
-        Ok(holds::open(database, new, self.clock.now()).await?)
+        })
+    }
+
+    /// The stored hold of a payment.
+    async fn hold_row(&self, account: &AccountRow, payment: &OutgoingPaymentData) -> Result<HoldRow, EffectError> {
+        match self.modules.accounts.hold_of(payment.id).await? {
+            Some(hold) => Ok(hold),
+            None => Ok(self.modules.accounts.open(self.new_hold(account, payment).await?).await?),
+        }
     }
 
     /// Gives a payment its money, which is held.
@@ -189,9 +172,9 @@ impl Effects {
     pub(crate) async fn fund_or_give_up(&self, payment: &OutgoingPaymentData, key: &str) -> Result<(), EffectError> {
         let account = self.require_account(payment.wallet_address_id).await?;
         match self.reserve(&account, payment).await? {
-            Reserved::Ended => return Ok(()),
-            Reserved::No { because } => return self.turn_down(payment, because).await,
-            Reserved::Yes => {}
+            ToFund::Ended => return Ok(()),
+            ToFund::No { because } => return self.turn_down(payment, because).await,
+            ToFund::Yes => {}
         }
         match self.fund(payment, key).await {
             Err(EffectError::Admin(error)) if !EffectError::is_temporary_refusal(&error) => {
@@ -217,11 +200,9 @@ impl Effects {
 
     /// Releases the hold of a payment that the instance has not made, and never will.
     pub(crate) async fn give_back(&self, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
-        let database = self.store.database();
-        holds::was_not_made(database, payment.id).await?;
-        self.book.release(payment.id).await?;
+        self.modules.accounts.not_made(payment.id).await?;
         self.record(payment, State::Cancelled, Spent::default()).await?;
-        Ok(holds::released(database, payment.id).await?)
+        Ok(self.modules.accounts.released(payment.id).await?)
     }
 
     async fn cancel(&self, payment: &OutgoingPaymentData, reason: &str) -> Result<(), EffectError> {
@@ -243,7 +224,7 @@ impl Effects {
         payment: &OutgoingPaymentData,
         ended: State,
     ) -> Result<(), EffectError> {
-        let (database, account) = (self.store.database(), self.require_account(payment.wallet_address_id).await?);
+        let account = self.require_account(payment.wallet_address_id).await?;
         let hold = self.hold_row(&account, payment).await?;
         let sent = payment.sent_amount.value;
         let fee = match ended {
@@ -251,9 +232,11 @@ impl Effects {
             // The payer of a failed payment pays no fee.
             _ => 0,
         };
-        holds::settle(database, payment.id).await?;
-        self.book.settle(&account, payment.id, sent, fee).await?;
-        self.record(payment, ended, Spent { sent, fee }).await?;
+        let spent = Spent { sent, fee };
+        let movement = self.movement(&account, payment, ended, spent).await?;
+        let cost = Cost { payment: payment.id, account: account.id, sent, fee, movement };
+        self.modules.accounts.settle(cost).await?;
+        self.tell_agreements(&account, payment, ended, spent).await?;
         if payment.grant_id.is_some() {
             self.note_what_counts(payment.id).await?;
         }
@@ -261,7 +244,7 @@ impl Effects {
             self.withdraw_rest(payment.id, key).await?;
         }
         // The last step. If the process ends before, the hold is looked at again.
-        Ok(holds::settled(database, payment.id).await?)
+        Ok(self.modules.accounts.settled(payment.id).await?)
     }
 
     /// Asks the instance what an ended payment counts for the limits of its grant, because only the instance knows what
@@ -279,7 +262,7 @@ impl Effects {
         };
         let value = |amount: Option<admin_client::Amount>| amount.map(|amount| amount.value);
         let (debit, receive) = (value(spending.spent_debit_amount), value(spending.spent_receive_amount));
-        Ok(history::counts(self.store.database(), payment, debit, receive).await?)
+        Ok(self.modules.accounts.counts(payment, debit, receive).await?)
     }
 
     async fn withdraw_rest(&self, payment: Uuid, key: &str) -> Result<(), EffectError> {
@@ -321,9 +304,9 @@ impl Effects {
             Err(error) if error.is(&ErrorCode::Duplicate) => {}
             Err(error) => return Err(error.into()),
         }
-        self.book.receive(&account, payment.id, payment.received_amount.value).await?;
         let received = Received { kind: Kind::Received, metadata: payment.metadata.as_ref() };
-        Ok(self.credited(payment.id, account.id, payment.received_amount.value, received).await?)
+        self.credit(payment.id, account.id, payment.received_amount.value, received).await?;
+        Ok(noted::came(self.store.database(), payment.id, payment.received_amount.value).await?)
     }
 
     /// Withdraws exactly the amount of the event. Later money is announced by another event.
@@ -335,18 +318,33 @@ impl Effects {
             Err(error) if error.is(&ErrorCode::Duplicate) => {}
             Err(error) => return Err(error.into()),
         }
-        self.book.receive(&account, event_id, streamed.received_amount.value).await?;
         let received = Received { kind: Kind::Streamed, metadata: None };
-        Ok(self.credited(event_id, account.id, streamed.received_amount.value, received).await?)
+        self.credit(event_id, account.id, streamed.received_amount.value, received).await
     }
 
     /// Writes a payment into the history of its account.
     async fn record(&self, payment: &OutgoingPaymentData, state: State, spent: Spent) -> Result<(), EffectError> {
-        let Some(account) = self.store.account_by_wallet_address(payment.wallet_address_id).await? else {
+        let Some(account) = self.modules.accounts.with_address(payment.wallet_address_id).await? else {
             return Ok(());
         };
+        let movement = self.movement(&account, payment, state, spent).await?;
+        self.modules.accounts.record(movement).await?;
+        if state.is_final() {
+            self.tell_agreements(&account, payment, state, spent).await?;
+        }
+        Ok(())
+    }
+
+    /// How a payment is written into the history.
+    async fn movement(
+        &self,
+        account: &AccountRow,
+        payment: &OutgoingPaymentData,
+        state: State,
+        spent: Spent,
+    ) -> Result<Movement, EffectError> {
         let (now, receive) = (self.clock.now(), &payment.receive_amount);
-        let movement = Movement {
+        Ok(Movement {
             id: payment.id,
             account: account.id,
             kind: Kind::Sent,
@@ -356,33 +354,35 @@ impl Effects {
             most: payment.debit_amount.value,
             receives: Asset::new(&receive.asset_code, receive.asset_scale).ok().map(|asset| (receive.value, asset)),
             party: Some(payment.receiver.clone()).filter(|url| !url.is_empty()),
+            payee: noted::payee_name(self.store.database(), payment.id).await?,
             note: payment.metadata.as_ref().and_then(note),
             grant_id: payment.grant_id.clone(),
             made_at: payment.created_at.unwrap_or(now),
             ended_at: state.is_final().then_some(now),
-        };
-        history::record(self.store.database(), &movement).await?;
-        if state.is_final() {
-            let counts = if state == State::Completed { payment.debit_amount.value } else { spent.sent };
-            self.modules.agreements.ended(&use_of(account.id, payment, now), counts).await?;
-        }
-        Ok(())
+        })
     }
 
-    async fn credited(
+    /// Tells the agreements what a payment counts that has ended.
+    async fn tell_agreements(
         &self,
-        id: Uuid,
-        account: Uuid,
-        amount: u64,
-        received: Received<'_>,
-    ) -> Result<(), database::Error> {
-        let now = self.clock.now();
+        account: &AccountRow,
+        payment: &OutgoingPaymentData,
+        ended: State,
+        spent: Spent,
+    ) -> Result<(), EffectError> {
+        let counts = if ended == State::Completed { payment.debit_amount.value } else { spent.sent };
+        let done = use_of(account.id, payment, self.clock.now());
+        Ok(self.modules.agreements.ended(&done, counts).await?)
+    }
+
+    /// Lets the accounts credit what came. The cause is the id of its movement.
+    async fn credit(&self, id: Uuid, account: Uuid, amount: u64, received: Received<'_>) -> Result<(), EffectError> {
         let movement = Movement {
             party: received.metadata.and_then(sender),
             note: received.metadata.and_then(note),
-            ..Movement::credit(id, account, received.kind, amount, now)
+            ..Movement::credit(id, account, received.kind, amount, self.clock.now())
         };
-        history::record(self.store.database(), &movement).await
+        Ok(self.modules.accounts.credit(id, movement).await?)
     }
 
     async fn confirm_partial(&self, payment: &IncomingPaymentData) -> Result<(), EffectError> {
@@ -400,12 +400,11 @@ impl Effects {
             return Ok(());
         }
         let Some(path) = self.addresses.path_of(url) else { return Ok(()) };
-        let Some(account) = self.store.account_by_path(&path).await? else { return Ok(()) };
-        self.addresses.ensure(&self.store, &self.admin, &account).await
+        Ok(self.modules.accounts.make_address(path).await?)
     }
 
-    /// Deposits what is configured, if it may be done now. What was told and done is kept for the operators.
-    async fn top_up(&self, event_id: Uuid, told: &LiquidityData, resource: Resource) -> Result<(), EffectError> {
+    /// Tells the accounts, which have the treasury, of low liquidity.
+    async fn tell_low(&self, event_id: Uuid, told: &LiquidityData, resource: Resource) -> Result<(), EffectError> {
         let EventAsset { code, scale } = &told.asset;
         let Ok(asset) = Asset::new(code, *scale) else { return Ok(()) };
         let low = LowLiquidity {
@@ -417,14 +416,19 @@ impl Effects {
             balance: told.balance.as_ref().and_then(as_told),
             told_at: self.clock.now(),
         };
+        Ok(self.modules.accounts.low(low).await?)
+    }
+
+    /// Deposits what is configured, if it may be done now. What was told and done is kept for the operators.
+    pub(crate) async fn top_up(&self, low: &LowLiquidity) -> Result<(), EffectError> {
         let database = self.store.database();
-        let Answer::Depositing(amount) = operators::decide(database, &low, self.topup).await? else { return Ok(()) };
-        let id = derived_v4(event_id, "topup");
-        match self.deposit(resource, (low.id, &low.asset), amount, id).await {
-            Ok(()) => Ok(operators::done(database, event_id, Answer::Deposited(amount)).await?),
+        let Answer::Depositing(amount) = operators::decide(database, low, self.topup).await? else { return Ok(()) };
+        let id = derived_v4(low.event, "topup");
+        match self.deposit(low.resource, (low.id, &low.asset), amount, id).await {
+            Ok(()) => Ok(operators::done(database, low.event, Answer::Deposited(amount)).await?),
             // It was deleted meanwhile.
             Err(EffectError::Admin(error)) if error.is(&ErrorCode::NotFound) => {
-                Ok(operators::done(database, event_id, Answer::Gone).await?)
+                Ok(operators::done(database, low.event, Answer::Gone).await?)
             }
             Err(error) => Err(error),
         }
@@ -453,7 +457,7 @@ impl Effects {
     }
 
     async fn require_account(&self, wallet_address: Uuid) -> Result<AccountRow, EffectError> {
-        let account = self.store.account_by_wallet_address(wallet_address).await?;
+        let account = self.modules.accounts.with_address(wallet_address).await?;
         account.ok_or(EffectError::UnknownWalletAddress(wallet_address))
     }
 }
@@ -504,8 +508,8 @@ fn sender(metadata: &Value) -> Option<String> {
     Some(address.as_str().to_owned())
 }
 
-/// Whether the money of a payment is held for it.
-enum Reserved {
+/// Whether a payment is funded.
+enum ToFund {
     Yes,
     No {
         because: &'static str,

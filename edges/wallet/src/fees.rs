@@ -5,7 +5,7 @@
 use money::Ratio;
 
 /// A fee of an asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FeeRule {
     /// Fixed part in the asset's smallest unit.
     pub fixed: u64,

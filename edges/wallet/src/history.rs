@@ -3,6 +3,8 @@
 //! A row is written after the ledger has moved the money. A repetition changes nothing, and a later state is never
 //! replaced by an earlier one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clock::Timestamp;
 use database::{Database, Error};
 use money::Asset;
@@ -11,10 +13,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::days::DAY_MS;
+use crate::modules::{ModuleError, Payments};
 use crate::sql::{amount, read, read_one, stored};
 
 /// The longest note, in characters.
 pub(crate) const NOTE_MAX: usize = 255;
+/// The most ids in one statement.
+const AT_ONCE: usize = 500;
 
 /// What kind of movement it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +99,8 @@ pub(crate) struct Movement {
     pub(crate) receives: Option<(u64, Asset)>,
     /// The incoming payment or wallet address at the other end.
     pub(crate) party: Option<String>,
+    /// The name that the payee published, if the customer sent it here.
+    pub(crate) payee: Option<String>,
     pub(crate) note: Option<String>,
     pub(crate) grant_id: Option<String>,
     pub(crate) made_at: Timestamp,
@@ -113,6 +120,7 @@ impl Movement {
             most: 0,
             receives: None,
             party: None,
+            payee: None,
             note: None,
             grant_id: None,
             made_at: at,
@@ -136,11 +144,12 @@ pub(crate) struct Listed {
 }
 
 const RECORD: &str = "INSERT INTO wallet_movements (id, account_id, kind, state, rank, amount, fee, most, receives,
-        receives_code, receives_scale, party, note, grant_id, made_at, ended_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        receives_code, receives_scale, party, note, grant_id, made_at, ended_at, payee_name)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, rank = excluded.rank, amount = excluded.amount,
         fee = excluded.fee, ended_at = excluded.ended_at,
-        grant_id = COALESCE(excluded.grant_id, wallet_movements.grant_id)
+        grant_id = COALESCE(excluded.grant_id, wallet_movements.grant_id),
+        payee_name = COALESCE(wallet_movements.payee_name, excluded.payee_name)
     WHERE wallet_movements.rank < excluded.rank";
 
 /// Writes a movement.
@@ -163,6 +172,7 @@ pub(crate) async fn record(database: &Database, movement: &Movement) -> Result<(
         movement.grant_id.clone().into(),
         movement.made_at.as_millis().into(),
         movement.ended_at.map(Timestamp::as_millis).into(),
+        movement.payee.clone().into(),
     ];
     database.execute(RECORD, values).await.map(drop)
 }
@@ -177,10 +187,8 @@ pub(crate) async fn was_cancelled(database: &Database, payment: Uuid, now: Times
 
 const LISTED: &str = "SELECT m.id, m.account_id, m.kind, m.state, m.amount, m.fee, m.most, m.receives,
         m.receives_code, m.receives_scale, m.party, m.note, m.grant_id, m.made_at, m.ended_at, a.asset_code,
-        a.asset_scale, CASE WHEN m.kind = 'sent' THEN COALESCE(c.name, s.payee_name) END
+        a.asset_scale, m.payee_name
     FROM wallet_movements m JOIN wallet_accounts a ON a.id = m.account_id
-    LEFT JOIN wallet_sends s ON s.quote_id = m.id AND s.user_id = a.user_id
-    LEFT JOIN wallet_contacts c ON c.user_id = a.user_id AND c.url = m.party
     WHERE a.user_id = $1";
 
 /// Which way money moved.
@@ -227,7 +235,18 @@ pub(crate) struct Wanted {
 }
 
 /// The movements of a user, the newest first, at most `limit`.
-pub(crate) async fn list(database: &Database, user: Uuid, wanted: &Wanted, limit: u32) -> Result<Vec<Listed>, Error> {
+pub(crate) async fn list(
+    database: &Database,
+    payments: &Payments,
+    user: Uuid,
+    wanted: &Wanted,
+    limit: u32,
+) -> Result<Vec<Listed>, ModuleError> {
+    // The names of contacts are in the payments.
+    let called = match &wanted.text {
+        Some(text) => payments.called(user, text).await?,
+        None => Vec::new(),
+    };
     // Each list is read in the order of an index, so it ends after `limit` rows, however many there are.
     let places = match (&wanted.grant, wanted.account) {
         (None, None) => {
@@ -239,13 +258,28 @@ pub(crate) async fn list(database: &Database, user: Uuid, wanted: &Wanted, limit
         (None, Some(account)) => vec![Place::Account(account)],
         (Some(grant), _) => vec![Place::Grant(grant)],
     };
+    let called = called.as_slice();
     let lists = places.iter().map(|place| async move {
-        let Select { sql, values } = select(user, *place, wanted, limit);
+        let Select { sql, values } = select(user, *place, (wanted, called), limit);
         read(database, &sql, values).await?.iter().map(listed).collect::<Result<Vec<_>, Error>>()
     });
     let mut found: Vec<Listed> = futures::future::try_join_all(lists).await?.into_iter().flatten().collect();
     found.sort_by_key(|listed| std::cmp::Reverse((listed.movement.made_at, listed.movement.id)));
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    named(payments, user, found).await
+}
+
+/// Names the payees as their payer calls them.
+async fn named(payments: &Payments, user: Uuid, mut found: Vec<Listed>) -> Result<Vec<Listed>, ModuleError> {
+    let sent = |listed: &&mut Listed| listed.movement.kind == Kind::Sent;
+    let parties: BTreeSet<String> =
+        found.iter_mut().filter(sent).filter_map(|listed| listed.movement.party.clone()).collect();
+    let names = payments.names(user, parties.into_iter().collect()).await?;
+    for listed in found.iter_mut().filter(sent) {
+        if let Some(name) = listed.movement.party.as_ref().and_then(|party| names.get(party)) {
+            listed.payee = Some(name.clone());
+        }
+    }
     Ok(found)
 }
 
@@ -264,7 +298,7 @@ struct Select {
 
 impl Select {
     /// A condition with a `?` for each of these values.
-    fn and<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
+    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         self.sql += " AND ";
         let mut parts = condition.split('?');
         self.sql.extend(parts.next());
@@ -278,7 +312,7 @@ impl Select {
 }
 
 /// The movements of one place. There are no conditions about what is not wanted, because those could use no index.
-fn select(user: Uuid, place: Place<'_>, wanted: &Wanted, limit: u32) -> Select {
+fn select(user: Uuid, place: Place<'_>, (wanted, called): (&Wanted, &[String]), limit: u32) -> Select {
     let mut select = Select { sql: LISTED.to_owned(), values: vec![user.into()] };
     let account = match place {
         Place::Account(account) => Some(account),
@@ -308,10 +342,15 @@ fn select(user: Uuid, place: Place<'_>, wanted: &Wanted, limit: u32) -> Select {
         select.and(&format!("m.state IN ({})", standing.states()), []);
     }
     if let Some(text) = wanted.text.as_deref().map(pattern) {
-        let texts = ["m.party", "m.note", "s.payee_name", "c.name"]
-            .map(|column| format!("LOWER(COALESCE({column}, '')) LIKE ? ESCAPE '!'"));
-        let text = || Value::from(text.as_str());
-        select.and(&format!("({})", texts.join(" OR ")), [text(), text(), text(), text()]);
+        let mut texts = ["m.party", "m.note", "m.payee_name"]
+            .map(|column| format!("LOWER(COALESCE({column}, '')) LIKE ? ESCAPE '!'"))
+            .to_vec();
+        let mut values = vec![Value::from(text); texts.len()];
+        if !called.is_empty() {
+            texts.push(format!("m.party IN ({})", vec!["?"; called.len()].join(", ")));
+            values.extend(called.iter().map(|address| Value::from(address.as_str())));
+        }
+        select.and(&format!("({})", texts.join(" OR ")), values);
     }
     select.sql += " ORDER BY m.made_at DESC, m.id DESC LIMIT ";
     select.sql += &limit.to_string();
@@ -319,7 +358,7 @@ fn select(user: Uuid, place: Place<'_>, wanted: &Wanted, limit: u32) -> Select {
 }
 
 /// A pattern that finds this text anywhere.
-fn pattern(text: &str) -> String {
+pub(crate) fn pattern(text: &str) -> String {
     let plain = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{plain}%")
 }
@@ -424,9 +463,29 @@ pub(crate) async fn streamed(
 }
 
 /// One movement of a user.
-pub(crate) async fn one(database: &Database, user: Uuid, id: Uuid) -> Result<Option<Listed>, Error> {
+pub(crate) async fn one(
+    database: &Database,
+    payments: &Payments,
+    user: Uuid,
+    id: Uuid,
+) -> Result<Option<Listed>, ModuleError> {
     let sql = format!("{LISTED} AND m.id = $2");
-    read(database, &sql, [user.into(), id.into()]).await?.first().map(listed).transpose()
+    let found = read_one(database, &sql, [user.into(), id.into()]).await?;
+    let found = found.as_ref().map(listed).transpose()?;
+    Ok(named(payments, user, found.into_iter().collect()).await?.pop())
+}
+
+/// What was credited for these incoming payments.
+pub(crate) async fn came(database: &Database, payments: &[Uuid]) -> Result<BTreeMap<Uuid, u64>, Error> {
+    let mut came = BTreeMap::new();
+    for some in payments.chunks(AT_ONCE) {
+        let places: Vec<String> = (1..=some.len()).map(|number| format!("${number}")).collect();
+        let sql = format!("SELECT id, amount FROM wallet_movements WHERE id IN ({})", places.join(", "));
+        for row in read(database, &sql, some.iter().map(|id| (*id).into())).await? {
+            came.insert(row.try_get_by_index(0)?, amount(row.try_get_by_index(1)?));
+        }
+    }
+    Ok(came)
 }
 
 fn listed(row: &QueryResult) -> Result<Listed, Error> {
@@ -442,6 +501,7 @@ fn listed(row: &QueryResult) -> Result<Listed, Error> {
     };
     let (code, scale): (String, i64) = (row.try_get_by_index(15)?, row.try_get_by_index(16)?);
     let ended_at: Option<i64> = row.try_get_by_index(14)?;
+    let payee: Option<String> = row.try_get_by_index(17)?;
     Ok(Listed {
         movement: Movement {
             id,
@@ -453,13 +513,14 @@ fn listed(row: &QueryResult) -> Result<Listed, Error> {
             most: amount(row.try_get_by_index(6)?),
             receives,
             party: row.try_get_by_index(10)?,
+            payee: payee.clone(),
             note: row.try_get_by_index(11)?,
             grant_id: row.try_get_by_index(12)?,
             made_at: Timestamp::from_millis(row.try_get_by_index(13)?),
             ended_at: ended_at.map(Timestamp::from_millis),
         },
         asset: asset(&code, scale).ok_or_else(|| wrong("asset_code"))?,
-        payee: row.try_get_by_index(17)?,
+        payee,
     })
 }
 
@@ -483,6 +544,7 @@ mod tests {
         let database = TestDatabase::sqlite().await;
         Wallet::migrate(&database).await.unwrap();
         let (user, account, grant) = (Uuid::from_u128(1), Uuid::from_u128(2), "g");
+        let called = ["https://b.example/bob".to_owned()];
         let later = Wanted { before: Some((Timestamp::from_millis(9), Uuid::from_u128(3))), ..Wanted::default() };
         let some = Wanted {
             way: Some(Way::Out),
@@ -496,10 +558,10 @@ mod tests {
         let spending = Spending { grant, account: Some(account), side: Side::Debit, period };
         let (of_account, of_grant) = ("wallet_movements_account (account_id=?", "wallet_movements_grant (grant_id=?");
         for (index, select) in [
-            (of_account, select(user, Place::Account(account), &Wanted::default(), 10)),
-            (of_account, select(user, Place::Account(account), &later, 10)),
-            (of_account, select(user, Place::Account(account), &some, 10)),
-            (of_grant, select(user, Place::Grant(grant), &Wanted::default(), 10)),
+            (of_account, select(user, Place::Account(account), (&Wanted::default(), &called), 10)),
+            (of_account, select(user, Place::Account(account), (&later, &called), 10)),
+            (of_account, select(user, Place::Account(account), (&some, &called), 10)),
+            (of_grant, select(user, Place::Grant(grant), (&Wanted::default(), &called), 10)),
             (of_grant, sum(user, &spending)),
         ] {
             let sql = select.sql.clone();

@@ -6,6 +6,7 @@
 use clock::Timestamp;
 use database::{Database, Dialect, Error, WriteTransaction};
 use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::account_state::{self, Shut};
@@ -13,7 +14,7 @@ use crate::fees::FeeRule;
 use crate::sql::{amount, execute, read_one, stored};
 
 /// How far a hold is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum HoldState {
     /// Nothing is decided yet.
     Held,
@@ -45,7 +46,7 @@ impl HoldState {
 }
 
 /// The fee that the payment will cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Terms {
     /// The customer saw this fee and agreed.
     Confirmed(u64),
@@ -56,7 +57,7 @@ pub(crate) enum Terms {
 }
 
 /// What is held for a payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HoldRow {
     /// The payment, which has the id of its quote.
     pub(crate) payment: Uuid,

@@ -22,22 +22,23 @@ pub fn router(wallet: Wallet, rates: ServiceCallers) -> Router {
         _ => Router::new().declare("/", Access::Public, get(page)).with_state(wallet.clone()),
     };
     let health = Router::new().declare("/healthz", Access::Health, get(|| async { "OK" }));
-    if !wallet.links().runs().accounts {
+    let runs = wallet.links().runs();
+    if !runs.accounts && !runs.payments {
         return health.merge(pages);
     }
     let rates = rates_service::http::router(wallet.rates().clone(), rates);
     // Where customers reach the pages, nobody may read the balances of all of them.
     let balances = match wallet.pages() {
         Some(core) if !core.settings.playground => Router::new(),
+        _ if !runs.accounts => Router::new(),
         _ => Router::new().declare("/balances", Access::Machine, get(balances)),
     };
-    Router::new()
-        .declare("/webhooks", Access::Events, post(receive_webhook))
-        .merge(balances)
-        .with_state(wallet)
-        .merge(health)
-        .merge(rates)
-        .merge(pages)
+    let webhooks = if runs.payments {
+        Router::new().declare("/webhooks", Access::Events, post(receive_webhook))
+    } else {
+        Router::new()
+    };
+    webhooks.merge(balances).with_state(wallet).merge(health).merge(rates).merge(pages)
 }
 
 /// `POST /webhooks`: 200 once the event is stored, 401 for a wrong signature, 400 for an invalid body, 503 if it cannot

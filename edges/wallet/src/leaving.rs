@@ -74,10 +74,12 @@ impl Leaving {
         Ok(self.users.close(job, user, texts.closed()).await?)
     }
 
-    /// The other modules forget whose wallet is closed. It is repeated until both have.
+    /// The other modules forget whose wallet is closed. It is repeated until all have.
     async fn forget(&self, user: Uuid) -> Result<(), EffectError> {
-        self.effects.modules.agreements.forget(user).await?;
-        Ok(self.effects.modules.accounts.forget(user).await?)
+        let modules = &self.effects.modules;
+        modules.agreements.forget(user).await?;
+        modules.payments.forget(user).await?;
+        Ok(modules.accounts.forget(user).await?)
     }
 }
 

@@ -95,10 +95,10 @@ impl Missed {
 
     /// Takes in an event that never arrived.
     async fn take_in(&self, event: WebhookEventView) -> Result<(), EffectError> {
-        let store = &self.inbox.effects().store;
+        let accounts = &self.inbox.effects().modules.accounts;
         // Other programs may keep other accounts of the same tenant.
         let Some(address) = address_of(&event.data) else { return Ok(()) };
-        if store.account_by_wallet_address(address).await?.is_none() {
+        if accounts.with_address(address).await?.is_none() {
             return Ok(());
         }
         tracing::warn!(event.id = %event.id, event.kind = event.kind, "an event that never arrived is taken in");

@@ -11,14 +11,19 @@ pub(crate) use crate::modules::{Obstacle, Whole};
 
 /// What keeps this open.
 pub(crate) async fn found(modules: &Modules, user: Uuid, whole: Whole) -> Result<Vec<Obstacle>, EffectError> {
-    let mut found = modules.accounts.obstacles(user, whole).await?;
+    // The payments first: what they have begun since is refused, because no money leaves the accounts any more, and what
+    // they began before is seen in the accounts.
+    let mut found = modules.payments.obstacles(user, whole).await?;
+    found.extend(modules.accounts.obstacles(user, whole).await?);
     let accounts = modules.accounts.of_user(user).await?.into_iter().filter(|held| whole.has(held.account.id));
     let addresses = accounts.filter_map(|held| held.account.wallet_address_url).collect();
     if modules.agreements.any_live(user, addresses).await? {
         found.push(Obstacle::Agreements);
     }
     if found.is_empty() {
-        found.extend(modules.accounts.late(user, whole).await?);
+        found.extend(modules.payments.late(user, whole).await?);
     }
+    found.sort_unstable();
+    found.dedup();
     Ok(found)
 }

@@ -2,7 +2,7 @@
 //! event would have done that did not arrive.
 //!
 //! It decides nothing that an event could not decide. The event may still come, before, after, or at the same time, and
-//! other processes may look as well: what is decided is in `holds`, and every movement has an id of its own.
+//! other processes may look as well: what is decided is in the accounts, and every movement has an id of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use jobs::{Done, Failure, Handler, Job, Worker};
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::event::{EventAmount, OutgoingPaymentData};
-use crate::history::{self, State};
-use crate::holds::{self, HoldRow, HoldState};
+use crate::history::State;
+use crate::holds::{HoldRow, HoldState};
 use crate::round::Round;
 use crate::sending;
 
@@ -79,7 +79,7 @@ impl Reconciling {
 
     /// The instance has no such payment. If it makes it later after all, it gets no money: the hold is given up first.
     async fn not_there(&self, hold: &HoldRow) -> Result<(), EffectError> {
-        let database = self.effects.store.database();
+        let (database, modules) = (self.effects.store.database(), &self.effects.modules);
         if matches!(hold.state, HoldState::Funding | HoldState::Settling) {
             tracing::error!(payment.id = %hold.payment, "ALERT: the instance does not know a payment that it told of; its hold stays until a person has looked into it");
             return Ok(());
@@ -87,11 +87,9 @@ impl Reconciling {
         if !sending::was_given_up(database, hold.payment, self.effects.clock.now()).await? {
             return Ok(());
         }
-        if holds::give_up(database, hold.payment).await? {
-            self.effects.book.release(hold.payment).await?;
-            self.effects.modules.agreements.was_not_made(hold.payment).await?;
-            history::was_cancelled(database, hold.payment, self.effects.clock.now()).await?;
-            holds::released(database, hold.payment).await?;
+        if modules.accounts.give_up(hold.payment).await? {
+            modules.agreements.was_not_made(hold.payment).await?;
+            modules.accounts.never_made(hold.payment).await?;
         }
         Ok(())
     }
@@ -124,11 +122,11 @@ fn told(payment: &OutgoingPayment) -> OutgoingPaymentData {
 impl Handler for Reconciling {
     #[tracing::instrument(name = "wallet.holds.look", skip_all)]
     async fn run(&self, _: &Job) -> Result<Done, Failure> {
-        let Effects { store, clock, .. } = &self.effects;
+        let Effects { modules, clock, .. } = &self.effects;
         let began = clock.now();
         loop {
             let before = began.saturating_sub(self.old);
-            let old = holds::take_old(store.database(), before, began, AT_ONCE).await?;
+            let old = modules.accounts.take_old(before, began, AT_ONCE).await?;
             if old.is_empty() {
                 return Ok(Done::RunAgain(clock.now() + self.pause()));
             }

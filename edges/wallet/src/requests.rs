@@ -2,11 +2,12 @@
 //!
 //! The instance takes the money, and tells the wallet when the payment has ended; see `effects`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use admin_client::{AdminError, Amount, CreatedIncomingPayment, ErrorCode, IncomingPayment, IncomingPaymentState};
 use clock::Timestamp;
-use database::{Database, Dialect, Error};
+use database::{Database, Error};
 use money::Asset;
 use sea_orm::{QueryResult, Value};
 use serde_json::json;
@@ -16,7 +17,9 @@ use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::history::NOTE_MAX;
+use crate::noted;
 use crate::sql::{amount, execute, one as row_of, read, read_one, stored};
+use crate::store::AccountRow;
 
 /// How long a request can be paid. The instance accepts at most 30 days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,8 @@ impl Lasts {
 
 /// The most requests of one user that can be paid at the same time.
 const OPEN_MAX: u64 = 200;
+/// The most payments in one question to the accounts.
+const AT_ONCE: usize = 500;
 /// The instance knows the key of a request for so long.
 const BEGUN_FOR: Duration = Duration::from_hours(24);
 
@@ -110,6 +115,13 @@ pub(crate) enum State {
     Closed,
 }
 
+impl State {
+    /// That of a request for which money has come.
+    fn of_money(came: u64, asked: Option<u64>) -> Self {
+        if asked.is_none_or(|asked| came >= asked) { Self::Paid(came) } else { Self::InPart(came) }
+    }
+}
+
 /// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -150,7 +162,7 @@ pub(crate) async fn make(effects: &Effects, customer: &Customer, new: &NewReques
     let held = customer.account(new.account).await?.ok_or(RequestError::Account)?;
     let address = held.account.wallet_address_id.ok_or(RequestError::Account)?;
     let (database, now) = (effects.store.database(), effects.clock.now());
-    if one(database, customer.user(), new.id, now).await?.is_some() {
+    if one(effects, customer.user(), new.id).await?.is_some() {
         return Ok(());
     }
 
@@ -169,7 +181,7 @@ pub(crate) async fn make(effects: &Effects, customer: &Customer, new: &NewReques
     let key = format!("wallet request {}", new.id);
     let made = effects.admin.create_incoming_payment(address, asked.as_ref(), begun.expires_at, told, &key).await;
     match made {
-        Ok(payment) => Ok(finish(database, customer.user(), new, &begun, &payment).await?),
+        Ok(payment) => Ok(finish(database, customer.user(), (new, &held.account), &begun, &payment).await?),
         Err(AdminError::Refused { code, message, .. }) if !matches!(code, ErrorCode::Internal | ErrorCode::Timeout) => {
             // Nothing was made, so the same form may ask for something else.
             let sql = "DELETE FROM wallet_begun_requests WHERE id = $1";
@@ -183,11 +195,10 @@ pub(crate) async fn make(effects: &Effects, customer: &Customer, new: &NewReques
 /// Stores what is asked for, unless it was stored before. Returns what is stored.
 async fn begin(database: &Database, user: Uuid, new: &NewRequest, wanted: &Begun) -> Result<Begun, RequestError> {
     let (now, transaction) = (wanted.made_at, database.begin().await?);
-    // One at a time for each user, so that the count below is right. SQLite has one writer at a time.
-    if transaction.dialect() == Dialect::Postgres {
-        let own = "SELECT id FROM wallet_accounts WHERE user_id = $1 ORDER BY id FOR NO KEY UPDATE";
-        execute(&transaction, own, [user.into()]).await?;
-    }
+    // One at a time for each user, so that the count below is right: the row is locked until the end.
+    let own = "INSERT INTO wallet_requesters (user_id) VALUES ($1)
+        ON CONFLICT (user_id) DO UPDATE SET user_id = excluded.user_id";
+    execute(&transaction, own, [user.into()]).await?;
     // The instance knows the key no longer, and nobody has the form any more.
     let old = "DELETE FROM wallet_begun_requests WHERE user_id = $1 AND made_at < $2";
     execute(&transaction, old, [user.into(), now.saturating_sub(BEGUN_FOR).as_millis().into()]).await?;
@@ -229,13 +240,14 @@ async fn begin(database: &Database, user: Uuid, new: &NewRequest, wanted: &Begun
 async fn finish(
     database: &Database,
     user: Uuid,
-    new: &NewRequest,
+    (new, account): (&NewRequest, &AccountRow),
     begun: &Begun,
     payment: &CreatedIncomingPayment,
 ) -> Result<(), Error> {
     let sql =
-        "INSERT INTO wallet_requests (id, user_id, account_id, payment_id, url, amount, note, made_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+        "INSERT INTO wallet_requests (id, user_id, account_id, payment_id, url, amount, note, made_at, expires_at,
+            account_name, asset_code, asset_scale)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING";
     let values = [
         new.id.into(),
         user.into(),
@@ -246,8 +258,25 @@ async fn finish(
         begun.note.clone().into(),
         begun.made_at.as_millis().into(),
         begun.expires_at.as_millis().into(),
+        account.name.as_str().into(),
+        account.asset.code.as_str().into(),
+        i64::from(account.asset.scale).into(),
     ];
     database.execute(sql, values).await.map(drop)
+}
+
+/// Asks the accounts for what was credited for these payments of requests, and notes it. It is not noted if the money
+/// came before the request was stored, or if the process ended in between.
+async fn credited(effects: &Effects, payments: &[Uuid]) -> Result<BTreeMap<Uuid, u64>, EffectError> {
+    let mut all = BTreeMap::new();
+    for some in payments.chunks(AT_ONCE) {
+        let credited = effects.modules.accounts.came(some.to_vec()).await?;
+        for (payment, amount) in &credited {
+            noted::came(effects.store.database(), *payment, *amount).await?;
+        }
+        all.extend(credited);
+    }
+    Ok(all)
 }
 
 /// Ends a request of this customer, so that it takes no more money.
@@ -272,21 +301,34 @@ pub(crate) fn is_open(payment: &IncomingPayment) -> bool {
     matches!(payment.state, IncomingPaymentState::Pending | IncomingPaymentState::Processing)
 }
 
-const REQUEST: &str = "SELECT r.id, r.account_id, a.name, r.payment_id, r.url, a.asset_code, a.asset_scale, r.amount,
-        r.note, r.made_at, r.expires_at, r.closed_at, m.amount
-    FROM wallet_requests r JOIN wallet_accounts a ON a.id = r.account_id
-    LEFT JOIN wallet_movements m ON m.id = r.payment_id
-    WHERE r.user_id = $1";
+const REQUEST: &str = "SELECT r.id, r.account_id, r.account_name, r.payment_id, r.url, r.asset_code, r.asset_scale,
+        r.amount, r.note, r.made_at, r.expires_at, r.closed_at, r.came
+    FROM wallet_requests r WHERE r.user_id = $1";
 
 /// The newest requests of a user.
-pub(crate) async fn list(database: &Database, user: Uuid, now: Timestamp, limit: u32) -> Result<Vec<Request>, Error> {
+pub(crate) async fn list(effects: &Effects, user: Uuid, limit: u32) -> Result<Vec<Request>, EffectError> {
     let sql = format!("{REQUEST} ORDER BY r.made_at DESC, r.id DESC LIMIT {limit}");
-    read(database, &sql, [user.into()]).await?.iter().map(|row| request(row, now)).collect()
+    asked_about(effects, &read(effects.store.database(), &sql, [user.into()]).await?).await
+}
+
+/// The requests of these rows. Without a note of money the accounts are asked.
+async fn asked_about(effects: &Effects, rows: &[QueryResult]) -> Result<Vec<Request>, EffectError> {
+    let now = effects.clock.now();
+    let mut requests = rows.iter().map(|row| request(row, now)).collect::<Result<Vec<_>, Error>>()?;
+    let without = requests.iter().filter(|request| !matches!(request.state, State::Paid(_) | State::InPart(_)));
+    let without: Vec<Uuid> = without.map(|request| request.payment).collect();
+    let came = credited(effects, &without).await?;
+    for request in &mut requests {
+        if let Some(came) = came.get(&request.payment) {
+            request.state = State::of_money(*came, request.amount);
+        }
+    }
+    Ok(requests)
 }
 
 /// No request is open for longer, so older rows are not read.
-const OPEN: &str = "FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
-    WHERE r.user_id = $1 AND r.made_at > $3 AND r.closed_at IS NULL AND r.expires_at > $2 AND m.id IS NULL";
+const OPEN: &str = "FROM wallet_requests r
+    WHERE r.user_id = $1 AND r.made_at > $3 AND r.closed_at IS NULL AND r.expires_at > $2 AND r.came IS NULL";
 
 fn open_count_sql() -> String {
     format!("SELECT COUNT(*) {OPEN}")
@@ -303,10 +345,17 @@ fn count(row: Option<QueryResult>) -> Result<u64, Error> {
 }
 
 /// The accounts of a user for which requests can still be paid.
-pub(crate) async fn open_accounts(database: &Database, user: Uuid, now: Timestamp) -> Result<Vec<Uuid>, Error> {
-    let sql = format!("SELECT DISTINCT r.account_id {OPEN}");
-    let rows = read(database, &sql, open_since(user, now)).await?;
-    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+pub(crate) async fn open_accounts(effects: &Effects, user: Uuid) -> Result<Vec<Uuid>, EffectError> {
+    let sql = format!("SELECT r.payment_id, r.account_id {OPEN}");
+    let rows = read(effects.store.database(), &sql, open_since(user, effects.clock.now())).await?;
+    let open = rows.iter().map(payment_and_account).collect::<Result<Vec<_>, Error>>()?;
+    let payments: Vec<Uuid> = open.iter().map(|(payment, _)| *payment).collect();
+    let came = credited(effects, &payments).await?;
+    Ok(open.into_iter().filter(|(payment, _)| !came.contains_key(payment)).map(|(_, account)| account).collect())
+}
+
+fn payment_and_account(row: &QueryResult) -> Result<(Uuid, Uuid), Error> {
+    Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))
 }
 
 /// How many requests of a user can still be paid.
@@ -334,15 +383,14 @@ pub(crate) async fn late(
     is_asked_about: impl Fn(Uuid) -> bool + Send,
 ) -> Result<Option<Late>, EffectError> {
     let (database, now) = (effects.store.database(), effects.clock.now());
-    let sql =
-        "SELECT r.payment_id, r.account_id FROM wallet_requests r LEFT JOIN wallet_movements m ON m.id = r.payment_id
-        WHERE r.user_id = $1 AND r.made_at > $2 AND r.empty_at IS NULL AND m.id IS NULL";
+    let sql = "SELECT r.payment_id, r.account_id FROM wallet_requests r
+        WHERE r.user_id = $1 AND r.made_at > $2 AND r.empty_at IS NULL AND r.came IS NULL";
     let rows = read(database, sql, [user.into(), now.saturating_sub(LATE_FOR).as_millis().into()]).await?;
-    for row in rows {
-        let id: Uuid = row.try_get_by_index(0).map_err(Error::from)?;
-        if !is_asked_about(row.try_get_by_index(1).map_err(Error::from)?) {
-            continue;
-        }
+    let mut without = rows.iter().map(payment_and_account).collect::<Result<Vec<_>, Error>>()?;
+    without.retain(|(_, account)| is_asked_about(*account));
+    let payments: Vec<Uuid> = without.iter().map(|(payment, _)| *payment).collect();
+    let came = credited(effects, &payments).await?;
+    for (id, _) in without.into_iter().filter(|(payment, _)| !came.contains_key(payment)) {
         match effects.admin.incoming_payment(id).await {
             Ok(payment) if is_open(&payment) => return Ok(Some(Late::Open)),
             Ok(payment) if payment.received_amount.value > 0 => return Ok(Some(Late::Arriving)),
@@ -357,15 +405,16 @@ pub(crate) async fn late(
 }
 
 /// One request of a user.
-pub(crate) async fn one(database: &Database, user: Uuid, id: Uuid, now: Timestamp) -> Result<Option<Request>, Error> {
+pub(crate) async fn one(effects: &Effects, user: Uuid, id: Uuid) -> Result<Option<Request>, EffectError> {
     let sql = format!("{REQUEST} AND r.id = $2");
-    read_one(database, &sql, [user.into(), id.into()]).await?.map(|row| request(&row, now)).transpose()
+    let rows = read(effects.store.database(), &sql, [user.into(), id.into()]).await?;
+    Ok(asked_about(effects, &rows).await?.pop())
 }
 
 fn request(row: &QueryResult, now: Timestamp) -> Result<Request, Error> {
     let id: Uuid = row.try_get_by_index(0)?;
     let (code, scale): (String, i64) = (row.try_get_by_index(5)?, row.try_get_by_index(6)?);
-    let wrong = |column| Error::inconsistent("wallet_accounts", column, id);
+    let wrong = |column| Error::inconsistent("wallet_requests", column, id);
     let scale = u8::try_from(scale).map_err(|_| wrong("asset_scale"))?;
     let asked: Option<i64> = row.try_get_by_index(7)?;
     let (closed, came): (Option<i64>, Option<i64>) = (row.try_get_by_index(11)?, row.try_get_by_index(12)?);
@@ -383,8 +432,7 @@ fn request(row: &QueryResult, now: Timestamp) -> Result<Request, Error> {
         made_at: Timestamp::from_millis(row.try_get_by_index(9)?),
         expires_at,
         state: match came.map(amount) {
-            Some(came) if asked.is_none_or(|asked| came >= asked) => State::Paid(came),
-            Some(came) => State::InPart(came),
+            Some(came) => State::of_money(came, asked),
             None if closed.is_some() => State::Closed,
             None if expires_at <= now => State::Expired,
             None => State::Open,

@@ -34,6 +34,9 @@ pub(crate) async fn run(effects: &Effects, seed: &Seed, users: Option<&Users>, r
     if runs.accounts {
         ensure_books(effects, seed).await?;
     }
+    if runs.payments {
+        ensure_cards(effects, seed, runs).await?;
+    }
     if let Some(users) = users.filter(|_| runs.users) {
         for user in &seed.users {
             ensure_user(effects, users, user, runs).await?;
@@ -56,8 +59,17 @@ async fn ensure_books(effects: &Effects, seed: &Seed) -> Result<(), EffectError>
     for account in &seed.accounts {
         ensure_account(effects, account).await?;
     }
+    Ok(())
+}
+
+async fn ensure_cards(effects: &Effects, seed: &Seed, runs: Runs) -> Result<(), EffectError> {
     for card in &seed.cards {
-        effects.cards.ensure(card).await?;
+        match effects.modules.accounts.with_path(&card.account).await? {
+            Some(account) => effects.cards.ensure(card, &account).await?,
+            None if runs.accounts => {}
+            // The other process makes it, or its seed is another one.
+            None => return Err(EffectError::NoSeededAccount(card.account.clone())),
+        }
     }
     Ok(())
 }

@@ -37,6 +37,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0023_counted", sql: include_str!("migrations/0023_counted.sql") },
         Step { name: "0030_challenges", sql: include_str!("migrations/0030_challenges.sql") },
         Step { name: "0031_modules", sql: include_str!("migrations/0031_modules.sql") },
+        Step { name: "0032_payments", sql: include_str!("migrations/0032_payments.sql") },
     ],
 };
 
@@ -162,6 +163,10 @@ impl Store {
         let sql = format!("{ACCOUNT} ORDER BY a.path");
         let rows = read(&self.database, &sql, []).await?;
         rows.iter().map(account).collect()
+    }
+
+    pub(crate) async fn account(&self, id: Uuid) -> Result<Option<AccountRow>, Error> {
+        self.account_where("a.id = $1", id.into()).await
     }
 
     pub(crate) async fn account_by_path(&self, path: &str) -> Result<Option<AccountRow>, Error> {

@@ -33,11 +33,12 @@ use crate::ledger_book::{Balance, Book};
 use crate::letters::Letters;
 use crate::missed::Missed;
 use crate::modules::{
-    Accounts, AccountsAsked, Agreements, AgreementsAsked, AgreementsHere, Answers, Module, ModuleLinks, Modules, Port,
-    UsersAsked, UsersPort,
+    Accounts, AccountsAsked, Agreements, AgreementsAsked, AgreementsHere, Answers, Module, ModuleLinks, Modules,
+    Payments, PaymentsAsked, Port, UsersAsked, UsersPort,
 };
 use crate::operators::{Operators, Topup};
 use crate::pages::{self, PageCore, PageSettings};
+use crate::payments_here::PaymentsHere;
 use crate::reconciling::Reconciling;
 use crate::seed::Seed;
 use crate::seeding;
@@ -142,7 +143,7 @@ impl Wallet {
     pub fn with_modules(settings: WalletSettings, seed: Seed, ports: Ports, links: ModuleLinks) -> Self {
         let people = settings.pages.as_ref().map(|pages| People::new(pages, &ports));
         let modules = modules(&links, people.as_ref(), settings.pages.as_ref(), &ports);
-        let without_accounts = Effects {
+        let without_money = Effects {
             cards: Cards::new(ports.database.clone(), Arc::clone(&ports.clock), settings.cards),
             store: Store::new(ports.database),
             book: Book::new(ports.ledger),
@@ -155,7 +156,7 @@ impl Wallet {
             auto_create_address: settings.auto_create_address,
             topup: Topup { amount: settings.liquidity_topup, day_max: settings.liquidity_topup_day_max },
         };
-        let effects = with_accounts(without_accounts, &links);
+        let effects = with_money(&without_money, &links);
         let rates = RatesService::of(seed.rates.clone());
         let pages = settings.pages.zip(people).map(|(pages, people)| {
             let told = Told { institution: &settings.display_name, rates: &rates, links: &links };
@@ -207,11 +208,13 @@ impl Wallet {
         };
         let runs = self.inner.links.runs();
         let sending = async {
+            if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.payments) {
+                pages.sending.work(told(stopped.clone())).await;
+            }
+        };
+        let closing = async {
             if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.accounts) {
-                tokio::join!(
-                    pages.sending.work(told(stopped.clone())),
-                    pages.account_closing.worker().run(told(stopped.clone())),
-                );
+                pages.account_closing.worker().run(told(stopped.clone())).await;
             }
         };
         let of_users = async {
@@ -223,8 +226,8 @@ impl Wallet {
                 );
             }
         };
-        let of_accounts = async {
-            if runs.accounts {
+        let of_events = async {
+            if runs.payments {
                 tokio::join!(
                     self.inner.inbox.work(told(stopped.clone())),
                     self.inner.reconciling.work(told(stopped.clone())),
@@ -236,14 +239,16 @@ impl Wallet {
             shutdown.await;
             drop(stop);
         };
-        tokio::join!(of_accounts, of_users, sending, stopping);
+        tokio::join!(of_events, of_users, sending, closing, stopping);
     }
 
     /// Handles everything that is due, for tests with a manual clock. Returns how many jobs ran.
     pub async fn work_due(&self) -> Result<usize, WalletError> {
         let (mut ran, runs) = (0, self.inner.links.runs());
-        if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.accounts) {
+        if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.payments) {
             ran += pages.sending.worker().run_due().await?;
+        }
+        if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.accounts) {
             ran += pages.account_closing.worker().run_due().await?;
         }
         if let Some(pages) = self.inner.pages.as_ref().filter(|_| runs.users) {
@@ -252,7 +257,7 @@ impl Wallet {
                 ran += worker.run_due().await?;
             }
         }
-        if !runs.accounts {
+        if !runs.payments {
             return Ok(ran);
         }
         self.inner.reconciling.begin().await?;
@@ -336,7 +341,7 @@ impl People {
     }
 }
 
-/// The ways to the modules, except to accounts of this process, which need the others.
+/// The ways to users and agreements. Accounts and payments of this process need these.
 fn modules(links: &ModuleLinks, people: Option<&People>, pages: Option<&PageSettings>, ports: &Ports) -> Modules {
     let users: Port<UsersAsked> = match (&links.users, people) {
         (Some(link), _) => Port::There(Box::new(link.clone())),
@@ -355,16 +360,31 @@ fn modules(links: &ModuleLinks, people: Option<&People>, pages: Option<&PageSett
         users: UsersPort(users),
         agreements: Agreements(agreements),
         accounts: Accounts(Port::Nowhere(Module::Accounts)),
+        payments: Payments(Port::Nowhere(Module::Payments)),
     }
 }
 
-fn with_accounts(effects: Effects, links: &ModuleLinks) -> Effects {
-    let port = match &links.accounts {
-        Some(link) => Port::There(Box::new(link.clone())),
-        None => Port::Here(Arc::new(AccountsHere(effects.clone())) as Arc<dyn Answers<AccountsAsked>>),
+/// Adds the ways to accounts and payments, which ask each other. In one process the accounts that the payments ask have no
+/// way back to the payments, because what the payments ask needs none.
+fn with_money(effects: &Effects, links: &ModuleLinks) -> Effects {
+    let with = |accounts: Accounts, payments: Payments| {
+        let modules = Modules { accounts, payments, ..effects.modules.clone() };
+        Effects { modules, ..effects.clone() }
     };
-    let modules = Modules { accounts: Accounts(port), ..effects.modules.clone() };
-    Effects { modules, ..effects }
+    let accounts_of = |effects: Effects| match &links.accounts {
+        Some(link) => Accounts(Port::There(Box::new(link.clone()))),
+        None => Accounts(Port::Here(Arc::new(AccountsHere(effects)) as Arc<dyn Answers<AccountsAsked>>)),
+    };
+    let (accounts, payments) = (effects.modules.accounts.clone(), effects.modules.payments.clone());
+    let without_names = accounts_of(with(accounts.clone(), payments));
+    let payments = if let Some(link) = &links.payments {
+        Payments(Port::There(Box::new(link.clone())))
+    } else {
+        let own = PaymentsHere(with(without_names, effects.modules.payments.clone()));
+        Payments(Port::Here(Arc::new(own) as Arc<dyn Answers<PaymentsAsked>>))
+    };
+    let whole = accounts_of(with(accounts, payments.clone()));
+    with(whole, payments)
 }
 
 /// What the pages use.

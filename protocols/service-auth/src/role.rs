@@ -97,6 +97,7 @@ impl ServiceRole {
                 (Service::WalletUsers, &[Scope::UsersRead]),
                 (Service::WalletAgreements, &[Scope::AgreementsUse]),
                 (Service::WalletAccounts, &[Scope::AccountsUse]),
+                (Service::WalletPayments, &[Scope::PaymentsUse]),
             ],
             Self::CardService => &[(Service::BackendAdmin, &[Scope::CardsPay])],
             Self::PointOfSale => &[(Service::BackendAdmin, &[Scope::PosReceive])],
@@ -119,6 +120,7 @@ impl ServiceRole {
                 Service::WalletUsers,
                 Service::WalletAgreements,
                 Service::WalletAccounts,
+                Service::WalletPayments,
             ],
             Self::CardService => &[Service::CardHooks],
             Self::PointOfSale => &[Service::PosHooks],
@@ -147,9 +149,11 @@ impl Service {
         match self {
             Self::BackendAdmin => &[ServiceRole::Backend],
             Self::AuthAdmin | Self::AuthIntrospection | Self::AuthService | Self::AuthIdp => &[ServiceRole::Auth],
-            Self::WalletHooks | Self::WalletUsers | Self::WalletAgreements | Self::WalletAccounts => {
-                &[ServiceRole::Wallet]
-            }
+            Self::WalletHooks
+            | Self::WalletUsers
+            | Self::WalletAgreements
+            | Self::WalletAccounts
+            | Self::WalletPayments => &[ServiceRole::Wallet],
             Self::CardHooks => &[ServiceRole::CardService],
             Self::PosHooks => &[ServiceRole::PointOfSale],
             // The wallet serves those of its seed.
@@ -184,6 +188,7 @@ mod tests {
             (ServiceRole::Wallet, Wanted::WALLET_USERS),
             (ServiceRole::Wallet, Wanted::WALLET_AGREEMENTS),
             (ServiceRole::Wallet, Wanted::WALLET_ACCOUNTS),
+            (ServiceRole::Wallet, Wanted::WALLET_PAYMENTS),
             (ServiceRole::CardService, Wanted::CARD_PAYMENTS),
             (ServiceRole::PointOfSale, Wanted::POS_PAYMENTS),
             (ServiceRole::Console, Wanted::CONSOLE),

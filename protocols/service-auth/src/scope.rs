@@ -49,6 +49,8 @@ pub enum Scope {
     AgreementsUse,
     /// Use the accounts of a wallet's customers.
     AccountsUse,
+    /// Use the payments of a wallet's customers.
+    PaymentsUse,
     /// Everything that an Admin API offers a tenant.
     Admin,
     /// Act for every tenant.
@@ -62,7 +64,7 @@ pub struct UnknownScope(pub String);
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::TokenIntrospect,
         Self::TenantsRead,
         Self::TenantsWrite,
@@ -84,6 +86,7 @@ impl Scope {
         Self::UsersRead,
         Self::AgreementsUse,
         Self::AccountsUse,
+        Self::PaymentsUse,
         Self::Admin,
         Self::Operator,
     ];
@@ -112,6 +115,7 @@ impl Scope {
             Self::UsersRead => "users:read",
             Self::AgreementsUse => "agreements:use",
             Self::AccountsUse => "accounts:use",
+            Self::PaymentsUse => "payments:use",
             Self::Admin => "admin:*",
             Self::Operator => "operator",
         }

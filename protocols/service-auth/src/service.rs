@@ -31,8 +31,10 @@ pub enum Service {
     WalletUsers,
     /// The agreements of such a wallet.
     WalletAgreements,
-    /// The accounts and payments of such a wallet.
+    /// The accounts of such a wallet.
     WalletAccounts,
+    /// The payments of such a wallet.
+    WalletPayments,
 }
 
 /// The name is none of a service.
@@ -46,7 +48,7 @@ fn names() -> String {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::BackendAdmin,
         Self::AuthAdmin,
         Self::AuthIntrospection,
@@ -59,6 +61,7 @@ impl Service {
         Self::WalletUsers,
         Self::WalletAgreements,
         Self::WalletAccounts,
+        Self::WalletPayments,
     ];
 
     /// Its name, which is the audience of its tokens.
@@ -76,6 +79,7 @@ impl Service {
             Self::WalletUsers => "wallet-users",
             Self::WalletAgreements => "wallet-agreements",
             Self::WalletAccounts => "wallet-accounts",
+            Self::WalletPayments => "wallet-payments",
         }
     }
 }
@@ -133,6 +137,8 @@ impl Wanted {
     pub const WALLET_AGREEMENTS: Self = Self { service: Service::WalletAgreements, scopes: &[Scope::AgreementsUse] };
     /// A module of the wallet asks about the accounts of a user.
     pub const WALLET_ACCOUNTS: Self = Self { service: Service::WalletAccounts, scopes: &[Scope::AccountsUse] };
+    /// A module of the wallet asks about contacts, requests, cards and events.
+    pub const WALLET_PAYMENTS: Self = Self { service: Service::WalletPayments, scopes: &[Scope::PaymentsUse] };
     /// The backend sends events to the card service.
     pub const CARD_EVENTS: Self = Self { service: Service::CardHooks, scopes: &[Scope::HooksSend] };
     /// The backend sends events to the point of sale.

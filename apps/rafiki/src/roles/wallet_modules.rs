@@ -17,19 +17,21 @@ use super::running::Running;
 use super::shared_deps::{SharedDeps, bind};
 use crate::failure::Failure;
 
-/// The module that the process runs; `None` for all of them.
-pub(super) fn module_of(role: WalletRole) -> Option<Module> {
+/// The modules that other processes ask this one about. None do if it runs all of them.
+fn modules_of(role: WalletRole) -> &'static [Module] {
     match role {
-        WalletRole::All => None,
-        WalletRole::Users => Some(Module::Users),
-        WalletRole::Agreements => Some(Module::Agreements),
-        WalletRole::AccountsAndPayments => Some(Module::Accounts),
+        WalletRole::All => &[],
+        WalletRole::Users => &[Module::Users],
+        WalletRole::Agreements => &[Module::Agreements],
+        WalletRole::Accounts => &[Module::Accounts],
+        WalletRole::Payments => &[Module::Payments],
+        WalletRole::AccountsAndPayments => &[Module::Accounts, Module::Payments],
     }
 }
 
 /// The listener for the other processes, if there are others.
 pub(super) async fn listener(config: &config::Wallet) -> Result<Option<TcpListener>, Failure> {
-    if module_of(config.modules.role).is_none() {
+    if modules_of(config.modules.role).is_empty() {
         return Ok(None);
     }
     let address = Exposure::Private.address(&config.listeners);
@@ -38,10 +40,13 @@ pub(super) async fn listener(config: &config::Wallet) -> Result<Option<TcpListen
 
 /// The links to the modules that run elsewhere.
 pub(super) fn links(config: &config::Wallet, deps: &SharedDeps, identities: &Identities) -> ModuleLinks {
-    let Some(own) = module_of(config.modules.role) else { return ModuleLinks::default() };
+    let own = modules_of(config.modules.role);
+    if own.is_empty() {
+        return ModuleLinks::default();
+    }
     let secret = config.modules.secret.as_ref().map(config::Secret::expose);
     let link = |module: Module, url: &Option<Url>| {
-        let url = url.as_ref().filter(|_| module != own)?;
+        let url = url.as_ref().filter(|_| !own.contains(&module))?;
         let proof = identities.proofs.of(module.wanted(), secret);
         Some(ModuleLink::new(module, url.clone(), deps.http.clone(), proof))
     };
@@ -49,10 +54,11 @@ pub(super) fn links(config: &config::Wallet, deps: &SharedDeps, identities: &Ide
         users: link(Module::Users, &config.modules.users_url),
         agreements: link(Module::Agreements, &config.modules.agreements_url),
         accounts: link(Module::Accounts, &config.modules.accounts_url),
+        payments: link(Module::Payments, &config.modules.payments_url),
     }
 }
 
-/// Serves the module of this process to the others.
+/// Serves the modules of this process to the others.
 pub(super) fn serve(
     running: &mut Running,
     (wallet, listener): (&Wallet, TcpListener),
@@ -60,13 +66,12 @@ pub(super) fn serve(
     deps: &SharedDeps,
     identities: &Identities,
 ) {
-    let Some(module) = module_of(config.modules.role) else { return };
-    let secrets = config.modules.secret.as_ref().filter(|_| identities.accepted.secrets(module.service()));
-    let secret = CallerSecret::new(
-        secrets.map(config::Secret::expose),
-        module.service().as_str(),
-        memory_limiter(Arc::clone(&deps.clock)),
-    );
-    let callers = ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities: identities.accepted.clone() }));
-    running.serve_services(listener, wallet::door::router(wallet, module, callers), identities.tls.as_ref());
+    let doors = modules_of(config.modules.role).iter().map(|module| {
+        let secrets = config.modules.secret.as_ref().filter(|_| identities.accepted.secrets(module.service()));
+        let limiter = memory_limiter(Arc::clone(&deps.clock));
+        let secret = CallerSecret::new(secrets.map(config::Secret::expose), module.service().as_str(), limiter);
+        let identities = identities.accepted.clone();
+        (*module, ServiceCallers::Proven(Box::new(ServiceDoor { secret, identities })))
+    });
+    running.serve_services(listener, wallet::door::router(wallet, doors), identities.tls.as_ref());
 }

@@ -137,7 +137,7 @@ impl Scene {
         let first = free_ports();
         let folder = self.two.data_dir().join("cloud-nine");
         let at = |number: u16| format!("http://localhost:{}", first + number);
-        for (number, role) in (0..).zip(["users", "agreements", "accounts,payments"]) {
+        for (number, role) in (0..).zip(["users", "agreements", "accounts", "payments"]) {
             let ports = vec![("PORT", first + 10 + number), ("WALLET_MODULES_PORT", first + number)];
             let mut process = RoleProcess::new("wallet", &folder, ports, role);
             process.variables = vec![
@@ -145,6 +145,7 @@ impl Scene {
                 ("WALLET_USERS_URL", at(0)),
                 ("WALLET_AGREEMENTS_URL", at(1)),
                 ("WALLET_ACCOUNTS_URL", at(2)),
+                ("WALLET_PAYMENTS_URL", at(3)),
                 ("DATABASE_URL", format!("sqlite:{}", folder.join(format!("module-{number}.db")).display())),
             ];
             let ready = process.launch();
@@ -364,6 +365,16 @@ impl Scene {
                 "wallet-accounts",
                 "accounts:use",
                 "agreements:use",
+                200,
+            ),
+            of(
+                ("wallet", "/modules/payments"),
+                Method::POST,
+                self.module_url(3, "/modules/payments"),
+                of_nobody("open_requests"),
+                "wallet-payments",
+                "payments:use",
+                "accounts:use",
                 200,
             ),
             of(

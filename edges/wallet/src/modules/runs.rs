@@ -13,14 +13,15 @@ pub enum Module {
     Users,
     /// What applications may do, and what customers decided about it.
     Agreements,
-    /// Accounts with their ledger, and payments. History, requests and cards are read together with both, so they are one
-    /// module.
+    /// Accounts with their ledger and history, and what is held in them.
     Accounts,
+    /// Payments, requests, contacts, cards, and the events of the instance.
+    Payments,
 }
 
 impl Module {
     /// Every module.
-    pub const ALL: [Self; 3] = [Self::Users, Self::Agreements, Self::Accounts];
+    pub const ALL: [Self; 4] = [Self::Users, Self::Agreements, Self::Accounts, Self::Payments];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +29,7 @@ impl Module {
             Self::Users => "users",
             Self::Agreements => "agreements",
             Self::Accounts => "accounts",
+            Self::Payments => "payments",
         }
     }
 
@@ -37,6 +39,7 @@ impl Module {
             Self::Users => Wanted::WALLET_USERS,
             Self::Agreements => Wanted::WALLET_AGREEMENTS,
             Self::Accounts => Wanted::WALLET_ACCOUNTS,
+            Self::Payments => Wanted::WALLET_PAYMENTS,
         }
     }
 
@@ -54,18 +57,21 @@ impl fmt::Display for Module {
 
 /// The modules that run in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each names one module")]
 pub struct Runs {
     /// Users.
     pub users: bool,
     /// Agreements.
     pub agreements: bool,
-    /// Accounts and payments.
+    /// Accounts.
     pub accounts: bool,
+    /// Payments.
+    pub payments: bool,
 }
 
 impl Runs {
     /// Whether all do.
     pub const fn all(self) -> bool {
-        self.users && self.agreements && self.accounts
+        self.users && self.agreements && self.accounts && self.payments
     }
 }

@@ -9,6 +9,7 @@ use clock::Timestamp;
 use database::{Database, Dialect, Error, WriteTransaction};
 use money::Asset;
 use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::sql::{amount, execute, one, read, stored};
@@ -21,7 +22,7 @@ const DAY: Duration = Duration::from_hours(24);
 const MILLION: u64 = 1_000_000;
 
 /// What has too little liquidity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Resource {
     Asset,
     Peer,
@@ -78,7 +79,7 @@ impl Answer {
 }
 
 /// An event that told of low liquidity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LowLiquidity {
     pub(crate) event: Uuid,
     pub(crate) id: Uuid,

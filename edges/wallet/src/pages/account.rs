@@ -58,7 +58,7 @@ async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<(String, &'static str
     let (written, error) = wrong.map_or((String::new(), None), |(text, error)| (text, Some(error)));
     let page = Shown {
         days: &days(&f, &movements),
-        has_card: ctx.customer.cards().await?.iter().any(|card| card.account == id),
+        has_card: ctx.core().effects.modules.payments.has_card(id).await?,
         address: address(&held),
         make_address: ctx.once(&format!("/accounts/{id}/address")),
         top_up: ctx.once(&format!("/accounts/{id}/top-up")),

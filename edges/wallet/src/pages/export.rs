@@ -14,6 +14,7 @@ use super::context::{Ctx, Problem};
 use super::filter::Filter;
 use crate::customers::Customer;
 use crate::history::{Listed, Wanted};
+use crate::modules::ModuleError;
 
 /// Movements that are read at a time.
 const PART: u32 = 200;
@@ -60,7 +61,7 @@ pub(crate) async fn csv(ctx: Ctx) -> Result<Response, Problem> {
 }
 
 /// The next rows, and what comes after them. An error breaks the answer off, so that it does not look whole.
-async fn part(export: &Export, before: Option<(Timestamp, Uuid)>) -> (Result<String, database::Error>, Rest) {
+async fn part(export: &Export, before: Option<(Timestamp, Uuid)>) -> (Result<String, ModuleError>, Rest) {
     let wanted = Wanted { before, ..export.wanted.clone() };
     match export.customer.movements(&wanted, PART).await {
         Ok(movements) => {

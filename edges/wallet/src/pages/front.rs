@@ -28,6 +28,7 @@ const OF_THE_CONNECTION: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, DATE, TR
 pub(crate) fn module_of(path: &str) -> Module {
     match path.split('/').nth(1).unwrap_or_default() {
         "agreements" | "consent" | "consent-screen" | "mock-idp" | "oauth" => Module::Agreements,
+        "cards" | "contacts" | "exchange" | "request" | "requests" | "send" => Module::Payments,
         _ => Module::Accounts,
     }
 }
@@ -88,7 +89,13 @@ mod tests {
     fn every_page_has_one_module() {
         for (path, module) in [
             ("/", Module::Accounts),
-            ("/send/1/review", Module::Accounts),
+            ("/history/1", Module::Accounts),
+            ("/send/1/review", Module::Payments),
+            ("/cards", Module::Payments),
+            ("/contacts/add", Module::Payments),
+            ("/exchange", Module::Payments),
+            ("/request", Module::Payments),
+            ("/requests/1", Module::Payments),
             ("/agreements", Module::Agreements),
             ("/agreements/1/limits", Module::Agreements),
             ("/agreements-of-others", Module::Accounts),

@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::context::{Ctx, Problem, send_to};
 use super::filter::Filter;
 use super::frame::Frame;
-use crate::contacts;
 use crate::customers::Held;
 use crate::history::{Kind, Listed, Movement, State};
 use crate::own_limits::{Agreement, Refusal};
@@ -225,7 +224,8 @@ async fn keep(ctx: &Ctx, address: Option<&str>, name: Option<&str>) -> Result<Op
     let Some(url) = address else { return Ok(None) };
     let own = ctx.customer.accounts().await?;
     let is_own = own.iter().any(|held| held.account.wallet_address_url.as_deref() == Some(url));
-    if is_own || contacts::knows(ctx.core().effects.store.database(), ctx.customer.user(), url).await? {
+    let payments = &ctx.core().effects.modules.payments;
+    if is_own || !payments.names(ctx.customer.user(), vec![url.to_owned()]).await?.is_empty() {
         return Ok(None);
     }
     let mut query = url::form_urlencoded::Serializer::new(String::new());

@@ -11,7 +11,6 @@ use super::frame::Frame;
 use super::history::{Day, days};
 use crate::customers::Held;
 use crate::history::Wanted;
-use crate::requests;
 
 /// The most movements on this page.
 const LATEST: u32 = 10;
@@ -31,8 +30,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     let accounts = ctx.customer.accounts().await?;
     let movements = ctx.customer.movements(&Wanted::default(), LATEST).await?;
     let core = ctx.core();
-    let open_requests =
-        requests::open_count(core.effects.store.database(), ctx.customer.user(), core.clock.now()).await?;
+    let open_requests = core.effects.modules.payments.open_requests(ctx.customer.user()).await?;
     let f = ctx.frame("home");
     let days = days(&f, &movements);
     Ok(html(StatusCode::OK, &Home { f: &f, accounts: &accounts, days: &days, open_requests }))

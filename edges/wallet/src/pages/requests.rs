@@ -141,7 +141,7 @@ fn badge(state: State) -> (&'static str, &'static str) {
 /// `GET /requests`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let (core, user) = (ctx.core(), ctx.customer.user());
-    let requests = requests::list(core.effects.store.database(), user, core.clock.now(), LISTED).await?;
+    let requests = requests::list(&core.effects, user, LISTED).await?;
     let f = ctx.frame("home");
     Ok(html(StatusCode::OK, &List { f: &f, requests: &requests }))
 }
@@ -177,7 +177,7 @@ impl Shown<'_> {
 
 async fn find(ctx: &Ctx) -> Result<Request, Problem> {
     let (core, user) = (ctx.core(), ctx.customer.user());
-    let found = requests::one(core.effects.store.database(), user, ctx.id()?, core.clock.now()).await?;
+    let found = requests::one(&core.effects, user, ctx.id()?).await?;
     found.ok_or(Problem::NotFound)
 }
 

@@ -26,7 +26,7 @@ use crate::modules::Module;
 pub(crate) fn router(core: Arc<PageCore>) -> Router {
     let runs = core.elsewhere.runs();
     let pages = if runs.all() {
-        users().merge(accounts()).merge(agreements())
+        users().merge(accounts()).merge(payments()).merge(agreements())
     } else if runs.users {
         users().declare_rest("/…", Access::Session, front::pass_on)
     } else {
@@ -41,6 +41,7 @@ pub(crate) fn behind_the_front(core: Arc<PageCore>, module: Module) -> Router {
         Module::Users => users(),
         Module::Agreements => agreements(),
         Module::Accounts => accounts(),
+        Module::Payments => payments(),
     };
     dressed(pages).layer(from_fn(front::visitor_told)).with_state(Pages(core))
 }
@@ -88,7 +89,7 @@ fn users() -> Router<Pages> {
     open.merge(own)
 }
 
-/// Accounts and payments.
+/// Accounts, with their history.
 fn accounts() -> Router<Pages> {
     Router::new()
         .declare("/", Access::Session, page(home::page))
@@ -103,10 +104,19 @@ fn accounts() -> Router<Pages> {
         .declare("/accounts/{id}/own-use", Access::Session, form(own_use::page, own_use::limit))
         .declare("/accounts/{id}/state", Access::Session, form(account_state::page, account_state::change))
         .declare("/accounts/{id}/monetization", Access::Session, page(monetization::page))
+        .declare("/receive", Access::Session, page(account::receive))
+        .declare("/history", Access::Session, page(history::list))
+        .declare("/history.csv", Access::Session, page(export::csv))
+        .declare("/history/{id}", Access::Session, page(history::movement))
+        .merge(operator::routes())
+}
+
+/// Payments, and whom and with what.
+fn payments() -> Router<Pages> {
+    Router::new()
         .declare("/cards", Access::Session, page(cards::list))
         .declare("/cards/{id}", Access::Session, form(cards::page, cards::stand))
         .declare("/cards/{id}/limits", Access::Session, form(cards::page, cards::limit))
-        .declare("/receive", Access::Session, page(account::receive))
         .declare("/contacts", Access::Session, page(contacts::list))
         .declare("/contacts/add", Access::Session, form(contacts::add_page, contacts::add))
         .declare("/contacts/{id}", Access::Session, form(contacts::page, contacts::rename))
@@ -119,10 +129,6 @@ fn accounts() -> Router<Pages> {
         .declare("/send/{id}", Access::Session, form(send::amount_page, send::amount))
         .declare("/send/{id}/review", Access::Session, form(send::review_page, send::confirm))
         .declare("/send/{id}/done", Access::Session, page(send::done))
-        .declare("/history", Access::Session, page(history::list))
-        .declare("/history.csv", Access::Session, page(export::csv))
-        .declare("/history/{id}", Access::Session, page(history::movement))
-        .merge(operator::routes())
 }
 
 /// Agreements, and consent to them.

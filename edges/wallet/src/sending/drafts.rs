@@ -9,7 +9,7 @@ use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::payee::{Payee, Written};
-use crate::sql::{amount, execute, read_one, stored};
+use crate::sql::{amount, execute, read, read_one, stored};
 
 /// The side of the payment that is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,12 @@ pub(crate) async fn forget_old(database: &Database, before: Timestamp) -> Result
 pub(crate) async fn of_offer(database: &Database, offer: Uuid) -> Result<Option<Draft>, Error> {
     let sql = format!("{COLUMNS} WHERE quote_id = $1");
     read_one(database, &sql, [offer.into()]).await?.as_ref().map(draft).transpose()
+}
+
+/// The accounts from which a user has confirmed payments that are not made yet.
+pub(crate) async fn confirmed_accounts(database: &Database, user: Uuid) -> Result<Vec<Uuid>, Error> {
+    let sql = "SELECT DISTINCT account_id FROM wallet_sends WHERE user_id = $1 AND state = 'confirmed'";
+    read(database, sql, [user.into()]).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
 /// A draft of a user.

@@ -1,7 +1,7 @@
 //! Sending money in four steps: to whom, how much, look at the offer, and done.
 //!
-//! A confirmed draft and the job that makes its payment are one transaction. The job first holds the money in the
-//! wallet's ledger, under the id of the payment, and then makes the payment. Every step of it may be repeated. The
+//! A confirmed draft and the job that makes its payment are one transaction. The job first lets the accounts hold the
+//! money, under the id of the payment, and then makes the payment. Every step of it may be repeated. The
 //! events of the payment settle the hold; see `effects`. If they do not arrive, `reconciling` does.
 
 mod drafts;
@@ -14,7 +14,7 @@ use admin_client::{AdminError, Amount, ErrorCode, QuoteAmount};
 use async_trait::async_trait;
 use clock::{Entropy, Timestamp};
 use database::{Database, Error};
-pub(crate) use drafts::{Draft, Fixed, Offer, Stage};
+pub(crate) use drafts::{Draft, Fixed, Offer, Stage, confirmed_accounts};
 use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Worker, WorkerSettings};
 use open_payments_client::PublicResources;
 pub(crate) use payee::{Payee, PayeeError, PlainHttp, Written, pointer};
@@ -25,9 +25,9 @@ use crate::customers::Customer;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::fees::FeePolicy;
-use crate::history::{self, Kind, Movement, NOTE_MAX, State};
-use crate::holds::{self, HoldRow, HoldState, Terms};
-use crate::ledger_book::BookError;
+use crate::history::{Kind, Movement, NOTE_MAX, State};
+use crate::holds::{HoldRow, HoldState, Terms};
+use crate::modules::Kept;
 use crate::own_limits::{OWN_USE, Use};
 
 const QUEUE: &str = "wallet sends";
@@ -275,7 +275,7 @@ impl Sending {
 
     /// Holds the money and makes the payment. Returns why there is none, or an error if it has to be tried again.
     async fn make(&self, draft: &Draft, offer: &Offer) -> Result<Option<String>, EffectError> {
-        let Effects { admin, book, store, clock, .. } = &self.effects;
+        let Effects { admin, modules, clock, .. } = &self.effects;
         let customer = Customer::new(draft.user, self.effects.clone());
         let held = customer.account(draft.account).await?;
         let Some(held) = held else { return Ok(Some(NOT_ENOUGH.to_owned())) };
@@ -288,7 +288,7 @@ impl Sending {
             debit: offer.debit,
             made_at: clock.now(),
         };
-        if let Some(refusal) = self.effects.modules.agreements.may_pay(&used, held.state.shut()).await? {
+        if let Some(refusal) = modules.agreements.may_pay(&used, held.state.shut()).await? {
             return Ok(Some(refusal.sentence().to_owned()));
         }
         let hold = HoldRow {
@@ -298,15 +298,10 @@ impl Sending {
             terms: Terms::Confirmed(offer.fee),
             state: HoldState::Held,
         };
-        let hold = holds::open(store.database(), hold, clock.now()).await?;
-        if matches!(hold.state, HoldState::Releasing | HoldState::Released) {
-            // It was given up meanwhile, or refused before.
-            return self.refuse(offer, NOT_MADE).await;
-        }
-        match book.hold(&held.account, offer.quote, offer.debit).await {
-            Ok(()) => {}
-            Err(BookError::NotEnough) => return self.refuse(offer, NOT_ENOUGH).await,
-            Err(error) => return Err(error.into()),
+        match modules.accounts.keep(hold).await? {
+            Kept::Yes => {}
+            Kept::GivenUp => return self.refuse(offer, NOT_MADE).await,
+            Kept::NotEnough => return self.refuse(offer, NOT_ENOUGH).await,
         }
 
         let told = metadata(offer.note.as_deref().unwrap_or_default(), None);
@@ -330,27 +325,24 @@ impl Sending {
             most: offer.debit,
             receives: Some((offer.receives, draft.payee.asset.clone())),
             party: Some(draft.payee.written.url().to_owned()),
+            payee: draft.payee.name.clone(),
             note: offer.note.clone(),
             state: State::Starting,
             ended_at: None,
             ..Movement::credit(offer.quote, draft.account, Kind::Sent, 0, clock.now())
         };
-        history::record(store.database(), &movement).await?;
+        modules.accounts.record(movement).await?;
         Ok(None)
     }
 
     /// Gives the offer up, unless its payment is funded by now. Then there is no reason. It may be repeated.
     async fn refuse(&self, offer: &Offer, reason: &str) -> Result<Option<String>, EffectError> {
-        let database = self.effects.store.database();
-        if !holds::give_up(database, offer.quote).await? {
-            let state = holds::of(database, offer.quote).await?.map(|hold| hold.state);
-            if state != Some(HoldState::Released) {
-                return Ok(None);
-            }
+        let modules = &self.effects.modules;
+        if !modules.accounts.give_up(offer.quote).await? {
+            return Ok(None);
         }
-        self.effects.book.release(offer.quote).await?;
-        self.effects.modules.agreements.was_not_made(offer.quote).await?;
-        holds::released(database, offer.quote).await?;
+        modules.agreements.was_not_made(offer.quote).await?;
+        modules.accounts.released(offer.quote).await?;
         Ok(Some(reason.to_owned()))
     }
 

@@ -1,5 +1,6 @@
-//! The modules of the wallet as processes of their own: users, agreements, and accounts with payments. They speak over
-//! HTTP, each with a database that has its own tables only. What customers see is the same as in one process.
+//! The modules of the wallet as processes of their own: users, agreements, accounts, and payments, or accounts with payments
+//! in one. They speak over HTTP, each with a database that has its own tables only. What customers see is the same as in
+//! one process.
 //!
 //! The processes are routers with real sockets between them. The binary's processes are in the end-to-end tests.
 
@@ -51,21 +52,43 @@ const OF_USERS: [&str; 13] = [
 const OF_AGREEMENTS: [&str; 5] =
     ["wallet_agreement_uses", "wallet_agreements", "wallet_challenges", "wallet_consents", "wallet_oauth_agreements"];
 
-/// The processes of users and agreements, and the ways to all three.
+const OF_PAYMENTS: [&str; 9] = [
+    "wallet_begun_requests",
+    "wallet_card_uses",
+    "wallet_cards",
+    "wallet_contacts",
+    "wallet_inbox",
+    "wallet_missed_events",
+    "wallet_requesters",
+    "wallet_requests",
+    "wallet_sends",
+];
+
+fn is_of_payments(table: &str) -> bool {
+    OF_PAYMENTS.contains(&table)
+}
+
+/// The other processes, and the ways to all of them. With four processes, those of the bench have the payments.
 pub(crate) struct Apart {
     pub(crate) users: Wallet,
     agreements: Wallet,
     pub(crate) agreements_database: TestDatabase,
     _users_database: TestDatabase,
-    doors: [Door; 3],
+    /// That of the payments, if they are apart from the accounts.
+    pub(crate) payments_database: Option<TestDatabase>,
+    /// The process of the accounts, if they are apart from the payments.
+    accounts: Mutex<Option<Wallet>>,
+    doors: Vec<Door>,
     http: Outbound,
     clock: Arc<ManualClock>,
 }
 
 /// The listener of a module.
 struct Door {
-    module: Module,
+    modules: Vec<Module>,
     at: SocketAddr,
+    /// So many questions are lost on their way.
+    unheard: Arc<AtomicUsize>,
     /// So many answers are lost on their way.
     lost: Arc<AtomicUsize>,
     serving: Mutex<Option<JoinHandle<()>>>,
@@ -73,10 +96,17 @@ struct Door {
 }
 
 impl Door {
-    async fn open(module: Module) -> Self {
+    async fn open(modules: &[Module]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        Self { module, at, lost: Arc::default(), serving: Mutex::default(), waiting: Mutex::new(Some(listener)) }
+        Self {
+            modules: modules.to_vec(),
+            at,
+            unheard: Arc::default(),
+            lost: Arc::default(),
+            serving: Mutex::default(),
+            waiting: Mutex::new(Some(listener)),
+        }
     }
 
     async fn serve(&self, wallet: &Wallet, clock: &Arc<ManualClock>) {
@@ -85,16 +115,23 @@ impl Door {
             Some(listener) => listener,
             None => TcpListener::bind(self.at).await.unwrap(),
         };
-        let lost = Arc::clone(&self.lost);
+        let (unheard, lost) = (Arc::clone(&self.unheard), Arc::clone(&self.lost));
         let losing = move |request: Request, next: Next| {
-            let lost = Arc::clone(&lost);
+            let (unheard, lost) = (Arc::clone(&unheard), Arc::clone(&lost));
             async move {
+                let one_of = |left: &AtomicUsize| {
+                    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+                };
+                let away = || (StatusCode::BAD_GATEWAY, "lost").into_response();
+                if one_of(&unheard) {
+                    return away();
+                }
                 let answer = next.run(request).await;
-                let one = lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-                if one.is_ok() { (StatusCode::BAD_GATEWAY, "lost").into_response() } else { answer }
+                if one_of(&lost) { away() } else { answer }
             }
         };
-        let router: Router = wallet::door::router(wallet, self.module, callers(clock)).layer(from_fn(losing));
+        let doors = self.modules.iter().map(|module| (*module, callers(clock)));
+        let router: Router = wallet::door::router(wallet, doors).layer(from_fn(losing));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         *self.serving.lock().unwrap() = Some(serving);
     }
@@ -110,8 +147,9 @@ fn callers(clock: &Arc<ManualClock>) -> ServiceCallers {
 }
 
 impl Apart {
-    /// Opens the processes of users and agreements beside that of the accounts, which has this database.
+    /// Opens the other processes beside that of the accounts, which have this database, or that of the payments.
     pub(crate) async fn open(
+        shape: Shape,
         accounts: &TestDatabase,
         clock: &Arc<ManualClock>,
         make: impl Fn(&TestDatabase, u64, ModuleLinks) -> Wallet,
@@ -119,36 +157,75 @@ impl Apart {
         // A process that has ended has no open connections either.
         let config = OutboundConfig { pool_max_idle_per_host: 0, ..OutboundConfig::development() };
         let http = Outbound::new(config, Arc::clone(clock) as Arc<dyn Clock>).unwrap();
-        let doors =
-            [Door::open(Module::Users).await, Door::open(Module::Agreements).await, Door::open(Module::Accounts).await];
+        let mut doors = vec![Door::open(&[Module::Users]).await, Door::open(&[Module::Agreements]).await];
+        let mut payments_database = None;
+        if shape == Shape::Four {
+            doors.push(Door::open(&[Module::Accounts]).await);
+            doors.push(Door::open(&[Module::Payments]).await);
+            let of_payments = TestDatabase::of(accounts.dialect()).await.unwrap();
+            Wallet::migrate(&of_payments).await.unwrap();
+            keep_only(&of_payments, is_of_payments).await;
+            payments_database = Some(of_payments);
+        } else {
+            doors.push(Door::open(&[Module::Accounts, Module::Payments]).await);
+        }
         let (of_users, of_agreements) = (TestDatabase::sqlite().await, TestDatabase::sqlite().await);
         for database in [&of_users, &of_agreements] {
             Wallet::migrate(database).await.unwrap();
         }
         keep_only(&of_users, |table| OF_USERS.contains(&table)).await;
         keep_only(&of_agreements, |table| OF_AGREEMENTS.contains(&table)).await;
-        keep_only(accounts, |table| !OF_USERS.contains(&table) && !OF_AGREEMENTS.contains(&table)).await;
+        let is_elsewhere = |table: &str| {
+            let with_payments = shape == Shape::Four && is_of_payments(table);
+            with_payments || OF_USERS.contains(&table) || OF_AGREEMENTS.contains(&table)
+        };
+        keep_only(accounts, |table| !is_elsewhere(table)).await;
         let users = make(&of_users, 3, links(&doors, &http, Module::Users));
         let agreements = make(&of_agreements, 4, links(&doors, &http, Module::Agreements));
         doors[0].serve(&users, clock).await;
         doors[1].serve(&agreements, clock).await;
+        let of_accounts = (shape == Shape::Four).then(|| make(accounts, 5, links(&doors, &http, Module::Accounts)));
+        if let Some(wallet) = &of_accounts {
+            doors[2].serve(wallet, clock).await;
+        }
         Self {
             users,
             agreements,
             agreements_database: of_agreements,
             _users_database: of_users,
+            payments_database,
+            accounts: Mutex::new(of_accounts),
             doors,
             http,
             clock: Arc::clone(clock),
         }
     }
 
-    pub(crate) fn links_of_accounts(&self) -> ModuleLinks {
-        links(&self.doors, &self.http, Module::Accounts)
+    /// Those of the processes with the payments.
+    pub(crate) fn links_of_payments(&self) -> ModuleLinks {
+        links(&self.doors, &self.http, Module::Payments)
     }
 
-    pub(crate) async fn serve_accounts(&self, wallet: &Wallet) {
-        self.doors[2].serve(wallet, &self.clock).await;
+    pub(crate) async fn serve_payments(&self, wallet: &Wallet) {
+        self.door(Module::Payments).serve(wallet, &self.clock).await;
+    }
+
+    async fn serve_accounts(&self, with_payments: &Wallet) {
+        let wallet = self.accounts().unwrap_or_else(|| with_payments.clone());
+        self.door(Module::Accounts).serve(&wallet, &self.clock).await;
+    }
+
+    /// The process of the accounts, if they are apart from the payments.
+    pub(crate) fn accounts(&self) -> Option<Wallet> {
+        self.accounts.lock().unwrap().clone()
+    }
+
+    /// The process of the accounts ends, and another one takes its place.
+    pub(crate) async fn accounts_start_again(&self, make: impl FnOnce(ModuleLinks) -> Wallet) {
+        self.ends(Module::Accounts).await;
+        let wallet = make(links(&self.doors, &self.http, Module::Accounts));
+        self.door(Module::Accounts).serve(&wallet, &self.clock).await;
+        *self.accounts.lock().unwrap() = Some(wallet);
     }
 
     /// After the accounts have theirs.
@@ -157,7 +234,13 @@ impl Apart {
     }
 
     fn door(&self, module: Module) -> &Door {
-        self.doors.iter().find(|door| door.module == module).unwrap()
+        self.doors.iter().find(|door| door.modules.contains(&module)).unwrap()
+    }
+
+    /// The next questions to the accounts are lost, and the next answers after those.
+    pub(crate) fn accounts_lose(&self, questions: usize, answers: usize) {
+        self.door(Module::Accounts).unheard.store(questions, Ordering::SeqCst);
+        self.door(Module::Accounts).lost.store(answers, Ordering::SeqCst);
     }
 
     /// The next answers of a module are lost. A caller asks twice at once.
@@ -205,12 +288,19 @@ struct Asked<'a> {
     from_browser: bool,
 }
 
-fn links(doors: &[Door; 3], http: &Outbound, own: Module) -> ModuleLinks {
-    let link = |door: &Door| {
+fn links(doors: &[Door], http: &Outbound, own: Module) -> ModuleLinks {
+    let link = |module: Module| {
+        let door = doors.iter().find(|door| door.modules.contains(&module)).unwrap();
         let base = format!("http://{}", door.at).parse().unwrap();
-        (door.module != own).then(|| ModuleLink::new(door.module, base, http.clone(), CallerProof::secret(SECRET)))
+        let is_elsewhere = !door.modules.contains(&own);
+        is_elsewhere.then(|| ModuleLink::new(module, base, http.clone(), CallerProof::secret(SECRET)))
     };
-    ModuleLinks { users: link(&doors[0]), agreements: link(&doors[1]), accounts: link(&doors[2]) }
+    ModuleLinks {
+        users: link(Module::Users),
+        agreements: link(Module::Agreements),
+        accounts: link(Module::Accounts),
+        payments: link(Module::Payments),
+    }
 }
 
 /// Removes the tables of other modules, so that whoever touches one gets an error.
@@ -341,14 +431,87 @@ on_each_database! {
         assert!(shown("/agreements").contains("Ended"), "{}", shown("/agreements"));
     }
 
+    async fn in_one_process_and_in_four_a_customer_sees_the_same_and_each_process_has_its_own_tables_only(database) {
+        let mut one = Bench::on(TestDatabase::sqlite().await).await;
+        let mut four = Bench::of(database, Shape::Four).await;
+        let (in_one, in_four) = (walk(&mut one).await, walk(&mut four).await);
+        for (one, four) in in_one.iter().zip(&in_four) {
+            assert_eq!(one, four);
+        }
+        assert_eq!(in_one.len(), in_four.len());
+    }
+
+    async fn money_moves_once_although_questions_to_the_accounts_and_their_answers_are_lost(database) {
+        let mut bench = Bench::of(database, Shape::Four).await;
+        is_granted(&bench);
+        for (number, (questions, answers)) in [(2, 0), (0, 2), (3, 1), (1, 3), (0, 9)].into_iter().enumerate() {
+            let before = bench.balance(Bench::noras_address()).await.0;
+            let (payment, came) = (app_pays(&bench, 100).await, bench.instance.comes(Bench::noras_address(), 30));
+            let id = |kind: u128| Uuid::from_u128((kind << 98) + number as u128);
+            bench.deliver(&bench.instance.told_credit(id(7), "incoming_payment.completed", came)).await;
+            for _ in 0..6 {
+                bench.apart.as_ref().unwrap().accounts_lose(questions, answers);
+                bench.clock.advance(Duration::from_mins(1));
+                bench.work(Cut::Never).await;
+            }
+            bench.apart.as_ref().unwrap().accounts_lose(0, 0);
+            for _ in 0..4 {
+                bench.clock.advance(Duration::from_mins(1));
+                bench.work(Cut::Never).await;
+            }
+            assert_eq!(bench.instance.payment(payment).state, State::Sending, "{questions} {answers}");
+            bench.instance.end(payment, State::Completed, 90);
+            bench.deliver(&bench.instance.told(id(3), "completed", payment)).await;
+            bench.apart.as_ref().unwrap().accounts_lose(questions, answers);
+            for _ in 0..6 {
+                bench.work(Cut::Never).await;
+                bench.apart.as_ref().unwrap().accounts_lose(0, 0);
+                bench.clock.advance(Duration::from_mins(1));
+            }
+            assert_eq!(bench.balance(Bench::noras_address()).await, (before - 90 + 30, 0), "{questions} {answers}");
+        }
+        assert_eq!(bench.dead_events().await, 0);
+    }
+
+    async fn without_the_accounts_payments_wait_and_without_the_payments_nothing_is_half_done(database) {
+        let mut bench = Bench::of(database, Shape::Four).await;
+        is_granted(&bench);
+        bench.apart.as_ref().unwrap().ends(Module::Accounts).await;
+        let (status, told) = apart_ready(&bench, Module::Payments).await;
+        assert!(status == 503 && told.contains("\"module\":\"accounts\"") && !told.contains("\"users\""), "{told}");
+        let payment = app_pays(&bench, 400).await;
+        bench.work(Cut::Never).await;
+        assert_ne!(bench.instance.payment(payment).state, State::Sending);
+        for path in ["/", "/send", "/history"] {
+            let (status, _, text) = bench.get(path).await;
+            assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains(AWAY), "{path}: {status} {text}");
+        }
+        bench.apart.as_ref().unwrap().serve_accounts(bench.payments()).await;
+        for _ in 0..4 {
+            bench.clock.advance(Duration::from_mins(1));
+            bench.work(Cut::Never).await;
+        }
+        assert_eq!(bench.instance.payment(payment).state, State::Sending);
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 400));
+
+        bench.apart.as_ref().unwrap().ends(Module::Payments).await;
+        for path in ["/send", "/requests", "/contacts", "/cards", "/"] {
+            let (status, _, text) = bench.get(path).await;
+            assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains(AWAY), "{path}: {status} {text}");
+        }
+        bench.apart.as_ref().unwrap().serve_payments(bench.payments()).await;
+        assert_eq!(bench.get("/").await.0, StatusCode::OK);
+    }
+
     async fn nobody_asks_a_module_without_a_proof(database) {
-        let bench = Bench::of(database, Shape::Apart).await;
+        let bench = Bench::of(database, Shape::Four).await;
         let apart = bench.apart.as_ref().unwrap();
         let user = Uuid::from_u128(1);
         let questions = [
             (Module::Users, "/modules/users", json!({"is_active": {"user": user}})),
             (Module::Agreements, "/modules/agreements", json!({"forget": {"user": user}})),
             (Module::Accounts, "/modules/accounts", json!({"of_user": {"user": user}})),
+            (Module::Payments, "/modules/payments", json!({"open_requests": {"user": user}})),
         ];
         for (module, path, question) in &questions {
             let asked = Asked { path, body: Some(question), ..Asked::default() };
@@ -360,13 +523,16 @@ on_each_database! {
             for wrong in [json!({"give_everything": {}}), json!([]), json!({})] {
                 assert_eq!(apart.asks(*module, Asked { body: Some(&wrong), ..by_secret }).await.0, 400, "{module}");
             }
-            let other = if *path == "/modules/users" { "/modules/accounts" } else { "/modules/users" };
-            assert_eq!(apart.asks(*module, Asked { path: other, ..by_secret }).await.0, 404, "{module}");
+            for (other, path, _) in questions.iter().filter(|(other, ..)| other != module) {
+                assert_eq!(apart.asks(*module, Asked { path, ..by_secret }).await.0, 404, "{module} {other}");
+            }
             for (path, expected) in [("/ready", 401), ("/healthz", 200)] {
                 assert_eq!(apart.asks(*module, Asked { path, ..Asked::default() }).await.0, expected, "{module} {path}");
             }
         }
-        for (module, path) in [(Module::Agreements, "/agreements"), (Module::Accounts, "/")] {
+        for (module, path) in
+            [(Module::Agreements, "/agreements"), (Module::Accounts, "/"), (Module::Payments, "/send")]
+        {
             assert_eq!(apart.asks(module, Asked { path, ..Asked::default() }).await.0, 401);
             // The other process is known, but nobody is signed in.
             assert_eq!(apart.asks(module, Asked { path, secret: Some(SECRET), ..Asked::default() }).await.0, 303);
@@ -433,7 +599,7 @@ on_each_database! {
             assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains(AWAY), "{path}: {status} {text}");
         }
         assert_eq!(bench.get("/settings").await.0, StatusCode::OK, "what is about the user works");
-        apart.serve_accounts(bench.books()).await;
+        apart.serve_accounts(bench.payments()).await;
         assert_eq!(bench.get("/").await.0, StatusCode::OK);
         apart.ends(Module::Users).await;
         let (status, _, text) = bench.get("/").await;
@@ -441,7 +607,7 @@ on_each_database! {
     }
 
     async fn a_wallet_is_closed_in_all_modules_although_answers_are_lost(database) {
-        let mut bench = Bench::of(database, Shape::Apart).await;
+        let mut bench = Bench::of(database, Shape::Four).await;
         bench.another_signs_up("eva@example.com").await;
         bench.send("/accounts/open", "/accounts/open", &[("asset", "USD/2"), ("name", "Eva"), ("path", "eva")]).await;
         let kept = bench.send("/contacts/add", "/contacts/add", &[("url", NORA), ("name", "Nora")]).await;
@@ -453,14 +619,14 @@ on_each_database! {
         bench.prove().await;
         let left = bench.send("/settings/leave", "/settings/leave", &[("sure", "yes")]).await;
         assert_eq!(left, "/sign-in?said=left");
-        for module in [Module::Accounts, Module::Agreements] {
+        for module in [Module::Accounts, Module::Agreements, Module::Payments] {
             bench.apart.as_ref().unwrap().loses(module, 3);
         }
         for _ in 0..8 {
             bench.clock.advance(Duration::from_mins(2));
             bench.work(Cut::Never).await;
         }
-        assert_eq!(bench.column("SELECT COUNT(*) FROM wallet_contacts").await, [0]);
+        assert_eq!(bench.column_of_payments("SELECT COUNT(*) FROM wallet_contacts").await, [0]);
         let agreements = &bench.apart.as_ref().unwrap().agreements_database;
         let rows = agreements.query("SELECT COUNT(*) FROM wallet_consents", []).await.unwrap();
         assert_eq!(rows[0].try_get_by_index::<i64>(0).unwrap(), 0);

@@ -213,7 +213,7 @@ pub(crate) struct Bench {
     here: String,
     cookie: Mutex<String>,
     pub(crate) noras: String,
-    /// The processes of the other modules, if the two above have accounts and payments only.
+    /// The processes of the other modules, if the two above have accounts and payments, or payments, only.
     pub(crate) apart: Option<Apart>,
 }
 
@@ -254,12 +254,13 @@ impl Bench {
         };
         let apart = match shape {
             Shape::OneProcess => None,
-            Shape::Apart => Some(Apart::open(&database, &clock, make).await),
+            Shape::Apart | Shape::Four => Some(Apart::open(shape, &database, &clock, make).await),
         };
-        let links = || apart.as_ref().map(Apart::links_of_accounts).unwrap_or_default();
-        let wallets = [make(&database, 1, links()), make(&database, 2, links())];
+        let links = || apart.as_ref().map(Apart::links_of_payments).unwrap_or_default();
+        let of_payments = apart.as_ref().and_then(|apart| apart.payments_database.as_ref()).unwrap_or(&database);
+        let wallets = [make(of_payments, 1, links()), make(of_payments, 2, links())];
         if let Some(apart) = &apart {
-            apart.serve_accounts(&wallets[0]).await;
+            apart.serve_payments(&wallets[0]).await;
         }
         let mut bench = Self {
             instance,
@@ -274,6 +275,7 @@ impl Bench {
             noras: String::new(),
             apart,
         };
+        bench.accounts().seed().await.unwrap();
         bench.wallets[0].seed().await.unwrap();
         if let Some(apart) = &bench.apart {
             apart.seed_users().await;
@@ -282,12 +284,29 @@ impl Bench {
         bench
     }
 
-    /// The process ends, and another one takes its place. Its leases have run out by then.
-    fn start_again(&mut self) {
+    /// The process ends, and another one takes its place. Its leases have run out by then. If accounts and payments are
+    /// apart, both end.
+    async fn start_again(&mut self) {
         let number = self.clock.now().as_millis().unsigned_abs();
-        let links = self.apart.as_ref().map(Apart::links_of_accounts).unwrap_or_default();
-        self.wallets[0] = wallet(&self.database, &self.ledger, &self.clock, &self.here, number, links);
+        let make = |database: &TestDatabase, number: u64, links: ModuleLinks| {
+            wallet(database, &self.ledger, &self.clock, &self.here, number, links)
+        };
+        if let Some(apart) = self.apart.as_ref().filter(|apart| apart.accounts().is_some()) {
+            apart.accounts_start_again(|links| make(&self.database, number + 1, links)).await;
+        }
+        let links = self.apart.as_ref().map(Apart::links_of_payments).unwrap_or_default();
+        self.wallets[0] = make(self.of_payments(), number, links);
         self.clock.advance(LEASE);
+    }
+
+    /// The database with the payments.
+    fn of_payments(&self) -> &TestDatabase {
+        self.apart.as_ref().and_then(|apart| apart.payments_database.as_ref()).unwrap_or(&self.database)
+    }
+
+    /// The process with the accounts.
+    fn accounts(&self) -> Wallet {
+        self.apart.as_ref().and_then(Apart::accounts).unwrap_or_else(|| self.wallets[0].clone())
     }
 
     /// Does all work that is due, unless the process ends before.
@@ -301,9 +320,12 @@ impl Bench {
         };
         self.cuts.arm(Cut::Never);
         if !done {
-            self.start_again();
+            self.start_again().await;
         }
         if let Some(apart) = &self.apart {
+            if let Some(accounts) = apart.accounts() {
+                accounts.work_due().await.unwrap();
+            }
             apart.users.work_due().await.unwrap();
         }
     }
@@ -338,7 +360,7 @@ impl Bench {
     /// Balance and hold of every account, by its wallet address.
     pub(crate) async fn balances(&self) -> Vec<(Uuid, i128, i128)> {
         let request = Request::get("/balances").body(Body::empty()).unwrap();
-        let router = wallet::http::router(self.wallets[0].clone(), ServiceCallers::Anybody);
+        let router = wallet::http::router(self.accounts(), ServiceCallers::Anybody);
         let body = router.oneshot(request).await.unwrap().into_body();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let accounts: Vec<Value> = serde_json::from_slice(&body).unwrap();
@@ -364,8 +386,8 @@ impl Bench {
         i128::try_from(account.credits_posted).unwrap() - i128::try_from(account.debits_posted).unwrap()
     }
 
-    /// The process with the accounts.
-    pub(crate) fn books(&self) -> &Wallet {
+    /// The process with the payments.
+    pub(crate) fn payments(&self) -> &Wallet {
         &self.wallets[0]
     }
 
@@ -373,10 +395,14 @@ impl Bench {
         self.wallets[0].dead_events().await.unwrap()
     }
 
-    /// The first column of the rows of a query.
+    /// The first column of the rows of a query of the accounts' database.
     pub(crate) async fn column(&self, sql: &str) -> Vec<i64> {
-        let rows = self.database.query(sql, []).await.unwrap();
-        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+        column(&self.database, sql).await
+    }
+
+    /// The same of the database with the payments.
+    pub(crate) async fn column_of_payments(&self, sql: &str) -> Vec<i64> {
+        column(self.of_payments(), sql).await
     }
 
     /// The ids that a query of the accounts' database gives.
@@ -491,6 +517,11 @@ impl Bench {
     }
 }
 
+async fn column(database: &TestDatabase, sql: &str) -> Vec<i64> {
+    let rows = database.query(sql, []).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
 async fn ids(database: &TestDatabase, sql: &str) -> BTreeSet<Uuid> {
     let rows = database.query(sql, []).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
@@ -502,6 +533,8 @@ pub(crate) enum Shape {
     OneProcess,
     /// Users, agreements, and accounts with payments, each with a database of its own.
     Apart,
+    /// Users, agreements, accounts, and payments.
+    Four,
 }
 
 fn wallet(

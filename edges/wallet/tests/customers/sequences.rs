@@ -55,6 +55,23 @@ fn sequences_end_with_right_books_also_if_each_module_is_a_process_of_its_own() 
     });
 }
 
+#[test]
+fn sequences_end_with_right_books_also_if_accounts_and_payments_are_apart_and_either_is_killed() {
+    testkit::block_on(async {
+        let mut bench = Bench::of(TestDatabase::sqlite().await, Shape::Four).await;
+        run(&mut bench, 2_000..2_060).await;
+    });
+}
+
+#[test]
+fn on_postgres_sequences_end_with_right_books_also_if_accounts_and_payments_are_apart() {
+    testkit::block_on(async {
+        let Some(database) = TestDatabase::of(testkit::Dialect::Postgres).await else { return };
+        let mut bench = Bench::of(database, Shape::Four).await;
+        run(&mut bench, 3_000..3_060).await;
+    });
+}
+
 async fn sequences(database: TestDatabase, part: u64) {
     let mut bench = Bench::on(database).await;
     run(&mut bench, part * EACH..(part + 1) * EACH).await;
@@ -89,6 +106,10 @@ impl Sequence {
     /// A number below `limit`.
     fn roll(&self, limit: u64) -> u64 {
         u64::from_le_bytes((&self.dice as &dyn Entropy).bytes()) % limit
+    }
+
+    fn some(&self) -> usize {
+        usize::try_from(self.roll(12)).unwrap()
     }
 
     fn note(&mut self, what: impl std::fmt::Display) {
@@ -201,7 +222,17 @@ impl Sequence {
             }
         };
         self.note(format_args!("works, {cut:?}"));
+        let is_four = bench.apart.as_ref().is_some_and(|apart| apart.accounts().is_some());
+        if is_four && self.roll(2) == 0 {
+            // The process of the accounts ends before and after what it is asked, and that of the payments goes on.
+            let (questions, answers) = (self.some(), self.some());
+            self.note(format_args!("{questions} questions to the accounts and {answers} answers are lost"));
+            bench.apart.as_ref().unwrap().accounts_lose(questions, answers);
+        }
         bench.work(cut).await;
+        if let Some(apart) = &bench.apart {
+            apart.accounts_lose(0, 0);
+        }
     }
 
     /// Payments end, the operator cancels some, and time passes.
@@ -264,7 +295,7 @@ fn cost(payment: &Payment, agreed: Agreed) -> (u64, u64) {
 /// Compares all books of the wallet with those of the instance.
 async fn right(bench: &Bench, fees: &BTreeMap<Uuid, Agreed>) -> Result<(), String> {
     let (dead, waiting) = (bench.dead_events().await, "SELECT COUNT(*) FROM wallet_inbox WHERE state = 'new'");
-    if dead > 0 || bench.column(waiting).await != [0] {
+    if dead > 0 || bench.column_of_payments(waiting).await != [0] {
         return Err(format!("{dead} events were given up, and others wait"));
     }
     let open = bench.column("SELECT COUNT(*) FROM wallet_holds WHERE state NOT IN ('settled', 'released')").await;

@@ -165,8 +165,9 @@ on_each_database! {
         elsewhere.sign_in("nora", PASSWORD).await;
         let unproved = nora.send(HERE, HERE, &[("sure", "yes")]).await;
         assert!(unproved.location.starts_with("/prove"), "{}", unproved.text);
-        let sql = "INSERT INTO wallet_requests (id, user_id, account_id, payment_id, url, note, made_at, expires_at)
-            SELECT $1, user_id, id, $1, 'u', 'for the room of Nora', 0, 0 FROM wallet_accounts";
+        let sql = "INSERT INTO wallet_requests (id, user_id, account_id, account_name, asset_code, asset_scale, payment_id, url,
+                note, made_at, expires_at)
+            SELECT $1, user_id, id, name, asset_code, asset_scale, $1, 'u', 'for the room of Nora', 0, 0 FROM wallet_accounts";
         bench.database.execute(sql, [Uuid::from_u128(8).into()]).await.unwrap();
         let left = nora.leave().await;
         assert_eq!(left.location, "/sign-in?said=left", "{}", left.text);

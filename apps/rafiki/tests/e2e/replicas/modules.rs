@@ -1,5 +1,6 @@
-//! A wallet as one process, and with its modules as processes of their own: users, agreements, and accounts with payments,
-//! each with a database of its own. A customer does the same in both, while each process is killed once, and has the same.
+//! A wallet as one process, as three (users, agreements, and accounts with payments) and as four. Users and agreements have
+//! databases of their own; accounts and payments share the file that they had before. A customer does the same in all,
+//! while each process is killed once, and has the same.
 //!
 //! The other institution has a wallet of one process. What modules ask each other is tested in `edges/wallet`.
 
@@ -25,41 +26,53 @@ const RATES: &str = "rates:\n  EUR: {USD: 1.10}\n  USD: {EUR: 0.91}\n";
 const SECRET: &str = "what the processes of this wallet show each other";
 const WITHIN: std::time::Duration = std::time::Duration::from_mins(1);
 
-/// The processes of users and agreements, if they are apart from the accounts.
+/// The processes beside the one that the institution has anyway, which gets the events and has the payments.
 struct Parts {
     users: RoleProcess,
     agreements: RoleProcess,
+    /// If they are apart from the payments.
+    accounts: Option<RoleProcess>,
     front: String,
-    modules: [u16; 3],
+    /// Where balances are told, if the institution's process does not.
+    balances: Option<String>,
+    /// Where users, agreements, accounts and payments are asked.
+    modules: [u16; 4],
 }
 
 impl Parts {
-    /// The accounts are in the process that the institution has anyway.
-    fn new(folder: &Path, seed: &Path) -> Self {
+    fn new(shape: Shape, folder: &Path, seed: &Path) -> Self {
         let first = free_ports();
-        let modules = [first + 1, first + 3, first + 4];
+        let payments = if shape == Shape::Four { first + 6 } else { first + 4 };
+        let modules = [first + 1, first + 3, first + 4, payments];
         let front = format!("http://localhost:{first}");
         let part = |role: &str, pages: u16, own: u16| {
             let ports = vec![("PORT", pages), ("WALLET_MODULES_PORT", own)];
             let mut process = RoleProcess::new("wallet", folder, ports, role);
             process.variables = variables(role, modules, seed);
-            let database = format!("sqlite:{}", folder.join(format!("wallet-{role}.db")).display());
-            process.variables.extend([("DATABASE_URL", database), ("PUBLIC_URL", front.clone())]);
+            process.variables.push(("PUBLIC_URL", front.clone()));
+            if role != "accounts" {
+                let database = format!("sqlite:{}", folder.join(format!("wallet-{role}.db")).display());
+                process.variables.push(("DATABASE_URL", database));
+            }
             process
         };
         let (users, agreements) = (part("users", first, first + 1), part("agreements", first + 2, first + 3));
-        Self { users, agreements, front, modules }
+        let is_four = shape == Shape::Four;
+        let accounts = is_four.then(|| part("accounts", first + 5, first + 4));
+        let balances = is_four.then(|| format!("http://localhost:{}", first + 5));
+        Self { users, agreements, accounts, front, balances, modules }
     }
 
     fn launch(&mut self) {
-        for process in [&mut self.users, &mut self.agreements] {
+        for process in [&mut self.users, &mut self.agreements].into_iter().chain(&mut self.accounts) {
             let ready = process.launch();
             process.assert_ready(ready);
         }
     }
 
     fn logs(&self) -> String {
-        format!("--- users\n{}\n--- agreements\n{}", self.users.log(), self.agreements.log())
+        let accounts = self.accounts.as_ref().map(RoleProcess::log).unwrap_or_default();
+        format!("--- users\n{}\n--- agreements\n{}\n--- accounts\n{accounts}", self.users.log(), self.agreements.log())
     }
 }
 
@@ -67,19 +80,21 @@ impl Drop for Parts {
     fn drop(&mut self) {
         self.users.kill();
         self.agreements.kill();
+        self.accounts.iter_mut().for_each(RoleProcess::kill);
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
         }
     }
 }
 
-fn variables(role: &str, modules: [u16; 3], seed: &Path) -> Vec<(&'static str, String)> {
+fn variables(role: &str, modules: [u16; 4], seed: &Path) -> Vec<(&'static str, String)> {
     let at = |port: u16| format!("http://localhost:{port}");
     vec![
         ("WALLET_ROLE", role.to_owned()),
         ("WALLET_USERS_URL", at(modules[0])),
         ("WALLET_AGREEMENTS_URL", at(modules[1])),
         ("WALLET_ACCOUNTS_URL", at(modules[2])),
+        ("WALLET_PAYMENTS_URL", at(modules[3])),
         ("WALLET_MODULES_SECRET", SECRET.to_owned()),
         ("SEED_FILE_LOCATION", seed.display().to_string()),
     ]
@@ -91,13 +106,15 @@ enum Victim {
     Users,
     Agreements,
     Accounts,
+    Payments,
 }
 
 /// How many processes the wallet of the first institution has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     OneProcess,
-    Apart,
+    Three,
+    Four,
 }
 
 struct Scene {
@@ -113,10 +130,11 @@ impl Scene {
             std::fs::write(&seed, RATES).unwrap();
             let mut wallet_variables =
                 vec![("SEED_FILE_LOCATION", seed.display().to_string()), ("HOLD_CHECK_AFTER_S", "5".to_owned())];
-            if shape == Shape::Apart && side == Side::CloudNine {
-                let mut started = Parts::new(folder, &seed);
-                wallet_variables.extend(variables("accounts,payments", started.modules, &seed));
-                wallet_variables.push(("WALLET_MODULES_PORT", started.modules[2].to_string()));
+            if shape != Shape::OneProcess && side == Side::CloudNine {
+                let mut started = Parts::new(shape, folder, &seed);
+                let own = if shape == Shape::Four { "payments" } else { "accounts,payments" };
+                wallet_variables.extend(variables(own, started.modules, &seed));
+                wallet_variables.push(("WALLET_MODULES_PORT", started.modules[3].to_string()));
                 wallet_variables.push(("PUBLIC_URL", started.front.clone()));
                 started.launch();
                 parts = Some(started);
@@ -143,7 +161,8 @@ impl Scene {
         let process = match (victim, &mut self.parts) {
             (Victim::Users, Some(parts)) => &mut parts.users,
             (Victim::Agreements, Some(parts)) => &mut parts.agreements,
-            (Victim::Accounts, _) | (_, None) => {
+            (Victim::Accounts, Some(Parts { accounts: Some(accounts), .. })) => accounts,
+            (Victim::Accounts | Victim::Payments, _) | (_, None) => {
                 return self.replicated.banks[Side::CloudNine as usize].kill_and_restart_wallet(0);
             }
         };
@@ -163,7 +182,9 @@ impl Scene {
 
     /// Balance and hold of a customer, as soon as nothing is held.
     async fn balance(&self, side: Side, slug: &str) -> String {
-        let url = Url::parse(&self.wallet_of(side)).unwrap().join("/balances").unwrap();
+        let apart = self.parts.as_ref().filter(|_| side == Side::CloudNine).and_then(|parts| parts.balances.clone());
+        let told_at = apart.unwrap_or_else(|| self.wallet_of(side));
+        let url = Url::parse(&told_at).unwrap().join("/balances").unwrap();
         let address = self.address(side, slug);
         let settled = until(WITHIN, || async {
             let response = outbound().send(Request::get(url.clone()).configured()).await.ok()?;
@@ -231,6 +252,7 @@ fn scenario(shape: Shape) -> Option<Vec<(String, String)>> {
     scene.kill(Victim::Accounts);
     assert_eq!(scene.end(Side::CloudNine, &sent), OutgoingPaymentState::Completed);
     let came = runtime.block_on(fritz.sends(&fritzes, &to_nora, "7.00"));
+    scene.kill(Victim::Payments);
     assert_eq!(scene.end(Side::HappyLife, &came), OutgoingPaymentState::Completed);
     scene.kill(Victim::Users);
 
@@ -275,6 +297,7 @@ fn scenario(shape: Shape) -> Option<Vec<(String, String)>> {
     if let Some(parts) = &mut scene.parts {
         parts.users.stop();
         parts.agreements.stop();
+        parts.accounts.iter_mut().for_each(RoleProcess::stop);
     }
     let Scene { replicated, parts } = scene;
     replicated.assert_books();
@@ -283,10 +306,13 @@ fn scenario(shape: Shape) -> Option<Vec<(String, String)>> {
 }
 
 #[test]
-fn a_wallet_of_one_process_and_one_of_three_give_customers_the_same_although_each_process_is_killed() {
-    let (Some(one), Some(three)) = (scenario(Shape::OneProcess), scenario(Shape::Apart)) else { return };
-    for (one, three) in one.iter().zip(&three) {
-        assert_eq!(one, three);
+fn wallets_of_one_of_three_and_of_four_processes_give_customers_the_same_although_each_process_is_killed() {
+    let Some(one) = scenario(Shape::OneProcess) else { return };
+    for shape in [Shape::Three, Shape::Four] {
+        let apart = scenario(shape).unwrap();
+        for (one, apart) in one.iter().zip(&apart) {
+            assert_eq!(one, apart);
+        }
+        assert_eq!(one.len(), apart.len());
     }
-    assert_eq!(one.len(), three.len());
 }

@@ -32,14 +32,14 @@ struct Overview<'a> {
 
 /// `GET /operator`
 pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
-    let store = &ctx.core().effects.store;
+    let (store, modules) = (&ctx.core().effects.store, &ctx.core().effects.modules);
     let f = ctx.frame("operator");
     let since = f.now.saturating_sub(LATELY);
     let mut low = operators::latest(store.database(), EVENTS).await?;
     low.retain(|(told, _)| told.told_at > since);
     let is_unanswered = |answer: &Answer| matches!(answer, Answer::Off | Answer::DayIsFull);
     let page = Overview {
-        dead: store.dead_events().await?,
+        dead: modules.payments.dead_events().await?,
         unanswered: count(low.iter().filter(|(_, answer)| is_unanswered(answer)).count()),
         low: count(low.len()),
         earned: operators::sums(store.database(), since).await?,
