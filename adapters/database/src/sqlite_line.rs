@@ -167,9 +167,11 @@ impl Drop for Waiting<'_> {
 impl Turn {
     /// Sends `steps` together. Returns the results before the first failure, and the error.
     pub(crate) async fn send(&mut self, steps: Vec<Step>) -> (Vec<StepResult>, Option<DbErr>) {
+        if let Err(error) = self.commit_others().await {
+            return (Vec::new(), Some(error));
+        }
         match self.connected() {
             Ok(connected) => {
-                connected.commit_others().await;
                 // A commit may have given the connection back.
                 if let Err(error) = connected.make_ready().await {
                     return (Vec::new(), Some(error));
@@ -251,8 +253,26 @@ impl Turn {
     /// Undoes the changes of the unit.
     pub(crate) async fn roll_back(mut self) {
         if let Some(mut at_it) = self.at_it.take() {
-            at_it.leave().await;
+            // It commits other units, so it continues if this caller stops waiting.
+            drop(tokio::spawn(async move { at_it.leave().await }).await);
         }
+    }
+
+    /// Commits ended units before anything is read.
+    ///
+    /// The caller may act on what it reads here. So these rows must survive the end of the process. The commit continues if
+    /// this caller stops waiting. Otherwise the ended units would be told that nothing was committed, and that is unknown.
+    async fn commit_others(&mut self) -> Result<(), DbErr> {
+        if self.connected()?.ended.is_empty() {
+            return Ok(());
+        }
+        let Some(mut at_it) = self.at_it.take() else { return Ok(()) };
+        let settling = tokio::spawn(async move {
+            at_it.settle().await;
+            at_it
+        });
+        self.at_it = settling.await.ok();
+        Ok(())
     }
 
     fn connected(&mut self) -> Result<&mut Connected, DbErr> {
@@ -264,7 +284,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let Some(mut at_it) = self.at_it.take() else { return };
         if !at_it.open && at_it.sending == Sending::Nothing {
-            return;
+            return at_it.release();
         }
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move { at_it.leave().await })),
@@ -405,15 +425,6 @@ impl Connected {
         (answers, error)
     }
 
-    /// Commits ended units before anything is read.
-    ///
-    /// The caller may act on what it reads here. So these rows must survive the end of the process.
-    async fn commit_others(&mut self) {
-        if !self.ended.is_empty() {
-            self.settle().await;
-        }
-    }
-
     /// Cleans up after a caller that stopped waiting half-way.
     async fn recover(&mut self) {
         match mem::replace(&mut self.sending, Sending::Nothing) {
@@ -436,7 +447,8 @@ impl Connected {
     async fn settle(&mut self) {
         self.recover().await;
         if !self.open {
-            return;
+            // A single statement that failed has opened nothing, but it has taken the connection.
+            return self.release();
         }
         if self.ended.is_empty() {
             return self.undo_all("no caller waits for it").await;
@@ -472,6 +484,10 @@ impl Connected {
             // A caller that no longer waits needs no answer.
             let _ = unit.send(how.clone());
         }
+        self.release();
+    }
+
+    fn release(&mut self) {
         if self.between_units == BetweenUnits::ReleasesConnection {
             self.connection = None;
         }
@@ -577,6 +593,30 @@ mod tests {
             turn.undo().await;
             assert!(matches!(turn.send_and_commit(insert("second")).await, Ended::Committed(_)));
             assert_eq!(notes(&line).await, ["first", "second"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_single_statement_that_failed_the_only_connection_is_free() {
+        let (_folder, lines) = lines().await;
+        for (database, _) in lines {
+            let sql = "INSERT INTO notes (note) VALUES ($1)";
+            assert!(database.execute(sql, ["a".into()]).await.is_ok());
+            assert!(database.execute(sql, ["a".into()]).await.is_err());
+            assert_eq!(database.query("SELECT note FROM notes", []).await.unwrap().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_unit_is_told_what_became_of_it_although_the_caller_that_commits_it_stops_waiting() {
+        let (_folder, lines) = lines().await;
+        for (_database, line) in lines {
+            let mut turn = line.turn().await.unwrap();
+            let Ok(unit) = turn.send_and_leave_to_next(insert("a")).await else { panic!("the unit failed") };
+            assert!(futures::poll!(Box::pin(turn.send(insert("of a caller that is gone")))).is_pending());
+            drop(turn);
+            let told = unit.await.unwrap();
+            assert_eq!(told.is_ok(), notes(&line).await == ["a"], "{told:?}");
         }
     }
 

@@ -1,4 +1,5 @@
 //! How often SQLite prepares a statement. It depends on the flags that SQLite is compiled with, in `.cargo/config.toml`.
+//! The plans of lists are looked at where the lists are read.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use rusqlite::{Connection, StatementStatus, ToSql};
