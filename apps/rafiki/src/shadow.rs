@@ -43,11 +43,12 @@ pub(crate) async fn run(options: ShadowOptions) -> Result<(), Failure> {
         running.serve(listener, shadow.router(pair.clone()));
     }
     running.work(|stop| asker.run(stop));
+    // A signal counts before anybody is told.
+    let mut stop = std::pin::pin!(stop_signal());
     say("ready\n");
 
     let mut ticks = tokio::time::interval(interval);
     ticks.tick().await;
-    let mut stop = std::pin::pin!(stop_signal());
     loop {
         tokio::select! {
             () = &mut stop => break,

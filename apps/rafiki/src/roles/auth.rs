@@ -23,8 +23,8 @@ use url::Url;
 use super::cache::{self, for_cache, limiter, open_cache};
 use super::identities::{Identities, identities, issuer};
 use super::listening::{Exposure, announce, serving};
-use super::ready::tell_ready;
-use super::running::{Running, stop_signal};
+use super::ready::ready_until_stopped;
+use super::running::Running;
 use super::service_secret::service_secret;
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
@@ -84,9 +84,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
 
     let running = start(&config, listeners, &deps).await?;
     tracing::info!(?ports, "authorization server ready");
-    tell_ready(&environment);
-
-    stop_signal().await;
+    ready_until_stopped(&environment).await;
     running.stop().await;
     Ok(())
 }

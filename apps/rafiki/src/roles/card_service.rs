@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use super::cache::memory_limiter;
 use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
-use super::ready::tell_ready;
-use super::running::{Running, stop_signal};
+use super::ready::ready_until_stopped;
+use super::running::Running;
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
@@ -34,8 +34,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     meanwhile(&[&listener], for_places(&Place::of_card_service(&config), Patience::Endless)).await?;
     let running = start(&config, listener, &deps).await?;
     tracing::info!(port = config.port, "card service ready");
-    tell_ready(&environment);
-    stop_signal().await;
+    ready_until_stopped(&environment).await;
     running.stop().await;
     Ok(())
 }

@@ -19,8 +19,8 @@ use url::Url;
 use super::cache::memory_limiter;
 use super::identities::identities;
 use super::listening::{Exposure, announce, serving};
-use super::ready::tell_ready;
-use super::running::{Running, stop_signal};
+use super::ready::ready_until_stopped;
+use super::running::Running;
 use super::shared_deps::{SharedDeps, bind, tell};
 use crate::failure::Failure;
 
@@ -43,8 +43,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     tell(&config.notices, &environment);
     let running = start(&config, listener, &deps, Playground::default())?;
     tracing::info!(port = config.port, "console ready");
-    tell_ready(&environment);
-    stop_signal().await;
+    ready_until_stopped(&environment).await;
     running.stop().await;
     Ok(())
 }

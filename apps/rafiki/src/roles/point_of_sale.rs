@@ -16,8 +16,8 @@ use super::cache::memory_limiter;
 use super::card_service::verification;
 use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
-use super::ready::tell_ready;
-use super::running::{Running, stop_signal};
+use super::ready::ready_until_stopped;
+use super::running::Running;
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
@@ -37,8 +37,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     meanwhile(&[&listener], for_places(&Place::of_point_of_sale(&config), Patience::Endless)).await?;
     let (running, _) = start(&config, listener, &deps).await?;
     tracing::info!(port = config.port, "point of sale ready");
-    tell_ready(&environment);
-    stop_signal().await;
+    ready_until_stopped(&environment).await;
     running.stop().await;
     Ok(())
 }

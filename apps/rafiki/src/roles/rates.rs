@@ -9,8 +9,8 @@ use rates_service::{RatesService, UnknownBase, http};
 
 use super::identities::identities;
 use super::listening::{Exposure, announce, serving};
-use super::ready::tell_ready;
-use super::running::{Running, stop_signal};
+use super::ready::ready_until_stopped;
+use super::running::Running;
 use super::shared_deps::{SharedDeps, bind, tell};
 use crate::failure::Failure;
 
@@ -35,8 +35,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     running.serve_services(listener, http::router(service, callers).merge(health), identities.tls.as_ref());
     identities.watch_files(&mut running);
     tracing::info!(port = config.port, file = %config.file.display(), "rates ready");
-    tell_ready(&environment);
-    stop_signal().await;
+    ready_until_stopped(&environment).await;
     running.stop().await;
     Ok(())
 }

@@ -8,13 +8,22 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use config::Environment;
 
+use super::running::stop_signal;
 use crate::output::say;
 
 /// Where systemd waits (<https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html>).
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// Tells everybody who waits.
-pub(crate) fn tell_ready(environment: &Environment) {
+/// Tells everybody who waits that the role is ready, and returns when it has to stop.
+///
+/// Signals count before anybody is told, because who has waited may send one at once.
+pub(crate) async fn ready_until_stopped(environment: &Environment) {
+    let stop = stop_signal();
+    tell_ready(environment);
+    stop.await;
+}
+
+fn tell_ready(environment: &Environment) {
     say("ready\n");
     let Some(socket) = environment.get(SOCKET) else { return };
     if let Err(error) = notify(socket) {

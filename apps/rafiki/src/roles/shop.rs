@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 
 use super::cache::memory_limiter;
 use super::listening::{Exposure, announce, serving};
-use super::ready::tell_ready;
-use super::running::{Running, stop_signal};
+use super::ready::ready_until_stopped;
+use super::running::Running;
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
@@ -30,8 +30,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     meanwhile(&[&listener], for_places(&Place::of_shop(&config), Patience::Endless)).await?;
     let running = start(&config, listener, &deps, Accent::default()).await?;
     tracing::info!(port = config.port, "shop ready");
-    tell_ready(&environment);
-    stop_signal().await;
+    ready_until_stopped(&environment).await;
     running.stop().await;
     Ok(())
 }

@@ -21,8 +21,8 @@ use wallet::{
 
 use super::identities::{Identities, identities};
 use super::listening::{Exposure, announce, serving};
-use super::ready::tell_ready;
-use super::running::{Running, stop_signal};
+use super::ready::ready_until_stopped;
+use super::running::Running;
 use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use super::wallet_modules;
@@ -68,8 +68,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
         }
     });
     tracing::info!(port = config.port, "wallet ready");
-    tell_ready(&environment);
-    stop_signal().await;
+    ready_until_stopped(&environment).await;
     running.stop().await;
     Ok(())
 }

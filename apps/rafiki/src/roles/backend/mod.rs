@@ -30,8 +30,8 @@ use self::services::Services;
 use self::stores::Stores;
 use super::cache::for_cache;
 use super::listening::{Exposure, announce, serving};
-use super::ready::tell_ready;
-use super::running::{Running, stop_signal};
+use super::ready::ready_until_stopped;
+use super::running::Running;
 use super::shared_deps::{SharedDeps, bind, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
@@ -88,9 +88,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
 
     let running = start(&config, listeners, &deps).await?;
     tracing::info!(instance = config.instance_name, ?ports, "backend ready");
-    tell_ready(&environment);
-
-    stop_signal().await;
+    ready_until_stopped(&environment).await;
     running.stop().await;
     if let Some(traces) = traces {
         collectors::flush(traces).await;
