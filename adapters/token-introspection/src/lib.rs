@@ -8,7 +8,7 @@
 //! - [`OAuthIntrospection`] asks an OAuth 2.0 provider (RFC 7662); [`OAuthToken::meets`] judges issuer, audience, time and scope.
 //! - [`Refusal`] is the answer of all of them to a request that is not served.
 //!
-//! A question whose connection broke, or whose answer has status 5xx, is asked once more: another process of the server may
+//! A question whose connection broke, or whose answer has status 5xx, is asked twice more: another process of the server may
 //! answer. While the authorization server does not answer, no request is served. Token values never reach a log.
 
 mod binding;
@@ -101,6 +101,10 @@ pub enum IntrospectionError {
     Unusable(String),
 }
 
+/// The pauses before a question is asked again. It changes nothing, so it may be. Who stands between needs a moment until
+/// it knows that a process was killed, and may ask the same one once more.
+const ASK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
+
 impl IntrospectionError {
     /// Whether the same question may be answered at once, because several processes of the server answer questions.
     fn may_be_of_one_process(&self) -> bool {
@@ -165,11 +169,15 @@ impl IntrospectionClient {
         if let Some(answer) = memory.as_ref().and_then(|(memory, key)| memory.find(key)) {
             return Ok(answer);
         }
-        let answer = match self.ask(&question).await {
-            // A question changes nothing, so it may be asked again.
-            Err(error) if error.may_be_of_one_process() => self.ask(&question).await?,
-            answer => answer?,
-        };
+        let mut answer = self.ask(&question).await;
+        for pause in ASK_AGAIN_AFTER {
+            if !answer.as_ref().is_err_and(IntrospectionError::may_be_of_one_process) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            answer = self.ask(&question).await;
+        }
+        let answer = answer?;
         if let Some((memory, key)) = memory {
             memory.remember(key, &answer);
         }
