@@ -2,24 +2,25 @@
 //!
 //! So a link, a saved view and the next page of a list keep the choice. Files have all columns.
 
-use crate::context::Ctx;
 use crate::view::{Block, ColumnToggle, Page, Table};
 
-const HIDE: &str = "hide";
+/// The name in the address.
+pub(crate) const HIDE: &str = "hide";
 
-/// Leaves out columns of the lists of a page, and offers each of them.
-pub(crate) fn choose(ctx: &Ctx, page: &mut Page) {
-    let hidden: Vec<String> = ctx.asked(HIDE).unwrap_or_default().split(',').map(str::to_owned).collect();
+/// Leaves out the columns that are named in `asked`, and offers each column. `here` is the address of this page that leaves
+/// out what it is given.
+pub(crate) fn choose(page: &mut Page, asked: Option<&str>, here: impl Fn(&str) -> String) {
+    let hidden: Vec<&str> = asked.unwrap_or_default().split(',').collect();
     let has_list = page.main.iter().any(|block| matches!(block, Block::Table { table, .. } if is_list(table)));
     for block in &mut page.main {
         match block {
             Block::Table { table, .. } if is_list(table) => {
-                table.toggles = toggles(ctx, table, &hidden);
+                table.toggles = toggles(table, &hidden, &here);
                 leave_out(table);
             }
             // A new filter keeps the choice.
             Block::Sieve(sieve) if has_list => {
-                sieve.kept.extend(ctx.asked(HIDE).map(|names| (HIDE.to_owned(), names.to_owned())));
+                sieve.kept.extend(asked.map(|names| (HIDE.to_owned(), names.to_owned())));
             }
             _ => {}
         }
@@ -32,13 +33,13 @@ fn is_list(table: &Table) -> bool {
 }
 
 /// Every column but the first, which leads on.
-fn toggles(ctx: &Ctx, table: &Table, hidden: &[String]) -> Vec<ColumnToggle> {
+fn toggles(table: &Table, hidden: &[&str], here: &impl Fn(&str) -> String) -> Vec<ColumnToggle> {
     let names: Vec<&'static str> = table.columns.iter().skip(1).map(|column| column.label).collect();
-    let is_hidden = |name: &str| hidden.iter().any(|other| other == name);
+    let is_hidden = |name: &str| hidden.contains(&name);
     let toggle = |name: &'static str| {
         let kept = names.iter().filter(|other| is_hidden(other) != (**other == name));
         let hide = kept.copied().collect::<Vec<_>>().join(",");
-        ColumnToggle { label: name, shown: !is_hidden(name), href: ctx.here_with(&[(HIDE, &hide)], &[]) }
+        ColumnToggle { label: name, shown: !is_hidden(name), href: here(&hide) }
     };
     names.iter().map(|name| toggle(name)).collect()
 }

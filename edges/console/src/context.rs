@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::approvals::{Alone, ApprovalsError, Asked, Moved, Request, State};
 use crate::audit::{AuditError, Entry, Stage};
-use crate::columns;
+use crate::columns::{self, HIDE};
 use crate::console::Console;
 use crate::four_eyes::Stakes;
 use crate::posted::Posted;
@@ -599,7 +599,7 @@ impl Ctx {
     pub(crate) fn answer(&self, answer: Result<Answer, Problem>) -> Response {
         let mut response = match answer {
             Ok(Answer::Page(mut page)) => {
-                columns::choose(self, &mut page);
+                columns::choose(&mut page, self.asked(HIDE), |hide| self.here_with(&[(HIDE, hide)], &[]));
                 self.draw(StatusCode::OK, &page)
             }
             Ok(Answer::Refused(page)) => self.draw(StatusCode::UNPROCESSABLE_ENTITY, &page),

@@ -117,6 +117,7 @@ fn peers(overview: &Overview, words: Words) -> Vec<Cell> {
         (0, _) => Cell::state("Not tried yet", Tone::Quiet),
         (_, 0) if overview.peers.len() >= PEERS => Cell::state("The first 100 answer", Tone::Done),
         (_, 0) => Cell::state("All answer", Tone::Done),
+        (_, 1) => Cell::state("One does not answer", Tone::Failed),
         (_, down) => Cell::state(words.with("{} do not answer", &down.to_string()), Tone::Failed),
     };
     let link = Cell::WordLink { href: "/peers".to_owned(), word: "Peers" };

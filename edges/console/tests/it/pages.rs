@@ -328,7 +328,7 @@ async fn the_health_page_tells_of_each_part_and_a_tenant_sees_less() {
         "Answered in",
         "In order",
         "In use",
-        "1 do not answer",
+        "One does not answer",
         "Complete",
         "given up or in quarantine",
     ] {
