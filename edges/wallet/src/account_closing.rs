@@ -73,10 +73,17 @@ impl AccountClosing {
 
     /// Opens a closed account again, because money has come to it. Its address stays off until the customer switches it
     /// on.
-    pub(crate) async fn open_again(&self, account: Uuid) -> Result<(), Error> {
+    pub(crate) async fn open_again(&self, account: Uuid) -> Result<(), EffectError> {
+        // The job that ends its cards does nothing any more once the account is open.
+        if account_state::of(self.effects.store.database(), account).await?.map(|state| state.life)
+            != Some(Life::Closed)
+        {
+            return Ok(());
+        }
+        self.effects.modules.payments.end_cards(account).await?;
         let transaction = self.effects.store.database().begin().await?;
         account_state::go(&transaction, account, &[Life::Closed], Life::Open).await?;
-        transaction.commit().await
+        Ok(transaction.commit().await?)
     }
 
     /// Does the next step. It may end at any point, and be repeated.

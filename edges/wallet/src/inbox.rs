@@ -13,8 +13,10 @@ use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Worker, WorkerSettings}
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::event::{Event, subject};
+use crate::modules::ModuleError;
 use crate::store::{self, EventRow, EventState};
 
 const QUEUE: &str = "wallet events";
@@ -83,8 +85,10 @@ impl Inbox {
         match applied.await {
             Ok(state) => Ok(state),
             Err(error) => {
-                let error: crate::effect_error::EffectError = error;
-                if error.is_temporary() && attempt < ATTEMPTS_MAX {
+                let error: EffectError = error;
+                // Another module may be away for longer than an hour, and its money must not wait for a person then.
+                let is_away = matches!(error, EffectError::Module(ModuleError::Away { .. } | ModuleError::Proof(_)));
+                if is_away || error.is_temporary() && attempt < ATTEMPTS_MAX {
                     return Err(Box::new(error));
                 }
                 tracing::error!(event.id = %row.id, event.kind = row.kind, %error, "an event was given up; a person must look into it");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use admin_client::{AdminClient, AssetRecord, ErrorCode, FeeRecord, NewPeer, PeerChange};
 
+use crate::cards::NewCard;
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::history::{self, Kind, Movement};
@@ -62,9 +63,18 @@ async fn ensure_books(effects: &Effects, seed: &Seed) -> Result<(), EffectError>
     Ok(())
 }
 
+fn is_made_at_start(seed: &Seed, card: &NewCard) -> bool {
+    let at_start = |account: &SeedAccount| account.wallet_address == AddressCreation::AtStart;
+    seed.accounts.iter().any(|account| account.path == card.account && at_start(account))
+}
+
 async fn ensure_cards(effects: &Effects, seed: &Seed, runs: Runs) -> Result<(), EffectError> {
     for card in &seed.cards {
         match effects.modules.accounts.with_path(&card.account).await? {
+            // The other process makes its address at the start, and has not yet.
+            Some(account) if !runs.accounts && account.wallet_address_url.is_none() && is_made_at_start(seed, card) => {
+                return Err(EffectError::NoSeededAccount(card.account.clone()));
+            }
             Some(account) => effects.cards.ensure(card, &account).await?,
             None if runs.accounts => {}
             // The other process makes it, or its seed is another one.

@@ -503,6 +503,25 @@ on_each_database! {
         assert_eq!(bench.get("/").await.0, StatusCode::OK);
     }
 
+    async fn no_event_is_given_up_however_long_the_accounts_are_away(database) {
+        let mut bench = Bench::of(database, Shape::Four).await;
+        is_granted(&bench);
+        bench.apart.as_ref().unwrap().ends(Module::Accounts).await;
+        let payment = app_pays(&bench, 400).await;
+        // More often than an event is tried that fails for a reason of its own.
+        for _ in 0..400 {
+            bench.clock.advance(Duration::from_secs(10));
+            bench.work(Cut::Never).await;
+        }
+        bench.apart.as_ref().unwrap().serve_accounts(bench.payments()).await;
+        for _ in 0..4 {
+            bench.clock.advance(Duration::from_mins(1));
+            bench.work(Cut::Never).await;
+        }
+        assert_eq!(bench.instance.payment(payment).state, State::Sending);
+        assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 400));
+    }
+
     async fn nobody_asks_a_module_without_a_proof(database) {
         let bench = Bench::of(database, Shape::Four).await;
         let apart = bench.apart.as_ref().unwrap();

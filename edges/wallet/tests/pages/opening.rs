@@ -23,6 +23,9 @@ on_each_database! {
 
 /// The last step that makes tables anew, and those tables.
 const MODULES: &str = "0031_modules";
+const PAYMENTS: &str = "0032_payments";
+const OF_PAYMENTS: [&str; 5] =
+    ["wallet_sends", "wallet_requests", "wallet_begun_requests", "wallet_cards", "wallet_card_uses"];
 const MADE_ANEW: [&str; 11] = [
     "wallet_agreement_uses",
     "wallet_agreements",
@@ -82,7 +85,7 @@ async fn indexes(database: &database::Database, table: &str) -> Vec<String> {
             FROM pragma_index_list($1) l"
         }
         database::Dialect::Postgres => {
-            "SELECT replace(indexdef, '_new_', '_') FROM pg_indexes
+            "SELECT replace(replace(indexdef, '_new_', '_'), '_apart_', '_') FROM pg_indexes
             WHERE schemaname = current_schema() AND tablename = $1"
         }
     };
@@ -125,11 +128,25 @@ async fn fill(database: &database::Database, table: &str, columns: &[Column]) {
     }
 }
 
-on_each_database! {
-    async fn a_filled_database_keeps_every_row_column_and_index_when_the_modules_come_apart(database) {
-        let steps = wallet::MIGRATIONS.steps.iter().copied().take_while(|step| step.name != MODULES);
-        let steps: &'static [database::Step] = steps.collect::<Vec<_>>().leak();
-        database.migrate(&database::Migrations { steps, ..wallet::MIGRATIONS }).await.unwrap();
+/// What a table had.
+struct Table {
+    name: &'static str,
+    columns: Vec<Column>,
+    indexes: Vec<String>,
+    rows: Vec<String>,
+}
+
+/// A database of the step before this one, with two customers and two rows in each of these tables.
+struct Filled {
+    tables: Vec<Table>,
+    through: &'static [database::Step],
+}
+
+impl Filled {
+    async fn before(database: &database::Database, step: &str, tables: &[&'static str]) -> Self {
+        let steps = wallet::MIGRATIONS.steps;
+        let at = steps.iter().position(|one| one.name == step).unwrap();
+        database.migrate(&database::Migrations { steps: &steps[..at], ..wallet::MIGRATIONS }).await.unwrap();
         let assets = "INSERT INTO wallet_assets (code, scale, ledger) VALUES ('USD', 2, 1)";
         database.execute(assets, []).await.unwrap();
         for number in [1, 2] {
@@ -141,27 +158,69 @@ on_each_database! {
                 VALUES ($1, 'Everyday', $2, 'USD', 2, $1)";
             database.execute(account, [id.into(), format!("accounts/{number}").into()]).await.unwrap();
         }
-
-        let mut before = Vec::new();
-        for table in MADE_ANEW {
-            let columns = columns(&database, table).await;
-            fill(&database, table, &columns).await;
-            let kept = rows(&database, table, &columns).await;
+        let mut filled = Vec::new();
+        for table in tables {
+            let columns = columns(database, table).await;
+            fill(database, table, &columns).await;
+            let kept = rows(database, table, &columns).await;
             assert_eq!(kept.len(), 2, "{table}");
-            before.push((table, columns, indexes(&database, table).await, kept));
+            filled.push(Table { name: table, columns, indexes: indexes(database, table).await, rows: kept });
         }
-        assert!(database.migrate(&wallet::MIGRATIONS).await.unwrap().contains(&MODULES));
-        for (table, columns_before, indexes_before, rows_before) in before {
+        Self { tables: filled, through: &steps[..=at] }
+    }
+
+    /// Applies the step. Every row, column and index is there afterwards, and these columns are new.
+    async fn assert_kept(self, database: &database::Database, new: &[(&str, &str)]) {
+        let done = database.migrate(&database::Migrations { steps: self.through, ..wallet::MIGRATIONS }).await.unwrap();
+        assert_eq!(done, [self.through.last().unwrap().name]);
+        for Table { name: table, columns: columns_before, indexes: indexes_before, rows: rows_before } in self.tables {
             let told = |columns: &[Column]| -> Vec<_> {
                 columns.iter().map(|column| (column.name.clone(), column.kind.clone(), column.may_be_null)).collect()
             };
-            let mut now = told(&columns(&database, table).await);
+            let mut now = told(&columns(database, table).await);
+            now.retain(|(name, ..)| !new.contains(&(table, name.as_str())));
             let mut then = told(&columns_before);
             now.sort();
             then.sort();
             assert_eq!(now, then, "{table}");
-            assert_eq!(indexes(&database, table).await, indexes_before, "{table}");
-            assert_eq!(rows(&database, table, &columns_before).await, rows_before, "{table}");
+            assert_eq!(indexes(database, table).await, indexes_before, "{table}");
+            assert_eq!(rows(database, table, &columns_before).await, rows_before, "{table}");
         }
+    }
+}
+
+on_each_database! {
+    async fn a_filled_database_keeps_every_row_column_and_index_when_the_modules_come_apart(database) {
+        Filled::before(&database, MODULES, &MADE_ANEW).await.assert_kept(&database, &[]).await;
+        database.migrate(&wallet::MIGRATIONS).await.unwrap();
+    }
+
+    async fn a_filled_database_keeps_all_when_payments_come_apart_from_accounts_and_each_has_what_it_shows(database) {
+        let filled = Filled::before(&database, PAYMENTS, &OF_PAYMENTS).await;
+        let sql = "INSERT INTO wallet_movements (id, account_id, kind, state, rank, amount, fee, most, made_at)
+            VALUES ($1, $2, $3, 'completed', 3, 700, 0, 0, 0)";
+        let offer = database.query("SELECT quote_id FROM wallet_sends WHERE quote_id IS NOT NULL", []).await.unwrap();
+        let offer: Uuid = offer[0].try_get_by_index(0).unwrap();
+        let asked = database.query("SELECT payment_id FROM wallet_requests ORDER BY id", []).await.unwrap();
+        let [paid, unpaid]: [Uuid; 2] = [0, 1].map(|row| asked[row].try_get_by_index(0).unwrap());
+        for (id, kind) in [(offer, "sent"), (paid, "received")] {
+            database.execute(sql, [id.into(), Uuid::from_u128(1).into(), kind.into()]).await.unwrap();
+        }
+        let new = ["account_name", "asset_code", "asset_scale", "came"].map(|column| ("wallet_requests", column));
+        filled.assert_kept(&database, &new).await;
+
+        let named = texts(&database, "SELECT COALESCE(payee_name, '-') FROM wallet_movements", None).await;
+        assert_eq!(named, ["-", "payee_name 1"]);
+        let shown = "SELECT account_name || ' ' || asset_code || ' ' || CAST(asset_scale AS text) || ' ' ||
+            COALESCE(CAST(came AS text), '-') FROM wallet_requests WHERE payment_id = $1";
+        for (payment, expected) in [(paid, "Everyday USD 2 700"), (unpaid, "Everyday USD 2 -")] {
+            let row = database.query(shown, [payment.into()]).await.unwrap();
+            assert_eq!(row[0].try_get_by_index::<String>(0).unwrap(), expected);
+        }
+        // A use still needs a card, and a card no account of this database.
+        let card = "UPDATE wallet_cards SET account_id = $1";
+        database.execute(card, [Uuid::from_u128(9).into()]).await.unwrap();
+        let other = "UPDATE wallet_card_uses SET number = 'of nobody'";
+        assert!(database.execute(other, []).await.is_err());
     }
 }
