@@ -64,7 +64,7 @@ pub(crate) enum Standing {
         exchange: Option<Exchange>,
         /// With it the grant itself is given back if its token is lost.
         #[serde(default)]
-        grant: Option<PendingGrant>,
+        grant: Option<Box<PendingGrant>>,
     },
     /// It was ended, so nothing is charged. The wallet has to be told that the token is not needed any more.
     Ending { token: Token },

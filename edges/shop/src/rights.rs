@@ -69,7 +69,7 @@ impl Core {
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => {
                 tracing::info!(order = %order.id, %error, "a wallet does not know the token of a right");
-                return self.lapse(order, grant.as_ref()).await;
+                return self.lapse(order, grant.as_deref()).await;
             }
         };
         if self.store.set_standing(&mut order, &running(&token, None)).await? == Changed::Yes {

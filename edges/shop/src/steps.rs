@@ -186,7 +186,7 @@ impl Till {
         let now = self.clock.now();
         let due = (!stage.is_over()).then_some(now);
         let grant = match &transfer.stage {
-            Stage::Returned { pending, .. } => Some(pending.clone()),
+            Stage::Returned { pending, .. } => Some(Box::new(pending.clone())),
             _ => None,
         };
         transfer.stage = stage;

@@ -39,6 +39,7 @@ const DESK: &str = "Basic b3duZXI6b3BlbiB0aGUgZGVzayBwbGVhc2U=";
 
 /// What the wallets say.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact that a test sets or reads")]
 struct Told {
     received: u64,
     sent: u64,
@@ -111,7 +112,7 @@ async fn lose(told: &Mutex<Told>, lost: &Notify) {
     let loses = std::mem::take(&mut told.lock().unwrap().loses);
     if loses {
         lost.notify_one();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

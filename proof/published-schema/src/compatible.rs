@@ -93,10 +93,10 @@ fn asked<V: AsRef<InputValueDefinition>>(place: &str, was: &[V], is: &[V], broke
         let place = format!("{place}({})", is.name);
         match was.iter().map(AsRef::as_ref).find(|was| was.name == is.name) {
             Some(was) if !is_at_least(&was.ty, &is.ty) => {
-                _ = broken.insert(format!("{place} was {} and is {}", was.ty, is.ty))
+                broken.insert(format!("{place} was {} and is {}", was.ty, is.ty));
             }
             Some(was) if was.default_value != is.default_value => {
-                _ = broken.insert(format!("{place} has another default"))
+                broken.insert(format!("{place} has another default"));
             }
             None if is.is_required() => _ = broken.insert(format!("{place} is new and required")),
             _ => {}

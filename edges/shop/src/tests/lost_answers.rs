@@ -42,7 +42,7 @@ impl Scene {
     async fn subscription(&self) -> Order {
         let (mut order, _) = self.order("serenity", Stage::Paid { bill: self.bill() }).await;
         let Standing::Running { token, interval, exchange, .. } = self.running() else { panic!() };
-        let running = Standing::Running { token, interval, exchange, grant: Some(self.pending()) };
+        let running = Standing::Running { token, interval, exchange, grant: Some(Box::new(self.pending())) };
         self.shop.0.store.set_standing(&mut order, &running).await.unwrap();
         order
     }
