@@ -255,6 +255,7 @@ fn scenario(shape: Shape) -> Option<Vec<(String, String)>> {
     scene.kill(Victim::Payments);
     assert_eq!(scene.end(Side::HappyLife, &came), OutgoingPaymentState::Completed);
     scene.kill(Victim::Users);
+    runtime.block_on(nora.reads("/history", "7.00\u{a0}USD"));
 
     let folder = scene.replicated.data.path().join(Side::HappyLife.slug());
     let key = std::fs::read_to_string(folder.join("private-key.pem")).unwrap();
