@@ -104,7 +104,7 @@ fn exchange_rates(rates: Option<&RatesAgeView>, now: Timestamp) -> Vec<Cell> {
         (None, _) => Cell::state("Not known here", Tone::Quiet),
         (Some(rates), _) if rates.source.is_none() => Cell::state("No service is set", Tone::Quiet),
         (Some(_), None) => Cell::state("Not needed yet", Tone::Quiet),
-        (Some(rates), Some(_)) if rates.all_old(now) => Cell::state("Fetched again when needed", Tone::Waiting),
+        (Some(rates), Some(_)) if rates.all_old(now) => Cell::state("Fetched when needed", Tone::Waiting),
         (Some(_), Some(_)) => Cell::state("In use", Tone::Done),
     };
     let details = Cell::Lines(since.map(Cell::Time).into_iter().chain([link]).collect());
@@ -131,9 +131,7 @@ fn webhooks(overview: &Overview, words: Words) -> Vec<Cell> {
     let state = match open.map(<[_]>::len) {
         None => Cell::state("Not known here", Tone::Quiet),
         Some(0) => Cell::state("None waits", Tone::Done),
-        Some(_) if given_up > 0 => {
-            Cell::state(words.with("{} given up or in quarantine", &given_up.to_string()), Tone::Failed)
-        }
+        Some(_) if given_up > 0 => Cell::state(words.with("{} not delivered", &given_up.to_string()), Tone::Failed),
         Some(count) => {
             let count = home_figures::of_page(Some(count as u64), words);
             Cell::state(words.with("{} wait", &count), Tone::Waiting)

@@ -330,7 +330,7 @@ async fn the_health_page_tells_of_each_part_and_a_tenant_sees_less() {
         "In use",
         "One does not answer",
         "Complete",
-        "given up or in quarantine",
+        "not delivered",
     ] {
         assert!(shown.html.contains(told), "{told}: {}", shown.html);
     }
