@@ -280,6 +280,17 @@ fn the_latest_transfers_of_accounts_that_only_grow_are_read_no_further_than_they
             assert_eq!(account["debits"], json!([]));
         }
 
+        for _ in 0..10 {
+            let (id, keys) = (bench.uuid(), [bench.uuid(), bench.uuid()]);
+            let withdraw = "createAssetLiquidityWithdrawal: CreateAssetLiquidityWithdrawalInput { success }";
+            let input =
+                json!({ "id": id, "assetId": assets[0], "amount": 1, "timeoutSeconds": 60, "idempotencyKey": keys[0] });
+            bench.mutate(OPERATOR, withdraw, input).await;
+            let void = "voidLiquidityWithdrawal: VoidLiquidityWithdrawalInput { success }";
+            bench.mutate(OPERATOR, void, json!({ "withdrawalId": id, "idempotencyKey": keys[1] })).await;
+        }
+        assert_eq!(ask(&assets, 10).await, answer, "those that were voided take the place of no other");
+
         let many = vec![assets[0].clone(); 17];
         for (accounts, limit) in [(&many[..], 10), (&assets[..], 0), (&assets[..], -1), (&assets[..], 201)] {
             let answer = ask(accounts, limit).await;

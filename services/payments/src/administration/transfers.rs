@@ -65,12 +65,25 @@ impl Administration {
             return Ok(AccountTransfers::default());
         }
         let limit = if limit == 0 { MOST } else { limit.min(MOST) };
-        let mut read = limit.saturating_mul(4);
+        let is_full = |shown: &AccountTransfers| shown.debits.len() == limit && shown.credits.len() == limit;
+        let newest = self.newest(id, limit.saturating_mul(4), |read| sides(id, read.filter(stands), limit), is_full);
+        Ok(newest.await?)
+    }
+
+    /// Reads an account from its newest transfer on, first as many as `read`, and more until what is `shown` of them is
+    /// full.
+    async fn newest(
+        &self,
+        id: AccountId,
+        mut read: usize,
+        shown: impl Fn(std::vec::IntoIter<Transfer>) -> AccountTransfers,
+        is_full: impl Fn(&AccountTransfers) -> bool,
+    ) -> Result<AccountTransfers, Unavailable> {
         loop {
             let transfers = self.ledger.transfers_of(id, read).await.map_err(Unavailable::from)?;
             let all = transfers.len() < read;
-            let shown = sides(id, transfers, limit);
-            if all || read >= MOST || (shown.debits.len() == limit && shown.credits.len() == limit) {
+            let shown = shown(transfers.into_iter());
+            if all || read >= MOST || is_full(&shown) {
                 return Ok(shown);
             }
             read = read.saturating_mul(4).min(MOST);
@@ -95,8 +108,8 @@ impl Administration {
             if !self.is_account_of(caller, id).await? {
                 return Ok(AccountTransfers::default());
             }
-            let transfers = self.ledger.transfers_of(id, limit).await.map_err(Unavailable::from)?;
-            Ok(sides(id, transfers, limit))
+            let is_full = |shown: &AccountTransfers| shown.debits.len() + shown.credits.len() == limit;
+            Ok(self.newest(id, limit, |read| sides(id, read.filter(stands).take(limit), limit), is_full).await?)
         });
         // The ledger is asked for all accounts at once: it serves them in one round.
         futures::future::try_join_all(of_each).await
@@ -118,12 +131,15 @@ fn account_id(text: &str) -> Option<AccountId> {
     text.parse::<u32>().ok().map(|ledger| AccountId::from_u128(ledger.into()))
 }
 
+/// Whether a transfer counts: it was neither voided nor has it expired.
+fn stands(transfer: &Transfer) -> bool {
+    !matches!(transfer.state, TransferState::Voided | TransferState::Expired)
+}
+
 /// The input has the newest transfer first, the result the oldest.
-fn sides(account: AccountId, transfers: Vec<Transfer>, limit: usize) -> AccountTransfers {
-    let stands = |transfer: &Transfer| !matches!(transfer.state, TransferState::Voided | TransferState::Expired);
-    let standing = transfers.into_iter().filter(stands);
+fn sides(account: AccountId, transfers: impl Iterator<Item = Transfer>, limit: usize) -> AccountTransfers {
     let (mut debits, mut credits): (Vec<_>, Vec<_>) =
-        standing.partition(|transfer| transfer.created.debit_account_id == account);
+        transfers.partition(|transfer| transfer.created.debit_account_id == account);
     for side in [&mut debits, &mut credits] {
         side.truncate(limit);
         side.reverse();
