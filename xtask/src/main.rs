@@ -14,6 +14,7 @@ mod deploy;
 mod differences;
 mod dist;
 mod docs;
+mod examples;
 mod interop;
 mod newcomer;
 mod postgres_tools;

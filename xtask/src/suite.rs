@@ -3,10 +3,10 @@
 //! Each check is in a file of its own or in a tool.
 
 use crate::command::{Finished, cargo, run};
-use crate::tally::{Tally, counts};
+use crate::tally::Tally;
 use crate::{
-    arrows, browser, circles, dependencies, deploy, differences, docs, interop, newcomer, services, tidy, toolchain,
-    unused, wasm,
+    arrows, browser, circles, dependencies, deploy, differences, docs, examples, interop, newcomer, services, tidy,
+    toolchain, unused, wasm,
 };
 
 /// Formatting, the floors, circles of files, dead code, dependencies, the book, clippy and the API documentation.
@@ -31,10 +31,10 @@ pub(crate) fn test() -> Result<bool, String> {
     let mut tally = Tally::default();
     lints(&mut tally);
 
-    println!("== services");
+    tally.part("services");
     let services = services::Services::start()?;
 
-    println!("== tests");
+    tally.part("tests");
     // End-to-end tests run the built binary; nextest does not build binaries of other packages by itself.
     tally.check("the binary builds", succeeded(&run(&mut cargo(&["build", "--package", "rafiki"]))));
     let mut nextest = cargo(&[
@@ -54,27 +54,22 @@ pub(crate) fn test() -> Result<bool, String> {
         tally.skip("SKIPPED: TigerBeetle, conformance and end to end (put a tigerbeetle program on the PATH)");
     }
 
-    println!("== documentation examples");
-    let doc = run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"]));
-    if doc.success && counts(&doc.output) == (0, 0) {
-        tally.check("documentation examples", Ok(()));
-    } else {
-        tally.runner("documentation examples", &doc);
-    }
+    tally.part("documentation examples");
+    examples::check(&mut tally);
 
-    println!("== wasm32");
+    tally.part("wasm32");
     wasm::check(&mut tally);
 
-    println!("== interop");
+    tally.part("interop");
     interop::run(&mut tally);
 
-    println!("== browser");
+    tally.part("browser");
     browser::run(&mut tally);
     Ok(tally.finish())
 }
 
 fn lints(tally: &mut Tally) {
-    println!("== lint");
+    tally.part("lint");
     tally.check("formatting", succeeded(&run(&mut cargo(&["fmt", "--all", "--check"]))));
     tally.check("the program of the first commands", newcomer::check());
     tally.check("floors", arrows::check());

@@ -2,6 +2,8 @@
 //!
 //! The list of checks is in `suite`.
 
+use std::time::{Duration, Instant};
+
 use crate::command::Finished;
 
 /// The passed and the failed checks so far.
@@ -11,9 +13,16 @@ pub(crate) struct Tally {
     failed: u64,
     failures: Vec<String>,
     skips: Vec<String>,
+    parts: Vec<(&'static str, Instant)>,
 }
 
 impl Tally {
+    /// Begins a part of the checks, which ends with the next one. The time of each is printed at the end.
+    pub(crate) fn part(&mut self, name: &'static str) {
+        println!("== {name}");
+        self.parts.push((name, Instant::now()));
+    }
+
     /// Counts a check that is a single test.
     pub(crate) fn check(&mut self, name: &str, outcome: Result<(), String>) {
         match outcome {
@@ -57,6 +66,9 @@ impl Tally {
     /// Prints what was left out, what failed, and the final count. Returns whether nothing failed.
     pub(crate) fn finish(mut self) -> bool {
         println!();
+        for line in times(&self.parts, Instant::now()) {
+            println!("{line}");
+        }
         self.skips.sort();
         self.skips.dedup();
         for skip in &self.skips {
@@ -68,6 +80,20 @@ impl Tally {
         println!("{} passed, {} failed", self.passed, self.failed);
         self.failed == 0
     }
+}
+
+/// How long each part took, if there were several.
+fn times(parts: &[(&'static str, Instant)], end: Instant) -> Vec<String> {
+    if parts.len() < 2 {
+        return Vec::new();
+    }
+    let ends = parts.iter().skip(1).map(|(_, begin)| *begin).chain([end]);
+    let lasted = parts.iter().zip(ends).map(|((name, begin), end)| format!("{} {name}", minutes(end - *begin)));
+    lasted.chain([format!("{} in all", minutes(end - parts[0].1))]).collect()
+}
+
+fn minutes(lasted: Duration) -> String {
+    format!("{:>3} min {:02} s", lasted.as_secs() / 60, lasted.as_secs() % 60)
 }
 
 /// Adds up the closing lines of nextest, of libtest and of our own runners.
@@ -106,6 +132,17 @@ mod tests {
                       interop: 5 passed, 1 failed\n\
                       the sender had 9 passed, in passing";
         assert_eq!(counts(output), (19, 3));
+    }
+
+    #[test]
+    fn each_part_lasts_until_the_next_one() {
+        let begin = Instant::now();
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        let parts = [("lint", begin), ("tests", after(61))];
+        let expected = ["  1 min 01 s lint", " 60 min 00 s tests", " 61 min 01 s in all"];
+        assert_eq!(times(&parts, after(3_661)), expected);
+        assert!(times(&parts[..1], after(9)).is_empty());
+        assert!(expected.iter().all(|line| !is_plain_count(line)));
     }
 
     #[test]

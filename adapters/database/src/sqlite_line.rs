@@ -541,7 +541,11 @@ fn from_pool(error: sqlx::Error) -> DbErr {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
+    use crate::sqlite_unit::SqliteUnit;
+    use crate::write::Write;
     use crate::{Database, Options};
 
     fn insert(note: &str) -> Vec<Step> {
@@ -634,5 +638,57 @@ mod tests {
             assert!(matches!(line.turn().await.unwrap().send_and_commit(insert("b")).await, Ended::Committed(_)));
             assert_eq!(notes(&line).await, ["a", "b"]);
         }
+    }
+
+    /// Lets the database stop whatever it does at its `last`-th instruction from now, once.
+    async fn stop_at(line: &SqliteLine, last: u64) -> Arc<AtomicU64> {
+        let done = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&done);
+        let mut connected = line.at_it.lock().await;
+        connected.make_ready().await.unwrap();
+        let mut handle = connected.connection.as_mut().unwrap().lock_handle().await.unwrap();
+        handle.set_progress_handler(1, move || counted.fetch_add(1, Ordering::SeqCst) != last);
+        done
+    }
+
+    fn write(sql: &str, note: &str) -> Write {
+        let statement = Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, sql, [note.into()]);
+        Write::new("notes", note, statement)
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_the_database_stops_at_any_instruction_happens_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = format!("sqlite://{}", folder.path().join("notes.sqlite").display());
+        let (mut whole, mut stopped) = (0, 0);
+        for last in 0..600 {
+            let database = Database::connect(&file, &Options::default()).await.unwrap();
+            let line = Arc::clone(database.inner.line.as_ref().unwrap());
+            for sql in [
+                "CREATE TABLE IF NOT EXISTS notes (note text)",
+                "DELETE FROM notes",
+                "INSERT INTO notes VALUES ('old')",
+            ] {
+                database.execute(sql, []).await.unwrap();
+            }
+            let done = stop_at(&line, last).await;
+            let unit = SqliteUnit::new(Arc::clone(&line));
+            // The first write is checked, and has another way, which would be wrong here.
+            let otherwise = write("INSERT INTO notes VALUES ($1)", "otherwise").statement;
+            let first = write("UPDATE notes SET note = $1 WHERE note = 'old'", "new").otherwise(otherwise);
+            let result = unit.commit(vec![first, write("INSERT INTO notes VALUES ($1)", "second")]).await;
+            let kept = notes(&line).await;
+            if kept == ["new", "second"] {
+                whole += 1;
+            } else {
+                // The end of a commit may be stopped, too. Then all is done, although the caller hears of an error.
+                assert!(kept == ["old"] && result.is_err(), "stopped at {last}: {kept:?} {result:?}");
+                stopped += 1;
+            }
+            if done.load(Ordering::SeqCst) <= last {
+                break;
+            }
+        }
+        assert!(whole > 0 && stopped > 10, "{whole} {stopped}");
     }
 }

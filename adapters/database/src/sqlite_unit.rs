@@ -70,7 +70,7 @@ impl SqliteUnit {
                 left.iter().for_each(Write::note_met);
                 return Ok(());
             };
-            if let Err(error) = after_failure(&mut left, answers.len(), error) {
+            if let Err(error) = after_failure(&mut left, turn, answers.len(), error) {
                 *stage = Stage::Failed;
                 return Err(error);
             }
@@ -120,7 +120,7 @@ async fn commit(mut turn: Turn, writes: Vec<Write>) -> Result<(), Error> {
                 return Ok(());
             }
             Ended::Failed { turn: Some(own), answers, error: Some(error) } => {
-                if let Err(error) = after_failure(&mut left, answers.len(), error) {
+                if let Err(error) = after_failure(&mut left, &own, answers.len(), error) {
                     // The failure may be caused by another unit's change. That is committed before this error is
                     // returned.
                     own.roll_back().await;
@@ -187,7 +187,7 @@ async fn do_before(turn: &mut Turn, writes: Vec<Write>) -> Option<oneshot::Recei
                 return Some(committed);
             }
             Err((answers, error)) => {
-                if after_failure(&mut left, answers.len(), error).is_err() {
+                if after_failure(&mut left, turn, answers.len(), error).is_err() {
                     turn.undo().await;
                     return None;
                 }
@@ -212,7 +212,11 @@ fn steps(writes: &VecDeque<Write>) -> Vec<Step> {
 }
 
 /// Leaves the writes in `writes` that are still to be sent, after `answered` steps succeeded and the next one failed.
-fn after_failure(writes: &mut VecDeque<Write>, answered: usize, error: DbErr) -> Result<(), Error> {
+fn after_failure(writes: &mut VecDeque<Write>, turn: &Turn, answered: usize, error: DbErr) -> Result<(), Error> {
+    if !turn.is_open() {
+        // The steps that succeeded are undone, too. The rest alone would be a part of the unit.
+        return Err(error.into());
+    }
     let mut before = answered;
     while let Some(write) = writes.pop_front() {
         let own = if write.counts() { 2 } else { 1 };
