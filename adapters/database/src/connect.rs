@@ -17,6 +17,7 @@ use crate::deferred::DeferredWrites;
 use crate::error::is_in_the_way;
 use crate::shared::Shared;
 use crate::sqlite_line::{BetweenUnits, SqliteLine};
+use crate::sqlite_writer::{Opening, SqliteWriter};
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
 
@@ -72,7 +73,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         // Readers need this only connection too, so it is given back whenever no transaction is open.
         let line = SqliteLine::new(both.clone(), BetweenUnits::ReleasesConnection);
         let both = DatabaseConnection::from(both);
-        return Ok(database(Dialect::Sqlite, both.clone(), both, Some(line), Wakeups::local()));
+        return Ok(database(Dialect::Sqlite, both.clone(), both, Some(line), None, Wakeups::local()));
     }
 
     create_folder(connection.get_filename())?;
@@ -83,11 +84,19 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
     let writer = open_when_free(&alone, &connection, options.busy_timeout).await.map_err(failed)?;
     let line = SqliteLine::new(writer.clone(), BetweenUnits::KeepsConnection);
     let writer = DatabaseConnection::from(writer);
+    let opening = Opening {
+        file: connection.get_filename().to_owned(),
+        busy_timeout: options.busy_timeout,
+        durability: options.durability,
+        cache: options.sqlite_writer_cache,
+        statements: STATEMENTS,
+    };
+    let writes = SqliteWriter::new(Arc::clone(&line), opening);
 
     let readers = pool.max_connections(options.sqlite_readers.max(1)).idle_timeout(IDLE);
     let reading = connection.read_only(true).pragma("cache_size", READER_CACHE);
     let reader = DatabaseConnection::from(readers.connect_lazy_with(reading));
-    Ok(database(Dialect::Sqlite, reader, writer, Some(line), Wakeups::local()))
+    Ok(database(Dialect::Sqlite, reader, writer, Some(line), Some(writes), Wakeups::local()))
 }
 
 /// Opens the file, and tries again while another process holds its lock, with pauses of `patience` in all.
@@ -160,7 +169,7 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
 
     let wakeups = Wakeups::across_processes(pool.clone(), connection);
     let both = DatabaseConnection::from(pool);
-    Ok(database(Dialect::Postgres, both.clone(), both, None, wakeups))
+    Ok(database(Dialect::Postgres, both.clone(), both, None, None, wakeups))
 }
 
 fn database(
@@ -168,10 +177,11 @@ fn database(
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     line: Option<Arc<SqliteLine>>,
+    writes: Option<Arc<SqliteWriter>>,
     wakeups: Wakeups,
 ) -> Database {
     let (deferred, shared) = (DeferredWrites::default(), Shared::default());
-    let inner = OpenDatabase { dialect, reader, writer, line, deferred, wakeups: Arc::new(wakeups), shared };
+    let inner = OpenDatabase { dialect, reader, writer, line, writes, deferred, wakeups: Arc::new(wakeups), shared };
     Database { inner: Arc::new(inner) }
 }
 

@@ -133,7 +133,12 @@ pub(crate) async fn commit_together(
     deferred: Vec<DeferredWrite>,
     own: Vec<Write>,
 ) -> Result<(), Error> {
-    let (groups, committed, result) = if let Some(line) = &database.line {
+    let (groups, committed, result) = if let Some(thread) = &database.writes {
+        // Each is a unit of its own, so none fails because of another.
+        let units = deferred.iter().map(|one| one.writes.clone()).collect();
+        let (committed, result) = thread.commit_after(units, own).await;
+        (deferred.into_iter().map(|one| vec![one]).collect(), committed, result)
+    } else if let Some(line) = &database.line {
         let groups = alike(deferred);
         let before = groups.iter().map(|group| writes_of(group)).collect();
         let (committed, result) = commit_after(line, before, own).await;
@@ -222,9 +227,10 @@ impl DeferredWrite {
     async fn commit_alone(mut self, database: Arc<OpenDatabase>) {
         let writes = mem::take(&mut self.writes);
         writes.iter().for_each(Write::forget_met);
-        let result = match &database.line {
-            Some(line) => commit_after(line, Vec::new(), writes).await.1,
-            None => PostgresUnit::new(database.writer.clone()).commit(writes).await,
+        let result = match (&database.writes, &database.line) {
+            (Some(thread), _) => thread.commit(writes).await.map(drop),
+            (None, Some(line)) => commit_after(line, Vec::new(), writes).await.1,
+            (None, None) => PostgresUnit::new(database.writer.clone()).commit(writes).await,
         };
         match result {
             Ok(()) => self.committed(&database),

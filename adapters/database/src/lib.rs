@@ -17,8 +17,10 @@ mod migrate;
 mod postgres_unit;
 mod shared;
 mod snapshot;
+mod sqlite_commit;
 mod sqlite_line;
 mod sqlite_unit;
+mod sqlite_writer;
 mod transaction;
 mod unreachable;
 mod wake;
@@ -49,6 +51,7 @@ use sea_orm::{
 use shared::Shared;
 use sqlite_line::SqliteLine;
 use sqlite_unit::run_alone;
+use sqlite_writer::SqliteWriter;
 use wake::Wakeups;
 use whole::begin_whole;
 
@@ -114,6 +117,8 @@ struct OpenDatabase {
     writer: DatabaseConnection,
     /// The queue of units of work for the one write connection of SQLite.
     line: Option<Arc<SqliteLine>>,
+    /// The thread for units of a SQLite file that only write.
+    writes: Option<Arc<SqliteWriter>>,
     /// Writes that wait for the commit of another unit.
     deferred: DeferredWrites,
     wakeups: Arc<Wakeups>,
@@ -165,6 +170,11 @@ impl Database {
     pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> Result<u64, Error> {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
+        // A text with a semicolon may be several statements.
+        if let Some(writes) = self.inner.writes.as_ref().filter(|_| !statement.sql.contains(';')) {
+            let rows = writes.commit(vec![Write::new("", "", statement)]).await?;
+            return Ok(rows.into_iter().sum());
+        }
         Ok(match &self.inner.line {
             Some(line) => run_alone(line, statement).await?.done.rows_affected(),
             None => writer.execute_raw(statement).await?.rows_affected(),
@@ -233,6 +243,9 @@ impl Database {
         deferred::flush(&self.inner).await;
         self.inner.deferred.ended().await;
         self.inner.wakeups.stop();
+        if let Some(writes) = &self.inner.writes {
+            writes.close().await;
+        }
         if let Some(line) = &self.inner.line {
             line.rest().await;
         }

@@ -131,6 +131,23 @@ impl SqliteLine {
         Ok(turn)
     }
 
+    /// The right to write on another connection to the file, if nobody else writes now.
+    pub(crate) fn try_elsewhere(&self) -> Option<Elsewhere> {
+        Arc::clone(&self.at_it).try_lock_owned().ok().filter(|at_it| at_it.is_idle()).map(Elsewhere)
+    }
+
+    /// As [`SqliteLine::try_elsewhere`]. Waits until nobody else writes, and commits units that have ended.
+    pub(crate) async fn elsewhere(&self) -> Elsewhere {
+        let mut at_it = Arc::clone(&self.at_it).lock_owned().await;
+        at_it.leave().await;
+        Elsewhere(at_it)
+    }
+
+    /// Whether units wait for the connection.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
     /// Gives the connection back, so that the pool can be used or closed.
     pub(crate) async fn rest(&self) {
         let mut connected = self.at_it.lock().await;
@@ -148,6 +165,11 @@ impl SqliteLine {
         self.at_it.lock().await.settle().await;
     }
 }
+
+/// The right to write on another connection to the file. While it exists, nothing is written on this one, and no
+/// transaction is open.
+#[derive(Debug)]
+pub(crate) struct Elsewhere(#[expect(dead_code, reason = "it is held")] OwnedMutexGuard<Connected>);
 
 struct Waiting<'l>(&'l SqliteLine);
 
@@ -283,7 +305,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let Some(mut at_it) = self.at_it.take() else { return };
-        if !at_it.open && at_it.sending == Sending::Nothing {
+        if at_it.is_idle() {
             return at_it.release();
         }
         match tokio::runtime::Handle::try_current() {
@@ -353,6 +375,10 @@ impl Drop for CommitOfAnother {
 }
 
 impl Connected {
+    fn is_idle(&self) -> bool {
+        !self.open && self.sending == Sending::Nothing
+    }
+
     async fn make_ready(&mut self) -> Result<(), DbErr> {
         self.recover().await;
         if self.connection.is_none() {

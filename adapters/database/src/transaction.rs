@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::afterwards::Afterwards;
 use crate::deferred::{DeferredWrite, commit_together, defer, flush_in_background, given_up};
 use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
+use crate::sqlite_writer::Handed;
 use crate::wake::CHANNEL;
 use crate::write::Write;
 use crate::{Database, Dialect, Error, OpenDatabase};
@@ -130,6 +132,10 @@ impl WriteTransaction {
         let has_begun = unit.has_begun();
         let deferred = if has_begun || writes.is_empty() { Vec::new() } else { database.deferred.take() };
         if deferred.is_empty() {
+            if let Some(thread) = database.writes.as_ref().filter(|_| !has_begun && !writes.is_empty()) {
+                let committing = Committing::new(thread.hand_over_one(writes), &database, then);
+                return committing.ended().await;
+            }
             match unit {
                 UnitOf::Sqlite(unit) => unit.commit(writes).await?,
                 UnitOf::Postgres(unit) => unit.commit(writes).await?,
@@ -198,6 +204,42 @@ impl WriteTransaction {
 
     fn plans(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A commit that happens even if its caller stops waiting, and what follows it.
+struct Committing<F: FnOnce(&OpenDatabase) + Send + 'static> {
+    /// `None` after the end.
+    both: Option<(Handed, F)>,
+    database: Arc<OpenDatabase>,
+    runtime: Handle,
+}
+
+impl<F: FnOnce(&OpenDatabase) + Send + 'static> Committing<F> {
+    fn new(handed: Handed, database: &Arc<OpenDatabase>, then: F) -> Self {
+        Self { both: Some((handed, then)), database: Arc::clone(database), runtime: Handle::current() }
+    }
+
+    async fn ended(mut self) -> Result<(), Error> {
+        let Some((handed, _)) = &mut self.both else { return Ok(()) };
+        let committed = handed.ended().await;
+        if let (Some((_, then)), true) = (self.both.take(), committed.is_ok()) {
+            then(&self.database);
+        }
+        committed.map(drop)
+    }
+}
+
+impl<F: FnOnce(&OpenDatabase) + Send + 'static> Drop for Committing<F> {
+    fn drop(&mut self) {
+        if let Some((mut handed, then)) = self.both.take() {
+            let database = Arc::clone(&self.database);
+            self.runtime.spawn(async move {
+                if handed.ended().await.is_ok() {
+                    then(&database);
+                }
+            });
+        }
     }
 }
 

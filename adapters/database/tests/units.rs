@@ -455,6 +455,106 @@ fn a_deferred_unit_shares_the_wait_for_the_disk_of_the_next() {
 }
 
 #[test]
+fn a_unit_that_only_writes_is_committed_with_what_follows_although_its_caller_stops_waiting() {
+    testkit::block_on(async {
+        let database = TestDatabase::sqlite().await;
+        for id in 0..20 {
+            let transaction = begin(&database).await;
+            transaction.write(insert(&transaction, id, &id.to_string()));
+            transaction.write(rename(&transaction, id, &format!("note {id}")));
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            transaction.on_commit(move || sender.send("then").unwrap());
+            {
+                let mut given_up = Box::pin(transaction.commit());
+                let _ = futures::poll!(&mut given_up);
+            }
+            assert_eq!(receiver.await, Ok("then"));
+            assert!(notes(&database).await.contains(&format!("note {id}")));
+        }
+    });
+}
+
+#[test]
+fn units_that_only_write_units_that_read_and_other_processes_take_turns() {
+    testkit::block_on(async {
+        let database = TestDatabase::sqlite().await;
+        database.migrate(&NOTES).await.unwrap();
+        let other = database.connect_again().await;
+        let units = (0..200).map(|id| {
+            let database = if id % 5 == 0 { other.clone() } else { Database::clone(&database) };
+            tokio::spawn(async move {
+                let transaction = database.begin().await.unwrap();
+                if id % 3 == 0 {
+                    transaction.query_all_raw(statement(&transaction, "SELECT note FROM notes", [])).await.unwrap();
+                }
+                transaction.write(insert(&transaction, id, &id.to_string()));
+                transaction.write(rename(&transaction, id, &format!("note {id}")).must("it is there"));
+                if id % 7 == 0 { transaction.commit_deferred().await } else { transaction.commit().await }.unwrap();
+                assert!(notes(&database).await.contains(&format!("note {id}")), "it is durable when it is told");
+            })
+        });
+        join_all(units).await.into_iter().for_each(|unit| unit.unwrap());
+        assert_eq!(notes(&database).await.len(), 200);
+    });
+}
+
+#[test]
+fn a_unit_after_the_database_is_closed_is_refused_and_waits_for_nothing() {
+    testkit::block_on(async {
+        let database = TestDatabase::sqlite().await;
+        let (kept, late) = (begin(&database).await, begin(&database).await);
+        kept.write(insert(&kept, 1, "kept"));
+        kept.commit().await.unwrap();
+        late.write(insert(&late, 2, "late"));
+        database.close().await;
+        assert!(matches!(late.commit().await, Err(Error::Unavailable(_))));
+        assert_eq!(notes(&database.connect_again().await).await, ["kept"]);
+    });
+}
+
+#[test]
+fn values_are_stored_alike_by_units_that_read_and_units_that_do_not() {
+    testkit::block_on(async {
+        const VALUES: Migrations = Migrations {
+            store: "values",
+            steps: &[Step {
+                name: "0001",
+                sql: "CREATE TABLE kinds (a blob, b blob, c blob, d blob, e blob, f blob, g blob, h blob, i blob, j blob)",
+            }],
+        };
+        let database = TestDatabase::sqlite().await;
+        database.migrate(&VALUES).await.unwrap();
+        for reads_first in [true, false] {
+            let transaction = database.begin().await.unwrap();
+            if reads_first {
+                transaction.query_all_raw(statement(&transaction, "SELECT 1", [])).await.unwrap();
+            }
+            let values: [Value; 10] = [
+                true.into(),
+                i64::MIN.into(),
+                7_i32.into(),
+                u64::try_from(i64::MAX).unwrap().into(),
+                1.5_f64.into(),
+                "it's".into(),
+                vec![0_u8, 255].into(),
+                database::sea_orm::prelude::Uuid::from_u128(42).into(),
+                database::sea_orm::prelude::Json::from(vec!["a"]).into(),
+                Option::<String>::None.into(),
+            ];
+            // The places are not in the order of the values.
+            let sql =
+                "INSERT INTO kinds (b, a, c, d, e, f, g, h, i, j) VALUES ($2, $1, $3, $4, $5, $6, $7, $8, $9, $10)";
+            transaction.write(Write::new("kinds", "", statement(&transaction, sql, values)));
+            transaction.commit().await.unwrap();
+        }
+        let columns = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].map(|name| format!("typeof({name}), {name}"));
+        let alike = format!("SELECT DISTINCT {} FROM kinds", columns.join(", "));
+        assert_eq!(database.query(alike, []).await.unwrap().len(), 1);
+        assert_eq!(database.query("SELECT a FROM kinds", []).await.unwrap().len(), 2);
+    });
+}
+
+#[test]
 fn units_that_end_together_share_one_wait_for_the_disk() {
     testkit::block_on(async {
         let database = TestDatabase::sqlite().await;

@@ -1,8 +1,8 @@
 //! The cache in the database of the role: a table whose rows expire, for installations without Redis.
 //!
 //! Every operation is one statement, so no other process can come between its parts. An expired row counts as absent,
-//! even if it is not removed yet. Requests that may count only once claim names; names that are claimed at the same
-//! time share one statement.
+//! even if it is not removed yet. Requests that may count only once claim names; on Postgres, names that are claimed at the
+//! same time share one statement.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clock::{Clock, Timestamp};
 use database::sea_orm::{ConnectionTrait, Statement, Value};
-use database::{Database, Gather, Met, Migrations, Step, Subscription, Write, WriteTransaction};
+use database::{Database, Dialect, Gather, Met, Migrations, Step, Subscription, Write, WriteTransaction};
 
 use crate::CacheError;
 
@@ -121,7 +121,13 @@ impl DatabaseCache {
     }
 
     pub(crate) async fn set_if_absent(&self, key: &str, value: Bytes, life: Duration) -> Result<bool, CacheError> {
-        let expires_at = self.room_for(&value).await? + life;
+        let now = self.room_for(&value).await?;
+        let expires_at = now + life;
+        // A SQLite file joins what is written at the same time by itself.
+        if self.database.dialect() == Dialect::Sqlite {
+            let values = [key.into(), value.to_vec().into(), expires_at.as_millis().into(), now.as_millis().into()];
+            return self.write(SET_IF_ABSENT, values).await;
+        }
         let taken = self.claims.ask(Claim { name: key.to_owned(), value, expires_at }).await?;
         self.sweep_now_and_then().await;
         Ok(taken)
