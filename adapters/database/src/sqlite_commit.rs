@@ -22,9 +22,10 @@ pub(crate) type Committed = Result<Vec<u64>, Error>;
 
 /// Does `units` one after the other, and commits them together. Returns what became of each, in their order.
 pub(crate) fn commit_together(connection: &Connection, units: &[Vec<Write>]) -> Vec<Committed> {
-    // A single write is a transaction by itself.
+    // A single statement is a transaction by itself.
     if let [unit] = units
         && let [only] = unit.as_slice()
+        && only.otherwise.is_empty()
     {
         let done = do_write(connection, only).map(|done| vec![done]);
         return vec![done.map(|done| told(unit, done))];
@@ -49,6 +50,7 @@ struct Done {
 /// Does units in one transaction, as many as it takes. Returns what became of those, at least of one.
 fn one_transaction(connection: &Connection, units: &[Vec<Write>]) -> Vec<Committed> {
     if let Err(error) = run(connection, BEGIN) {
+        roll_back(connection);
         return same_for_all(units.len(), &error);
     }
 
@@ -348,5 +350,50 @@ mod tests {
         assert!(commit_together(&connection, &[vec![first], vec![second]]).iter().all(Result::is_ok));
         assert_eq!(notes(&connection), ["y"]);
         assert_eq!((first_met.get(), second_met.get()), (false, true));
+    }
+
+    #[test]
+    fn units_that_the_database_stops_at_any_instruction_happen_whole_or_not_at_all() {
+        let (mut whole, mut stopped) = (0, 0);
+        for last in 0..900 {
+            let connection = connection();
+            commit_together(&connection, &[vec![insert("old")]]);
+            let mut instructions = 0;
+            let stop = move || {
+                instructions += 1;
+                instructions == last + 1
+            };
+            connection.progress_handler(1, Some(stop)).unwrap();
+            // The first write has another way, which would be wrong here.
+            let otherwise = insert("otherwise").statement;
+            let first = write("UPDATE notes SET note = $1 WHERE note = 'old'", ["new".into()]).otherwise(otherwise);
+            // Each has two writes. A single statement may be stopped here after it is done, which no other error does.
+            let pair = |one: &str, other: &str| vec![insert(one), insert(other)];
+            let units = [vec![first, insert("second")], pair("third", "fourth"), pair("fifth", "sixth")];
+            let results = commit_together(&connection, &units);
+            connection.progress_handler(0, None::<fn() -> bool>).unwrap();
+
+            assert!(connection.is_autocommit(), "stopped at {last}");
+            let mut expected = Vec::new();
+            let parts: [&[&str]; 3] = [&["new", "second"], &["third", "fourth"], &["fifth", "sixth"]];
+            for (number, result) in results.iter().enumerate() {
+                match (number, result) {
+                    (_, Ok(_)) => expected.extend_from_slice(parts[number]),
+                    (0, Err(_)) => expected.push("old"),
+                    (_, Err(_)) => {}
+                }
+            }
+            let kept = notes(&connection);
+            if results.iter().all(Result::is_ok) {
+                whole += 1;
+            } else {
+                stopped += 1;
+            }
+            // The end of a commit may be stopped, too. Then all is done, although each is told to try again.
+            let all_done =
+                kept == parts.concat() && results.iter().all(|result| matches!(result, Err(Error::Retriable(_))));
+            assert!(kept == expected || all_done, "stopped at {last}: {kept:?} {results:?}");
+        }
+        assert!(whole > 0 && stopped > 10, "{whole} {stopped}");
     }
 }

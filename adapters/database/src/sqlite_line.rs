@@ -677,6 +677,13 @@ mod tests {
         done
     }
 
+    /// Ends [`stop_at`].
+    async fn go_on(line: &SqliteLine) {
+        let mut connected = line.at_it.lock().await;
+        let mut handle = connected.connection.as_mut().unwrap().lock_handle().await.unwrap();
+        handle.remove_progress_handler();
+    }
+
     fn write(sql: &str, note: &str) -> Write {
         let statement = Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, sql, [note.into()]);
         Write::new("notes", note, statement)
@@ -703,6 +710,7 @@ mod tests {
             let otherwise = write("INSERT INTO notes VALUES ($1)", "otherwise").statement;
             let first = write("UPDATE notes SET note = $1 WHERE note = 'old'", "new").otherwise(otherwise);
             let result = unit.commit(vec![first, write("INSERT INTO notes VALUES ($1)", "second")]).await;
+            go_on(&line).await;
             let kept = notes(&line).await;
             if kept == ["new", "second"] {
                 whole += 1;
