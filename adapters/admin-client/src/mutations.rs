@@ -81,6 +81,8 @@ mutations! {
     UpdateWebhookEndpoint = "mutation UpdateWebhookEndpoint($input: UpdateWebhookEndpointInput!) { updateWebhookEndpoint(input: $input) { webhookEndpoint { id } } }" at "updateWebhookEndpoint";
     DeleteWebhookEndpoint = "mutation DeleteWebhookEndpoint($input: DeleteWebhookEndpointInput!) { deleteWebhookEndpoint(input: $input) { success } }" at "deleteWebhookEndpoint";
     RotateWebhookEndpointSecret = "mutation RotateWebhookEndpointSecret($input: RotateWebhookEndpointSecretInput!) { rotateWebhookEndpointSecret(input: $input) { webhookEndpoint { id } secret } }" at "rotateWebhookEndpointSecret";
+    PauseWebhookEndpoints = "mutation PauseWebhookEndpoints($input: PauseWebhookEndpointsInput!) { pauseWebhookEndpoints(input: $input) { webhookEndpoints { id } } }" at "pauseWebhookEndpoints";
+    ResumeWebhookEndpoints = "mutation ResumeWebhookEndpoints($input: ResumeWebhookEndpointsInput!) { resumeWebhookEndpoints(input: $input) { webhookEndpoints { id } } }" at "resumeWebhookEndpoints";
     TestWebhookEndpoint = "mutation TestWebhookEndpoint($input: TestWebhookEndpointInput!) { testWebhookEndpoint(input: $input) { attempt { number beganAt durationMs statusCode body error } } }" at "testWebhookEndpoint";
     ResendWebhookEvents = "mutation ResendWebhookEvents($input: ResendWebhookEventsInput!) { resendWebhookEvents(input: $input) { count hasMore } }" at "resendWebhookEvents";
     RevokeGrant = "mutation RevokeGrant($input: RevokeGrantInput!) { revokeGrant(input: $input) { id } }" at "revokeGrant";

@@ -267,7 +267,7 @@ fragment Both on AccountingTransferConnection {
     WEBHOOK_EVENT_IDS = list!("ConsoleWebhookEventIds", "webhookEvents", "", "", "id");
     WEBHOOK_ENDPOINTS = "query ConsoleWebhookEndpoints($tenantId: String) {
   webhookEndpoints(tenantId: $tenantId) {
-    id tenantId isDefault url eventTypes hasOwnSecret previousSecretUntil createdAt
+    id tenantId isDefault url eventTypes hasOwnSecret previousSecretUntil pausedSince waitingDeliveries createdAt
   }
 }";
 }

@@ -100,6 +100,8 @@ fn weight(mutation: Mutation) -> Weight {
         | M::CreateWebhookEndpoint
         | M::UpdateWebhookEndpoint
         | M::RotateWebhookEndpointSecret
+        | M::PauseWebhookEndpoints
+        | M::ResumeWebhookEndpoints
         | M::TestWebhookEndpoint
         | M::ResendWebhookEvents
         | M::RevokeGrant => Weight::Light,

@@ -236,6 +236,26 @@ fn webhook_pages() -> Router<Console> {
             form(webhook_endpoints::page, webhook_endpoints::update),
         )
         .declare(
+            "/webhooks/endpoints/{tenant}/pause",
+            Access::Session,
+            form(webhook_endpoints::list_of, webhook_endpoints::pause_all),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/resume",
+            Access::Session,
+            form(webhook_endpoints::list_of, webhook_endpoints::resume_all),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/{id}/pause",
+            Access::Session,
+            form(webhook_endpoints::page, webhook_endpoints::pause),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/{id}/resume",
+            Access::Session,
+            form(webhook_endpoints::page, webhook_endpoints::resume),
+        )
+        .declare(
             "/webhooks/endpoints/{tenant}/{id}/test",
             Access::Session,
             form(webhook_endpoints::page, webhook_endpoints::test),

@@ -42,7 +42,7 @@ const FORBIDDEN: Expect = Code("FORBIDDEN");
 
 /// The operation with its arguments and selection, and the expected answers for the tenant and the operator. `{name}`
 /// stands for an object of the owner.
-const CASES: [(&str, &str, Expect, Expect); 78] = [
+const CASES: [(&str, &str, Expect, Expect); 80] = [
     ("whoami", "{ id isOperator }", Done, Done),
     ("tenant", "(id: \"{owner}\") { id email apiSecret idpSecret settings { value } }", NOT_FOUND, Done),
     ("tenants", "{ edges { node { id apiSecret } } }", FORBIDDEN, Done),
@@ -278,6 +278,8 @@ const CASES: [(&str, &str, Expect, Expect); 78] = [
     ),
     ("deleteWebhookEndpoint", "(input: { id: \"{other_hook}\" }) { success }", NOT_FOUND, Done),
     ("rotateWebhookEndpointSecret", "(input: { id: \"{hook}\" }) { webhookEndpoint { id } }", NOT_FOUND, Done),
+    ("pauseWebhookEndpoints", "(input: { id: \"{hook}\" }) { webhookEndpoints { id } }", NOT_FOUND, Done),
+    ("resumeWebhookEndpoints", "(input: { tenantId: \"{owner}\" }) { webhookEndpoints { id } }", BAD_INPUT, Done),
     ("testWebhookEndpoint", "(input: { id: \"{hook}\" }) { attempt { error } }", NOT_FOUND, Done),
     // Only deliveries of the caller are sent again. There are none.
     ("resendWebhookEvents", "(input: { deliveryIds: [\"{delivery}\"] }) { count }", Empty, Done),

@@ -113,6 +113,12 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     does(b, &tenant, &format!("{tenant}/delete"), &[("keyword", "delete tenant")]).await;
     let endpoint = format!("/webhooks/endpoints/{OPERATOR}/{ENDPOINT}");
     does(b, &endpoint, &endpoint, &[("peer.liquidity_low", "yes")]).await;
+    does(b, &endpoint, &format!("{endpoint}/pause"), &[]).await;
+    let default = format!("/webhooks/endpoints/{OPERATOR}/{OPERATOR}");
+    does(b, &default, &format!("{default}/resume"), &[]).await;
+    for act in ["pause", "resume"] {
+        does(b, "/webhooks/endpoints", &format!("/webhooks/endpoints/{OPERATOR}/{act}"), &[]).await;
+    }
     does(b, &endpoint, &format!("{endpoint}/delete"), &[("keyword", "delete endpoint")]).await;
     let delivery = format!("/webhooks/deliveries/{DELIVERY}");
     does(b, &delivery, &delivery, &[]).await;
