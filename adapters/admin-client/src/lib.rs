@@ -33,7 +33,8 @@ pub use error::{AdminError, ErrorCode};
 pub use exchange_rates::{ExchangeRatesView, RateTableView, RateView};
 pub use following::Followed;
 pub use grants::{
-    AccessView, GrantSelection, GrantView, LimitsView, PaymentSpending, SpendingPayment, SpentUnderGrant, SubjectName,
+    AccessView, GrantSelection, GrantTokensView, GrantView, LimitsView, PaymentSpending, SpendingPayment,
+    SpentUnderGrant, SubjectName,
     SubjectView,
 };
 pub use health::HealthView;

@@ -286,6 +286,9 @@ documents_of_grants! {
       receiveAmount { value assetCode assetScale } } }
   }
 }";
+    GRANT_TOKENS = "query ConsoleGrantTokens($id: ID!) {
+  grant(id: $id) { tokens { good lastEndsAt } }
+}";
 }
 
 /// The text of the query of a console with this name.

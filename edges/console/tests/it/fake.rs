@@ -436,6 +436,11 @@ impl Fake {
             }
             "ConsoleWebhookEndpoints" => json!({"webhookEndpoints": [self.endpoint(0), self.endpoint(1)]}),
             "ConsoleGrants" => json!({"grants": self.listed((0..4).map(|n| self.grant(n)).collect(), variables)}),
+            "ConsoleGrantTokens" => {
+                let good = u32::from(variables["id"] == json!(GRANT));
+                let ends = (good > 0).then(|| (self.now + std::time::Duration::from_mins(9)).to_string());
+                json!({"grant": {"tokens": {"good": good, "lastEndsAt": ends}}})
+            }
             "ConsoleGrant" => json!({"grant": Self::one(variables, GRANT, 4, |n| self.grant(n))}),
             "ConsoleSpending" => {
                 let grant = Uuid::from_u128(GRANT.as_u128());
