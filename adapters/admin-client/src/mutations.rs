@@ -37,6 +37,7 @@ mutations! {
     CreateAsset = "mutation CreateAsset($input: CreateAssetInput!) { createAsset(input: $input) { asset { id } } }" at "createAsset";
     UpdateAsset = "mutation UpdateAsset($input: UpdateAssetInput!) { updateAsset(input: $input) { asset { id } } }" at "updateAsset";
     DeleteAsset = "mutation DeleteAsset($input: DeleteAssetInput!) { deleteAsset(input: $input) { asset { id } } }" at "deleteAsset";
+    FetchExchangeRates = "mutation FetchExchangeRates($input: FetchExchangeRatesInput!) { fetchExchangeRates(input: $input) { source count table { base since } } }" at "fetchExchangeRates";
     SetFee = "mutation SetFee($input: SetFeeInput!) { setFee(input: $input) { fee { id } } }" at "setFee";
     DepositAssetLiquidity = "mutation DepositAssetLiquidity($input: DepositAssetLiquidityInput!) { depositAssetLiquidity(input: $input) { success } }" at "depositAssetLiquidity";
     CreateAssetLiquidityWithdrawal = "mutation CreateAssetLiquidityWithdrawal($input: CreateAssetLiquidityWithdrawalInput!) { createAssetLiquidityWithdrawal(input: $input) { success } }" at "createAssetLiquidityWithdrawal";

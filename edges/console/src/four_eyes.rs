@@ -72,6 +72,7 @@ fn weight(mutation: Mutation) -> Weight {
 
         M::CreateAsset
         | M::UpdateAsset
+        | M::FetchExchangeRates
         | M::CreatePeer
         | M::CreateOrUpdatePeerByUrl
         | M::UpdatePeer

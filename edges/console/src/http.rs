@@ -135,6 +135,7 @@ fn asset_pages() -> Router<Console> {
 fn peer_pages() -> Router<Console> {
     Router::new()
         .declare("/rates", Access::Session, form(rates::page, rates::what_if))
+        .declare("/rates/fetch", Access::Session, form(rates::page, rates::fetch))
         .declare("/peers", Access::Session, page(peers::list))
         .declare("/peers/create", Access::Session, form(peers::create_page, peers::create))
         .declare("/peers/by-url", Access::Session, form(peers::by_url_page, peers::by_url))

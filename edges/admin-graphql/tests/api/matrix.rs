@@ -42,7 +42,7 @@ const FORBIDDEN: Expect = Code("FORBIDDEN");
 
 /// The operation with its arguments and selection, and the expected answers for the tenant and the operator. `{name}`
 /// stands for an object of the owner.
-const CASES: [(&str, &str, Expect, Expect); 80] = [
+const CASES: [(&str, &str, Expect, Expect); 81] = [
     ("whoami", "{ id isOperator }", Done, Done),
     ("tenant", "(id: \"{owner}\") { id email apiSecret idpSecret settings { value } }", NOT_FOUND, Done),
     ("tenants", "{ edges { node { id apiSecret } } }", FORBIDDEN, Done),
@@ -89,6 +89,12 @@ const CASES: [(&str, &str, Expect, Expect); 80] = [
     ("createAsset", "(input: { code: \"EUR\", scale: 2, tenantId: \"{owner}\" }) { asset { id } }", BAD_INPUT, Done),
     ("updateAsset", "(input: { id: \"{asset}\", liquidityThreshold: 5 }) { asset { id } }", NOT_FOUND, NOT_FOUND),
     ("deleteAsset", "(input: { id: \"{asset}\" }) { asset { id } }", NOT_FOUND, NOT_FOUND),
+    (
+        "fetchExchangeRates",
+        "(input: { base: \"USD\", tenantId: \"{owner}\" }) { source count table { base } }",
+        BAD_INPUT,
+        Done,
+    ),
     (
         "setFee",
         "(input: { assetId: \"{asset}\", type: SENDING, fee: { fixed: 1, basisPoints: 1 } }) { fee { id } }",

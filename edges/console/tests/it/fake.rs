@@ -579,7 +579,8 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
     let made = json!({"success": true, "asset": id(ASSET), "peer": id(PEER), "fee": id(ASSET), "walletAddress": id(ADDRESS),
         "tenant": id(TENANT), "payment": id(if name.contains("Incoming") && !name.contains("Outgoing") { INCOMING } else { OUTGOING }),
         "quote": id(Uuid::from_u128(0x9007)), "receiver": {"id": "https://happy-life.example/incoming-payments/1"}, "count": 1,
-        "walletAddressKey": id(ADDRESS), "withdrawal": id(ADDRESS), "settings": [], "webhookEndpoint": id(ENDPOINT), "webhookEndpoints": [id(ENDPOINT)], "id": GRANT, "hasMore": false,
+        "walletAddressKey": id(ADDRESS), "withdrawal": id(ADDRESS), "settings": [], "webhookEndpoint": id(ENDPOINT), "webhookEndpoints": [id(ENDPOINT)],
+        "source": "https://rates.example/", "table": {"base": "USD", "since": fake.at(0)}, "id": GRANT, "hasMore": false,
         "authToken": if input["authToken"].is_null() { json!("0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c") } else { json!("as given") },
         "secret": if input["secret"].is_null() { "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c" } else { "as given" },
         "attempt": {"number": 1, "beganAt": fake.at(0), "durationMs": 42, "statusCode": 200, "body": "ok", "error": null}});

@@ -127,6 +127,7 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     shows(b, create, create, &[("url", "https://new.example/hooks")], "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c").await;
     shows(b, &endpoint, &format!("{endpoint}/secret"), &[("hours", "2")], "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c").await;
     shows(b, &endpoint, &format!("{endpoint}/test"), &[], "42 ms").await;
+    shows(b, "/rates", "/rates/fetch", &[("base", "USD")], "https://rates.example/").await;
     let grant = format!("/grants/{GRANT}");
     does(b, &grant, &grant, &[("keyword", "revoke grant")]).await;
     let mut of_tenant = world.tenant().await;
