@@ -46,7 +46,7 @@ const SCENES = [
   ['payment-packets', PAGES['payment-completed'], 'dark', to('.part:has(.rates)')],
   ['payment-phone', PAGES['payment-completed'], 'dark', undefined, PHONE],
   ['palette', '/payments', 'light', palette],
-  ['account', PAGES.account, 'light', undefined, SHORT],
+  ['account', PAGES['account-of-peer'], 'light', undefined, SHORT],
   ['peers', '/peers', 'dark', undefined, { width: 1280, height: 440 }],
   ['liquidity', '/liquidity', 'light'],
   ['peer', PAGES.peer, 'light'],

@@ -122,6 +122,14 @@ documents! {
   assets(first: 100) { edges { node { id liquidity liquidityThreshold } } }
   peers(first: 100) { edges { node { id liquidity liquidityThreshold } } }
 }";
+    HELD = "query ConsoleHeld($tenantId: String) {
+  payments(first: 100, tenantId: $tenantId) { edges { node {
+    id type state walletAddressId metadata createdAt liquidity amount { value assetCode assetScale }
+  } } }
+  walletAddresses(first: 100, tenantId: $tenantId) { edges { node {
+    id address publicName status createdAt liquidity asset { id code scale }
+  } } }
+}";
     INCOMING_PAYMENTS = list!(
         "ConsoleIncomingPayments", "incomingPayments", ", $tenantId: String", ", tenantId: $tenantId",
         "id state walletAddressId metadata createdAt tenant { id publicName }"
