@@ -51,6 +51,9 @@
     later();
   }
 
+  // The chosen one of many tabs is in sight.
+  $(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   // Typed confirmation, and one send per form.
   const forms = (root = document) => {
     for (const form of $$("form[data-keyword]", root)) {
