@@ -2,9 +2,10 @@
 //!
 //! The URLs were chosen by tenants, so they pass the guard for strangers' URLs. Answers are looked at and not kept.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use admin_client::WalletAddressView;
+use clock::Stopwatch;
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use ilp_packet::Address;
@@ -27,9 +28,9 @@ type Answered = Result<(Response, Duration), String>;
 async fn ask(http: &Outbound, url: &str, accept: &'static str) -> Answered {
     let url = Url::parse(url).map_err(|error| error.to_string())?;
     let request = Request::get(url).header(ACCEPT, HeaderValue::from_static(accept)).deadline(PATIENCE);
-    let begin = Instant::now();
+    let watch = Stopwatch::start();
     let answer = http.send(request.beginning_of_answer(ANSWER_MAX)).await;
-    answer.map(|answer| (answer, begin.elapsed())).map_err(|error| error.to_string())
+    answer.map(|answer| (answer, watch.elapsed())).map_err(|error| error.to_string())
 }
 
 /// A row: what was looked at, its state, and what was found.

@@ -129,7 +129,7 @@ pub(crate) async fn deactivate(ctx: Ctx, mut posted: Posted) -> Result<Answer, P
 
 // Deliveries that are sent again.
 
-/// The deliveries that the address selects, or else those that were given up.
+/// The newest hundred deliveries that were given up, or that fail while their recipient takes others.
 async fn failed_deliveries(ctx: &Ctx) -> Result<Vec<admin_client::DeliveryView>, Problem> {
     let selection = DeliverySelection {
         states: ["QUARANTINED", "EXHAUSTED"].map(str::to_owned).to_vec(),
