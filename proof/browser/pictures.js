@@ -32,6 +32,14 @@ async function changes(page) {
   await page.waitForURL('**/approvals/*')
 }
 
+/** Calculates the signature of the body on the page. */
+async function signature(page) {
+  await page.locator('input[name=secret]').fill('a secret of the endpoint')
+  await page.locator('input[name=time]').fill('1767225600000')
+  await page.locator('.submit button').click()
+  await page.locator('.facts code').waitFor()
+}
+
 async function palette(page) {
   await page.keyboard.press('Control+k')
   await page.keyboard.type('pay')
@@ -46,7 +54,7 @@ const SCENES = [
   ['payment-packets', PAGES['payment-completed'], 'dark', to('.part:has(.rates)')],
   ['payment-phone', PAGES['payment-completed'], 'dark', undefined, PHONE],
   ['palette', '/payments', 'light', palette],
-  ['account', PAGES.account, 'light', undefined, SHORT],
+  ['account', PAGES['account-of-peer'], 'light', undefined, SHORT],
   ['peers', '/peers', 'dark', undefined, { width: 1280, height: 440 }],
   ['liquidity', '/liquidity', 'light'],
   ['peer', PAGES.peer, 'light'],
@@ -54,6 +62,8 @@ const SCENES = [
   ['fee', PAGES.fee, 'light', undefined, SHORT],
   ['deliveries', '/webhooks/deliveries', 'light'],
   ['delivery', PAGES['delivery-given-up'], 'dark'],
+  ['signature', PAGES.signature, 'light', signature],
+  ['settled', PAGES['liquidity-settled'], 'dark', undefined, SHORT],
   ['grant', PAGES.grant, 'light'],
   ['tenant-start', PAGES['tenant-start'], 'dark', undefined, SHORT],
   ['approval', undefined, 'light', changes],

@@ -58,6 +58,13 @@ const FORMS = [
   ['an endpoint gets a new secret', endpoint, { hours: '24' }, 'Change secret', SHOWN_ONCE, `${endpoint}/secret`],
   ['an event is sent again', PAGES['delivery-given-up'], {}, 'Send again', /on its way again/],
   ['all dead letters are sent again', PAGES.resend, {}, 'Send again', /on their way again/, '/webhooks/resend'],
+  ['several deliveries are sent again', PAGES['deliveries-several'], { chosen: true }, 'Send them again', /On its way/],
+  ['several wallet addresses are made inactive', '/wallet-addresses/deactivate', { chosen: true }, 'Make them inactive', /What became of each address/],
+  ['what is settled is withdrawn', '/liquidity/withdraw-settled', { chosen: true }, 'Withdraw them', /What became of each withdrawal/],
+  ['a signature is calculated', '/webhooks/signature', { body: '{"id": "1", "type": "x", "data": {}}', secret: 'a secret', time: '1767225600000' }, 'Calculate', /t=1767225600000, v1=/],
+  ['a wallet address is asked what others see', wallet, {}, 'Ask it now', /As others see it now/, `${wallet}/test`],
+  ['another form of numbers is chosen', '/preferences', { numbers: 'apostrophe-point' }, 'Save', /1’234.56/],
+  ['the form of numbers is that of the language again', '/preferences', { numbers: '' }, 'Save', /As in the language/],
   ['a grant is revoked', PAGES.grant, { keyword: 'revoke grant' }, 'Revoke this grant', /grant was revoked/i],
   ['an amount is converted', PAGES.rates, { amount: '100' }, 'Convert', /81\.34/],
   ['a view is saved', PAGES.views, { name: 'Incoming ones' }, 'Save this view', /Incoming ones/, '/views'],
@@ -425,6 +432,28 @@ async function twoBrowsers(task, browser, address) {
     await sent(bob, () => press(bob, 'Approve and send', 'button'))
     assert.match(await bob.locator('.flash').textContent(), /approved and sent/)
     await sees(watching, 'Sending')
+  })
+  await task('a page that was just opened does not load itself once more, and one that missed a change does', async () => {
+    const page = await ann.context().newPage()
+    let again = 0
+    page.on('request', (request) => { if (request.headers()['x-again']) again += 1 })
+    // A second stream of the same page hears its first event not before the page itself does.
+    const heard = () => page.evaluate(() => new Promise((resolve) => {
+      const source = new EventSource(`/live?of=${location.pathname}`)
+      source.addEventListener('open', ({ data }) => { if (data) { source.close(); requestAnimationFrame(() => setTimeout(() => resolve(data), 200)) } })
+    }))
+    for (const path of ['/', '/payments', outgoing('06'), '/liquidity', '/webhook-events', '/webhooks/deliveries']) {
+      await page.goto(address + path)
+      assert.equal(await heard(), await page.evaluate(() => document.body.dataset.live), path)
+      assert.equal(again, 0, `${path} was loaded once more`)
+    }
+    await page.route(/\/payments\/outgoing\/[^/]+$/, async (route) => {
+      const answer = await route.fetch()
+      await route.fulfill({ response: answer, body: (await answer.text()).replace(/data-live="[^"]*"/, 'data-live="0123456789abcdef"') })
+    })
+    const [request] = await Promise.all([page.waitForRequest((request) => Boolean(request.headers()['x-again'])), page.goto(address + outgoing('06'))])
+    assert.ok(request.url().endsWith(outgoing('06')))
+    await page.close()
   })
   await ann.context().close()
   await other.close()

@@ -111,6 +111,24 @@ impl AdminClient {
     pub async fn grant_view(&self, id: Uuid) -> Result<Option<GrantView>, AdminError> {
         found(self.run(d::GRANT, json!({"id": id}), "/grant").await)
     }
+
+    /// The tokens of a grant; `None` if the instance does not tell them. The client must be one of the authorization server.
+    pub async fn grant_tokens(&self, id: Uuid) -> Result<Option<GrantTokensView>, AdminError> {
+        match self.run(d::GRANT_TOKENS, json!({"id": id}), "/grant/tokens").await {
+            Err(AdminError::Refused { .. }) => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+}
+
+/// The tokens of a grant that were not revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantTokensView {
+    /// How many are good now.
+    pub good: u32,
+    /// When the last of them ends or has ended.
+    pub last_ends_at: Option<Timestamp>,
 }
 
 /// The payments that were made under a grant.

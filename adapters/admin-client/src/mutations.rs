@@ -37,6 +37,7 @@ mutations! {
     CreateAsset = "mutation CreateAsset($input: CreateAssetInput!) { createAsset(input: $input) { asset { id } } }" at "createAsset";
     UpdateAsset = "mutation UpdateAsset($input: UpdateAssetInput!) { updateAsset(input: $input) { asset { id } } }" at "updateAsset";
     DeleteAsset = "mutation DeleteAsset($input: DeleteAssetInput!) { deleteAsset(input: $input) { asset { id } } }" at "deleteAsset";
+    FetchExchangeRates = "mutation FetchExchangeRates($input: FetchExchangeRatesInput!) { fetchExchangeRates(input: $input) { source count table { base since } } }" at "fetchExchangeRates";
     SetFee = "mutation SetFee($input: SetFeeInput!) { setFee(input: $input) { fee { id } } }" at "setFee";
     DepositAssetLiquidity = "mutation DepositAssetLiquidity($input: DepositAssetLiquidityInput!) { depositAssetLiquidity(input: $input) { success } }" at "depositAssetLiquidity";
     CreateAssetLiquidityWithdrawal = "mutation CreateAssetLiquidityWithdrawal($input: CreateAssetLiquidityWithdrawalInput!) { createAssetLiquidityWithdrawal(input: $input) { success } }" at "createAssetLiquidityWithdrawal";
@@ -81,6 +82,8 @@ mutations! {
     UpdateWebhookEndpoint = "mutation UpdateWebhookEndpoint($input: UpdateWebhookEndpointInput!) { updateWebhookEndpoint(input: $input) { webhookEndpoint { id } } }" at "updateWebhookEndpoint";
     DeleteWebhookEndpoint = "mutation DeleteWebhookEndpoint($input: DeleteWebhookEndpointInput!) { deleteWebhookEndpoint(input: $input) { success } }" at "deleteWebhookEndpoint";
     RotateWebhookEndpointSecret = "mutation RotateWebhookEndpointSecret($input: RotateWebhookEndpointSecretInput!) { rotateWebhookEndpointSecret(input: $input) { webhookEndpoint { id } secret } }" at "rotateWebhookEndpointSecret";
+    PauseWebhookEndpoints = "mutation PauseWebhookEndpoints($input: PauseWebhookEndpointsInput!) { pauseWebhookEndpoints(input: $input) { webhookEndpoints { id } } }" at "pauseWebhookEndpoints";
+    ResumeWebhookEndpoints = "mutation ResumeWebhookEndpoints($input: ResumeWebhookEndpointsInput!) { resumeWebhookEndpoints(input: $input) { webhookEndpoints { id } } }" at "resumeWebhookEndpoints";
     TestWebhookEndpoint = "mutation TestWebhookEndpoint($input: TestWebhookEndpointInput!) { testWebhookEndpoint(input: $input) { attempt { number beganAt durationMs statusCode body error } } }" at "testWebhookEndpoint";
     ResendWebhookEvents = "mutation ResendWebhookEvents($input: ResendWebhookEventsInput!) { resendWebhookEvents(input: $input) { count hasMore } }" at "resendWebhookEvents";
     RevokeGrant = "mutation RevokeGrant($input: RevokeGrantInput!) { revokeGrant(input: $input) { id } }" at "revokeGrant";

@@ -259,6 +259,9 @@ pub struct PaymentView {
     /// Its money, as far as the instance tells it: what is debited, was received, or is expected.
     #[serde(default)]
     pub amount: Option<Amount>,
+    /// What its ledger account holds, if it was asked for.
+    #[serde(default, deserialize_with = "uint64::optional")]
+    pub liquidity: Option<u64>,
     /// The metadata.
     pub metadata: Option<Value>,
     /// The time at which it was created.

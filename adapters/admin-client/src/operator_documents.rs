@@ -122,6 +122,14 @@ documents! {
   assets(first: 100) { edges { node { id liquidity liquidityThreshold } } }
   peers(first: 100) { edges { node { id liquidity liquidityThreshold } } }
 }";
+    HELD = "query ConsoleHeld($tenantId: String) {
+  payments(first: 100, tenantId: $tenantId) { edges { node {
+    id type state walletAddressId metadata createdAt liquidity amount { value assetCode assetScale }
+  } } }
+  walletAddresses(first: 100, tenantId: $tenantId) { edges { node {
+    id address publicName status createdAt liquidity asset { id code scale }
+  } } }
+}";
     INCOMING_PAYMENTS = list!(
         "ConsoleIncomingPayments", "incomingPayments", ", $tenantId: String", ", tenantId: $tenantId",
         "id state walletAddressId metadata createdAt tenant { id publicName }"
@@ -267,7 +275,7 @@ fragment Both on AccountingTransferConnection {
     WEBHOOK_EVENT_IDS = list!("ConsoleWebhookEventIds", "webhookEvents", "", "", "id");
     WEBHOOK_ENDPOINTS = "query ConsoleWebhookEndpoints($tenantId: String) {
   webhookEndpoints(tenantId: $tenantId) {
-    id tenantId isDefault url eventTypes hasOwnSecret previousSecretUntil createdAt
+    id tenantId isDefault url eventTypes hasOwnSecret previousSecretUntil pausedSince waitingDeliveries createdAt
   }
 }";
 }
@@ -285,6 +293,9 @@ documents_of_grants! {
     access { identifier type actions limits { receiver interval debitAmount { value assetCode assetScale }
       receiveAmount { value assetCode assetScale } } }
   }
+}";
+    GRANT_TOKENS = "query ConsoleGrantTokens($id: ID!) {
+  grant(id: $id) { tokens { good lastEndsAt } }
 }";
 }
 

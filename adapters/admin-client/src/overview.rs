@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::client::AdminClient;
+use crate::client::{AdminClient, without_nulls};
 use crate::operator::Connection;
 use crate::operator_documents as d;
 use crate::webhooks::DeliverySelection;
@@ -20,7 +20,9 @@ use crate::{
 
 /// At most this many rows of each list are read.
 const ROWS: u32 = 100;
-/// At most this many accounts are read with one document.
+/// An instance of ours tells the movements of this many accounts at once.
+const ACCOUNTS_AT_ONCE: usize = 16;
+/// At most this many accounts are read with one document that Rafiki 2.4 knows.
 const ACCOUNTS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const OPEN: [&str; 3] = ["PENDING", "QUARANTINED", "EXHAUSTED"];
 const ALARM: &str = "ledger.alarm";
@@ -88,6 +90,22 @@ pub struct Searchable {
     pub payments: Vec<PaymentView>,
     /// The latest events.
     pub events: Vec<WebhookEventView>,
+}
+
+/// What the latest payments and the newest wallet addresses hold.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Payments, with their liquidity.
+    pub payments: Vec<PaymentView>,
+    /// Wallet addresses, with their liquidity.
+    pub addresses: Vec<WalletAddressView>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HeldAnswer {
+    payments: Connection<PaymentView>,
+    wallet_addresses: Connection<WalletAddressView>,
 }
 
 #[derive(Deserialize)]
@@ -189,6 +207,12 @@ impl AdminClient {
         })
     }
 
+    /// What the latest hundred payments and the newest hundred wallet addresses hold, of one tenant if one is given.
+    pub async fn held(&self, tenant: Option<Uuid>) -> Result<Held, AdminError> {
+        let answer: HeldAnswer = self.run(d::HELD, without_nulls(json!({"tenantId": tenant})), "").await?;
+        Ok(Held { payments: answer.payments.into_nodes(), addresses: answer.wallet_addresses.into_nodes() })
+    }
+
     /// The lists that a text is searched in.
     pub async fn searchable(&self) -> Result<Searchable, AdminError> {
         match self.run::<SearchAnswer>(d::SEARCH, json!({}), "").await {
@@ -215,9 +239,14 @@ impl AdminClient {
         })
     }
 
-    /// The latest movements of at most 16 ledger accounts, in their order: of each at most `limit` (200 at most), both
-    /// sides together. Another instance answers with as many of each side.
+    /// The latest movements of ledger accounts, in their order: of each at most `limit` (200 at most), both sides together.
+    /// Another instance answers with as many of each side. One question is about 16 accounts.
     pub async fn account_views(&self, accounts: &[Uuid], limit: u32) -> Result<Vec<AccountView>, AdminError> {
+        let questions = accounts.chunks(ACCOUNTS_AT_ONCE).map(|some| self.some_account_views(some, limit));
+        Ok(futures::future::try_join_all(questions).await?.into_iter().flatten().collect())
+    }
+
+    async fn some_account_views(&self, accounts: &[Uuid], limit: u32) -> Result<Vec<AccountView>, AdminError> {
         let variables = json!({"accounts": accounts, "limit": limit});
         match self.run(d::LATEST_TRANSFERS, variables, "/latestTransfers").await {
             Err(AdminError::Refused { .. }) => self.account_views_by_side(accounts, limit).await,

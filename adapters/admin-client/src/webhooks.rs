@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::client::{AdminClient, without_nulls};
 use crate::operator::{Listed, WebhookEventView, found};
 use crate::operator_documents as d;
+use crate::types::uint64;
 use crate::{AdminError, PageRequest};
 
 /// The state of a delivery.
@@ -97,6 +98,11 @@ pub struct EndpointView {
     pub has_own_secret: bool,
     /// Until when events are also signed with the secret before.
     pub previous_secret_until: Option<Timestamp>,
+    /// Since when it is paused; `None` if events are sent to it.
+    pub paused_since: Option<Timestamp>,
+    /// How many deliveries to it wait.
+    #[serde(with = "uint64")]
+    pub waiting_deliveries: u64,
     /// When it was created.
     pub created_at: Timestamp,
 }

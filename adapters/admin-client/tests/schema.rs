@@ -13,6 +13,7 @@ use apollo_compiler::{ExecutableDocument, Schema};
 const PUBLISHED: &str = include_str!("../schema/backend.graphql");
 const ADDITIONS: &str = include_str!("../../../edges/admin-graphql/additions.graphql");
 const AUTH: &str = include_str!("../../../edges/auth-api/tests/auth.graphql");
+const AUTH_ADDITIONS: &str = include_str!("../../../edges/auth-api/additions.graphql");
 
 fn extended() -> Valid<Schema> {
     Schema::parse_and_validate(format!("{PUBLISHED}\n{ADDITIONS}"), "extended.graphql").unwrap()
@@ -38,7 +39,8 @@ fn every_document_of_a_console_is_valid_under_the_schema_of_its_api() {
     let backend = of(Audience::Backend).map(|mutation| mutation.document());
     all_valid(&extended(), OPERATOR_DOCUMENTS.iter().copied().chain(backend));
     let auth = of(Audience::Auth).map(|mutation| mutation.document());
-    let schema = Schema::parse_and_validate(AUTH, "auth.graphql").unwrap();
+    let auth_schema = format!("{AUTH}\n{AUTH_ADDITIONS}");
+    let schema = Schema::parse_and_validate(auth_schema, "auth.graphql").unwrap();
     all_valid(&schema, GRANT_DOCUMENTS.iter().copied().chain(auth));
 }
 

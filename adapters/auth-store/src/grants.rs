@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use auth_model::{AccessToken, ContinueId, Grant, GrantId, InteractionId, ManagementId, Opened, SecretHash};
 use clock::Timestamp;
 use database::{Database, Error};
+use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
 
 use crate::AuthStore;
@@ -54,6 +55,12 @@ impl AuthStore {
         }
     }
 
+    /// When the tokens of a grant end or have ended that were not revoked. Whoever has the grant may know it. Questions of
+    /// the same time, as for a list of grants, are one query.
+    pub async fn token_ends_of(&self, grant: GrantId) -> Result<Vec<Timestamp>, Error> {
+        self.token_ends.ask(grant).await
+    }
+
     /// The grant of a token that is valid at `now`: not revoked, not expired, its tenant not deleted.
     ///
     /// Tokens that are looked up at the same time share one statement, which begins after all look-ups. So a token that
@@ -62,6 +69,24 @@ impl AuthStore {
         let grant = self.presented.ask(token).await?.filter(|found| found.expires_at >= now).map(|found| found.grant);
         Ok(grant.filter(|grant| !grant.state.is_over()))
     }
+}
+
+/// When the tokens of each of these grants end that were not revoked, in the order of `grants`.
+pub(crate) async fn token_ends(database: Database, grants: Vec<GrantId>) -> Result<Vec<Vec<Timestamp>>, Error> {
+    let found: Vec<(Uuid, i64)> = access_tokens::Entity::find()
+        .select_only()
+        .column(access_tokens::Column::GrantId)
+        .column(access_tokens::Column::ExpiresAt)
+        .filter(access_tokens::Column::GrantId.is_in(grants.iter().map(|grant| grant.as_uuid())))
+        .filter(access_tokens::Column::RevokedAt.is_null())
+        .into_tuple()
+        .all(database.reader())
+        .await?;
+    let mut ends: HashMap<Uuid, Vec<Timestamp>> = HashMap::new();
+    for (grant, end) in found {
+        ends.entry(grant).or_default().push(Timestamp::from_millis(end));
+    }
+    Ok(grants.iter().map(|grant| ends.get(&grant.as_uuid()).cloned().unwrap_or_default()).collect())
 }
 
 /// A grant to store, its token if it has one, and the event about it.

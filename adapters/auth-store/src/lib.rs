@@ -14,7 +14,8 @@ mod service_tokens;
 mod tenants;
 mod unit;
 
-use auth_model::SecretHash;
+use auth_model::{GrantId, SecretHash};
+use clock::Timestamp;
 use database::{Database, Gather};
 use sea_orm::ConnectionTrait;
 
@@ -37,17 +38,19 @@ pub struct AuthStore {
     database: Database,
     opening: Gather<NewGrant, ()>,
     presented: Gather<SecretHash, Option<Presented>>,
+    token_ends: Gather<GrantId, Vec<Timestamp>>,
     tenants: KnownTenants,
 }
 
 impl AuthStore {
     /// The store in a database whose migrations have been applied.
     pub fn new(database: Database) -> Self {
-        let (of_opening, of_presented) = (database.clone(), database.clone());
+        let [of_opening, of_presented, of_ends] = [(); 3].map(|()| database.clone());
         let opening = Gather::new(move |opened| grants::open(of_opening.clone(), opened));
         let presented = Gather::new(move |tokens| grants::present(of_presented.clone(), tokens));
+        let token_ends = Gather::new(move |grants| grants::token_ends(of_ends.clone(), grants));
         let tenants = KnownTenants::new(&database);
-        Self { database, opening, presented, tenants }
+        Self { database, opening, presented, token_ends, tenants }
     }
 
     /// Brings the tables up to date, and the table of jobs.

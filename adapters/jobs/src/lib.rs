@@ -13,7 +13,7 @@ mod worker;
 
 pub use claim::{DueJob, due_jobs};
 pub use job::Job;
-pub use queue::{IfWaiting, NewJob, cancel, enqueue, waiting_until};
+pub use queue::{IfWaiting, NewJob, cancel, enqueue, release, waiting_until};
 pub use worker::{Backoff, Done, Failure, Handler, Worker, WorkerSettings};
 
 use database::{Migrations, Step};

@@ -188,6 +188,23 @@ pub fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) {
     transaction.write(Write::new(TABLE, row, statement));
 }
 
+/// Makes the waiting jobs of a lane due at `now` that were put off for this `reason`; see [`crate::Job::put_off`]. They
+/// count their attempts anew. Call it after the locks are taken that those wait for who put jobs off for this reason.
+pub async fn release(
+    transaction: &WriteTransaction,
+    queue: &str,
+    lane: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE jobs SET due_at = $4, attempts = 0, last_error = NULL
+        WHERE queue = $1 AND lane = $2 AND last_error = $3 AND lease IS NULL AND due_at > $4";
+    let values = [queue.into(), lane.into(), reason.into(), now.as_millis().into()];
+    transaction.execute_raw(Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)).await?;
+    transaction.wake_on_commit(&topic(queue));
+    Ok(())
+}
+
 /// When a waiting job will run; `None` if there is none, or it is running right now.
 pub async fn waiting_until(database: &Database, queue: &str, key: impl ToString) -> Result<Option<Timestamp>, Error> {
     let sql = "SELECT due_at FROM jobs WHERE queue = $1 AND key = $2 AND lease IS NULL";

@@ -6,14 +6,14 @@ use database::{Database, Error, Gather, Migrations, Step, Subscription, Watch, W
 use payments_model::peer_health::PeerHealth;
 use payments_model::{
     Fee, FeeId, OutgoingPayment, OutgoingPaymentId, Peer, PeerId, Quote, Tenant, TenantId, WebhookDelivery,
-    WebhookEvent, WebhookEventId,
+    WebhookEndpoint, WebhookEndpointId, WebhookEvent, WebhookEventId,
 };
 use sea_orm::DatabaseConnection;
 
 use crate::grant_spending::{GrantSpending, of_payments};
 use crate::peers::digest_old_tokens;
 use crate::scope::{CHANGES, DIRECTORY, NEW_WALLET_ADDRESS, Scope, WALLET_ADDRESSES};
-use crate::{fees, peer_health, tenants, webhook_events};
+use crate::{fees, peer_health, tenants, webhook_deliveries, webhook_events};
 
 /// The tables of the backend.
 pub const MIGRATIONS: Migrations = Migrations {
@@ -32,6 +32,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0011_peer_tls", sql: include_str!("0011_peer_tls.sql") },
         Step { name: "0012_delivery_record", sql: include_str!("0012_delivery_record.sql") },
         Step { name: "0013_lists", sql: include_str!("0013_lists.sql") },
+        Step { name: "0014_webhook_pauses", sql: include_str!("0014_webhook_pauses.sql") },
     ],
 };
 
@@ -44,6 +45,7 @@ pub struct Store {
     tenants: Gather<TenantId, Option<Tenant>>,
     events: Gather<WebhookEventId, Option<WebhookEvent>>,
     health: Gather<PeerId, Option<PeerHealth>>,
+    waiting: Gather<WebhookEndpointId, u64>,
 }
 
 impl Store {
@@ -64,7 +66,8 @@ impl Store {
     }
 
     fn of(database: Database) -> Self {
-        let [of_spendings, of_fees, of_tenants, of_events, of_health] = [(); 5].map(|()| database.clone());
+        let [of_spendings, of_fees, of_tenants, of_events, of_health, of_endpoints] =
+            [(); 6].map(|()| database.clone());
         Self {
             database,
             spendings: Gather::new(move |payments| of_payments(of_spendings.clone(), payments)),
@@ -72,6 +75,7 @@ impl Store {
             tenants: Gather::new(move |ids| tenants::of_ids(of_tenants.clone(), ids)),
             events: Gather::new(move |ids| webhook_events::of_ids(of_events.clone(), ids)),
             health: Gather::new(move |ids| peer_health::of_ids(of_health.clone(), ids)),
+            waiting: Gather::new(move |ids| webhook_deliveries::waiting_for(of_endpoints.clone(), ids)),
         }
     }
 
@@ -104,6 +108,12 @@ impl Store {
     /// the same time, as for a list of peers, are one query.
     pub async fn health_of(&self, peer: &Peer) -> Result<Option<PeerHealth>, Error> {
         self.health.ask(peer.id).await
+    }
+
+    /// How many deliveries to an endpoint have not ended: those that were not tried yet, and those that will be tried again.
+    /// Whoever has the endpoint may know it. Questions of the same time are one query.
+    pub async fn waiting_for(&self, endpoint: &WebhookEndpoint) -> Result<u64, Error> {
+        self.waiting.ask(endpoint.id).await
     }
 
     /// The database, for workers of its jobs.

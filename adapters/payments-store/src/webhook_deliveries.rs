@@ -3,16 +3,17 @@
 //! It does not store the events; it reads one with the delivery that has its turn. A delivery belongs to its recipient: a
 //! tenant reads only the deliveries to itself.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use clock::Timestamp;
-use database::{Error, Write, WriteTransaction};
+use database::{Database, Error, Write, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::webhook_delivery::{DeliveryState, Recipient, WebhookAttempt, WebhookDelivery};
 use payments_model::webhook_event::WebhookEvent;
 use payments_model::{TenantId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, Expr, OnConflict, Query};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{JoinType, QueryOrder, QuerySelect, Set, Statement, Value};
 
 use crate::convert::{Place, instant, stored_instant};
@@ -110,6 +111,28 @@ impl DeliveryFilter {
 
         condition
     }
+}
+
+/// The endpoint of a delivery to a tenant. The id of a default endpoint is the tenant's.
+const ENDPOINT: &str = "COALESCE(endpoint_id, recipient_tenant_id)";
+
+/// How many deliveries to each of these endpoints have not ended, in their order. One statement, however many there are.
+pub(crate) async fn waiting_for(database: Database, endpoints: Vec<WebhookEndpointId>) -> Result<Vec<u64>, Error> {
+    let wanted: Vec<Uuid> = endpoints.iter().map(|id| id.as_uuid()).collect();
+    let counted: Vec<(Uuid, i64)> = Entity::find()
+        .select_only()
+        .expr_as(Expr::cust(ENDPOINT), "endpoint")
+        .expr_as(Expr::cust("COUNT(*)"), "waiting")
+        .filter(Expr::cust(IS_OPEN))
+        .filter(Column::State.ne(DeliveryState::Exhausted.as_str()))
+        .filter(Expr::cust(ENDPOINT).is_in(wanted))
+        .group_by(Expr::cust(ENDPOINT))
+        .into_tuple()
+        .all(database.reader())
+        .await?;
+    let counted: HashMap<Uuid, i64> = counted.into_iter().collect();
+    let of = |id: &WebhookEndpointId| counted.get(&id.as_uuid()).and_then(|count| u64::try_from(*count).ok());
+    Ok(endpoints.iter().map(|id| of(id).unwrap_or(0)).collect())
 }
 
 /// The delivery that has its turn.

@@ -4,7 +4,7 @@
 
 use clock::Timestamp;
 use database::{Error, Locked, WriteTransaction};
-use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, PreviousSecret, WebhookEndpoint};
+use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, PreviousSecret, Sending, WebhookEndpoint};
 use payments_model::webhook_event::EventType;
 use payments_model::{Secret, TenantId, WebhookEndpointId};
 use sea_orm::entity::prelude::*;
@@ -36,6 +36,7 @@ fn endpoint(row: Model) -> Result<WebhookEndpoint, Error> {
         address,
         event_types,
         secrets: EndpointSecrets { current: row.secret.map(Secret::new), previous },
+        sending: row.paused_at.map_or(Sending::Running, |at| Sending::PausedSince(Timestamp::from_millis(at))),
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
     })
@@ -59,6 +60,7 @@ fn active(endpoint: &WebhookEndpoint) -> ActiveModel {
         created_at: Set(endpoint.created_at.as_millis()),
         updated_at: Set(endpoint.updated_at.as_millis()),
         deleted_at: Set(None),
+        paused_at: Set(endpoint.sending.paused_since().map(Timestamp::as_millis)),
     }
 }
 
@@ -89,6 +91,12 @@ impl<'t> Scope<'t, WriteTransaction> {
         let found = self.endpoint_rows().filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
         let Some(row) = found.one(self.connection).await? else { return Ok(None) };
         Ok(Some(Locked::read_under_lock(self.connection, id.as_uuid(), endpoint(row)?)))
+    }
+
+    /// Whether an endpoint is paused. If it is, it stays so until this unit ends: who resumes it waits for this unit.
+    pub async fn stays_paused(&self, id: WebhookEndpointId) -> Result<bool, Error> {
+        let paused = self.endpoint_rows().filter(Column::Id.eq(id.as_uuid())).filter(Column::PausedAt.is_not_null());
+        Ok(paused.lock_shared().one(self.connection).await?.is_some())
     }
 
     /// Stores a new endpoint. A second default endpoint of a tenant is a unique violation.

@@ -11,5 +11,5 @@ mod table;
 pub use conversion::{Conversion, convert_destination_ceil, convert_source_floor};
 pub use fetch::{FetchError, FetchRates};
 pub use http::HttpRates;
-pub use rates::{ConversionError, Rates, RatesSettings, TableInUse};
+pub use rates::{ConversionError, NotFetched, Rates, RatesSettings, TableInUse};
 pub use table::{InvalidTable, RateTable};

@@ -14,7 +14,7 @@ use clock::{Clock, Timestamp};
 use money::{Asset, AssetCode, Rate};
 use url::Url;
 
-use crate::{Conversion, FetchRates, RateTable};
+use crate::{Conversion, FetchError, FetchRates, InvalidTable, RateTable};
 
 /// The lifetimes of rates.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,17 @@ pub enum ConversionError {
     /// There is no usable rate between the two assets.
     #[error("Invalid destination price")]
     InvalidDestinationPrice,
+}
+
+/// Why a service told no rates.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFetched {
+    /// It did not answer, or not with status 200.
+    #[error(transparent)]
+    NoAnswer(#[from] FetchError),
+    /// It answered with something else.
+    #[error(transparent)]
+    NoTable(#[from] InvalidTable),
 }
 
 /// The rates of every service and base in use. Clones share one memory.
@@ -96,15 +107,26 @@ impl Rates {
         let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let of_service = entries.iter().filter(|((own, _), _)| own == url).map(|(_, entry)| entry);
         let settings = &self.0.settings;
-        let mut tables: Vec<TableInUse> = of_service
-            .filter_map(|entry| {
-                let known = entry.known.load_full()?;
-                let until = known.since + settings.lifetime + settings.stale_for;
-                Some(TableInUse { base: entry.base.clone(), since: known.since, until, table: known.table.clone() })
-            })
-            .collect();
+        let mut tables: Vec<TableInUse> =
+            of_service.filter_map(|entry| Some(in_use(&entry.base, &*entry.known.load_full()?, settings))).collect();
         tables.sort_unstable_by(|one, other| one.base.as_str().cmp(other.base.as_str()));
         tables
+    }
+
+    /// Asks the service at `url` about `base` now, for somebody who wants to see whether it answers. The table is used from
+    /// now on. Who asks meanwhile gets the same answer.
+    ///
+    /// The caller bounds how often this happens: unlike a conversion it does not spare a service that has just answered.
+    pub async fn fetch_now(&self, url: &Url, base: &AssetCode) -> Result<TableInUse, NotFetched> {
+        let entry = self.entry(url, base);
+        let began = self.0.clock.now();
+        let mut pause_until = entry.asking.lock().await;
+        let just_fetched = entry.known.load_full().filter(|known| known.since > began);
+        let known = match just_fetched {
+            Some(known) => known,
+            None => self.0.fetch(&entry, &mut pause_until).await?,
+        };
+        Ok(in_use(base, &known, &self.0.settings))
     }
 
     /// Makes a memory of rates that come from `service`.
@@ -196,25 +218,36 @@ impl Shared {
         if pause_until.is_some_and(|until| now < until) {
             return Err(ConversionError::CouldNotFetchRates);
         }
-        match self.fetch(entry).await {
+        self.fetch(entry, &mut pause_until).await.map_err(|_| ConversionError::CouldNotFetchRates)
+    }
+
+    /// Calls the service, and keeps its table or the failure. The caller holds the lock of the entry.
+    async fn fetch(&self, entry: &Entry, pause_until: &mut Option<Timestamp>) -> Result<Arc<DatedTable>, NotFetched> {
+        match self.answer(entry).await {
             Ok(table) => {
                 let known = Arc::new(DatedTable { table, since: self.clock.now() });
                 entry.known.store(Some(known.clone()));
                 *pause_until = None;
                 Ok(known)
             }
-            Err(reason) => {
+            Err(error) => {
+                let reason = error.to_string();
                 tracing::warn!(base = %entry.base, host = entry.url.host_str(), reason, "rates not fetched");
                 *pause_until = Some(self.clock.now() + self.settings.failure_pause);
-                Err(ConversionError::CouldNotFetchRates)
+                Err(error)
             }
         }
     }
 
-    async fn fetch(&self, entry: &Entry) -> Result<RateTable, String> {
-        let body = self.service.fetch(entry.url.clone()).await.map_err(|error| error.to_string())?;
-        RateTable::parse(&body, &entry.base).map_err(|error| error.to_string())
+    async fn answer(&self, entry: &Entry) -> Result<RateTable, NotFetched> {
+        let body = self.service.fetch(entry.url.clone()).await?;
+        Ok(RateTable::parse(&body, &entry.base)?)
     }
+}
+
+fn in_use(base: &AssetCode, known: &DatedTable, settings: &RatesSettings) -> TableInUse {
+    let until = known.since + settings.lifetime + settings.stale_for;
+    TableInUse { base: base.clone(), since: known.since, until, table: known.table.clone() }
 }
 
 /// The configured address with `base` added to its query.

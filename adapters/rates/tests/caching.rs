@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clock::{Clock, ManualClock, Timestamp};
 use money::Asset;
 use rates::{
-    Conversion, ConversionError, FetchError, FetchRates, Rates, RatesSettings, convert_destination_ceil,
+    Conversion, ConversionError, FetchError, FetchRates, NotFetched, Rates, RatesSettings, convert_destination_ceil,
     convert_source_floor,
 };
 use tokio::sync::Semaphore;
@@ -161,4 +161,31 @@ async fn a_failure_is_remembered_for_a_moment_only() {
     s.advance(1);
     assert_eq!(s.dollars_in_euros().await, Ok(500));
     assert!(s.clock.now() > Timestamp::EPOCH);
+}
+
+#[tokio::test]
+async fn who_asks_by_hand_gets_a_new_answer_and_everybody_uses_it() {
+    let s = setup(2);
+    assert_eq!(s.dollars_in_euros().await, Ok(500));
+    s.service.set_rate(Some("0.6"));
+    s.advance(1);
+    let fetched = s.rates.fetch_now(&s.url, &usd(2).code).await.unwrap();
+    assert_eq!((fetched.since, fetched.table.all().len()), (s.clock.now(), 1));
+    assert_eq!(s.dollars_in_euros().await, Ok(600));
+    assert_eq!(s.service.asked(), 2);
+}
+
+#[tokio::test]
+async fn who_asks_by_hand_is_told_why_there_is_no_answer_and_the_known_rates_stay_in_use() {
+    let s = setup(4);
+    assert_eq!(s.dollars_in_euros().await, Ok(500));
+    s.service.set_rate(None);
+    let answer = s.rates.fetch_now(&s.url, &usd(2).code).await;
+    assert!(matches!(answer, Err(NotFetched::NoAnswer(FetchError { reason })) if reason == "down"));
+    // The service answers about dollars, whatever it is asked.
+    s.service.set_rate(Some("0.6"));
+    let answer = s.rates.fetch_now(&s.url, &eur(2).code).await;
+    assert!(matches!(answer, Err(NotFetched::NoTable(_))));
+    assert_eq!(s.dollars_in_euros().await, Ok(500));
+    assert!(s.rates.fetch_now(&s.url, &usd(2).code).await.is_ok(), "a failure does not keep anybody from asking again");
 }

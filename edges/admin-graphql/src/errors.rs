@@ -214,6 +214,10 @@ codes! {
         E::Unknown => NotFound,
         E::Secret | E::Overlap => BadUserInput,
     }
+    w::PauseError {
+        E::Unknown => NotFound,
+        E::UnknownTenant => BadUserInput,
+    }
     w::PingError { E::Unknown => NotFound }
     p::CreateIncomingPaymentError {
         E::InvalidExpiry | E::InvalidAmount => BadUserInput,

@@ -9,6 +9,7 @@ pub(crate) mod partial_payments;
 pub(crate) mod peer_tls;
 pub(crate) mod peer_tokens;
 pub(crate) mod peers;
+pub(crate) mod rates;
 pub(crate) mod receivers;
 pub(crate) mod tenants;
 pub(crate) mod wallet_addresses;
@@ -28,6 +29,7 @@ pub(crate) struct Mutation(
     liquidity::LiquidityMutation,
     incoming_payments::IncomingPaymentMutation,
     partial_payments::PartialPaymentMutation,
+    rates::RatesMutation,
     receivers::ReceiverMutation,
     outgoing_payments::OutgoingPaymentMutation,
     webhooks::WebhookMutation,

@@ -90,9 +90,13 @@ fn scopes_of(field: &str) -> &'static [Scope] {
     match field {
         "asset" | "assetByCodeAndScale" | "assets" => &[AssetsRead, AssetsWrite, AddressesWrite],
         "peer" | "peerByAddressAndAsset" | "peers" | "exchangeRates" | "convertedAmount" => &[AssetsRead, AssetsWrite],
-        "createAsset" | "updateAsset" | "setFee" | "createPeer" | "createOrUpdatePeerByUrl" | "updatePeer" => {
-            &[AssetsWrite]
-        }
+        "createAsset"
+        | "updateAsset"
+        | "setFee"
+        | "fetchExchangeRates"
+        | "createPeer"
+        | "createOrUpdatePeerByUrl"
+        | "updatePeer" => &[AssetsWrite],
 
         "walletAddress" | "walletAddressByUrl" => &[AddressesWrite, PaymentsRead, PaymentsWrite, CardsPay, PosReceive],
         "walletAddresses" => &[AddressesWrite, PaymentsRead, PaymentsWrite],

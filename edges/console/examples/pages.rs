@@ -42,6 +42,9 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let api = TcpListener::bind("127.0.0.1:0").await?;
     let address = api.local_addr()?;
     let graphql_url = format!("http://{address}/graphql").parse()?;
+    if let Ok(mut here) = fake.here.lock() {
+        *here = format!("http://{address}");
+    }
     let router = fake.router();
     tokio::spawn(async move { axum::serve(api, router).await });
 

@@ -187,6 +187,11 @@ impl Console {
         &self.0.ports.limiter
     }
 
+    /// The HTTP client.
+    pub(crate) fn http(&self) -> &Outbound {
+        &self.0.ports.http
+    }
+
     /// Changes when a file of the pages changes.
     pub(crate) fn version(&self) -> &str {
         &self.0.version

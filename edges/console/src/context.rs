@@ -12,6 +12,7 @@ use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::{ClientAddress, Stopping};
+use page_kit::numbers::NumberForm;
 use page_kit::{Cookies, Words, cookie, form_token, path_parameters, sign_in_first};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,6 +23,7 @@ use crate::columns::{self, HIDE};
 use crate::console::Console;
 use crate::four_eyes::Stakes;
 use crate::posted::Posted;
+use crate::reading::Reading;
 use crate::render::{self, Frame, Keys, Person};
 use crate::session::Session;
 use crate::view::{Block, Cell, Form, Money, Page, Paging, Tone};
@@ -32,6 +34,8 @@ const SEEN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 /// The most rows on a page of a list.
 const ROWS_MAX: u32 = 100;
 const ROWS: u32 = 20;
+/// The original console signed in by links that have the API secret of the tenant.
+const SECRET_IN_A_LINK: &str = "apiSecret";
 const NO_ANSWER: &str =
     "No answer came, so it is not known whether this took effect. Send the form again; the change is made once.";
 const OTHER_VALUES: &str = "This form was sent before with other values, and those count. What you wrote now was not done. Look at the page again \
@@ -130,7 +134,7 @@ impl Problem {
 #[derive(Clone)]
 pub(crate) struct Reader {
     pub(crate) console: Console,
-    pub(crate) words: Words,
+    pub(crate) words: Reading,
     pub(crate) theme: &'static str,
     pub(crate) density: &'static str,
     pub(crate) zone: &'static str,
@@ -154,6 +158,18 @@ pub(crate) struct Ctx {
     parameters: BTreeMap<String, String>,
     /// A script loads an open page again. This does not count as activity of the user.
     by_script: bool,
+}
+
+/// What became of a change.
+pub(crate) enum Outcome {
+    /// It was made; with the answer of the API.
+    Done(Value),
+    /// It waits for a second person. Its page has this id.
+    Waits(Uuid),
+    /// It was not made.
+    Refused(String),
+    /// It is not known. The same key may be sent again.
+    Unknown(String),
 }
 
 /// A change of the Admin API.
@@ -186,6 +202,7 @@ impl FromRequestParts<Console> for Reader {
             Some("light") => "light",
             _ => "",
         };
+        let number_form = cookie(headers, "console_numbers").and_then(NumberForm::named);
         let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let flash = cookie(headers, &console.cookie("flash")).and_then(|sealed| {
             let said = console.seal().open("flash", sealed)?;
@@ -194,7 +211,7 @@ impl FromRequestParts<Console> for Reader {
             Some((tone.unwrap_or(Tone::Done), text.to_owned()))
         });
         Ok(Self {
-            words: Words::of(cookie(headers, "console_language"), accepted),
+            words: Reading::new(Words::of(cookie(headers, "console_language"), accepted), number_form),
             theme,
             density: if cookie(headers, "console_density") == Some("compact") { "compact" } else { "" },
             zone: if cookie(headers, "console_zone") == Some("UTC") { "UTC" } else { "" },
@@ -219,11 +236,24 @@ impl FromRequestParts<Console> for Ctx {
         let sealed = cookie(&parts.headers, &console.cookie("session"));
         let session = sealed
             .and_then(|sealed| Session::open(console.seal(), sealed, console.settings().lifetimes, console.now()));
+        if reader.query.contains_key(SECRET_IN_A_LINK) {
+            return Err(without_the_secret(&reader, session.as_ref()));
+        }
         let Some(session) = session else { return Err(sign_in_first(parts)) };
         let parameters = path_parameters(parts, console).await;
         let by_script = parts.headers.contains_key("x-again");
         Ok(Self { reader, session, parameters, by_script })
     }
+}
+
+/// The answer to a link with a secret: the same place without it. So no other address, such as a link of a list, has it.
+fn without_the_secret(reader: &Reader, session: Option<&Session>) -> Response {
+    if session.is_some() {
+        return Redirect::to(&reader.path).into_response();
+    }
+    let tenant = reader.query.get("tenantId").map_or("", String::as_str);
+    let tenant: String = url::form_urlencoded::byte_serialize(tenant.as_bytes()).collect();
+    Redirect::to(&format!("/sign-in?tenantId={tenant}")).into_response()
 }
 
 impl Reader {
@@ -280,7 +310,7 @@ impl Reader {
 }
 
 impl Ctx {
-    pub(crate) fn words(&self) -> Words {
+    pub(crate) fn words(&self) -> Reading {
         self.reader.words
     }
 
@@ -299,6 +329,11 @@ impl Ctx {
             Audience::Auth => self.grants().ok_or(Problem::NotFound(NO_AUTH)),
             _ => Ok(self.admin()),
         }
+    }
+
+    /// Whether a script loads an open page again.
+    pub(crate) fn is_by_script(&self) -> bool {
+        self.by_script
     }
 
     /// An id in the address.
@@ -432,36 +467,41 @@ impl Ctx {
         let (place, moves) = (self.reader.path.clone(), posted.moved().cloned());
         let (key, scale, why) = (posted.key(), posted.scale(), posted.why());
         let change = Change { mutation, key, place, input, before, moves, scale, why };
-        self.ask_second_person(&change).await?;
+        match self.change_one(change).await? {
+            Outcome::Done(done) => return Ok(Some(done)),
+            Outcome::Waits(id) => return Err(Problem::Waits(id)),
+            Outcome::Refused(reason) => posted.problem = Some(reason),
+            Outcome::Unknown(reason) => posted.unknown(reason),
+        }
+        Ok(None)
+    }
 
+    /// Requests one change from the Admin API, for a form with one change or with many.
+    pub(crate) async fn change_one(&self, change: Change) -> Result<Outcome, Problem> {
+        if !self.session.may_change() {
+            return Err(Problem::LooksOnly);
+        }
+        match self.ask_second_person(&change).await {
+            Err(Problem::Waits(id)) => return Ok(Outcome::Waits(id)),
+            asked => asked?,
+        }
+        let (key, audience) = (change.key, change.mutation.audience());
         match self.send(change).await? {
-            Ok(done) => Ok(Some(done)),
-            Err(error @ AdminError::Unauthorized) => Err(match mutation.audience() {
+            Ok(done) => Ok(Outcome::Done(done)),
+            Err(error @ AdminError::Unauthorized) => Err(match audience {
                 Audience::Auth => Problem::of_auth(error),
                 _ => error.into(),
             }),
-            Err(error) if error.is_about_other_arguments() => {
-                posted.problem = Some(OTHER_VALUES.to_owned());
-                Ok(None)
-            }
-            Err(error) if error.is_about_another_amount() => {
-                self.forget_moved(posted.key()).await?;
-                posted.problem = Some(AMOUNT_CHANGED.to_owned());
-                Ok(None)
-            }
-            Err(AdminError::Refused { code: ErrorCode::Internal, message, .. }) => {
-                posted.unknown(message);
-                Ok(None)
-            }
-            Err(AdminError::Refused { message, .. }) => {
-                self.forget_moved(posted.key()).await?;
-                posted.problem = Some(message);
-                Ok(None)
+            Err(error) if error.is_about_other_arguments() => Ok(Outcome::Refused(OTHER_VALUES.to_owned())),
+            Err(AdminError::Refused { code: ErrorCode::Internal, message, .. }) => Ok(Outcome::Unknown(message)),
+            Err(error @ AdminError::Refused { .. }) => {
+                self.forget_moved(key).await?;
+                let is_amount = error.is_about_another_amount();
+                Ok(Outcome::Refused(if is_amount { AMOUNT_CHANGED.to_owned() } else { error.to_string() }))
             }
             Err(error) => {
                 tracing::warn!(%error, "a change got no answer");
-                posted.unknown(NO_ANSWER.to_owned());
-                Ok(None)
+                Ok(Outcome::Unknown(NO_ANSWER.to_owned()))
             }
         }
     }
@@ -646,7 +686,7 @@ impl Ctx {
 }
 
 /// A page with the reason why the requested page cannot be shown.
-pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
+pub(crate) fn problem_page(problem: &Problem, words: Reading) -> Page {
     let kind = match problem {
         Problem::NotFound(_) => "Not found",
         Problem::Invalid(_) => "This address is not valid",

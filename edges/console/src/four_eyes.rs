@@ -72,6 +72,7 @@ fn weight(mutation: Mutation) -> Weight {
 
         M::CreateAsset
         | M::UpdateAsset
+        | M::FetchExchangeRates
         | M::CreatePeer
         | M::CreateOrUpdatePeerByUrl
         | M::UpdatePeer
@@ -100,6 +101,8 @@ fn weight(mutation: Mutation) -> Weight {
         | M::CreateWebhookEndpoint
         | M::UpdateWebhookEndpoint
         | M::RotateWebhookEndpointSecret
+        | M::PauseWebhookEndpoints
+        | M::ResumeWebhookEndpoints
         | M::TestWebhookEndpoint
         | M::ResendWebhookEvents
         | M::RevokeGrant => Weight::Light,

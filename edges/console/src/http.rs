@@ -22,8 +22,8 @@ use crate::files;
 use crate::pages::{
     accounts, approvals, assets, audit, deliveries, export, fees, grants, health, home, import_addresses, incoming,
     ledger_check, liquidity, liquidity_overview, live, new_payment, outgoing, payments, peer_certificates, peer_terms,
-    peers, preferences, provider, rates, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys,
-    webhook_endpoints, webhook_events,
+    peers, preferences, provider, rates, saved_views, search, several, sign_in, tenants, wallet_addresses, wallet_keys,
+    webhook_endpoints, webhook_events, webhook_signature,
 };
 use crate::posted::{FORM_MAX, Posted};
 
@@ -38,6 +38,10 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         // Paths of the original console.
         .declare("/auth", Access::Public, get(async || Redirect::to("/sign-in")))
         .declare("/auth/login", Access::Public, get(async || Redirect::to("/sign-in")))
+        .declare("/auth/recovery", Access::Public, get(async || Redirect::to("/sign-in")))
+        .declare("/auth/manual-logout", Access::Public, get(async || Redirect::to("/")))
+        .declare("/error", Access::Public, get(sign_in::failed_elsewhere))
+        .declare("/errors", Access::Public, get(sign_in::failed_elsewhere))
         .declare("/sign-in/provider", Access::Public, get(provider::leave))
         .declare("/sign-in/callback", Access::Public, get(provider::back));
 
@@ -135,6 +139,7 @@ fn asset_pages() -> Router<Console> {
 fn peer_pages() -> Router<Console> {
     Router::new()
         .declare("/rates", Access::Session, form(rates::page, rates::what_if))
+        .declare("/rates/fetch", Access::Session, form(rates::page, rates::fetch))
         .declare("/peers", Access::Session, page(peers::list))
         .declare("/peers/create", Access::Session, form(peers::create_page, peers::create))
         .declare("/peers/by-url", Access::Session, form(peers::by_url_page, peers::by_url))
@@ -183,7 +188,9 @@ fn wallet_address_pages() -> Router<Console> {
             Access::Session,
             form(wallet_addresses::trigger_page, wallet_addresses::trigger),
         )
+        .declare("/wallet-addresses/deactivate", Access::Session, form(several::deactivate_page, several::deactivate))
         .declare("/wallet-addresses/{id}", Access::Session, form(wallet_addresses::page, wallet_addresses::update))
+        .declare("/wallet-addresses/{id}/test", Access::Session, form(wallet_addresses::page, wallet_addresses::test))
         .declare(
             "/wallet-addresses/{id}/properties",
             Access::Session,
@@ -210,6 +217,7 @@ fn wallet_address_pages() -> Router<Console> {
 fn ledger_pages() -> Router<Console> {
     Router::new()
         .declare("/liquidity", Access::Session, page(liquidity_overview::page))
+        .declare("/liquidity/withdraw-settled", Access::Session, form(several::withdraw_page, several::withdraw))
         .declare("/liquidity/pending/{id}", Access::Session, form(liquidity::pending_page, liquidity::decide))
         .declare("/ledger", Access::Session, page(accounts::list))
         .declare("/ledger/check", Access::Session, page(ledger_check::page))
@@ -222,6 +230,8 @@ fn webhook_pages() -> Router<Console> {
         .declare("/webhook-events", Access::Session, page(webhook_events::list))
         .declare("/webhook-events/data", Access::Session, page(webhook_events::data))
         .declare("/webhooks/deliveries", Access::Session, page(deliveries::list))
+        .declare("/webhooks/deliveries/several", Access::Session, form(several::resend_page, several::resend))
+        .declare("/webhooks/signature", Access::Session, form(webhook_signature::page, webhook_signature::calculate))
         .declare("/webhooks/deliveries/{id}", Access::Session, form(deliveries::page, deliveries::resend_one))
         .declare("/webhooks/resend", Access::Session, form(deliveries::resend_page, deliveries::resend))
         .declare("/webhooks/endpoints", Access::Session, page(webhook_endpoints::list))
@@ -234,6 +244,26 @@ fn webhook_pages() -> Router<Console> {
             "/webhooks/endpoints/{tenant}/{id}",
             Access::Session,
             form(webhook_endpoints::page, webhook_endpoints::update),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/pause",
+            Access::Session,
+            form(webhook_endpoints::list_of, webhook_endpoints::pause_all),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/resume",
+            Access::Session,
+            form(webhook_endpoints::list_of, webhook_endpoints::resume_all),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/{id}/pause",
+            Access::Session,
+            form(webhook_endpoints::page, webhook_endpoints::pause),
+        )
+        .declare(
+            "/webhooks/endpoints/{tenant}/{id}/resume",
+            Access::Session,
+            form(webhook_endpoints::page, webhook_endpoints::resume),
         )
         .declare(
             "/webhooks/endpoints/{tenant}/{id}/test",
@@ -281,6 +311,7 @@ fn tenant_pages() -> Router<Console> {
             Access::Session,
             form(tenants::page, tenants::update_identity_provider),
         )
+        .declare("/tenants/{id}/consent-test", Access::Session, form(tenants::page, tenants::test_consent))
         .declare("/tenants/{id}/secret", Access::Session, form(tenants::page, tenants::update_secret))
         .declare("/tenants/{id}/settings", Access::Session, form(tenants::page, tenants::update_settings))
         .declare("/tenants/{id}/delete", Access::Session, form(tenants::page, tenants::delete))

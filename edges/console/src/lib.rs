@@ -16,6 +16,7 @@ pub mod http;
 mod pages;
 mod posted;
 mod provider;
+mod reading;
 mod render;
 mod session;
 mod subject;

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
+use crate::reading::Reading;
 use crate::view::{Field, Form, Money};
 
 /// The maximum size of a form.
@@ -20,6 +21,8 @@ const EMPTY: &str = "This is needed.";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Posted {
     values: BTreeMap<String, String>,
+    /// All values of a name, where there are several.
+    lists: BTreeMap<String, Vec<String>>,
     wrong: BTreeMap<&'static str, &'static str>,
     /// The fault of the form as a whole.
     pub(crate) problem: Option<String>,
@@ -36,9 +39,13 @@ pub(crate) struct Posted {
 impl Posted {
     /// Reads an `application/x-www-form-urlencoded` body. Of several equal names the last one counts.
     pub(crate) fn read(body: &[u8]) -> Self {
-        let pairs = url::form_urlencoded::parse(body);
-        let values = pairs.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect();
-        Self { values, ..Self::default() }
+        let mut posted = Self::default();
+        for (name, value) in url::form_urlencoded::parse(body) {
+            let value = value.trim().to_owned();
+            posted.lists.entry(name.clone().into_owned()).or_default().push(value.clone());
+            posted.values.insert(name.into_owned(), value);
+        }
+        posted
     }
 
     /// Of the form at `path`, whose key is `key`.
@@ -83,6 +90,16 @@ impl Posted {
     /// The value as sent; empty if it was not sent.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether nothing was sent, and nothing is to be said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.is_good()
+    }
+
+    /// All values of the fields with this name.
+    pub(crate) fn all(&self, name: &str) -> &[String] {
+        self.lists.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// What the user gave as the reason of a change that cannot be undone.
@@ -175,7 +192,7 @@ impl Posted {
     }
 
     /// An amount in the smallest unit; `None` if the field is empty.
-    pub(crate) fn amount(&mut self, name: &'static str, scale: u8, words: Words) -> Option<u64> {
+    pub(crate) fn amount(&mut self, name: &'static str, scale: u8, words: Reading) -> Option<u64> {
         self.scale = Some(scale);
         let text = self.optional(name)?.to_owned();
         match numbers::parse(&text, scale, words) {
@@ -188,7 +205,7 @@ impl Posted {
     }
 
     /// An amount above zero.
-    pub(crate) fn some_amount(&mut self, name: &'static str, scale: u8, words: Words) -> Option<u64> {
+    pub(crate) fn some_amount(&mut self, name: &'static str, scale: u8, words: Reading) -> Option<u64> {
         if self.optional(name).is_none() {
             self.refuse(name, EMPTY);
         }
@@ -205,6 +222,7 @@ impl Posted {
             let value = match field.input {
                 crate::view::Input::Password | crate::view::Input::SecretLines => String::new(),
                 crate::view::Input::Shown => field.value.clone(),
+                crate::view::Input::Several(_) => self.all(field.name).join(","),
                 _ => self.text(field.name).to_owned(),
             };
             Field { error: self.wrong.get(field.name).copied(), value, ..field }
@@ -228,7 +246,7 @@ mod tests {
         posted.required("code");
         posted.number("scale", 255, "Scale should be from 0 to 255");
         posted.url("url");
-        posted.some_amount("amount", 2, Words::English);
+        posted.some_amount("amount", 2, page_kit::Words::English.into());
         assert!(!posted.is_good());
         let field = |name: &'static str, input| Field::new(name, name, input);
         let form = posted.fill(Form::new("t", "/x", "s").fields([

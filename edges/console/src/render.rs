@@ -4,14 +4,16 @@
 
 use askama::Template;
 use clock::Timestamp;
-use page_kit::{Words, numbers};
+use page_kit::numbers;
+use uuid::Uuid;
 
-use crate::view::{Block, Cell, Column, Field, Form, Input, Money, Page, Side, Table, Tone};
+use crate::reading::Reading;
+use crate::view::{Block, Cell, Column, Field, Form, Input, Live, Money, Page, Side, Table, Tone};
 
 /// The values for the frame around every page.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame<'a> {
-    pub(crate) words: Words,
+    pub(crate) words: Reading,
     /// `light`, `dark`, or empty for the choice of the system.
     pub(crate) theme: &'a str,
     /// `compact`, or empty.
@@ -43,6 +45,15 @@ pub(crate) struct Person<'a> {
     /// Whether some changes wait for a second person.
     pub(crate) second_person: bool,
     pub(crate) token: String,
+}
+
+impl Person<'_> {
+    /// Who this is, without what stands beside it: an institution is not named twice.
+    fn shown(&self, institution: &str) -> String {
+        let tenant = (self.name != institution).then_some(self.name);
+        let names: Vec<&str> = self.person.into_iter().chain(tenant).collect();
+        names.join(" · ")
+    }
 }
 
 /// An entry of the rail.
@@ -85,7 +96,7 @@ const RAIL: [Entry; 15] = [
 #[derive(Template)]
 #[template(path = "page.html")]
 struct PageHtml<'a> {
-    w: Words,
+    w: Reading,
     f: &'a Frame<'a>,
     who: Option<&'a Person<'a>>,
     p: &'a Page,
@@ -95,28 +106,28 @@ struct PageHtml<'a> {
 #[derive(Template)]
 #[template(path = "block.html")]
 struct BlockHtml<'a> {
-    w: Words,
+    w: Reading,
     b: &'a Block,
 }
 
 #[derive(Template)]
 #[template(path = "cell.html")]
 struct CellHtml<'a> {
-    w: Words,
+    w: Reading,
     c: &'a Cell,
 }
 
 #[derive(Template)]
 #[template(path = "table.html")]
 struct TableHtml<'a> {
-    w: Words,
+    w: Reading,
     t: &'a Table,
 }
 
 #[derive(Template)]
 #[template(path = "form.html")]
 struct FormHtml<'a> {
-    w: Words,
+    w: Reading,
     form: &'a Form,
 }
 
@@ -132,23 +143,23 @@ fn text(template: &impl Template) -> String {
     })
 }
 
-fn cell(w: Words, c: &Cell) -> String {
+fn cell(w: Reading, c: &Cell) -> String {
     text(&CellHtml { w, c })
 }
 
-fn table(w: Words, t: &Table) -> String {
+fn table(w: Reading, t: &Table) -> String {
     text(&TableHtml { w, t })
 }
 
-fn form(w: Words, form: &Form) -> String {
+fn form(w: Reading, form: &Form) -> String {
     text(&FormHtml { w, form })
 }
 
-fn block(w: Words, b: &Block) -> String {
+fn block(w: Reading, b: &Block) -> String {
     text(&BlockHtml { w, b })
 }
 
-fn money(w: Words, money: &Money) -> String {
+fn money(w: Reading, money: &Money) -> String {
     numbers::decimal(money.value, money.scale, w)
 }
 
@@ -158,6 +169,11 @@ fn instant(at: Timestamp) -> String {
         Some(civil) => civil.strftime("%-d %b %Y, %H:%M:%S UTC").to_string(),
         None => at.to_string(),
     }
+}
+
+/// Whether a text is an id, which stays on its line where there is room.
+fn is_id(text: &str) -> bool {
+    text.len() == 36 && Uuid::parse_str(text).is_ok()
 }
 
 /// The query that reads the page.
@@ -181,6 +197,11 @@ fn column(table: &Table, place: usize) -> Option<&Column> {
 
 fn same(one: &str, other: &str) -> bool {
     one == other
+}
+
+/// Whether a value is among those that are joined by commas.
+fn is_among(value: &str, chosen: &str) -> bool {
+    chosen.split(',').any(|one| one == value)
 }
 
 /// Two forms of a page have different addresses, so no two fields have the same id.
@@ -260,5 +281,31 @@ fn icon(place: &str) -> &'static str {
         _ => {
             r#"<circle cx="10" cy="10" r="2.5"/><path d="M10 3v2.5M10 14.5V17M3 10h2.5M14.5 10H17M5 5l1.8 1.8M13.2 13.2 15 15M15 5l-1.8 1.8M6.8 13.2 5 15"/>"#
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_named_without_the_institution_that_stands_beside() {
+        let person = |person, name| Person {
+            name,
+            operator: true,
+            looks_only: false,
+            person,
+            second_person: false,
+            token: String::new(),
+        };
+        assert_eq!(person(Some("Ada"), "Bank").shown("Bank"), "Ada");
+        assert_eq!(person(Some("Ada"), "Shop").shown("Bank"), "Ada · Shop");
+        assert_eq!(person(None, "Shop").shown("Bank"), "Shop");
+    }
+
+    #[test]
+    fn ids_are_told_from_other_texts() {
+        assert!(is_id("438fa74a-fa7d-4317-9ced-dde32ece1787"));
+        assert!(!is_id("438fa74afa7d43179ceddde32ece1787") && !is_id("outgoing_payment.created"));
     }
 }

@@ -69,8 +69,10 @@ pub(crate) enum Cell {
     Money(Money),
     /// A word with its colour, and the next step.
     State { word: String, tone: Tone, next: Option<&'static str> },
-    /// An instant.
+    /// An instant. Scripts show how long ago it is.
     Time(Timestamp),
+    /// An instant that is shown as it is, such as the present one.
+    Exact(Timestamp),
     /// A chart of the console. A table beside it has its values.
     Picture(String),
     /// A text from data, folded under a word of the console.
@@ -245,6 +247,16 @@ impl Table {
     }
 }
 
+/// One of several things that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pick {
+    /// What is sent. It has no comma.
+    pub(crate) value: String,
+    pub(crate) label: String,
+    /// What else is known of it.
+    pub(crate) note: String,
+}
+
 /// The input of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
@@ -258,6 +270,8 @@ pub(crate) enum Input {
     Amount(String),
     /// One of these values, with their labels.
     Choice(Vec<(String, String)>),
+    /// Several of these. The value has those that are chosen, joined by commas.
+    Several(Vec<Pick>),
     /// Yes or no.
     Switch,
     /// Several lines.
@@ -512,6 +526,16 @@ pub(crate) enum Block {
     },
 }
 
+/// Whether an open page updates itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Live {
+    #[default]
+    No,
+    /// It follows what it shows, from this mark on. Without a mark it loads itself once more, because something may have
+    /// changed since it was read.
+    Since(Option<String>),
+}
+
 /// A page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
@@ -531,8 +555,7 @@ pub(crate) struct Page {
     pub(crate) actions: Vec<Action>,
     pub(crate) main: Vec<Block>,
     pub(crate) side: Vec<Block>,
-    /// Whether the page updates itself.
-    pub(crate) live: bool,
+    pub(crate) live: Live,
     /// The name of the query that reads the page's object or list; empty if there is none.
     pub(crate) reads: &'static str,
 }

@@ -21,7 +21,7 @@
       const seconds = Math.round((at - Date.now()) / 1000);
       const [unit, size] = steps.find(([, size]) => Math.abs(seconds) >= size) || steps[3];
       const days = Math.abs(seconds) / 86400;
-      const text = days < 7 ? relative.format(Math.trunc(seconds / size), unit) : exact.format(at);
+      const text = days < 7 && !("exact" in time.dataset) ? relative.format(Math.trunc(seconds / size), unit) : exact.format(at);
       if (time.textContent !== text) time.textContent = text;
     }
   };
@@ -50,6 +50,9 @@
     for (const go of ["mouseleave", "focusout"]) flash.addEventListener(go, later);
     later();
   }
+
+  // The chosen one of many tabs is in sight.
+  $(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
   // Typed confirmation, and one send per form.
   const forms = (root = document) => {
@@ -272,13 +275,14 @@
     };
     // A page that nobody sees does not follow. It looks again when it is seen.
     let source;
-    let mark;
+    // What the page shows has this mark; it is empty if the server did not know one in time.
+    let mark = document.body.dataset.live;
     const follow = () => {
       source?.close();
       source = undefined;
       if (document.hidden) return;
       source = new EventSource(`${base}/live?of=${encodeURIComponent(location.pathname.slice(base.length) || "/")}`);
-      // A stream begins with the mark of the content. Another one than before, or the first, is a reason to look.
+      // A stream begins with the mark of the content. Another one than that of this page is a reason to look.
       const marked = ({ data }) => { if (data && data !== mark) { mark = data; again(); } };
       source.addEventListener("open", marked);
       source.addEventListener("changed", marked);

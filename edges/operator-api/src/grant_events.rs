@@ -91,7 +91,7 @@ mod tests {
     use directory::Directory;
     use http_kit::{CallerSecret, ServiceDoor, ServiceIdentities};
     use money::Asset;
-    use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, WebhookEndpoint};
+    use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, Sending, WebhookEndpoint};
     use payments_model::webhook_event::EventType;
     use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
     use payments_model::{
@@ -125,6 +125,7 @@ mod tests {
             address: EndpointAddress::Own(url.clone()),
             event_types: vec![EventType::GrantCreated],
             secrets: EndpointSecrets::default(),
+            sending: Sending::Running,
             created_at: Timestamp::from_millis(0),
             updated_at: Timestamp::from_millis(0),
         };

@@ -1,4 +1,5 @@
-//! Amounts in the form that users read and write: exact, in the asset's scale, with the separators of the language.
+//! Amounts in the form that users read and write: exact, in the asset's scale, with the separators of a language, or others
+//! that the reader chose.
 //!
 //! It uses no floating point: digits are moved as text.
 
@@ -11,30 +12,83 @@ const PLACES: u8 = 6;
 /// Below this many millionths, six places say too little of a rate.
 const SMALL: u64 = 1000;
 
+/// The form of numbers: what is between groups of three digits, and what is before the decimal places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberForm {
+    /// `1,234.56`
+    CommaPoint,
+    /// `1.234,56`
+    PointComma,
+    /// `1 234,56`, with a narrow space that keeps the number on its line
+    SpaceComma,
+    /// `1’234.56`
+    ApostrophePoint,
+}
+
+impl NumberForm {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::CommaPoint, Self::PointComma, Self::SpaceComma, Self::ApostrophePoint];
+
+    /// The name that is kept when a reader has chosen this form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CommaPoint => "comma-point",
+            Self::PointComma => "point-comma",
+            Self::SpaceComma => "space-comma",
+            Self::ApostrophePoint => "apostrophe-point",
+        }
+    }
+
+    /// The form with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.name() == name)
+    }
+
+    /// The separators of decimal places and of groups.
+    const fn separators(self) -> (char, char) {
+        match self {
+            Self::CommaPoint => ('.', ','),
+            Self::PointComma => (',', '.'),
+            Self::SpaceComma => (',', '\u{202f}'),
+            Self::ApostrophePoint => ('.', '\u{2019}'),
+        }
+    }
+}
+
+impl From<Words> for NumberForm {
+    fn from(words: Words) -> Self {
+        match words {
+            Words::English => Self::CommaPoint,
+            Words::German => Self::PointComma,
+        }
+    }
+}
+
 /// `value` of the smallest unit with `scale` decimal places: `1,234.50`.
-pub fn decimal(value: u64, scale: u8, words: Words) -> String {
+pub fn decimal(value: u64, scale: u8, form: impl Into<NumberForm>) -> String {
     let digits = format!("{value:0>width$}", width = usize::from(scale) + 1);
     let (whole, part) = digits.split_at(digits.len() - usize::from(scale));
-    let (point, group) = words.separators();
+    let (point, group) = form.into().separators();
     let grouped = grouped(whole, group);
     if part.is_empty() { grouped } else { format!("{grouped}{point}{part}") }
 }
 
 /// The same without groups, for an input field.
-pub fn input(value: u64, scale: u8, words: Words) -> String {
-    let plain = decimal(value, scale, words);
-    plain.replace(words.separators().1, "")
+pub fn input(value: u64, scale: u8, form: impl Into<NumberForm>) -> String {
+    let form = form.into();
+    let plain = decimal(value, scale, form);
+    plain.replace(form.separators().1, "")
 }
 
 /// A count with groups of digits.
-pub fn count(value: u64, words: Words) -> String {
-    decimal(value, 0, words)
+pub fn count(value: u64, form: impl Into<NumberForm>) -> String {
+    decimal(value, 0, form)
 }
 
 /// How much of the second amount there is for one unit of the first, with six decimal places. Each amount is a value
 /// with its scale. `None` if there is none of the first, or if the numbers are too large.
-pub fn rate_rounded_down(one: (u64, u8), other: (u64, u8), words: Words) -> Option<String> {
-    rate_in_millionths_rounded_down(one, other).map(|rate| decimal(rate, PLACES, words))
+pub fn rate_rounded_down(one: (u64, u8), other: (u64, u8), form: impl Into<NumberForm>) -> Option<String> {
+    rate_in_millionths_rounded_down(one, other).map(|rate| decimal(rate, PLACES, form))
 }
 
 /// The same as a count of millionths.
@@ -54,16 +108,17 @@ pub fn millionths_rounded_down(text: &str) -> Option<u64> {
 }
 
 /// A rate that came as a decimal number with a point. One that is very small keeps all its places.
-pub fn rate_text(text: &str, words: Words) -> String {
+pub fn rate_text(text: &str, form: impl Into<NumberForm>) -> String {
+    let form = form.into();
     match millionths_rounded_down(text) {
-        Some(rate) if rate >= SMALL => decimal(rate, PLACES, words),
-        _ => text.replace('.', &words.separators().0.to_string()),
+        Some(rate) if rate >= SMALL => decimal(rate, PLACES, form),
+        _ => text.replace('.', &form.separators().0.to_string()),
     }
 }
 
 /// Hundredths of a percent as a percentage: `1.25 %`.
-pub fn basis_points(value: u16, words: Words) -> String {
-    format!("{} %", decimal(u64::from(value), 2, words))
+pub fn basis_points(value: u16, form: impl Into<NumberForm>) -> String {
+    format!("{} %", decimal(u64::from(value), 2, form))
 }
 
 fn grouped(whole: &str, group: char) -> String {
@@ -79,14 +134,15 @@ fn grouped(whole: &str, group: char) -> String {
 
 /// The smallest units of a text that a user wrote. Groups are refused, because a misplaced separator changes the
 /// amount.
-pub fn parse(text: &str, scale: u8, words: Words) -> Result<u64, &'static str> {
-    let (point, _) = words.separators();
-    let other = if point == '.' { ',' } else { '.' };
+pub fn parse(text: &str, scale: u8, form: impl Into<NumberForm>) -> Result<u64, &'static str> {
+    let (point, _) = form.into().separators();
+    let (other, advice) = if point == '.' {
+        (',', "Write the amount without separators between thousands, for example 1234.50.")
+    } else {
+        ('.', "Write the amount without dots, and with a comma before the decimal places.")
+    };
     if text.contains(other) {
-        return Err(match words {
-            Words::English => "Write the amount without separators between thousands, for example 1234.50.",
-            Words::German => "Write the amount without dots, and with a comma before the decimal places.",
-        });
+        return Err(advice);
     }
     let plain = text.trim().replace(point, ".");
     if plain.split('.').nth(1).is_some_and(|places| places.len() > usize::from(scale)) {
@@ -115,6 +171,24 @@ mod tests {
         assert_eq!(decimal(u64::MAX, 18, English), "18.446744073709551615");
         assert_eq!(decimal(1, 255, English).len(), 257);
         assert_eq!(input(123_456, 2, English), "1234.56");
+    }
+
+    #[test]
+    fn every_form_writes_what_it_reads_and_reads_no_other_point() {
+        let written = NumberForm::ALL.map(|form| decimal(123_456_789, 2, form));
+        assert_eq!(
+            written,
+            ["1,234,567.89", "1.234.567,89", "1\u{202f}234\u{202f}567,89", "1\u{2019}234\u{2019}567.89"]
+        );
+        for form in NumberForm::ALL {
+            assert_eq!(NumberForm::named(form.name()), Some(form));
+            assert_eq!(parse(&input(123_456_789, 2, form), 2, form), Ok(123_456_789));
+            assert!(parse(&decimal(123_456_789, 2, form), 2, form).is_err(), "groups are refused");
+            let (point, _) = form.separators();
+            let wrong = if point == '.' { "12,5" } else { "12.5" };
+            assert!(parse(wrong, 2, form).is_err(), "{form:?}");
+        }
+        assert_eq!(NumberForm::named("x"), None);
     }
 
     #[test]

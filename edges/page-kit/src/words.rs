@@ -61,14 +61,6 @@ impl Words {
     pub fn with(self, english: &str, value: &str) -> String {
         self.t(english).replacen("{}", value, 1)
     }
-
-    /// The separators of decimal places and of groups of three digits.
-    pub(crate) fn separators(self) -> (char, char) {
-        match self {
-            Self::English => ('.', ','),
-            Self::German => (',', '.'),
-        }
-    }
 }
 
 #[cfg(test)]

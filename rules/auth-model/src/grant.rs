@@ -333,6 +333,11 @@ impl Grant {
         lifetimes.end_of(self.created_at, GrantStep::Other)
     }
 
+    /// When a token of this grant ends that was to end at `expires_at`: with its grant at the latest.
+    pub fn end_of_token(&self, expires_at: Timestamp, lifetimes: &Lifetimes) -> Timestamp {
+        self.ends_at(lifetimes).map_or(expires_at, |end| end.min(expires_at))
+    }
+
     /// A token ends with its grant at the latest.
     fn new_token(&self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Issued {
         let left = self.ends_at(&terms.lifetimes).map(|end| end.saturating_since(now));

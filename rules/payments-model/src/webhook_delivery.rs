@@ -31,6 +31,15 @@ impl Recipient {
             Self::CardService | Self::PointOfSaleService => None,
         }
     }
+
+    /// The endpoint that gets the event, and its tenant; `None` for the instance's own services.
+    pub fn endpoint(self) -> Option<(TenantId, WebhookEndpointId)> {
+        match self {
+            Self::Tenant(tenant) => Some((tenant, WebhookEndpointId::from_uuid(tenant.as_uuid()))),
+            Self::Endpoint(tenant, endpoint) => Some((tenant, endpoint)),
+            Self::CardService | Self::PointOfSaleService => None,
+        }
+    }
 }
 
 /// The delivery of one event to one recipient.

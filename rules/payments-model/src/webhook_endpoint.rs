@@ -5,6 +5,7 @@
 use clock::Timestamp;
 use url::Url;
 
+use crate::webhook_delivery::Recipient;
 use crate::webhook_event::EventType;
 use crate::{Secret, TenantId, WebhookEndpointId};
 
@@ -24,6 +25,8 @@ pub struct WebhookEndpoint {
     pub event_types: Vec<EventType>,
     /// The secrets that sign its events.
     pub secrets: EndpointSecrets,
+    /// Whether its events are sent now.
+    pub sending: Sending,
     /// The time at which it was created.
     pub created_at: Timestamp,
     /// The time of the last change.
@@ -37,6 +40,31 @@ pub enum EndpointAddress {
     Default,
     /// Its own URL.
     Own(Url),
+}
+
+/// Whether events are sent to an endpoint now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sending {
+    /// They are sent.
+    #[default]
+    Running,
+    /// They are kept since this instant, and sent when somebody resumes the endpoint.
+    PausedSince(Timestamp),
+}
+
+impl Sending {
+    /// Since when it is paused.
+    pub fn paused_since(self) -> Option<Timestamp> {
+        match self {
+            Self::Running => None,
+            Self::PausedSince(since) => Some(since),
+        }
+    }
+
+    /// What a pause at `now` makes of it. A second pause keeps the instant of the first.
+    pub fn paused(self, now: Timestamp) -> Self {
+        Self::PausedSince(self.paused_since().unwrap_or(now))
+    }
 }
 
 /// The secrets that sign an endpoint's events.
@@ -82,8 +110,17 @@ impl WebhookEndpoint {
             address: EndpointAddress::Default,
             event_types: Vec::new(),
             secrets: EndpointSecrets::default(),
+            sending: Sending::Running,
             created_at,
             updated_at: created_at,
+        }
+    }
+
+    /// The recipient of its deliveries.
+    pub fn recipient(&self) -> Recipient {
+        match self.address {
+            EndpointAddress::Default => Recipient::Tenant(self.tenant_id),
+            EndpointAddress::Own(_) => Recipient::Endpoint(self.tenant_id, self.id),
         }
     }
 
@@ -101,6 +138,14 @@ impl WebhookEndpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_pause_keeps_the_instant_of_the_first() {
+        let at = Timestamp::from_millis;
+        assert_eq!(Sending::Running.paused(at(5)), Sending::PausedSince(at(5)));
+        assert_eq!(Sending::PausedSince(at(5)).paused(at(9)), Sending::PausedSince(at(5)));
+        assert_eq!(Sending::Running.paused_since(), None);
+    }
 
     #[test]
     fn while_a_secret_is_replaced_both_are_used_and_then_the_new_one_alone() {

@@ -4,8 +4,18 @@
 
 use auth_model::{Grant, GrantId, Tenant, TenantId};
 use auth_store::{GrantFilter, GrantPage, Page, Scope, SortOrder};
+use clock::Timestamp;
 
 use crate::{Auth, StoreError};
+
+/// The tokens of a grant that were not revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokensOfGrant {
+    /// How many are good now.
+    pub good: u32,
+    /// When the last of them ends or has ended. `None` if there is none, or it ended so long ago that it was removed.
+    pub last_ends: Option<Timestamp>,
+}
 
 /// Why a grant is not revoked.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +57,19 @@ impl Auth {
     #[tracing::instrument(name = "auth.grant.get", skip_all, fields(grant.id = %id))]
     pub async fn get_grant(&self, scope: Scope, id: GrantId) -> Result<Option<Grant>, StoreError> {
         Ok(self.inner.store.get_grant(id).await?.filter(|grant| scope.includes(grant.tenant)))
+    }
+
+    /// The tokens of a grant that the caller has read within its scope.
+    pub async fn tokens_of(&self, grant: &Grant) -> Result<TokensOfGrant, StoreError> {
+        if grant.state.is_over() {
+            return Ok(TokensOfGrant::default());
+        }
+        let (now, lifetimes) = (self.inner.clock.now(), &self.inner.settings.terms.lifetimes);
+        let ends = self.inner.store.token_ends_of(grant.id).await?;
+        // Also if the greatest age was made shorter after the token was issued.
+        let ends: Vec<Timestamp> = ends.into_iter().map(|end| grant.end_of_token(end, lifetimes)).collect();
+        let good = ends.iter().filter(|end| **end >= now).count();
+        Ok(TokensOfGrant { good: u32::try_from(good).unwrap_or(u32::MAX), last_ends: ends.into_iter().max() })
     }
 
     /// Revokes a grant and its tokens. It may be repeated.

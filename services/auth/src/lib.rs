@@ -26,7 +26,7 @@ use clock::{Clock, Entropy};
 use gnap::{AccessToken, ContinueToken, TokenValue};
 use shared_cache::{Limiter, SharedCache};
 
-pub use admin::RevokeGrantError;
+pub use admin::{RevokeGrantError, TokensOfGrant};
 pub use auth_store::{FinalizationReason, GrantFilter, GrantPage, Page, Retention, Scope, SortOrder, StateName};
 pub use auth_store::{GRANT_EVENTS_QUEUE, TenantChange, TenantData};
 pub use clients::{ClientDirectory, ClientError, NoSuchClient, PublishedClients};

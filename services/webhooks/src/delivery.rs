@@ -13,6 +13,7 @@ use metrics::Counter;
 use outbound_http::Outbound;
 use payments_model::WebhookDeliveryId;
 use payments_model::webhook_delivery::{DeliveryState, Recipient, WebhookAttempt, WebhookDelivery};
+use payments_model::webhook_endpoint::Sending;
 use payments_model::webhook_event::{EventType, WebhookEvent};
 use payments_model::webhook_ladder::AttemptsMax;
 use payments_store::{Error, InTurn, Store};
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use telemetry::metrics::WEBHOOK_DELIVERIES;
 
 use crate::delivery_ends::{DeliveryEnds, Ended, Followers, Then};
+use crate::pause::waits_for_resumption;
 use crate::record::ToTell;
 use crate::sending::{Letter, Sender};
 use crate::target::{Target, Targets};
@@ -184,6 +186,11 @@ impl Deliverer {
         // A request to send it again means that it is to be tried.
         if target.attempts_max == AttemptsMax::Exactly(0) && delivery.due_at.is_none() {
             return self.give_up(job, delivery, "WEBHOOK_MAX_RETRY is 0: nothing is sent", followers).await;
+        }
+        if target.sending != Sending::Running
+            && waits_for_resumption(&self.store, job, delivery, self.clock.now()).await?
+        {
+            return Ok(Done::Settled);
         }
         let (attempt, fault) = match self.opened(event) {
             Ok(data) => (self.send(event, &data, &target, delivery.attempts + 1).await, Fault::Unknown),

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use outside_text::check_line;
-use payments_model::webhook_endpoint::{ENDPOINTS_MAX, EndpointAddress, EndpointSecrets, WebhookEndpoint};
+use payments_model::webhook_delivery::Recipient;
+use payments_model::webhook_endpoint::{ENDPOINTS_MAX, EndpointAddress, EndpointSecrets, Sending, WebhookEndpoint};
 use payments_model::webhook_event::EventType;
 use payments_model::{Origin, Secret, TenantId, WebhookEndpointId};
 use payments_store::Error;
@@ -14,6 +15,7 @@ use url::Url;
 use web_url::URL_LENGTH_MAX;
 
 use crate::administration::WebhookAdministration;
+use crate::pause::end_waiting;
 
 /// The longest time for which a replaced secret is still used.
 const LONGEST_OVERLAP: Duration = Duration::from_hours(24 * 30);
@@ -147,6 +149,7 @@ impl WebhookAdministration {
             address: EndpointAddress::Own(url),
             event_types,
             secrets: EndpointSecrets { current: Some(secret.clone()), previous: None },
+            sending: Sending::Running,
             created_at: now,
             updated_at: now,
         };
@@ -192,7 +195,7 @@ impl WebhookAdministration {
         changed.await?.ok_or(E::Unknown)?
     }
 
-    /// Deletes an endpoint. Its pending deliveries are given up at their next attempt.
+    /// Deletes an endpoint. Its pending deliveries are given up at their next attempt. If it is paused, they are due now.
     pub async fn delete_endpoint(&self, tenant: TenantId, id: WebhookEndpointId) -> Result<(), DeleteEndpointError> {
         if id.as_uuid() == tenant.as_uuid() {
             return Err(DeleteEndpointError::Default);
@@ -201,6 +204,7 @@ impl WebhookAdministration {
         if !unit.tenant(tenant).delete_webhook_endpoint(id, self.now()).await? {
             return Err(DeleteEndpointError::Unknown);
         }
+        end_waiting(&unit, Recipient::Endpoint(tenant, id), self.now()).await?;
         Ok(unit.commit().await?)
     }
 

@@ -9,6 +9,7 @@ mod delivery;
 mod delivery_ends;
 mod endpoints;
 mod grant_events;
+mod pause;
 mod ping;
 mod purge;
 mod record;
@@ -26,6 +27,7 @@ pub use endpoints::{
     CreateEndpointError, DeleteEndpointError, EndpointChange, NewEndpoint, RotateSecretError, UpdateEndpointError,
 };
 pub use grant_events::{GrantEvent, GrantEventError, GrantEventRecorder};
+pub use pause::{PauseError, Which};
 pub use ping::PingError;
 pub use purge::{Kept, PURGE_QUEUE, Purger, purge_settings};
 pub use record::{QUEUE, Webhooks};

@@ -8,7 +8,7 @@ use clock::Timestamp;
 use directory::{Directory, KnownTenant};
 use payments_model::tenant::SettingKey;
 use payments_model::webhook_delivery::Recipient;
-use payments_model::webhook_endpoint::{EndpointAddress, WebhookEndpoint};
+use payments_model::webhook_endpoint::{EndpointAddress, Sending, WebhookEndpoint};
 use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{Secret, TenantId, WebhookEndpointId};
 use payments_store::Error;
@@ -49,6 +49,8 @@ pub(crate) struct Target {
     pub(crate) chosen_by_tenant: bool,
     pub(crate) timeout: Duration,
     pub(crate) attempts_max: AttemptsMax,
+    /// Whether its events are sent now.
+    pub(crate) sending: Sending,
     /// The signing secrets, the current one first.
     pub(crate) secrets: Vec<Secret>,
     /// The service of the operator that it is. Endpoints of tenants get no proof besides the signature.
@@ -90,6 +92,7 @@ impl Targets {
             chosen_by_tenant: false,
             timeout: self.timeout,
             attempts_max: self.attempts_max(setting),
+            sending: Sending::Running,
             secrets: self.secret.iter().cloned().collect(),
             own_service: Some(wanted),
         }
@@ -118,6 +121,7 @@ impl Targets {
             url: own_url.unwrap_or_else(|| self.default_url.clone()),
             timeout: millis.map_or(self.timeout, |millis| Duration::from_millis(millis.into())),
             attempts_max: self.attempts_max(setting),
+            sending: endpoint.map_or(Sending::Running, |endpoint| endpoint.sending),
             secrets,
         }
     }
@@ -183,6 +187,7 @@ mod tests {
             address: EndpointAddress::Own(Url::parse("https://tenant.example/hooks").unwrap()),
             event_types: vec![],
             secrets: payments_model::webhook_endpoint::EndpointSecrets::default(),
+            sending: Sending::Running,
             created_at: Timestamp::EPOCH,
             updated_at: Timestamp::EPOCH,
         };

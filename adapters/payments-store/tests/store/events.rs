@@ -8,10 +8,10 @@ use database::{Migrations, Step, WriteTransaction};
 use ledger::AccountId;
 use payments_model::page::PageRequest;
 use payments_model::webhook_delivery::{DeliveryState, Recipient, WebhookAttempt};
-use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, WebhookEndpoint};
+use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, Sending, WebhookEndpoint};
 use payments_model::webhook_event::{EventType, EventWithdrawal, Subject, WebhookEvent};
 use payments_model::{AssetId, Secret, TenantId, WebhookDelivery};
-use payments_store::{DeliveryFilter, EventFilter};
+use payments_store::{DeliveryFilter, EventFilter, MIGRATIONS};
 use serde_json::json;
 use testkit::on_each_database;
 use uuid::Uuid;
@@ -176,6 +176,7 @@ on_each_database! {
             address: EndpointAddress::Own("https://shop.example/hooks".parse().unwrap()),
             event_types: vec![EventType::PeerLiquidityLow],
             secrets: EndpointSecrets::default().rotated(Secret::new("s"), now()).rotated(Secret::new("t"), now()),
+            sending: Sending::Running,
             created_at: now(),
             updated_at: now(),
         };
@@ -195,6 +196,38 @@ on_each_database! {
         assert!(unit.tenant(OPERATOR).delete_webhook_endpoint(endpoint.id, now()).await.unwrap());
         unit.commit().await.unwrap();
         assert_eq!(store.tenant(OPERATOR).webhook_endpoints().await.unwrap(), [default]);
+    }
+
+    async fn endpoints_of_an_earlier_version_are_not_paused(database) {
+        let before = MIGRATIONS.steps.iter().take_while(|step| step.name != "0014_webhook_pauses");
+        let before: &'static [Step] = Vec::leak(before.copied().collect());
+        database.migrate(&Migrations { store: "payments", steps: before }).await.unwrap();
+        let transaction = database.begin().await.unwrap();
+        let backend = transaction.get_database_backend();
+        let [operator, endpoint] = [1, 60].map(|n| Value::from(Uuid::from_u128(n)));
+        for (sql, values) in [
+            ("INSERT INTO tenants (id, api_secret, created_at, updated_at) VALUES ($1, 's3cret', 0, 0)", vec![operator.clone()]),
+            (
+                "INSERT INTO webhook_endpoints (id, tenant_id, url, event_types, secret, created_at, updated_at)
+                 VALUES ($1, $2, 'https://shop.example/hooks', '[]', 's', 0, 0)",
+                vec![endpoint, operator],
+            ),
+        ] {
+            transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+
+        let store = open(&database).await;
+        let found = store.tenant(OPERATOR).webhook_endpoints().await.unwrap();
+        assert_eq!(found.iter().map(|endpoint| endpoint.sending).collect::<Vec<_>>(), [Sending::Running]);
+        let unit = store.begin().await.unwrap();
+        assert!(!unit.tenant(OPERATOR).stays_paused(found[0].id).await.unwrap());
+        let locked = unit.tenant(OPERATOR).locked_webhook_endpoint(found[0].id).await.unwrap().unwrap();
+        let paused = locked.map(|endpoint| WebhookEndpoint { sending: Sending::PausedSince(now()), ..endpoint });
+        unit.tenant(OPERATOR).update_webhook_endpoint(&paused).await.unwrap();
+        assert!(unit.tenant(OPERATOR).stays_paused(found[0].id).await.unwrap());
+        let other = TenantId::from_uuid(Uuid::from_u128(99));
+        assert!(!unit.tenant(other).stays_paused(found[0].id).await.unwrap(), "another tenant has no such endpoint");
     }
 
     async fn events_and_deliveries_survive_the_step_that_lets_the_ledger_have_events(database) {

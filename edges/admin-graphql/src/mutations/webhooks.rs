@@ -7,7 +7,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use payments_model::webhook_delivery::DeliveryState;
 use payments_model::{Secret, TenantId, WebhookEndpoint, WebhookEndpointId};
 use serde::Serialize;
-use webhooks::{EndpointChange, NewEndpoint, Reach};
+use webhooks::{EndpointChange, NewEndpoint, Reach, Which};
 
 use super::assets::tenant_id;
 use crate::api::Call;
@@ -57,6 +57,26 @@ pub(crate) struct RotateWebhookEndpointSecretInput {
     idempotency_key: Option<Name>,
 }
 
+/// One endpoint by its id, or all that a tenant has now.
+#[derive(InputObject, Serialize)]
+pub(crate) struct PauseWebhookEndpointsInput {
+    /// Only this endpoint. If it is left out, all endpoints of the tenant.
+    id: Option<ID>,
+    /// The tenant whose endpoints are meant, if no id is given. Only the operator may name another tenant.
+    tenant_id: Option<ID>,
+    idempotency_key: Option<Name>,
+}
+
+/// One endpoint by its id, or all that a tenant has now.
+#[derive(InputObject, Serialize)]
+pub(crate) struct ResumeWebhookEndpointsInput {
+    /// Only this endpoint. If it is left out, all endpoints of the tenant.
+    id: Option<ID>,
+    /// The tenant whose endpoints are meant, if no id is given. Only the operator may name another tenant.
+    tenant_id: Option<ID>,
+    idempotency_key: Option<Name>,
+}
+
 #[derive(InputObject, Serialize)]
 pub(crate) struct TestWebhookEndpointInput {
     id: ID,
@@ -96,6 +116,18 @@ pub(crate) struct RotateWebhookEndpointSecretMutationResponse {
     webhook_endpoint: Option<WebhookEndpointNode>,
     /// Shown once; null in the answer to a repetition.
     secret: Option<String>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct PauseWebhookEndpointsMutationResponse {
+    /// The endpoints that are paused now.
+    webhook_endpoints: Vec<WebhookEndpointNode>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct ResumeWebhookEndpointsMutationResponse {
+    /// The endpoints to which events are sent again.
+    webhook_endpoints: Vec<WebhookEndpointNode>,
 }
 
 #[derive(SimpleObject)]
@@ -206,6 +238,44 @@ impl WebhookMutation {
         Ok(RotateWebhookEndpointSecretMutationResponse { webhook_endpoint: endpoint.map(Into::into), secret })
     }
 
+    /// Pauses an endpoint, or all that a tenant has. Events are kept and counted; nothing is sent and no attempt is counted until they are resumed. A call that is under way is not stopped.
+    async fn pause_webhook_endpoints(
+        &self,
+        context: &Context<'_>,
+        input: PauseWebhookEndpointsInput,
+    ) -> Result<PauseWebhookEndpointsMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let (tenant, which) = meant(&call, input.id.as_ref(), input.tenant_id.as_ref()).await?;
+            Ok(call.parts.webhooks.pause_endpoints(tenant, which).await?)
+        };
+        let key = input.idempotency_key.as_deref();
+        let paused = match call.once("pauseWebhookEndpoints", key, &input, act, |all| ids_of(all)).await? {
+            Once::Now(paused) => paused,
+            Once::Before(ids) => all_shown_again(&call, ids).await?,
+        };
+        Ok(PauseWebhookEndpointsMutationResponse { webhook_endpoints: paused.into_iter().map(Into::into).collect() })
+    }
+
+    /// Lets events be sent again to an endpoint, or to all that a tenant has. What became due meanwhile is sent now, in the usual order.
+    async fn resume_webhook_endpoints(
+        &self,
+        context: &Context<'_>,
+        input: ResumeWebhookEndpointsInput,
+    ) -> Result<ResumeWebhookEndpointsMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let (tenant, which) = meant(&call, input.id.as_ref(), input.tenant_id.as_ref()).await?;
+            Ok(call.parts.webhooks.resume_endpoints(tenant, which).await?)
+        };
+        let key = input.idempotency_key.as_deref();
+        let resumed = match call.once("resumeWebhookEndpoints", key, &input, act, |all| ids_of(all)).await? {
+            Once::Now(resumed) => resumed,
+            Once::Before(ids) => all_shown_again(&call, ids).await?,
+        };
+        Ok(ResumeWebhookEndpointsMutationResponse { webhook_endpoints: resumed.into_iter().map(Into::into).collect() })
+    }
+
     /// Calls an endpoint once, signed like an event, with the type webhook.ping.
     async fn test_webhook_endpoint(
         &self,
@@ -261,7 +331,7 @@ impl WebhookMutation {
 }
 
 /// The tenant an endpoint is made for: the named one, which only the operator may choose freely.
-fn assigned(call: &Call<'_>, named: Option<&ID>) -> Result<TenantId, Refusal> {
+pub(crate) fn assigned(call: &Call<'_>, named: Option<&ID>) -> Result<TenantId, Refusal> {
     let own = call.caller.tenant;
     match named.map(|id| tenant_id(id)).transpose()? {
         Some(named) if named != own && !call.caller.is_operator => {
@@ -282,6 +352,31 @@ async fn endpoint_of(call: &Call<'_>, id: &ID) -> Result<(TenantId, WebhookEndpo
     let tenant = TenantId::from_uuid(id.as_uuid());
     let found = call.reach().find_tenant(tenant).await?.filter(|tenant| tenant.deleted_at.is_none());
     found.map(|tenant| (tenant.id, id)).ok_or_else(unknown)
+}
+
+/// Whose endpoints are paused or resumed, and which of them.
+async fn meant(call: &Call<'_>, id: Option<&ID>, tenant: Option<&ID>) -> Result<(TenantId, Which), Refusal> {
+    match (id, tenant) {
+        (Some(_), Some(_)) => Err(Refusal::new("name one endpoint by id or a tenant, not both", Code::BadUserInput)),
+        (Some(id), None) => {
+            let (tenant, id) = endpoint_of(call, id).await?;
+            Ok((tenant, Which::One(id)))
+        }
+        (None, tenant) => Ok((assigned(call, tenant)?, Which::All)),
+    }
+}
+
+fn ids_of(endpoints: &[WebhookEndpoint]) -> Vec<WebhookEndpointId> {
+    endpoints.iter().map(|endpoint| endpoint.id).collect()
+}
+
+/// These endpoints as they are now, without those that were deleted meanwhile.
+async fn all_shown_again(call: &Call<'_>, ids: Vec<WebhookEndpointId>) -> Result<Vec<WebhookEndpoint>, Refusal> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(shown_again(call, id).await?);
+    }
+    Ok(found)
 }
 
 async fn shown_again(call: &Call<'_>, id: WebhookEndpointId) -> Result<Option<WebhookEndpoint>, Refusal> {

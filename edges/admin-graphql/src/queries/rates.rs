@@ -2,7 +2,7 @@
 //! How rates are fetched and kept is in `rates`.
 
 use async_graphql::{Context, Object, Result, SimpleObject};
-use payments::{ConvertAmountError, RatesInUse};
+use payments::{ConvertAmountError, RatesInUse, TableInUse};
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
@@ -31,15 +31,20 @@ pub(crate) struct ExchangeRate {
 
 impl From<RatesInUse> for ExchangeRates {
     fn from(RatesInUse { source, tables }: RatesInUse) -> Self {
+        Self { tables: tables.iter().map(Into::into).collect(), source: source.map(|url| url.to_string()) }
+    }
+}
+
+impl From<&TableInUse> for ExchangeRateTable {
+    fn from(known: &TableInUse) -> Self {
         let rates =
             |(code, rate): (&str, money::Rate)| ExchangeRate { asset_code: code.to_owned(), rate: rate.to_string() };
-        let tables = tables.iter().map(|known| ExchangeRateTable {
+        Self {
             base: known.base.to_string(),
             since: known.since.to_string(),
             until: known.until.to_string(),
             rates: known.table.all().into_iter().map(rates).collect(),
-        });
-        Self { tables: tables.collect(), source: source.map(|url| url.to_string()) }
+        }
     }
 }
 

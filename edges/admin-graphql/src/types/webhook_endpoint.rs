@@ -2,8 +2,12 @@
 //!
 //! A secret is shown only once, in the answer to the mutation that makes it.
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object, Result};
 use payments_model::webhook_endpoint::{EndpointAddress, WebhookEndpoint};
+
+use crate::api::Call;
+use crate::errors::Refusal;
+use crate::scalars::UInt64;
 
 #[derive(Clone)]
 pub(crate) struct WebhookEndpointNode(WebhookEndpoint);
@@ -51,6 +55,17 @@ impl WebhookEndpointNode {
     /// Until this time events are signed with the old secret, too.
     async fn previous_secret_until(&self) -> Option<String> {
         self.0.secrets.previous.as_ref().map(|previous| previous.until.to_string())
+    }
+
+    /// Since when it is paused; null: events are sent to it.
+    async fn paused_since(&self) -> Option<String> {
+        self.0.sending.paused_since().map(|since| since.to_string())
+    }
+
+    /// How many deliveries to it wait: those that were not tried yet, and those that will be tried again.
+    async fn waiting_deliveries(&self, context: &Context<'_>) -> Result<UInt64> {
+        let call = Call::of(context)?;
+        Ok(UInt64(call.store().waiting_for(&self.0).await.map_err(Refusal::from)?))
     }
 
     async fn created_at(&self) -> String {

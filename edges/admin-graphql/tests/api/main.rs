@@ -12,6 +12,7 @@ mod hostile;
 mod interrupted;
 mod matrix;
 mod payments;
+mod rates;
 mod schema;
 mod services;
 mod statements;

@@ -42,7 +42,7 @@ const FORBIDDEN: Expect = Code("FORBIDDEN");
 
 /// The operation with its arguments and selection, and the expected answers for the tenant and the operator. `{name}`
 /// stands for an object of the owner.
-const CASES: [(&str, &str, Expect, Expect); 78] = [
+const CASES: [(&str, &str, Expect, Expect); 81] = [
     ("whoami", "{ id isOperator }", Done, Done),
     ("tenant", "(id: \"{owner}\") { id email apiSecret idpSecret settings { value } }", NOT_FOUND, Done),
     ("tenants", "{ edges { node { id apiSecret } } }", FORBIDDEN, Done),
@@ -89,6 +89,12 @@ const CASES: [(&str, &str, Expect, Expect); 78] = [
     ("createAsset", "(input: { code: \"EUR\", scale: 2, tenantId: \"{owner}\" }) { asset { id } }", BAD_INPUT, Done),
     ("updateAsset", "(input: { id: \"{asset}\", liquidityThreshold: 5 }) { asset { id } }", NOT_FOUND, NOT_FOUND),
     ("deleteAsset", "(input: { id: \"{asset}\" }) { asset { id } }", NOT_FOUND, NOT_FOUND),
+    (
+        "fetchExchangeRates",
+        "(input: { base: \"USD\", tenantId: \"{owner}\" }) { source count table { base } }",
+        BAD_INPUT,
+        Done,
+    ),
     (
         "setFee",
         "(input: { assetId: \"{asset}\", type: SENDING, fee: { fixed: 1, basisPoints: 1 } }) { fee { id } }",
@@ -278,6 +284,8 @@ const CASES: [(&str, &str, Expect, Expect); 78] = [
     ),
     ("deleteWebhookEndpoint", "(input: { id: \"{other_hook}\" }) { success }", NOT_FOUND, Done),
     ("rotateWebhookEndpointSecret", "(input: { id: \"{hook}\" }) { webhookEndpoint { id } }", NOT_FOUND, Done),
+    ("pauseWebhookEndpoints", "(input: { id: \"{hook}\" }) { webhookEndpoints { id } }", NOT_FOUND, Done),
+    ("resumeWebhookEndpoints", "(input: { tenantId: \"{owner}\" }) { webhookEndpoints { id } }", BAD_INPUT, Done),
     ("testWebhookEndpoint", "(input: { id: \"{hook}\" }) { attempt { error } }", NOT_FOUND, Done),
     // Only deliveries of the caller are sent again. There are none.
     ("resendWebhookEvents", "(input: { deliveryIds: [\"{delivery}\"] }) { count }", Empty, Done),

@@ -11,6 +11,9 @@ const UPDATE: &str = "updateWebhookEndpoint: UpdateWebhookEndpointInput { webhoo
 const ROTATE: &str =
     "rotateWebhookEndpointSecret: RotateWebhookEndpointSecretInput { webhookEndpoint { previousSecretUntil } secret }";
 const DELETE: &str = "deleteWebhookEndpoint: DeleteWebhookEndpointInput { success }";
+const PAUSE: &str =
+    "pauseWebhookEndpoints: PauseWebhookEndpointsInput { webhookEndpoints { id pausedSince waitingDeliveries } }";
+const RESUME: &str = "resumeWebhookEndpoints: ResumeWebhookEndpointsInput { webhookEndpoints { id pausedSince } }";
 const TEST: &str = "testWebhookEndpoint: TestWebhookEndpointInput { attempt { number statusCode error } }";
 const RESEND: &str = "resendWebhookEvents: ResendWebhookEventsInput { count hasMore }";
 const DELIVERIES: &str = "query($filter: WebhookDeliveryFilter, $tenantId: String) {
@@ -81,6 +84,40 @@ on_each_database! {
         ] {
             assert_eq!(bench.refused(TENANT, CREATE, bad.clone()).await.1, "BAD_USER_INPUT", "{bad}");
         }
+    }
+
+    async fn endpoints_are_paused_and_resumed_by_their_tenant_and_the_operator_only(database) {
+        let bench = Bench::open(database).await;
+        let made = bench.mutate(TENANT, CREATE, json!({ "url": URL })).await;
+        let id = &made["webhookEndpoint"]["id"];
+        let one = json!({ "id": id });
+        let unknown = ("unknown webhook endpoint".to_owned(), "NOT_FOUND".to_owned());
+        for mutation in [PAUSE, RESUME] {
+            assert_eq!(bench.refused(TWIN, mutation, one.clone()).await, unknown);
+            assert_eq!(bench.refused(TENANT, mutation, json!({ "id": "x" })).await, unknown);
+            for bad in [json!({ "tenantId": OPERATOR }), json!({ "id": id, "tenantId": TENANT })] {
+                assert_eq!(bench.refused(TENANT, mutation, bad.clone()).await.1, "BAD_USER_INPUT", "{bad}");
+            }
+        }
+
+        let paused = bench.mutate(TENANT, PAUSE, json!({ "id": id, "idempotencyKey": "k" })).await;
+        let since = paused["webhookEndpoints"][0]["pausedSince"].clone();
+        assert!(since.is_string());
+        assert_eq!(paused, json!({ "webhookEndpoints": [{ "id": id, "pausedSince": since, "waitingDeliveries": "0" }] }));
+        let again = bench.mutate(TENANT, PAUSE, json!({ "id": id, "idempotencyKey": "k" })).await;
+        assert_eq!(again, paused, "a repetition answers the same");
+
+        let all = bench.mutate(OPERATOR, PAUSE, json!({ "tenantId": TENANT })).await;
+        let listed: Vec<&Value> = all["webhookEndpoints"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+        assert_eq!(listed, [&json!(TENANT), id], "the default endpoint, too");
+        assert_eq!(all["webhookEndpoints"][1]["pausedSince"], since, "a second pause does not begin anew");
+        let of_operator = bench.run(OPERATOR, "{ webhookEndpoints { pausedSince } }", json!({})).await;
+        assert_eq!(of_operator["data"]["webhookEndpoints"], json!([{ "pausedSince": null }]), "others are not paused");
+
+        let resumed = bench.mutate(TENANT, RESUME, json!({})).await;
+        let paused_since: Vec<&Value> =
+            resumed["webhookEndpoints"].as_array().unwrap().iter().map(|one| &one["pausedSince"]).collect();
+        assert_eq!(paused_since, [&Value::Null, &Value::Null]);
     }
 
     async fn recipients_see_their_deliveries_and_may_send_them_again(database) {

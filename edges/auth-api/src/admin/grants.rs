@@ -18,7 +18,7 @@ fn refuse(message: impl Into<String>, code: &'static str) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
 }
 
-fn failed(error: &StoreError) -> Error {
+pub(super) fn failed(error: &StoreError) -> Error {
     tracing::error!(%error, "the database failed");
     refuse("Internal server error", "INTERNAL_SERVER_ERROR")
 }

@@ -2,7 +2,7 @@
 //!
 //! The names are the published schema's; a test compares the two.
 
-use auth::{FinalizationReason, StateName};
+use auth::{Auth, FinalizationReason, StateName};
 use auth_model::{Grant as GrantModel, GrantState as State};
 use clock::Timestamp;
 use gnap::{AccessItem, LimitAmount, Limits};
@@ -10,8 +10,11 @@ use money::AssetAmount;
 use sha2::{Digest as _, Sha256};
 
 use async_graphql::{
-    Enum, ID, InputObject, InputValueError, InputValueResult, Interface, Scalar, ScalarType, SimpleObject, Value,
+    ComplexObject, Context, Enum, ID, InputObject, InputValueError, InputValueResult, Interface, Result, Scalar,
+    ScalarType, SimpleObject, Value,
 };
+
+use super::grants::failed;
 
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "&ID"), field(name = "created_at", ty = "&String"))]
@@ -22,7 +25,10 @@ pub(crate) enum Model {
 }
 
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub(crate) struct Grant {
+    #[graphql(skip)]
+    model: GrantModel,
     id: ID,
     client: Option<String>,
     access: Vec<Access>,
@@ -31,6 +37,15 @@ pub(crate) struct Grant {
     finalization_reason: Option<GrantFinalization>,
     created_at: String,
     tenant_id: ID,
+}
+
+/// The tokens of a grant.
+#[derive(SimpleObject)]
+pub(crate) struct GrantTokens {
+    /// How many of them are good now.
+    good: u32,
+    /// When the last of them ends or has ended; null if none was issued, they were revoked, or they ended long ago.
+    last_ends_at: Option<String>,
 }
 
 #[derive(SimpleObject)]
@@ -247,6 +262,7 @@ impl Grant {
         };
         let access = grant.access.iter().enumerate().filter(|(_, item)| concerns(item));
         Self {
+            model: grant.clone(),
             id: ID(grant.id.to_string()),
             client: match &grant.client {
                 gnap::Client::WalletAddress(url) => Some(url.to_string()),
@@ -259,6 +275,15 @@ impl Grant {
             created_at: instant(grant.created_at),
             tenant_id: ID(grant.tenant.to_string()),
         }
+    }
+}
+
+#[ComplexObject]
+impl Grant {
+    /// Its tokens. Not in the schema of Rafiki 2.4.
+    async fn tokens(&self, context: &Context<'_>) -> Result<GrantTokens> {
+        let tokens = context.data::<Auth>()?.tokens_of(&self.model).await.map_err(|error| failed(&error))?;
+        Ok(GrantTokens { good: tokens.good, last_ends_at: tokens.last_ends.map(instant) })
     }
 }
 

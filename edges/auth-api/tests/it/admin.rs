@@ -39,8 +39,9 @@ async fn populate(server: &Server) -> Vec<String> {
 }
 
 #[test]
-fn the_schema_is_the_published_one() {
-    published_schema::assert_same(include_str!("../auth.graphql"), &auth_api::schema_definition());
+fn the_schema_is_the_published_one_with_the_listed_additions() {
+    let published = [include_str!("../auth.graphql"), include_str!("../../additions.graphql")].join("\n");
+    published_schema::assert_same(&published, &auth_api::schema_definition());
 }
 
 #[test]
@@ -95,6 +96,43 @@ on_each_database! {
                     "debitAmount": {"value": "500", "assetCode": "USD", "assetScale": 2}}
             }]
         }));
+    }
+
+    async fn a_grant_tells_how_many_tokens_are_good_and_when_the_last_one_ends(database) {
+        let server = Server::on(database).await;
+        let grant = server.incoming_grant().await;
+        let token = &grant["access_token"];
+        let id = server.introspect(&json!({"access_token": token["value"]})).await.json()["grant"].clone();
+        let tokens = async || {
+            server.wait_millis(1);
+            let query = "{ grants { edges { node { id tokens { good lastEndsAt } } } } }";
+            let shown = server.admin(OPERATOR, OPERATOR_SECRET, query).await.unwrap();
+            let node = &shown["grants"]["edges"][0]["node"];
+            assert_eq!(node["id"], id);
+            node["tokens"].clone()
+        };
+        assert_eq!(tokens().await, json!({"good": 1, "lastEndsAt": "2026-01-01T00:10:00.000Z"}));
+
+        server.wait(60);
+        let manage = token["manage"].as_str().unwrap().strip_prefix("http://auth.example").unwrap();
+        let rotated = server.signed("POST", manage, token["value"].as_str(), None).await;
+        assert_eq!(rotated.status, 200);
+        let after = tokens().await;
+        assert_eq!(after["good"], 1, "a token that was replaced is not counted");
+        assert!(after["lastEndsAt"].as_str().unwrap().starts_with("2026-01-01T00:11:00"), "{after}");
+
+        server.wait(601);
+        let ended = tokens().await;
+        assert_eq!((&ended["good"], &ended["lastEndsAt"]), (&json!(0), &after["lastEndsAt"]), "it has ended");
+
+        let revoke = format!("mutation {{ revokeGrant(input: {{ grantId: {id} }}) {{ id }} }}");
+        server.admin(OPERATOR, OPERATOR_SECRET, &revoke).await.unwrap();
+        assert_eq!(tokens().await, json!({"good": 0, "lastEndsAt": null}));
+        let pending = server.outgoing_grant().await;
+        let pending = server.idp(&pending, "details", crate::harness::IDP_SECRET).await.json()["grantId"].clone();
+        let one = format!("{{ grant(id: {pending}) {{ tokens {{ good lastEndsAt }} }} }}");
+        let shown = server.admin(OPERATOR, OPERATOR_SECRET, &one).await.unwrap();
+        assert_eq!(shown["grant"]["tokens"], json!({"good": 0, "lastEndsAt": null}), "none was issued");
     }
 
     async fn pages_follow_each_other_in_both_orders_and_directions(database) {

@@ -3,13 +3,14 @@
 //! Fees and liquidity changes have files of their own.
 
 use admin_client::{AssetView, FeeRecord, Mutation};
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 use serde_json::json;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
 use crate::pages::tenant_filter::only_tenant;
 use crate::posted::Posted;
+use crate::reading::Reading;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
 
 const INVALID: &str = "Invalid asset ID.";
@@ -22,7 +23,7 @@ pub(crate) async fn load(ctx: &Ctx) -> Result<AssetView, Problem> {
 }
 
 /// A fee in words.
-fn fee_shown(fee: Option<&FeeRecord>, asset: &AssetView, words: Words) -> Cell {
+fn fee_shown(fee: Option<&FeeRecord>, asset: &AssetView, words: Reading) -> Cell {
     match fee {
         None => Cell::Absent("None"),
         Some(fee) => {
@@ -178,7 +179,7 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
     }
 }
 
-fn general_form(asset: &AssetView, at: &str, words: Words) -> Form {
+fn general_form(asset: &AssetView, at: &str, words: Reading) -> Form {
     let amount = |value: Option<u64>| value.map(|value| numbers::input(value, asset.scale, words)).unwrap_or_default();
     let unit = || Input::Amount(asset.code.clone());
 
@@ -224,7 +225,7 @@ fn liquidity_block(asset: &AssetView, at: &str) -> Block {
     }
 }
 
-fn fees_block(asset: &AssetView, at: &str, words: Words) -> Block {
+fn fees_block(asset: &AssetView, at: &str, words: Reading) -> Block {
     Block::Facts {
         title: "Fees",
         facts: facts([

@@ -5,12 +5,12 @@
 use axum::response::IntoResponse;
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use page_kit::Words;
 use serde_json::Value;
 
 use crate::audit::{Chain, Entry, Stage};
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::values::{changed, shown};
+use crate::reading::Reading;
 use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
 
 fn stage(stage: Stage) -> Cell {
@@ -27,7 +27,7 @@ fn stage(stage: Stage) -> Cell {
 }
 
 /// The amount that is moved, and the changed values, as `name: before → after`.
-fn difference(entry: &Entry, words: Words) -> Cell {
+fn difference(entry: &Entry, words: Reading) -> Cell {
     if let Some(outcome) = &entry.outcome {
         return Cell::text(outcome.clone());
     }

@@ -2,15 +2,32 @@
 //!
 //! The forms are elsewhere.
 
-use admin_client::{AdminError, AssetView, PageRequest};
+use admin_client::{AdminError, AssetView, Listed, PageRequest};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::context::Ctx;
 use crate::view::{Field, Input};
 
-fn all() -> PageRequest {
-    PageRequest { first: Some(100), ..PageRequest::default() }
+/// The most pages of a hundred rows that can be chosen from. A browser jumps to a choice by its first letters.
+const PAGES_MAX: usize = 10;
+
+/// All rows of a list, as far as they can be chosen from.
+async fn all<T, F>(read: impl Fn(PageRequest) -> F) -> Result<Vec<T>, AdminError>
+where
+    F: Future<Output = Result<Listed<T>, AdminError>>,
+{
+    let mut page = PageRequest { first: Some(100), ..PageRequest::default() };
+    let mut rows = Vec::new();
+    for _ in 0..PAGES_MAX {
+        let found = read(page.clone()).await?;
+        rows.extend(found.nodes);
+        if !found.page_info.has_next_page {
+            break;
+        }
+        page.after = found.page_info.end_cursor;
+    }
+    Ok(rows)
 }
 
 /// The tenants that an operator may choose, its own first; none for a tenant.
@@ -18,9 +35,13 @@ pub(crate) async fn tenants(ctx: &Ctx) -> Result<Option<Field>, AdminError> {
     if !ctx.session.is_operator() {
         return Ok(None);
     }
-    let found = ctx.admin().tenants_page(&all()).await?;
+    let admin = ctx.admin();
+    let found = all(|page| {
+        let admin = admin.clone();
+        async move { admin.tenants_page(&page).await }
+    });
     let mut choices = vec![(ctx.session.tenant_id.to_string(), ctx.session.name.clone())];
-    for tenant in found.nodes {
+    for tenant in found.await? {
         if tenant.id != ctx.session.tenant_id && tenant.deleted_at.is_none() {
             choices.push((tenant.id.to_string(), tenant.public_name.unwrap_or_else(|| tenant.id.to_string())));
         }
@@ -31,7 +52,12 @@ pub(crate) async fn tenants(ctx: &Ctx) -> Result<Option<Field>, AdminError> {
 
 /// The assets that may be chosen. For an operator they are shown with their tenant.
 pub(crate) async fn assets(ctx: &Ctx) -> Result<Vec<AssetView>, AdminError> {
-    Ok(ctx.admin().assets_page(&all(), None).await?.nodes)
+    let admin = ctx.admin();
+    all(|page| {
+        let admin = admin.clone();
+        async move { admin.assets_page(&page, None).await }
+    })
+    .await
 }
 
 /// A field for choosing one of these assets.

@@ -3,8 +3,9 @@
 //! All of it is exact but the rates, which are rounded down.
 
 use admin_client::{Amount, FeeRecord, OutgoingPaymentState, OutgoingPaymentView, PaymentCourseView, QuoteTermsView};
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 
+use crate::reading::Reading;
 use crate::view::{Block, Cell, Fact, Money, facts};
 
 /// The amounts and rates of a payment. `receiver_has` is what its receiver has received now, if it was asked.
@@ -12,7 +13,7 @@ pub(crate) fn block(
     payment: &OutgoingPaymentView,
     course: &PaymentCourseView,
     receiver_has: Option<&Money>,
-    words: Words,
+    words: Reading,
 ) -> Block {
     let mut about = amounts(payment, course, receiver_has, words);
     about.extend(rates(payment, course, words));
@@ -28,7 +29,7 @@ fn amounts(
     payment: &OutgoingPaymentView,
     course: &PaymentCourseView,
     receiver_has: Option<&Money>,
-    words: Words,
+    words: Reading,
 ) -> Vec<Fact> {
     let (debit, sent, receive) = (&payment.debit_amount, &payment.sent_amount, &payment.receive_amount);
     let of_payer = |value| Cell::money(value, &debit.asset_code, debit.asset_scale);
@@ -70,7 +71,7 @@ fn used(terms: &QuoteTermsView, left: u64) -> u64 {
 }
 
 /// The fee, and how it was computed.
-fn fee(amount: &Amount, terms: Option<&FeeRecord>, words: Words) -> Cell {
+fn fee(amount: &Amount, terms: Option<&FeeRecord>, words: Reading) -> Cell {
     let amount = Money::from(amount);
     let Some(terms) = terms else { return Cell::Money(amount) };
     let fixed = numbers::decimal(terms.fixed, amount.scale, words);
@@ -78,7 +79,7 @@ fn fee(amount: &Amount, terms: Option<&FeeRecord>, words: Words) -> Cell {
     Cell::Lines(vec![Cell::Money(amount), Cell::text(how)])
 }
 
-fn rates(payment: &OutgoingPaymentView, course: &PaymentCourseView, words: Words) -> Vec<Fact> {
+fn rates(payment: &OutgoingPaymentView, course: &PaymentCourseView, words: Reading) -> Vec<Fact> {
     let (debit, receive) = (&payment.debit_amount, &payment.receive_amount);
     let shown = |rate: &str| Cell::text(format!("1 {} = {rate} {}", debit.asset_code, receive.asset_code));
     let of = |sent: u64, arrived: u64| {

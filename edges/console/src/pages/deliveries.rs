@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::event_kinds;
 use crate::pages::tenant_filter::with_tenant;
+use crate::pages::{event_kinds, live};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Sieve, Step, Tab, Table, Tone, facts};
+use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Live, Page, Sieve, Step, Tab, Table, Tone, facts};
 
 const STATES: [(&str, &str); 4] =
     [("PENDING", "Waiting"), ("DELIVERED", "Delivered"), ("QUARANTINED", "In quarantine"), ("EXHAUSTED", "Given up")];
@@ -29,6 +29,7 @@ pub(crate) fn tabs(ctx: &Ctx, chosen: &str) -> Vec<Tab> {
         tab("Deliveries", "/webhooks/deliveries"),
         tab("Dead letters", "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED"),
         tab("Endpoints", "/webhooks/endpoints"),
+        tab("Signatures", "/webhooks/signature"),
     ]
 }
 
@@ -129,7 +130,7 @@ pub(crate) fn table_about_one(deliveries: &[DeliveryView], empty: Empty) -> Tabl
     }))
 }
 
-fn link(delivery: &DeliveryView) -> Cell {
+pub(crate) fn link(delivery: &DeliveryView) -> Cell {
     let kind = delivery.event.as_ref().map_or_else(|| delivery.event_id.to_string(), |event| event.kind.clone());
     Cell::link(format!("/webhooks/deliveries/{}", delivery.id), kind)
 }
@@ -148,6 +149,7 @@ fn answer(delivery: &DeliveryView) -> Cell {
 /// `GET /webhooks/deliveries`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let selection = selection(&ctx)?;
+    let live = live::begin(&ctx).await;
     let found = ctx.admin().webhook_deliveries_page(&ctx.page_request()?, &selection, ctx.of_tenant()?).await?;
     let dead = ctx.asked("state") == Some(DEAD);
     let empty = if dead {
@@ -172,6 +174,10 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         actions.push(Action::main(format!("/webhooks/resend{query}"), "Send these again"));
     }
 
+    if dead && !found.nodes.is_empty() && ctx.session.may_change() {
+        actions.push(Action::other("/webhooks/deliveries/several", "Send several again"));
+    }
+
     let table = table(&found.nodes, empty).paged(ctx.paging(&found.page_info));
     let tab = if dead { "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED" } else { "/webhooks/deliveries" };
     Ok(Page {
@@ -181,7 +187,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         tabs: tabs(&ctx, tab),
         actions,
         main: vec![Block::Sieve(with_tenant(&ctx, sieve(&ctx))), Block::Table { title: None, table }],
-        live: true,
+        live,
         ..Page::default()
     }
     .into())
@@ -194,11 +200,12 @@ async fn load(ctx: &Ctx) -> Result<DeliveryView, Problem> {
 
 /// `GET /webhooks/deliveries/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let live = live::begin(&ctx).await;
     let delivery = load(&ctx).await?;
-    Ok(draw(&ctx, &delivery, None).into())
+    Ok(draw(&ctx, &delivery, live, None).into())
 }
 
-fn draw(ctx: &Ctx, delivery: &DeliveryView, posted: Option<&Posted>) -> Page {
+fn draw(ctx: &Ctx, delivery: &DeliveryView, live: Live, posted: Option<&Posted>) -> Page {
     let kind = delivery.event.as_ref().map_or("–", |event| event.kind.as_str());
     let recipient = match delivery.recipient.as_str() {
         "CARD_SERVICE" => Cell::Word("The card service"),
@@ -236,6 +243,7 @@ fn draw(ctx: &Ctx, delivery: &DeliveryView, posted: Option<&Posted>) -> Page {
         ("Event", Cell::link(format!("/webhook-events/data?id={}", delivery.event_id), delivery.event_id.to_string())),
     ]);
 
+    let may_change = matches!(delivery.state, DeliveryState::Pending | DeliveryState::Quarantined);
     Page {
         place: "webhook-events",
         kind: "Delivery",
@@ -244,9 +252,13 @@ fn draw(ctx: &Ctx, delivery: &DeliveryView, posted: Option<&Posted>) -> Page {
         back: Some(("Deliveries", "/webhooks/deliveries".to_owned())),
         state: Some(state(delivery)),
         id: Some(delivery.id.to_string()),
+        actions: vec![Action::other(
+            format!("/webhooks/signature?delivery={}", delivery.id),
+            "Calculate its signature",
+        )],
         main,
         side: vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }],
-        live: matches!(delivery.state, DeliveryState::Pending | DeliveryState::Quarantined),
+        live: if may_change { live } else { Live::No },
         ..Page::default()
     }
 }
@@ -299,7 +311,7 @@ pub(crate) async fn resend_one(ctx: Ctx, mut posted: Posted) -> Result<Answer, P
     if ctx.change(&mut posted, Mutation::ResendWebhookEvents, input, before).await?.is_some() {
         return Ok(ctx.done(format!("/webhooks/deliveries/{}", delivery.id), "The event is on its way again."));
     }
-    Ok(Answer::refused(draw(&ctx, &delivery, Some(&posted))))
+    Ok(Answer::refused(draw(&ctx, &delivery, Live::Since(None), Some(&posted))))
 }
 
 fn word_of_state(state: DeliveryState) -> &'static str {

@@ -3,9 +3,10 @@
 //! All of it is exact but the rate, which is rounded down.
 
 use admin_client::{OutgoingPaymentView, PaymentDeliveryView, QuoteTermsView, StretchView};
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 
 use crate::pages::charts;
+use crate::reading::Reading;
 use crate::view::{Block, Cell, Empty, Key, Table, Tone};
 
 /// The pictures of a delivery; nothing for a payment without packets.
@@ -13,7 +14,7 @@ pub(crate) fn blocks(
     payment: &OutgoingPaymentView,
     terms: Option<&QuoteTermsView>,
     delivery: Option<&PaymentDeliveryView>,
-    words: Words,
+    words: Reading,
 ) -> Vec<Block> {
     let Some(delivery) = delivery else { return Vec::new() };
     let mut blocks = Vec::new();
@@ -31,7 +32,7 @@ fn over_time(
     payment: &OutgoingPaymentView,
     terms: Option<&QuoteTermsView>,
     delivery: &PaymentDeliveryView,
-    words: Words,
+    words: Reading,
 ) -> Block {
     let (debit, receive) = (&payment.debit_amount, &delivery.delivered_amount);
     let sides = |of: &StretchView| ((of.debited, debit.asset_scale), (of.delivered, receive.asset_scale));
@@ -69,12 +70,12 @@ fn over_time(
 }
 
 /// A rate, or a dash if nothing was debited.
-fn shown_rate((one, other): ((u64, u8), (u64, u8)), words: Words) -> Cell {
+fn shown_rate((one, other): ((u64, u8), (u64, u8)), words: Reading) -> Cell {
     numbers::rate_rounded_down(one, other, words).map_or(Cell::Absent("–"), Cell::Text)
 }
 
 /// The refused packets, by code.
-fn refusals(delivery: &PaymentDeliveryView, words: Words) -> Block {
+fn refusals(delivery: &PaymentDeliveryView, words: Reading) -> Block {
     let empty = Empty { title: "No packet was refused.", text: "", action: None };
     let rows = delivery.rejected.iter().map(|of| {
         vec![

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use admin_client::{AccountView, TransferView};
 use clock::Timestamp;
-use page_kit::Words;
 
+use crate::reading::Reading;
 use crate::view::{Cell, Tone};
 
 /// Less than this says nothing.
@@ -58,7 +58,7 @@ pub(crate) fn of(account: &AccountView, held: u64, limit: u32, now: Timestamp) -
 }
 
 /// The forecast in words.
-pub(crate) fn cell(forecast: Forecast, words: Words) -> Cell {
+pub(crate) fn cell(forecast: Forecast, words: Reading) -> Cell {
     match forecast {
         Forecast::Unknown => Cell::Absent("–"),
         Forecast::NotFalling => Cell::Word("Not falling"),
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn less_than_an_hour_is_told_in_words() {
-        let told = |forecast| match cell(forecast, Words::English) {
+        let told = |forecast| match cell(forecast, page_kit::Words::English.into()) {
             Cell::State { word, .. } => word,
             _ => String::new(),
         };

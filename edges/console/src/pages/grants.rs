@@ -138,6 +138,8 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 }
 
 async fn draw(ctx: &Ctx, grant: &GrantView, posted: Option<&Posted>) -> Result<Page, Problem> {
+    let api = ctx.grants().ok_or(Problem::NotFound(NO_AUTH))?;
+    let tokens = api.grant_tokens(grant.id).await.map_err(Problem::of_auth)?;
     let mut main = Vec::new();
     for access in &grant.access {
         main.push(limits(ctx, grant.id, access).await?);
@@ -152,12 +154,18 @@ async fn draw(ctx: &Ctx, grant: &GrantView, posted: Option<&Posted>) -> Result<P
 
     let people = grant.subject.iter().flat_map(|subject| &subject.sub_ids);
     let people: Vec<Cell> = people.map(|name| Cell::text(name.sub_id.clone())).collect();
-    let about = facts([
+    let mut about = facts([
         ("Client", Cell::text_or(grant.client.as_deref(), "A key without a wallet address")),
         ("Person", if people.is_empty() { Cell::Absent("None") } else { Cell::Lines(people) }),
         ("Created", Cell::Time(grant.created_at)),
         ("Tenant", Cell::link(format!("/tenants/{}", grant.tenant_id), crate::view::short(grant.tenant_id))),
     ]);
+    if let Some(tokens) = tokens {
+        let good = page_kit::numbers::count(tokens.good.into(), ctx.words());
+        let word = if tokens.good == 0 { "The last one ended" } else { "The last one ends" };
+        about.push(Fact { label: "Good tokens", value: Cell::text(good) });
+        about.push(Fact { label: word, value: tokens.last_ends_at.map_or(Cell::Absent("–"), Cell::Time) });
+    }
     Ok(Page {
         place: "grants",
         kind: "Grant",

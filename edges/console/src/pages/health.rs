@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use admin_client::{DeliveryState, HealthView, LedgerWatchView, Overview, PeerStateView, RatesAgeView};
 use clock::Timestamp;
-use page_kit::Words;
 
 use crate::audit::Chain;
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::{home_figures, ledger_check};
+use crate::reading::Reading;
 use crate::view::{Block, Cell, Empty, Page, Table, Tone, facts};
 
 /// The Admin API refuses signatures of another time than its own, by default after 30 seconds.
@@ -65,17 +65,18 @@ fn row(name: &'static str, what: &'static str, state: Cell, details: Option<Cell
     vec![Cell::Lines(vec![Cell::Word(name), Cell::Word(what)]), state, details.unwrap_or(Cell::Absent("–"))]
 }
 
-fn server(name: &'static str, what: &'static str, health: &HealthView, now: Timestamp, words: Words) -> Vec<Cell> {
+fn server(name: &'static str, what: &'static str, health: &HealthView, now: Timestamp, words: Reading) -> Vec<Cell> {
     let (state, details) = match health {
         HealthView::Well { took, clock } => {
             let took = Cell::text(words.with("Answered in {} ms", &took.as_millis().to_string()));
-            match clock.and_then(|clock| difference(clock, now)) {
-                None => (Cell::state("Works", Tone::Done), took),
+            let clocks = clock.map(|clock| match difference(clock, now) {
+                None => Cell::Word("Its clock agrees"),
                 Some(seconds) => {
                     let apart = words.with("Its clock differs by {} seconds", &seconds.to_string());
-                    (Cell::state("Works", Tone::Done), Cell::Lines(vec![took, Cell::state(apart, Tone::Failed)]))
+                    Cell::state(apart, Tone::Failed)
                 }
-            }
+            });
+            (Cell::state("Works", Tone::Done), Cell::Lines(std::iter::once(took).chain(clocks).collect()))
         }
         HealthView::Ill { status } => {
             (Cell::state("Does not work", Tone::Failed), Cell::text(words.with("It answers {}", &status.to_string())))
@@ -111,7 +112,7 @@ fn exchange_rates(rates: Option<&RatesAgeView>, now: Timestamp) -> Vec<Cell> {
     row("Exchange rates", "When they were fetched", state, Some(details))
 }
 
-fn peers(overview: &Overview, words: Words) -> Vec<Cell> {
+fn peers(overview: &Overview, words: Reading) -> Vec<Cell> {
     let down = overview.health.values().filter(|health| health.state == PeerStateView::Down).count();
     let state = match (overview.health.len(), down) {
         (0, _) => Cell::state("Not tried yet", Tone::Quiet),
@@ -124,7 +125,7 @@ fn peers(overview: &Overview, words: Words) -> Vec<Cell> {
     row("Peers", "As packets find them", state, Some(link))
 }
 
-fn webhooks(overview: &Overview, words: Words) -> Vec<Cell> {
+fn webhooks(overview: &Overview, words: Reading) -> Vec<Cell> {
     let link = Cell::WordLink { href: "/webhooks/deliveries".to_owned(), word: "Deliveries" };
     let open = overview.open_deliveries.as_deref();
     let given_up = open.unwrap_or_default().iter().filter(|state| **state != DeliveryState::Pending).count();
@@ -155,7 +156,7 @@ fn about(ctx: &Ctx) -> Block {
     let auth = settings.auth_graphql_url.as_ref();
     let about = facts([
         ("Version", Cell::text(env!("CARGO_PKG_VERSION"))),
-        ("Clock of this console", Cell::Time(ctx.reader.console.now())),
+        ("Clock of this console", Cell::Exact(ctx.reader.console.now())),
         ("Admin API", Cell::code(settings.graphql_url.to_string())),
         ("API of the authorization server", auth.map_or(Cell::Absent("None"), |url| Cell::code(url.to_string()))),
     ]);

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use admin_client::{AssetView, PaymentView, PeerView};
 use clock::Timestamp;
-use page_kit::Words;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::home_figures::{self, Seen};
-use crate::pages::{approvals, assets, charts, forecast, payments};
+use crate::pages::{approvals, assets, charts, forecast, live, payments};
+use crate::reading::Reading;
 use crate::view::{Action, Block, Cell, Empty, Key, Page, Table, Tone};
 
 const HOURS: usize = 24;
@@ -24,6 +24,7 @@ const LINES: u32 = 100;
 
 /// `GET /`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let live = live::begin(&ctx).await;
     let seen = Seen::read(&ctx).await?;
     let stuck = seen.stuck();
 
@@ -46,14 +47,14 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         kind: "Home",
         lead: Some("Payments, liquidity and events at a glance."),
         main,
-        live: true,
+        live,
         ..Page::default()
     }
     .into())
 }
 
 /// What to do at a new instance.
-fn beginning(words: Words) -> [Block; 2] {
+fn beginning(words: Reading) -> [Block; 2] {
     let text = words.t("This instance is new: begin with an asset, then a peer and wallet addresses.").to_owned();
     [Block::Note { tone: Tone::Info, text }, Block::Actions(vec![Action::main("/assets/create", "Add asset")])]
 }

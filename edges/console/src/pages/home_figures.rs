@@ -9,11 +9,12 @@ use admin_client::{
     AssetView, DeliveryState, Direction, Overview, PaymentView, PeerHealthView, PeerStateView, PeerView, RatesAgeView,
 };
 use clock::Timestamp;
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 use uuid::Uuid;
 
 use crate::context::{Ctx, Problem};
 use crate::pages::assets;
+use crate::reading::Reading;
 use crate::view::{Block, Figure, Tone};
 
 /// A payment that waits this long needs attention.
@@ -59,7 +60,7 @@ impl Seen {
 }
 
 /// All figures.
-pub(crate) fn block(seen: &Seen, words: Words) -> Block {
+pub(crate) fn block(seen: &Seen, words: Reading) -> Block {
     Block::Figures(vec![
         success(seen, words),
         on_their_way(seen, words),
@@ -72,7 +73,7 @@ pub(crate) fn block(seen: &Seen, words: Words) -> Block {
     ])
 }
 
-fn success(seen: &Seen, words: Words) -> Figure {
+fn success(seen: &Seen, words: Reading) -> Figure {
     let (done, failed) = (seen.outgoing("COMPLETED"), seen.outgoing("FAILED"));
     let rate = match done + failed {
         0 => "–".to_owned(),
@@ -87,7 +88,7 @@ fn success(seen: &Seen, words: Words) -> Figure {
     }
 }
 
-fn on_their_way(seen: &Seen, words: Words) -> Figure {
+fn on_their_way(seen: &Seen, words: Reading) -> Figure {
     let count = seen.count(|payment| matches!(payment.state.as_str(), "SENDING" | "FUNDING" | "PROCESSING"));
     Figure {
         label: "On their way",
@@ -98,7 +99,7 @@ fn on_their_way(seen: &Seen, words: Words) -> Figure {
     }
 }
 
-fn stuck(seen: &Seen, words: Words) -> Figure {
+fn stuck(seen: &Seen, words: Reading) -> Figure {
     let count = seen.stuck().len() as u64;
     Figure {
         label: "Waiting for long",
@@ -109,7 +110,7 @@ fn stuck(seen: &Seen, words: Words) -> Figure {
     }
 }
 
-fn low_liquidity(seen: &Seen, words: Words) -> Figure {
+fn low_liquidity(seen: &Seen, words: Reading) -> Figure {
     let is_low = |held, threshold| assets::liquidity_tone(held, threshold) == Tone::Failed;
     let of_assets = seen.assets.iter().filter(|asset| is_low(asset.liquidity, asset.liquidity_threshold));
     let of_peers = seen.peers.iter().filter(|peer| is_low(peer.liquidity, peer.liquidity_threshold));
@@ -123,7 +124,7 @@ fn low_liquidity(seen: &Seen, words: Words) -> Figure {
     }
 }
 
-fn silent_peers(seen: &Seen, words: Words) -> Figure {
+fn silent_peers(seen: &Seen, words: Reading) -> Figure {
     let count = seen.health.values().filter(|health| health.state == PeerStateView::Down).count() as u64;
     Figure {
         label: "Peers that do not answer",
@@ -134,7 +135,7 @@ fn silent_peers(seen: &Seen, words: Words) -> Figure {
     }
 }
 
-fn webhooks(seen: &Seen, words: Words) -> Figure {
+fn webhooks(seen: &Seen, words: Reading) -> Figure {
     let all = seen.waiting.iter().flatten();
     let given_up = all.filter(|state| **state != DeliveryState::Pending).count() as u64;
     let list = if given_up > 0 { "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED" } else { "/webhooks/deliveries" };
@@ -147,7 +148,7 @@ fn webhooks(seen: &Seen, words: Words) -> Figure {
     }
 }
 
-fn alarms(seen: &Seen, words: Words) -> Figure {
+fn alarms(seen: &Seen, words: Reading) -> Figure {
     let recent = |at: &&Timestamp| seen.now.saturating_since(**at) < ALARM_FOR;
     let count = seen.alarms.as_ref().map(|all| all.iter().filter(recent).count() as u64);
     Figure {
@@ -160,7 +161,7 @@ fn alarms(seen: &Seen, words: Words) -> Figure {
 }
 
 /// How old the youngest rates are.
-fn rates(seen: &Seen, words: Words) -> Figure {
+fn rates(seen: &Seen, words: Reading) -> Figure {
     let known = seen.rates.as_ref().filter(|rates| rates.source.is_some());
     let since = known.and_then(RatesAgeView::since);
     let too_old = known.is_some_and(|rates| rates.all_old(seen.now));
@@ -185,7 +186,7 @@ fn bad_unless_zero(count: u64) -> Tone {
 }
 
 /// A count of one page of a list. A full page may not be all.
-pub(crate) fn of_page(count: Option<u64>, words: Words) -> String {
+pub(crate) fn of_page(count: Option<u64>, words: Reading) -> String {
     match count {
         Some(100) => "100+".to_owned(),
         Some(count) => numbers::count(count, words),

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
-use crate::pages::payment_parts::{Around, Course, Kind, Question, Sight, step_of};
+use crate::pages::live;
+use crate::pages::payment_parts::{Around, Kind, Question, Sight, step_of};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
+use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Live, Money, Page, Step, Tone, facts};
 
 const INVALID: &str = "Invalid incoming payment ID.";
 const NOT_FOUND: &str = "Incoming payment not found.";
@@ -39,6 +40,7 @@ fn state(payment: &IncomingPaymentView) -> (&'static str, Tone, &'static str) {
 
 /// `GET /payments/incoming/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let live = live::begin(&ctx).await;
     let payment = load(&ctx).await?;
     let around = Around::read(&ctx.admin(), payment.id, payment.wallet_address_id, &KINDS).await?;
 
@@ -54,7 +56,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         facts: about(&payment, &received, around.wallet_address),
         amount: received,
         main,
-        course: if is_open(&payment) { Course::Open } else { Course::Ended },
+        live: if is_open(&payment) { live } else { Live::No },
     };
     Ok(sight.page().into())
 }

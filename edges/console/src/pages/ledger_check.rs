@@ -3,9 +3,10 @@
 //! Single accounts are in `accounts`. Only the operator sees this page.
 
 use admin_client::{LedgerWatchView, MainAccountView};
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::reading::Reading;
 use crate::view::{Block, Cell, Empty, Page, Table, Tone, facts};
 
 /// `GET /ledger/check`
@@ -78,7 +79,7 @@ fn watched(watch: &LedgerWatchView) -> Vec<Block> {
     blocks
 }
 
-fn totals(accounts: &[MainAccountView], words: Words) -> Table {
+fn totals(accounts: &[MainAccountView], words: Reading) -> Table {
     let empty = Empty {
         title: "No accounts.",
         text: "The accounts of assets and peers appear here, with all that ever went in and out.",
@@ -103,11 +104,36 @@ fn totals(accounts: &[MainAccountView], words: Words) -> Table {
 }
 
 /// Credits less debits, with its sign.
-fn balance(account: &MainAccountView, words: Words) -> Cell {
+fn balance(account: &MainAccountView, words: Reading) -> Cell {
     let (Ok(debits), Ok(credits)) = (account.debits.parse::<u64>(), account.credits.parse::<u64>()) else {
         return Cell::Absent("–");
     };
     let sign = if debits > credits { "\u{2212}" } else { "" };
     let value = numbers::decimal(credits.abs_diff(debits), account.asset_scale, words);
     Cell::text(format!("{sign}{value} {}", account.asset_code))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn totals_that_are_larger_than_every_amount_are_shown_in_digits() {
+        let account = MainAccountView {
+            id: Uuid::nil(),
+            asset_code: "USD".to_owned(),
+            asset_scale: 2,
+            name: "peer Bank".to_owned(),
+            debits: u128::MAX.to_string(),
+            credits: "100".to_owned(),
+            pending: "0".to_owned(),
+            last_failure: None,
+        };
+        let row = totals(std::slice::from_ref(&account), page_kit::Words::English.into()).rows.remove(0);
+        assert!(matches!(&row[1], Cell::Text(digits) if *digits == u128::MAX.to_string()));
+        assert!(matches!(&row[2], Cell::Money(money) if money.value == 100));
+        assert!(matches!(&row[4], Cell::Absent(_)));
+    }
 }

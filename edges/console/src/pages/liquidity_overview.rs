@@ -3,16 +3,16 @@
 //! The forms are in `liquidity`.
 
 use admin_client::{AccountView, AssetView, PageRequest, PeerView, TransferView};
-use page_kit::Words;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::forecast::{self, Forecast};
-use crate::pages::{assets, charts};
+use crate::pages::{assets, charts, live};
+use crate::reading::Reading;
 use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone, short};
 
-/// The latest movements of each side that forecasts are made from.
-const LINES: u32 = 50;
+/// The latest movements of an account that are read: for its forecast, and for withdrawals that wait.
+const LINES: u32 = 200;
 
 /// The liquidity of an asset or a peer.
 struct Account {
@@ -59,14 +59,15 @@ impl Account {
 
 /// `GET /liquidity`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let live = live::begin(&ctx).await;
     let admin = ctx.admin();
     let all = PageRequest { first: Some(100), ..PageRequest::default() };
     let (assets, peers) = futures::join!(admin.assets_page(&all, None), admin.peers_page(&all, None));
     let of_assets = assets?.nodes.into_iter().map(Account::of_asset);
     let accounts: Vec<Account> = of_assets.chain(peers?.nodes.into_iter().map(Account::of_peer)).collect();
 
-    let views = futures::future::join_all(accounts.iter().map(|account| admin.account_view(account.id, LINES))).await;
-    let views = views.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let ids: Vec<Uuid> = accounts.iter().map(|account| account.id).collect();
+    let views = admin.account_views(&ids, LINES).await?;
     let now = ctx.reader.console.now();
     let forecasts =
         accounts.iter().zip(&views).map(|(account, view)| forecast::of(view, account.held.unwrap_or(0), LINES, now));
@@ -77,11 +78,12 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         place: "liquidity",
         kind: "Liquidity",
         lead: Some("The liquidity that payments can use, and withdrawals that wait for their second step."),
+        actions: vec![Action::other("/liquidity/withdraw-settled", "Withdraw what is settled")],
         main: vec![
             Block::Table { title: Some("Withdrawals that wait"), table: pending },
             Block::Table { title: Some("Held"), table: held },
         ],
-        live: true,
+        live,
         ..Page::default()
     }
     .into())
@@ -95,7 +97,7 @@ fn waiting<'a>(accounts: &'a [Account], views: &'a [AccountView]) -> Vec<Waiting
     accounts.iter().zip(views).flat_map(of_account).collect()
 }
 
-fn held(accounts: &[Account], forecasts: impl Iterator<Item = Forecast>, words: Words) -> Table {
+fn held(accounts: &[Account], forecasts: impl Iterator<Item = Forecast>, words: Reading) -> Table {
     let empty = Empty {
         title: "There is no liquidity yet.",
         text: "Assets and peers have liquidity, which payments use.",
@@ -131,7 +133,8 @@ fn held(accounts: &[Account], forecasts: impl Iterator<Item = Forecast>, words: 
 fn pending(waiting: &[Waiting<'_>]) -> Table {
     let nothing = Empty {
         title: "No withdrawal waits.",
-        text: "Withdrawals in two steps appear here until they are posted, voided or given up.",
+        text: "Withdrawals in two steps appear here until they are posted, voided or given up. Each account is looked through \
+               as far as its latest 200 movements.",
         action: None,
     };
     let rows = waiting.iter().map(|Waiting { transfer, account }| {

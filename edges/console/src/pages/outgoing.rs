@@ -9,10 +9,11 @@ use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
 use crate::pages::cost;
 use crate::pages::delivery;
-use crate::pages::payment_parts::{Around, Course, Kind, Question, Sight, step_of};
+use crate::pages::live;
+use crate::pages::payment_parts::{Around, Kind, Question, Sight, step_of};
 use crate::pages::picture;
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
+use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Live, Money, Page, Step, Tone, facts};
 
 const INVALID: &str = "Invalid outgoing payment ID.";
 const NOT_FOUND: &str = "Outgoing payment not found.";
@@ -43,6 +44,7 @@ fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
 
 /// `GET /payments/outgoing/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let live = live::begin(&ctx).await;
     let payment = load(&ctx).await?;
     let admin = ctx.admin();
     let (around, course, (receiver, arrived)) = futures::join!(
@@ -68,7 +70,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         facts: about(&payment, &debit, around.wallet_address, receiver),
         amount: debit,
         main,
-        course: if is_open(&payment) { Course::Open } else { Course::Ended },
+        live: if is_open(&payment) { live } else { Live::No },
     };
     Ok(sight.page().into())
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::context::Ctx;
 use crate::pages::{accounts, deliveries};
 use crate::posted::Posted;
-use crate::view::{Action, Block, Cell, Empty, Fact, Form, Money, Page, Step, Tone};
+use crate::view::{Action, Block, Cell, Empty, Fact, Form, Live, Money, Page, Step, Tone};
 
 /// The newest movements of the payment's account that its page shows, of each side.
 const LINES: u32 = 100;
@@ -91,14 +91,8 @@ pub(crate) struct Sight {
     pub(crate) actions: Vec<Action>,
     pub(crate) main: Vec<Block>,
     pub(crate) facts: Vec<Fact>,
-    pub(crate) course: Course,
-}
-
-/// Whether the payment may still change by itself. If so, its page updates itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Course {
-    Open,
-    Ended,
+    /// A payment that may still change by itself is followed.
+    pub(crate) live: Live,
 }
 
 impl Sight {
@@ -118,7 +112,7 @@ impl Sight {
             actions: self.actions,
             main: self.main,
             side: vec![Block::Facts { title: "Facts", facts: self.facts, actions: Vec::new() }],
-            live: self.course == Course::Open,
+            live: self.live,
             ..Page::default()
         }
     }

@@ -6,13 +6,14 @@ use admin_client::{Direction, PaymentFilter, PaymentView};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::saved_views;
 use crate::pages::tenant_filter::with_tenant;
+use crate::pages::{live, saved_views};
 use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sieve, Table, Tone};
 
 /// `GET /payments`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let filter = filter(&ctx)?;
+    let live = live::begin(&ctx).await;
     let found = ctx.admin().payments_page(&ctx.page_request()?, &filter, ctx.of_tenant()?).await?;
 
     let table = table(&found.nodes).paged(ctx.paging(&found.page_info));
@@ -29,7 +30,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             Action::other(format!("{csv}{}format=json", if csv.contains('?') { '&' } else { '?' }), "Export JSON"),
         ],
         main: vec![Block::Sieve(with_tenant(&ctx, sieve(&ctx))), Block::Table { title: None, table }],
-        live: true,
+        live,
         ..Page::default()
     }
     .into())

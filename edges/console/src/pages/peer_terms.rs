@@ -4,13 +4,14 @@
 
 use admin_client::{Mutation, PeerHealthView, PeerStateView, PeerTermsView, PeerTokenView, PeerView, ThroughputView};
 use clock::Timestamp;
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::peer_frame::{NOT_FOUND, framed, load};
-use crate::pages::{choices, peer_certificates};
+use crate::pages::{choices, live, peer_certificates};
 use crate::posted::Posted;
+use crate::reading::Reading;
 use crate::view::{Action, Block, Cell, Empty, Fact, Field, Form, Input, Page, Table, Tone, facts};
 
 const HOURS_MAX: u64 = 30 * 24;
@@ -61,7 +62,7 @@ fn health_block(health: Option<&PeerHealthView>, now: Timestamp) -> Block {
     Block::Facts { title: "Does it answer?", facts: about, actions: Vec::new() }
 }
 
-fn limits_block(peer: &PeerView, terms: &PeerTermsView, words: Words) -> Block {
+fn limits_block(peer: &PeerView, terms: &PeerTermsView, words: Reading) -> Block {
     let count =
         |value: Option<u32>| value.map_or(Cell::Absent("As the instance"), |value| Cell::text(value.to_string()));
     let money = |of: Option<ThroughputView>| match of {
@@ -83,7 +84,7 @@ fn limits_block(peer: &PeerView, terms: &PeerTermsView, words: Words) -> Block {
 }
 
 /// A period in words.
-fn period(seconds: u32, words: Words) -> String {
+fn period(seconds: u32, words: Reading) -> String {
     match seconds {
         1 => words.t("a second").to_owned(),
         60 => words.t("a minute").to_owned(),
@@ -159,7 +160,7 @@ fn amount_field(
     label: &'static str,
     peer: &PeerView,
     now: Option<ThroughputView>,
-    words: Words,
+    words: Reading,
 ) -> Field {
     let value = now.map(|now| numbers::input(now.amount, peer.asset.scale, words)).unwrap_or_default();
     Field::new(name, label, Input::Amount(peer.asset.code.clone())).value(value).help("In the time below.")
@@ -208,7 +209,7 @@ fn optional_number(posted: &mut Posted, name: &'static str) -> Option<u64> {
 }
 
 /// An amount per period as the API takes it; `null` for no limit.
-fn throughput(posted: &mut Posted, [amount, seconds]: [&'static str; 2], scale: u8, words: Words) -> Value {
+fn throughput(posted: &mut Posted, [amount, seconds]: [&'static str; 2], scale: u8, words: Reading) -> Value {
     let Some(value) = posted.amount(amount, scale, words) else { return Value::Null };
     let period = posted.number(seconds, 86_400, "Write a whole number of seconds from 1 to 86400.");
     if period == Some(0) {
@@ -384,6 +385,7 @@ struct Step {
 /// `GET /peers/{id}/start`
 pub(crate) async fn start(ctx: Ctx) -> Result<Answer, Problem> {
     let id = ctx.id("Invalid peer ID.")?;
+    let live = live::begin(&ctx).await;
     let admin = ctx.admin();
     let (peer, terms) = futures::join!(admin.peer_view(id), admin.peer_terms(id));
     let peer = peer?.ok_or(Problem::NotFound(NOT_FOUND))?;
@@ -397,7 +399,7 @@ pub(crate) async fn start(ctx: Ctx) -> Result<Answer, Problem> {
     let table = Table::new("First steps", ["Step", "State"], empty).rows(rows);
     let main = vec![Block::Table { title: None, table }];
     let lead = Some("What a peering needs before money moves over it.");
-    Ok(Page { lead, live: true, ..framed("First steps", &peer, main) }.into())
+    Ok(Page { lead, live, ..framed("First steps", &peer, main) }.into())
 }
 
 fn steps(peer: &PeerView, health: Option<&PeerHealthView>, now: Timestamp) -> [Step; 4] {

@@ -4,13 +4,14 @@
 
 use admin_client::{AssetView, Mutation, PeerView};
 use ilp_packet::Address;
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::tenant_filter::only_tenant;
 use crate::pages::{assets, choices, peer_terms};
 use crate::posted::Posted;
+use crate::reading::Reading;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, Table, Tone, facts};
 
 const INVALID: &str = "Invalid peer ID.";
@@ -151,7 +152,7 @@ fn endpoint(posted: &mut Posted) -> Option<String> {
 }
 
 /// Notes the liquidity that a new peer gets at once.
-fn deposits(posted: &mut Posted, name: &'static str, asset: Option<&AssetView>, words: Words) {
+fn deposits(posted: &mut Posted, name: &'static str, asset: Option<&AssetView>, words: Reading) {
     if let Some(asset) = asset
         && let Some(value) = posted.amount(name, asset.scale, words)
     {
@@ -309,7 +310,7 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
     }
 }
 
-fn general_form(peer: &PeerView, at: &str, words: Words) -> Form {
+fn general_form(peer: &PeerView, at: &str, words: Reading) -> Form {
     let amount =
         |value: Option<u64>| value.map(|value| numbers::input(value, peer.asset.scale, words)).unwrap_or_default();
     let unit = || Input::Amount(peer.asset.code.clone());

@@ -1,9 +1,11 @@
-//! The reader's preferences: language, colours, density, time zone and single keys, kept in cookies of this browser.
+//! The reader's preferences: language, form of numbers, colours, density, time zone and single keys, kept in cookies of this
+//! browser.
 //!
 //! They are not settings of the instance.
 
 use axum::response::{IntoResponse, Redirect};
 use http::header::SET_COOKIE;
+use page_kit::numbers::{self, NumberForm};
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::posted::Posted;
@@ -18,6 +20,10 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let form = Form::new("How pages look", "/preferences", "Save").fields([
         Field::new("language", "Language", Input::Choice(vec![choice("en", "English"), choice("de", "Deutsch")]))
             .value(ctx.words().code())
+            .required(),
+        Field::new("numbers", "Numbers", Input::Choice(number_choices()))
+            .value(ctx.words().chosen().map_or("", NumberForm::name))
+            .help("How amounts are shown, and the sign before the decimal places in fields.")
             .required(),
         Field::new(
             "theme",
@@ -64,6 +70,13 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     .into())
 }
 
+/// The forms of numbers, each as an example.
+fn number_choices() -> Vec<(String, String)> {
+    let example = |form: NumberForm| (form.name().to_owned(), numbers::decimal(123_456, 2, form));
+    let of_language = (String::new(), "As in the language".to_owned());
+    std::iter::once(of_language).chain(NumberForm::ALL.map(example)).collect()
+}
+
 /// `POST /preferences`
 pub(crate) async fn save(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
     let language = if posted.text("language") == "de" { "de" } else { "en" };
@@ -75,6 +88,7 @@ pub(crate) async fn save(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
     let keys = if posted.text("keys") == "off" { "off" } else { "on" };
     let density = if posted.text("density") == "compact" { "compact" } else { "" };
     let zone = if posted.text("zone") == "UTC" { "UTC" } else { "" };
+    let numbers = NumberForm::named(posted.text("numbers")).map_or("", NumberForm::name);
     let mut response = Redirect::to("/preferences").into_response();
     let chosen = [
         ("console_language", language),
@@ -82,6 +96,7 @@ pub(crate) async fn save(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
         ("console_density", density),
         ("console_zone", zone),
         ("console_keys", keys),
+        ("console_numbers", numbers),
     ];
     for (name, value) in chosen {
         let line = ctx.reader.set_cookie(name, value, Some(YEAR));

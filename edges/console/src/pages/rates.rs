@@ -1,9 +1,11 @@
-//! The exchange rates in use, how old they are, and what an amount would be at them.
+//! The exchange rates in use, how old they are, asking their service now, and what an amount would be at them.
 //!
 //! A what-if moves nothing.
 
-use admin_client::{AssetView, ExchangeRatesView, RateTableView};
+use admin_client::{AdminError, AssetView, ExchangeRatesView, Mutation, RateTableView};
 use clock::Timestamp;
+use page_kit::numbers;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
@@ -44,14 +46,47 @@ pub(crate) async fn what_if(ctx: Ctx, mut posted: Posted) -> Result<Answer, Prob
     Ok(draw(&ctx, Some(&posted), Some(result)).await?.into())
 }
 
+/// `POST /rates/fetch`
+pub(crate) async fn fetch(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
+    let input = json!({"base": posted.text("base")});
+    let Some(done) = ctx.change(&mut posted, Mutation::FetchExchangeRates, input, Value::Null).await? else {
+        return Ok(Answer::refused(draw(&ctx, Some(&posted), None).await?));
+    };
+    let since: Timestamp = serde_json::from_value(done["table"]["since"].clone())
+        .map_err(|error| AdminError::Unexpected(error.to_string()))?;
+    let told = facts([
+        ("Told by", Cell::text(done["source"].as_str().unwrap_or_default())),
+        ("Of", Cell::text(format!("1 {}", done["table"]["base"].as_str().unwrap_or_default()))),
+        ("Rates", Cell::text(numbers::count(done["count"].as_u64().unwrap_or(0), ctx.words()))),
+        ("Since", Cell::Time(since)),
+    ]);
+    let told = Block::Facts { title: "The service answered", facts: told, actions: Vec::new() };
+    Ok(draw(&ctx, None, Some(told)).await?.into())
+}
+
+/// The form that asks the service about one of the codes of the assets.
+fn ask_form(assets: &[AssetView]) -> Form {
+    let mut codes: Vec<String> = assets.iter().map(|asset| asset.code.clone()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    let choices = codes.into_iter().map(|code| (code.clone(), code)).collect();
+    Form::new("Ask the service now", "/rates/fetch", "Ask now")
+        .intro("Its answer is used from now on, or you are told why there is none. It is asked so a few times a minute at most.")
+        .fields([Field::new("base", "Rates of", Input::Choice(choices)).required()])
+        .calls(Mutation::FetchExchangeRates)
+}
+
 async fn draw(ctx: &Ctx, posted: Option<&Posted>, result: Option<Block>) -> Result<Page, Problem> {
     let admin = ctx.admin();
     let (rates, assets) = futures::join!(admin.exchange_rates(None), choices::assets(ctx));
     let (rates, assets) = (rates?.ok_or(Problem::NotFound(UNKNOWN))?, assets?);
 
     let mut main: Vec<Block> = result.into_iter().collect();
-    main.push(Block::Form(ctx.form(form(&assets), posted)));
     main.push(table(&rates, ctx.reader.console.now()));
+    main.push(Block::Form(ctx.form(form(&assets), posted)));
+    if rates.source.is_some() && !assets.is_empty() {
+        main.push(Block::Form(ctx.form(ask_form(&assets), posted)));
+    }
     Ok(Page {
         place: "rates",
         kind: "Exchange rates",

@@ -29,6 +29,20 @@ pub(crate) async fn page(reader: Reader) -> Response {
     draw(&reader, StatusCode::OK, &Posted::default())
 }
 
+/// `GET /errors`, where a provider of the original console sent people when signing in failed.
+pub(crate) async fn failed_elsewhere(reader: Reader) -> Response {
+    let text = "Signing in at the provider failed. Try it again, or ask the operator of the provider.";
+    let page = Page {
+        kind: "There was an issue with your request.",
+        main: vec![
+            Block::Note { tone: Tone::Failed, text: text.to_owned() },
+            Block::Actions(vec![Action::main("/sign-in", "Sign in")]),
+        ],
+        ..Page::default()
+    };
+    reader.html(StatusCode::OK, render::page(&reader.frame(), None, &page))
+}
+
 /// `POST /sign-in`
 pub(crate) async fn sign_in(reader: Reader, body: Body) -> Response {
     let mut posted = match read_body(body, FORM_MAX).await {
@@ -192,7 +206,9 @@ pub(crate) fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Resp
     };
 
     let form = Form::new("With tenant id and API secret", with_next("/sign-in"), "Sign in").fields([
-        Field::new("tenantId", "Tenant ID", Input::Text).required(),
+        Field::new("tenantId", "Tenant ID", Input::Text)
+            .required()
+            .value(reader.query.get("tenantId").map_or("", String::as_str)),
         Field::new("apiSecret", "API Secret", Input::Password)
             .required()
             .help("It is checked with the instance, and kept in an encrypted cookie of this browser only."),
@@ -207,7 +223,7 @@ pub(crate) fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Resp
         main.push(Block::Enter { action: with_next("/sign-in/one-click"), name: entry.name.clone() });
     }
     if reader.console.knows_secrets() {
-        main.push(Block::Form(posted.fill(form)));
+        main.push(Block::Form(if posted.is_empty() { form } else { posted.fill(form) }));
     } else {
         let tone = if posted.problem.is_some() { Tone::Failed } else { Tone::Info };
         let text = posted.problem.as_deref().unwrap_or(NO_SECRETS);

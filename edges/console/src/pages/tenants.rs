@@ -8,7 +8,7 @@ use ilp_packet::Address;
 use serde_json::{Value, json};
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::tenant_filter;
+use crate::pages::{probes, tenant_filter};
 use crate::posted::Posted;
 use crate::session::Session;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
@@ -335,6 +335,16 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(draw(&ctx, &tenant, None).into())
 }
 
+/// `POST /tenants/{id}/consent-test`
+pub(crate) async fn test_consent(ctx: Ctx, _: Posted) -> Result<Answer, Problem> {
+    let tenant = load(&ctx).await?;
+    let url = tenant.idp_consent_url.as_deref().filter(|url| !url.is_empty());
+    let found = probes::consent(&ctx, url.ok_or(Problem::NotFound("The tenant has no consent URL yet."))?).await;
+    let mut page = draw(&ctx, &tenant, None);
+    page.main.insert(0, found);
+    Ok(page.into())
+}
+
 fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
     let at = format!("/tenants/{}", tenant.id);
     let main = if tenant.deleted_at.is_some() {
@@ -369,7 +379,14 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
 fn forms(ctx: &Ctx, tenant: &TenantView, at: &str) -> Vec<Form> {
     let own = tenant.id == ctx.session.tenant_id;
     let general = Form::new("General", at, "Save").fields(general_fields(Some(tenant))).calls(Mutation::UpdateTenant);
-    let mut forms = vec![general, provider_form(tenant, at), secret_form(at)];
+    let mut forms = vec![general, provider_form(tenant, at)];
+    if tenant.idp_consent_url.as_ref().is_some_and(|url| !url.is_empty()) {
+        let test = Form::new("Test of the consent page", format!("{at}/consent-test"), "Ask it now").intro(
+            "Asks whether the page answers, as a browser would. The interaction does not exist, so nothing can be allowed.",
+        );
+        forms.push(test);
+    }
+    forms.push(secret_form(at));
 
     if own {
         let settings = Form::new("Tenant settings", format!("{at}/settings"), "Save settings")
@@ -407,11 +424,12 @@ fn secret_form(at: &str) -> Form {
 }
 
 fn facts_block(tenant: &TenantView) -> Block {
-    let mut about = facts([
-        ("Created", Cell::Time(tenant.created_at)),
-        ("Email", Cell::text_or(tenant.email.as_deref(), "No email")),
-    ]);
-    about.extend(tenant.deleted_at.map(|at| facts([("Deleted", Cell::Time(at))])).into_iter().flatten());
+    let mut about = facts([("Created", Cell::Time(tenant.created_at))]);
+    // The form has it for a tenant that can be changed.
+    if let Some(at) = tenant.deleted_at {
+        let email = Cell::text_or(tenant.email.as_deref(), "No email");
+        about.extend(facts([("Email", email), ("Deleted", Cell::Time(at))]));
+    }
     Block::Facts { title: "Facts", facts: about, actions: Vec::new() }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! The audit log and the requests for approval show it. The input itself is made by the pages with the forms.
 
-use page_kit::{Words, numbers};
+use page_kit::numbers;
 use serde_json::{Map, Value};
 
+use crate::reading::Reading;
 use crate::view::{Cell, Money};
 
 /// Members that are the change itself, not its values.
@@ -58,7 +59,7 @@ fn amount(members: &Map<String, Value>) -> Option<(u64, &str, u8)> {
 }
 
 /// A value of a member, with amounts in their asset. `scale` is that of amounts without an asset of their own.
-pub(crate) fn shown(name: &str, value: &Value, scale: Option<u8>, words: Words) -> String {
+pub(crate) fn shown(name: &str, value: &Value, scale: Option<u8>, words: Reading) -> String {
     match value {
         Value::Null => "–".to_owned(),
         Value::String(text) => {
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn amounts_are_shown_in_their_asset_and_other_values_as_they_are() {
-        let told = |name: &str, value: Value, scale| shown(name, &value, scale, Words::English);
+        let told = |name: &str, value: Value, scale| shown(name, &value, scale, page_kit::Words::English.into());
         assert_eq!(told("liquidityThreshold", json!("123450"), Some(2)), "1,234.50");
         assert_eq!(told("liquidityThreshold", json!("123450"), None), "123450");
         let amount = json!({"value": "5", "assetCode": "JPY", "assetScale": 0});
@@ -125,7 +126,7 @@ mod tests {
         let before = json!({"fixed": "10", "basisPoints": 150, "type": "SENDING"});
         let moves = Money::new(7, "USD", 2);
         let told = |one: &Changed<'_>| {
-            let shown = |value: &Value| shown(one.name, value, Some(2), Words::English);
+            let shown = |value: &Value| shown(one.name, value, Some(2), page_kit::Words::English.into());
             format!("{}: {} → {}", one.name, one.before.map(shown).unwrap_or_default(), shown(one.after))
         };
         let lines: Vec<String> = changed(&input, &before, Some(&moves)).iter().map(told).collect();

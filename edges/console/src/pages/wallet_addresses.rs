@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::choices;
 use crate::pages::tenant_filter::only_tenant;
+use crate::pages::{choices, probes};
 use crate::posted::Posted;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
 
@@ -93,6 +93,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         actions: vec![
             Action::main("/wallet-addresses/create", "Create wallet address"),
             Action::other("/wallet-addresses/import", "Import"),
+            Action::other("/wallet-addresses/deactivate", "Make several inactive"),
             Action::other("/wallet-addresses/trigger-events", "Trigger events"),
             Action::other(ctx.export_address("wallet-addresses"), "Export CSV"),
         ],
@@ -193,12 +194,28 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
 /// `GET /wallet-addresses/{id}`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let address = load(&ctx).await?;
-    Ok(draw(&ctx, &address, None).into())
+    Ok(draw(&ctx, &address, None, None).into())
 }
 
-fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page {
+/// `POST /wallet-addresses/{id}/test`
+pub(crate) async fn test(ctx: Ctx, _: Posted) -> Result<Answer, Problem> {
+    let address = load(&ctx).await?;
+    let found = probes::wallet_address(&ctx, &address).await;
+    Ok(draw(&ctx, &address, Some(found), None).into())
+}
+
+fn draw(ctx: &Ctx, address: &WalletAddressView, tested: Option<Block>, posted: Option<&Posted>) -> Page {
     let at = format!("/wallet-addresses/{}", address.id);
     let name = address.public_name.clone().filter(|name| !name.is_empty());
+
+    let main = [
+        liquidity_block(address, &at),
+        Block::Form(ctx.form(general_form(address, &at), posted)),
+        keys_block(address),
+        Block::Form(ctx.form(properties_form(address, &at), posted)),
+    ];
+    let test = Form::new("Test", format!("{at}/test"), "Ask it now")
+        .intro("Asks the URL for its document, its keys and SPSP credentials, as others do. Nothing is paid.");
 
     Page {
         place: "wallet-addresses",
@@ -209,15 +226,11 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
         state: Some(status(&address.status)),
         id: Some(address.id.to_string()),
         actions: vec![Action::other(format!("/payments?walletAddressId={}", address.id), "Go to payments page")],
-        main: vec![
-            liquidity_block(address, &at),
-            Block::Form(ctx.form(general_form(address, &at), posted)),
-            keys_block(address),
-            Block::Form(ctx.form(properties_form(address, &at), posted)),
-        ],
+        main: tested.into_iter().chain(main).collect(),
         side: vec![
             to_be_paid_block(address),
             facts_block(address),
+            Block::Form(ctx.form(test, None)),
             Block::Data { title: "Open Payments document", text: document(address) },
         ],
         ..Page::default()
@@ -353,7 +366,7 @@ async fn change(
     if posted.is_good() && ctx.change(&mut posted, Mutation::UpdateWalletAddress, input, before).await?.is_some() {
         return Ok(ctx.done(format!("/wallet-addresses/{}", address.id), "Wallet address was updated"));
     }
-    Ok(Answer::refused(draw(&ctx, &address, Some(&posted))))
+    Ok(Answer::refused(draw(&ctx, &address, None, Some(&posted))))
 }
 
 /// `GET /wallet-addresses/trigger-events`

@@ -1,4 +1,4 @@
-//! The endpoints that webhook events are sent to: list, adding, a test, a new secret with an overlap, deleting.
+//! The endpoints that webhook events are sent to: list, adding, pausing, a test, a new secret with an overlap, deleting.
 //!
 //! A secret is shown once: in the answer to the form that made it.
 
@@ -41,6 +41,20 @@ fn secret(endpoint: &EndpointView) -> Cell {
     }
 }
 
+/// Whether events are sent to it now.
+fn sending(endpoint: &EndpointView) -> Cell {
+    match endpoint.paused_since {
+        Some(since) => Cell::Lines(vec![Cell::state("Paused since", Tone::Waiting), Cell::Time(since)]),
+        None => Cell::state("Sending", Tone::Done),
+    }
+}
+
+fn waiting(ctx: &Ctx, endpoint: &EndpointView) -> Cell {
+    let count = page_kit::numbers::count(endpoint.waiting_deliveries, ctx.words());
+    let href = format!("/webhooks/deliveries?endpoint={}&state=PENDING", endpoint.id);
+    if endpoint.waiting_deliveries == 0 { Cell::text(count) } else { Cell::link(href, count) }
+}
+
 /// The tenant whose endpoints are shown: for the operator the one in the address.
 fn tenant(ctx: &Ctx) -> Result<Uuid, Problem> {
     match ctx.asked("tenantId").filter(|_| ctx.session.is_operator()) {
@@ -52,34 +66,86 @@ fn tenant(ctx: &Ctx) -> Result<Uuid, Problem> {
 /// `GET /webhooks/endpoints`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let tenant = tenant(&ctx)?;
+    Ok(draw_list(&ctx, tenant, None).await?.into())
+}
+
+async fn draw_list(ctx: &Ctx, tenant: Uuid, posted: Option<&Posted>) -> Result<Page, Problem> {
     let found = ctx.admin().webhook_endpoints(Some(tenant)).await?;
     let empty = Empty {
         title: "No endpoints.",
         text: "Events are sent to endpoints. Add the first one.",
         action: Some(Action::main(format!("{LIST}/create"), "Add endpoint")),
     };
-    let rows = found
-        .iter()
-        .map(|endpoint| vec![name(endpoint), types(endpoint), secret(endpoint), Cell::Time(endpoint.created_at)]);
-    let table = Table::new("Endpoints", ["Endpoint", "Types", "Signed with", "Created"], empty).rows(rows);
+    let rows = found.iter().map(|endpoint| {
+        let created = Cell::Time(endpoint.created_at);
+        vec![name(endpoint), sending(endpoint), waiting(ctx, endpoint), types(endpoint), secret(endpoint), created]
+    });
+    let columns = ["Endpoint", "State", "Waiting events", "Types", "Signed with", "Created"];
+    let table = Table::new("Endpoints", columns, empty).rows(rows);
 
     let mut main = Vec::new();
-    if let Some(mut field) = choices::tenants(&ctx).await? {
+    if let Some(mut field) = choices::tenants(ctx).await? {
         field.value = tenant.to_string();
         main.push(Block::Sieve(crate::view::Sieve { chosen: Vec::new(), fields: vec![field], kept: Vec::new() }));
     }
     main.push(Block::Table { title: None, table });
+    if found.iter().any(|endpoint| endpoint.paused_since.is_none()) {
+        let pause = pause_form("Pause all endpoints", format!("{LIST}/{tenant}/pause"), "Pause all");
+        main.push(Block::Form(ctx.form(pause, posted)));
+    }
+    if found.iter().any(|endpoint| endpoint.paused_since.is_some()) {
+        let resume = resume_form("Resume all endpoints", format!("{LIST}/{tenant}/resume"), "Resume all");
+        main.push(Block::Form(ctx.form(resume, posted)));
+    }
     Ok(Page {
         place: "webhook-events",
         kind: "Endpoints",
         reads: "ConsoleWebhookEndpoints",
         lead: Some("Where events are sent. The default endpoint is the webhook URL of the tenant or of the instance."),
-        tabs: deliveries::tabs(&ctx, LIST),
+        tabs: deliveries::tabs(ctx, LIST),
         actions: vec![Action::main(format!("{LIST}/create"), "Add endpoint")],
         main,
         ..Page::default()
+    })
+}
+
+fn pause_form(title: &'static str, action: String, submit: &'static str) -> Form {
+    Form::new(title, action, submit)
+        .intro("Events are kept and nothing is sent, until you resume. No attempt is used up meanwhile.")
+        .calls(Mutation::PauseWebhookEndpoints)
+}
+
+fn resume_form(title: &'static str, action: String, submit: &'static str) -> Form {
+    Form::new(title, action, submit)
+        .intro("What waits is sent at once, in the usual order.")
+        .calls(Mutation::ResumeWebhookEndpoints)
+}
+
+/// `GET /webhooks/endpoints/{tenant}/pause` and `.../resume`: the list again.
+pub(crate) async fn list_of(ctx: Ctx) -> Result<Answer, Problem> {
+    let tenant = ctx.id_named("tenant", "Invalid tenant ID.")?;
+    Ok(draw_list(&ctx, tenant, None).await?.into())
+}
+
+/// `POST /webhooks/endpoints/{tenant}/pause`
+pub(crate) async fn pause_all(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
+    for_all(ctx, posted, Mutation::PauseWebhookEndpoints, "The endpoints were paused.").await
+}
+
+/// `POST /webhooks/endpoints/{tenant}/resume`
+pub(crate) async fn resume_all(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
+    for_all(ctx, posted, Mutation::ResumeWebhookEndpoints, "Events are sent again.").await
+}
+
+async fn for_all(ctx: Ctx, mut posted: Posted, mutation: Mutation, said: &'static str) -> Result<Answer, Problem> {
+    let tenant = ctx.id_named("tenant", "Invalid tenant ID.")?;
+    let found = ctx.admin().webhook_endpoints(Some(tenant)).await?;
+    let before: Vec<Value> = found.iter().map(|one| json!({"id": one.id, "pausedSince": one.paused_since})).collect();
+    let input = json!({"tenantId": tenant, "idempotencyKey": posted.key()});
+    if ctx.change(&mut posted, mutation, input, json!({"webhookEndpoints": before})).await?.is_some() {
+        return Ok(ctx.done(format!("{LIST}?tenantId={tenant}"), said));
     }
-    .into())
+    Ok(Answer::refused(draw_list(&ctx, tenant, Some(&posted)).await?))
 }
 
 fn type_fields(chosen: &[String]) -> impl Iterator<Item = Field> {
@@ -228,7 +294,11 @@ fn draw(ctx: &Ctx, endpoint: &EndpointView, tested: Option<&AttemptView>, posted
             Field::new("hours", "Hours in which the secret before holds, too", Input::Number).required().value("24"),
         ])
         .calls(Mutation::RotateWebhookEndpointSecret);
-    main.extend([test, change, rotate].map(|form| Block::Form(ctx.form(form, posted))));
+    let flow = match endpoint.paused_since {
+        None => pause_form("Pause", format!("{here}/pause"), "Pause this endpoint"),
+        Some(_) => resume_form("Resume", format!("{here}/resume"), "Resume this endpoint"),
+    };
+    main.extend([flow, test, change, rotate].map(|form| Block::Form(ctx.form(form, posted))));
 
     if !endpoint.is_default {
         let remove = Form::new("Delete endpoint", format!("{here}/delete"), "Delete this endpoint")
@@ -239,6 +309,8 @@ fn draw(ctx: &Ctx, endpoint: &EndpointView, tested: Option<&AttemptView>, posted
     }
 
     let about = facts([
+        ("State", sending(endpoint)),
+        ("Waiting events", waiting(ctx, endpoint)),
         ("Types", types(endpoint)),
         ("Signed with", secret(endpoint)),
         ("Tenant", Cell::link(format!("/tenants/{}", endpoint.tenant_id), crate::view::short(endpoint.tenant_id))),
@@ -270,6 +342,26 @@ pub(crate) async fn update(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     let before = json!({"url": endpoint.url, "eventTypes": endpoint.event_types});
     if posted.is_good() && ctx.change(&mut posted, Mutation::UpdateWebhookEndpoint, input, before).await?.is_some() {
         return Ok(ctx.done(at(&endpoint), "The endpoint was changed."));
+    }
+    Ok(Answer::refused(draw(&ctx, &endpoint, None, Some(&posted))))
+}
+
+/// `POST /webhooks/endpoints/{tenant}/{id}/pause`
+pub(crate) async fn pause(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
+    for_one(ctx, posted, Mutation::PauseWebhookEndpoints, "The endpoint was paused.").await
+}
+
+/// `POST /webhooks/endpoints/{tenant}/{id}/resume`
+pub(crate) async fn resume(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
+    for_one(ctx, posted, Mutation::ResumeWebhookEndpoints, "Events are sent again.").await
+}
+
+async fn for_one(ctx: Ctx, mut posted: Posted, mutation: Mutation, said: &'static str) -> Result<Answer, Problem> {
+    let endpoint = load(&ctx).await?;
+    let input = json!({"id": endpoint.id, "idempotencyKey": posted.key()});
+    let before = json!({"pausedSince": endpoint.paused_since});
+    if ctx.change(&mut posted, mutation, input, before).await?.is_some() {
+        return Ok(ctx.done(at(&endpoint), said));
     }
     Ok(Answer::refused(draw(&ctx, &endpoint, None, Some(&posted))))
 }

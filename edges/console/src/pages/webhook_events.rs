@@ -6,14 +6,15 @@ use admin_client::{PageRequest, WebhookEventView};
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::deliveries;
 use crate::pages::event_kinds::{KINDS, about, kinds};
 use crate::pages::tenant_filter::with_tenant;
+use crate::pages::{deliveries, live};
 use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sieve, Table, facts};
 
 /// `GET /webhook-events`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let kinds = kinds(&ctx)?;
+    let live = live::begin(&ctx).await;
     let found = ctx.admin().webhook_events_page(&ctx.page_request()?, &kinds, ctx.of_tenant()?).await?;
 
     let any = std::iter::once((String::new(), "Any".to_owned()));
@@ -56,7 +57,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         actions: vec![Action::other(ctx.export_address("webhook-events"), "Export CSV")],
         tabs: deliveries::tabs(&ctx, "/webhook-events"),
         main: vec![Block::Sieve(with_tenant(&ctx, sieve)), Block::Table { title: None, table }],
-        live: true,
+        live,
         ..Page::default()
     }
     .into())

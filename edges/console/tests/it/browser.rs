@@ -81,6 +81,7 @@ impl World {
         let fake = Fake::new(now);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        *fake.here.lock().unwrap() = format!("http://{address}");
         let api = fake.router();
         tokio::spawn(async move { axum::serve(listener, api).await });
         let folder = tempfile::tempdir().unwrap();

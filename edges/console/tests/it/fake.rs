@@ -2,7 +2,7 @@
 //!
 //! It checks signatures and counts mutations by their idempotency keys. It has no rules about money.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use admin_signature::{canonical, sign};
@@ -22,6 +22,7 @@ pub(crate) const TENANT_SECRET: &str = "the tenant's secret of this test";
 pub(crate) const ASSET: Uuid = Uuid::from_u128(0xa55e_7000_0000_4000_8000_0000_0000_0001);
 pub(crate) const PEER: Uuid = Uuid::from_u128(0x9ee7_0000_0000_4000_8000_0000_0000_0001);
 pub(crate) const ADDRESS: Uuid = Uuid::from_u128(0xadd7_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const ADDRESS_HERE: Uuid = Uuid::from_u128(0xadd7_0000_0000_4000_8000_0000_0000_00ff);
 pub(crate) const DELIVERY: Uuid = Uuid::from_u128(0xde11_0000_0000_4000_8000_0000_0000_0000);
 pub(crate) const ENDPOINT: Uuid = Uuid::from_u128(0xe4d0_0000_0000_4000_8000_0000_0000_0001);
 pub(crate) const GRANT: Uuid = Uuid::from_u128(0x96a4_0000_0000_4000_8000_0000_0000_0000);
@@ -50,6 +51,10 @@ pub(crate) struct Fake {
     pub(crate) empty: Mutex<bool>,
     /// It knows the API of Rafiki 2.4 only.
     pub(crate) is_original: Mutex<bool>,
+    /// The scale in the document of that wallet address.
+    pub(crate) document_scale: Mutex<u8>,
+    /// Where it listens. One more wallet address is there.
+    pub(crate) here: Mutex<String>,
     /// Whether the watch over the ledger has found a fault.
     pub(crate) ledger_alarm: Mutex<bool>,
     /// The authorization server refuses the signature of documents that begin so.
@@ -57,6 +62,8 @@ pub(crate) struct Fake {
     calls: Mutex<Vec<(String, Value)>>,
     /// The states of outgoing payments that mutations have changed.
     states: Mutex<BTreeMap<Uuid, &'static str>>,
+    /// The payments whose money was withdrawn.
+    withdrawn: Mutex<BTreeSet<String>>,
     /// Mutations that took effect, by key.
     done: Mutex<BTreeMap<String, String>>,
     secrets: Mutex<BTreeMap<String, String>>,
@@ -70,10 +77,13 @@ impl Fake {
             mood: Mutex::default(),
             empty: Mutex::new(false),
             is_original: Mutex::new(false),
+            document_scale: Mutex::new(2),
+            here: Mutex::default(),
             ledger_alarm: Mutex::new(false),
             auth_refuses: Mutex::default(),
             calls: Mutex::default(),
             states: Mutex::default(),
+            withdrawn: Mutex::default(),
             done: Mutex::default(),
             secrets: Mutex::new(secrets.into_iter().map(|(id, secret)| (id, secret.to_owned())).collect()),
         })
@@ -105,6 +115,9 @@ impl Fake {
         let routes = routes
             .route("/healthz", get(async || "OK"))
             .route("/health", get(health))
+            .route("/accounts/here", get(wallet_address))
+            .route("/accounts/here/jwks.json", get(keys))
+            .route("/consent", get(async || "Who is asking?"))
             .route("/ledger/accounts", post(accounts));
         routes.with_state(Arc::clone(self))
     }
@@ -132,8 +145,12 @@ impl Fake {
         } else {
             ("Corner Shop", None)
         };
-        json!({"id": id, "publicName": name, "email": email, "idpConsentUrl": null, "createdAt": self.at(60_000),
+        json!({"id": id, "publicName": name, "email": email, "idpConsentUrl": self.consent_url(id), "createdAt": self.at(60_000),
                "deletedAt": null, "settings": [{"key": "WEBHOOK_URL", "value": "https://shop.example/webhooks"}]})
+    }
+
+    fn consent_url(&self, tenant: Uuid) -> Option<String> {
+        (tenant == TENANT).then(|| format!("{}/consent", self.here.lock().unwrap()))
     }
 
     fn asset(&self, n: u128) -> Value {
@@ -153,7 +170,7 @@ impl Fake {
             [("Happy Life Bank", "test.happy-life-bank", "9000000"), ("Global Bank", "test.global", "120")]
                 [usize::try_from(n).unwrap() % 2];
         json!({"id": Uuid::from_u128(PEER.as_u128() + n), "name": name, "staticIlpAddress": address,
-               "maxPacketAmount": "1000000", "liquidity": held, "liquidityThreshold": "10000", "routes": [address],
+               "maxPacketAmount": "1000000", "liquidity": held, "liquidityThreshold": if n == 0 { "2500000" } else { "10000" }, "routes": [address],
                "http": {"outgoing": {"endpoint": "https://connector.happy-life.example", "authToken": "the token of the peer"}},
                "asset": self.asset(0), "createdAt": self.at(40_000),
                "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"}})
@@ -169,6 +186,14 @@ impl Fake {
                           "lastErrorAt": down.then(|| self.at(2)), "lastError": down.then_some("no answer within 5 s"), "interruptions": if down { "3" } else { "0" },
                           "certificateExpiresAt": (!down).then(|| soon.clone())},
                "tls": (!down).then(|| json!({"subject": "CN=rafiki.example", "expiresAt": soon, "authorities": null}))})
+    }
+
+    /// A wallet address that can be asked.
+    fn address_here(&self) -> Value {
+        let mut address = self.address(0);
+        address["id"] = json!(ADDRESS_HERE);
+        address["address"] = json!(format!("{}/accounts/here", self.here.lock().unwrap()));
+        address
     }
 
     fn address(&self, n: u128) -> Value {
@@ -290,10 +315,11 @@ impl Fake {
     fn endpoint(&self, n: u128) -> Value {
         if n == 0 {
             return json!({"id": OPERATOR, "tenantId": OPERATOR, "isDefault": true, "url": null, "eventTypes": [], "hasOwnSecret": false,
-                          "previousSecretUntil": null, "createdAt": self.at(60_000), "updatedAt": self.at(60_000)});
+                          "previousSecretUntil": null, "pausedSince": self.at(40), "waitingDeliveries": "1204", "createdAt": self.at(60_000), "updatedAt": self.at(60_000)});
         }
         json!({"id": ENDPOINT, "tenantId": OPERATOR, "isDefault": false, "url": "https://reports.cloud-nine.example/rafiki",
                "eventTypes": ["outgoing_payment.completed", "outgoing_payment.failed"], "hasOwnSecret": true,
+               "pausedSince": null, "waitingDeliveries": "0",
                "previousSecretUntil": (self.now + std::time::Duration::from_hours(20)).to_string(),
                "createdAt": self.at(9_000), "updatedAt": self.at(90)})
     }
@@ -310,6 +336,26 @@ impl Fake {
         json!({"id": Uuid::from_u128(GRANT.as_u128() + n), "client": "https://happy-life.example/shop", "access": [pay, quote],
                "subject": {"sub_ids": []}, "state": state, "finalizationReason": reason,
                "createdAt": self.at(u64::try_from(n).unwrap() * 200 + 3), "tenantId": OPERATOR})
+    }
+
+    /// The account of the first peer over three days: packets take from it, others bring some back, and twice it is filled.
+    /// The lines do not go back to its beginning.
+    fn account_of_peer(&self) -> Value {
+        let line = |n: u64, kind: &str, amount: u64, minutes: u64, sides: [Uuid; 2]| {
+            json!({"id": Uuid::from_u128(0x9e0 + u128::from(n)), "debitAccountId": sides[0], "creditAccountId": sides[1],
+                   "amount": amount.to_string(), "transferType": kind, "state": "POSTED", "createdAt": self.at(minutes), "expiresAt": null})
+        };
+        let (to, from) = ([PEER, ASSET], [ASSET, PEER]);
+        // Every hour and a half something is sent, and every fourth time something comes back.
+        let sent = (0..44).map(|n| line(n, "TRANSFER", 118_000 + n % 7 * 23_750, 30 + n * 96, to));
+        let back = (0..11).map(|n| line(100 + n, "TRANSFER", 64_500 + n % 3 * 41_000, 75 + n * 384, from));
+        let filled = [(200, 5_200_000, 1_250), (201, 3_900_000, 3_020)]
+            .map(|(n, amount, at)| line(n, "DEPOSIT", amount, at, from));
+        json!({"debits": sent.collect::<Vec<_>>(), "credits": filled.into_iter().chain(back).collect::<Vec<_>>()})
+    }
+
+    fn account_of(&self, id: &Value) -> Value {
+        if *id == json!(PEER) { self.account_of_peer() } else { self.account() }
     }
 
     fn account(&self) -> Value {
@@ -387,7 +433,23 @@ impl Fake {
             "ConsoleWalletAddresses" => {
                 json!({"walletAddresses": self.listed((0..3).map(|n| self.address(n)).collect(), variables)})
             }
+            "ConsoleWalletAddress" if variables["id"] == json!(ADDRESS_HERE) => {
+                json!({"walletAddress": self.address_here()})
+            }
             "ConsoleWalletAddress" => json!({"walletAddress": Self::one(variables, ADDRESS, 3, |n| self.address(n))}),
+            "ConsoleHeld" => {
+                let held = |n: u128| {
+                    let mut payment = if n.is_multiple_of(2) { self.outgoing(n) } else { self.incoming(n) };
+                    let taken = self.withdrawn.lock().unwrap().contains(payment["id"].as_str().unwrap());
+                    if taken {
+                        payment["liquidity"] = json!("0");
+                    }
+                    payment
+                };
+                let addresses = (0..3).map(|n| self.address(n)).collect();
+                json!({"payments": self.listed((0..12).map(held).collect(), &json!({})),
+                       "walletAddresses": self.listed(addresses, &json!({}))})
+            }
             "WalletAddressByUrl" => {
                 let found = (0..3).map(|n| self.address(n)).find(|address| address["address"] == variables["url"]);
                 json!({"walletAddressByUrl": found})
@@ -435,6 +497,11 @@ impl Fake {
             }
             "ConsoleWebhookEndpoints" => json!({"webhookEndpoints": [self.endpoint(0), self.endpoint(1)]}),
             "ConsoleGrants" => json!({"grants": self.listed((0..4).map(|n| self.grant(n)).collect(), variables)}),
+            "ConsoleGrantTokens" => {
+                let good = u32::from(variables["id"] == json!(GRANT));
+                let ends = (good > 0).then(|| (self.now + std::time::Duration::from_mins(9)).to_string());
+                json!({"grant": {"tokens": {"good": good, "lastEndsAt": ends}}})
+            }
             "ConsoleGrant" => json!({"grant": Self::one(variables, GRANT, 4, |n| self.grant(n))}),
             "ConsoleSpending" => {
                 let grant = Uuid::from_u128(GRANT.as_u128());
@@ -445,10 +512,10 @@ impl Fake {
                 };
                 json!({"outgoingPayments": self.listed((0..4).map(of).collect(), variables)})
             }
-            "ConsoleAccount" => json!({"accountingTransfers": self.account()}),
+            "ConsoleAccount" => json!({"accountingTransfers": self.account_of(&variables["id"])}),
             "ConsoleLatestTransfers" => {
                 let accounts = variables["accounts"].as_array().unwrap();
-                json!({"latestTransfers": accounts.iter().map(|_| self.account()).collect::<Vec<_>>()})
+                json!({"latestTransfers": accounts.iter().map(|id| self.account_of(id)).collect::<Vec<_>>()})
             }
             "ConsoleAccounts" => {
                 let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -500,6 +567,22 @@ async fn health(State(fake): State<Arc<Fake>>) -> Response {
     (status, Json(json!({"status": "ok", "instance": {}, "ledger": ledger}))).into_response()
 }
 
+/// The document of the wallet address that can be asked, or its SPSP credentials.
+async fn wallet_address(State(fake): State<Arc<Fake>>, headers: HeaderMap) -> Response {
+    if headers["accept"] == "application/spsp4+json" {
+        let credentials = json!({"destination_account": "test.cloud-nine.abc", "shared_secret": "a-secret-for-payers", "receipts_enabled": false});
+        return ([("content-type", "application/spsp4+json")], credentials.to_string()).into_response();
+    }
+    let id = format!("{}/accounts/here", fake.here.lock().unwrap());
+    let scale = *fake.document_scale.lock().unwrap();
+    Json(json!({"id": id, "assetCode": "USD", "assetScale": scale, "authServer": "https://auth.cloud-nine.example"}))
+        .into_response()
+}
+
+async fn keys() -> Response {
+    Json(json!({"keys": [{"kid": "keyid-97a3a431-8ee1", "kty": "OKP"}]})).into_response()
+}
+
 async fn accounts(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     if fake.is_signed(&headers, &body) != Some(OPERATOR) {
         return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
@@ -509,9 +592,9 @@ async fn accounts(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body):
                "debits": debits, "credits": credits, "pending": "2500"})
     };
     let all = json!([
-        account(9, "settlement USD", "1234568283", "0"),
+        account(9, "settlement USD", "1243568283", "0"),
         account(0, "liquidity USD", "104500", "1234672783"),
-        account(8, "peer Happy Life Bank", "340282366920938463463374607431768211455", "1")
+        account(8, "peer Happy Life Bank", "6125000", "15125000")
     ]);
     Json(all).into_response()
 }
@@ -563,6 +646,11 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
             fake.states.lock().unwrap().insert(input[id].as_str().unwrap().parse().unwrap(), state);
         }
     }
+    for id in ["outgoingPaymentId", "incomingPaymentId"] {
+        if let (true, Some(id)) = (name.ends_with("PaymentWithdrawal"), input[id].as_str()) {
+            fake.withdrawn.lock().unwrap().insert(id.to_owned());
+        }
+    }
     let key = input["idempotencyKey"].as_str().map_or_else(|| format!("{name} {input}"), str::to_owned);
     fake.done.lock().unwrap().insert(key, name.clone());
     if matches!(mood, Mood::Silent) {
@@ -573,7 +661,8 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
     let made = json!({"success": true, "asset": id(ASSET), "peer": id(PEER), "fee": id(ASSET), "walletAddress": id(ADDRESS),
         "tenant": id(TENANT), "payment": id(if name.contains("Incoming") && !name.contains("Outgoing") { INCOMING } else { OUTGOING }),
         "quote": id(Uuid::from_u128(0x9007)), "receiver": {"id": "https://happy-life.example/incoming-payments/1"}, "count": 1,
-        "walletAddressKey": id(ADDRESS), "withdrawal": id(ADDRESS), "settings": [], "webhookEndpoint": id(ENDPOINT), "id": GRANT, "hasMore": false,
+        "walletAddressKey": id(ADDRESS), "withdrawal": id(ADDRESS), "settings": [], "webhookEndpoint": id(ENDPOINT), "webhookEndpoints": [id(ENDPOINT)],
+        "source": "https://rates.example/", "table": {"base": "USD", "since": fake.at(0)}, "id": GRANT, "hasMore": false,
         "authToken": if input["authToken"].is_null() { json!("0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c") } else { json!("as given") },
         "secret": if input["secret"].is_null() { "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c" } else { "as given" },
         "attempt": {"number": 1, "beganAt": fake.at(0), "durationMs": 42, "statusCode": 200, "body": "ok", "error": null}});

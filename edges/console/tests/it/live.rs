@@ -42,3 +42,32 @@ async fn an_open_page_hears_of_a_change_and_keeps_no_role_from_stopping() {
     let ended = timeout(SOON, served).await;
     assert!(ended.is_ok_and(|ended| ended.is_ok()), "the listener waits for an open page");
 }
+
+#[tokio::test]
+async fn a_page_has_the_mark_of_what_it_shows_and_its_stream_begins_with_another_one_only_after_a_change() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let (address, _stop, _served) = world.listen().await;
+    let page = format!("/payments/outgoing/{OUTGOING}");
+    for path in ["/", "/payments", "/liquidity", "/webhook-events", "/webhooks/deliveries"] {
+        assert_eq!(mark(&browser.get(path).await.html).len(), 16, "{path}");
+    }
+
+    let shown = mark(&browser.get(&page).await.html);
+    let request = format!("GET /live?of={page} HTTP/1.1\r\nhost: x\r\ncookie: {}\r\n\r\n", browser.cookies());
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    until(&mut stream, &format!("event: open\ndata: {shown}")).await;
+
+    let form = format!("{page}/deposit-liquidity");
+    browser.fill(&form, &form, &[]).await;
+    until(&mut stream, "event: changed").await;
+    let after = browser.get(&page).await.html;
+    assert!(after.contains("Sending"), "{after}");
+    assert_ne!(mark(&after), shown);
+}
+
+/// The mark in a page.
+fn mark(html: &str) -> String {
+    html.split("data-live=\"").nth(1).unwrap_or_else(|| panic!("{html}")).split('"').next().unwrap().to_owned()
+}

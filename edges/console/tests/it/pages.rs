@@ -23,6 +23,10 @@ fn pages() -> Vec<String> {
         "/wallet-addresses/create",
         "/wallet-addresses/trigger-events",
         "/wallet-addresses/import",
+        "/wallet-addresses/deactivate",
+        "/liquidity/withdraw-settled?all=yes",
+        "/webhooks/deliveries/several",
+        "/webhooks/signature",
         "/liquidity",
         "/ledger",
         "/ledger/check",
@@ -235,7 +239,7 @@ async fn the_operator_sees_whether_the_ledger_is_in_order_and_a_tenant_does_not(
     let mut browser = world.operator().await;
     let good = browser.get("/ledger/check").await;
     assert!(good.html.contains("In order") && good.html.contains("12,345,682.83"), "{}", good.html);
-    assert!(good.html.contains("\u{2212}12,345,682.83 USD"), "what was paid in is a debit of the world outside");
+    assert!(good.html.contains("\u{2212}12,435,682.83 USD"), "what was paid in is a debit of the world outside");
     *world.fake.ledger_alarm.lock().unwrap() = true;
     let bad = browser.get("/ledger/check").await;
     assert!(bad.html.contains("Faults found") && bad.html.contains("add up to 5"), "{}", bad.html);
@@ -282,14 +286,26 @@ async fn the_home_page_tells_webhooks_alarms_and_what_runs_empty() {
 }
 
 #[tokio::test]
-async fn the_first_page_asks_twice_and_the_search_once() {
+async fn the_first_page_asks_for_its_mark_and_twice_more_and_the_search_once() {
     let world = World::new().await;
     let mut browser = world.operator().await;
     world.fake.called();
     browser.get("/").await;
-    assert_eq!(world.fake.called(), ["ConsoleOverview", "ConsoleLatestTransfers"]);
+    assert_eq!(world.fake.called(), ["ConsolePaymentStates", "ConsoleOverview", "ConsoleLatestTransfers"]);
     browser.get("/search?q=invoice").await;
     assert_eq!(world.fake.called(), ["ConsoleSearch"]);
+}
+
+#[tokio::test]
+async fn the_page_of_liquidity_asks_once_for_the_movements_of_all_accounts() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    world.fake.called();
+    let shown = browser.get("/liquidity").await;
+    let mut called = world.fake.called();
+    called.sort();
+    assert_eq!(called, ["ConsoleAssets", "ConsoleLatestTransfers", "ConsoleLiquidity", "ConsolePeers"]);
+    assert!(shown.html.contains("Post or void"), "{}", shown.html);
 }
 
 #[tokio::test]
@@ -379,4 +395,22 @@ async fn links_of_the_original_console_lead_on() {
     assert_eq!(world.stranger().get("/auth").await.location.as_deref(), Some("/sign-in"));
     assert_eq!(world.stranger().get("/settings").await.location.as_deref(), Some("/sign-in?next=%2Fsettings"));
     assert_eq!(world.operator().await.get("/settings").await.location.as_deref(), Some("/preferences"));
+    assert_eq!(world.stranger().get("/auth/recovery").await.location.as_deref(), Some("/sign-in"));
+    assert_eq!(world.stranger().get("/auth/manual-logout").await.location.as_deref(), Some("/"));
+    for path in ["/error", "/errors?id=5"] {
+        let shown = world.stranger().get(path).await;
+        assert!(shown.status == StatusCode::OK && shown.html.contains("href=\"/sign-in\""), "{}", shown.html);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_a_link_of_the_original_console_goes_into_no_other_address() {
+    let world = World::new().await;
+    let link = format!("/?tenantId={TENANT}&apiSecret=s3cr3t");
+    let to = world.stranger().get(&link).await.location.unwrap();
+    assert_eq!(to, format!("/sign-in?tenantId={TENANT}"));
+    let form = world.stranger().get(&to).await.html;
+    assert!(form.contains(&format!("value=\"{TENANT}\"")), "{form}");
+    let mut operator = world.operator().await;
+    assert_eq!(operator.get("/payments?apiSecret=s3cr3t").await.location.as_deref(), Some("/payments"));
 }

@@ -113,6 +113,12 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     does(b, &tenant, &format!("{tenant}/delete"), &[("keyword", "delete tenant")]).await;
     let endpoint = format!("/webhooks/endpoints/{OPERATOR}/{ENDPOINT}");
     does(b, &endpoint, &endpoint, &[("peer.liquidity_low", "yes")]).await;
+    does(b, &endpoint, &format!("{endpoint}/pause"), &[]).await;
+    let default = format!("/webhooks/endpoints/{OPERATOR}/{OPERATOR}");
+    does(b, &default, &format!("{default}/resume"), &[]).await;
+    for act in ["pause", "resume"] {
+        does(b, "/webhooks/endpoints", &format!("/webhooks/endpoints/{OPERATOR}/{act}"), &[]).await;
+    }
     does(b, &endpoint, &format!("{endpoint}/delete"), &[("keyword", "delete endpoint")]).await;
     let delivery = format!("/webhooks/deliveries/{DELIVERY}");
     does(b, &delivery, &delivery, &[]).await;
@@ -121,6 +127,7 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     shows(b, create, create, &[("url", "https://new.example/hooks")], "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c").await;
     shows(b, &endpoint, &format!("{endpoint}/secret"), &[("hours", "2")], "0f3c2b6d9e8a41f7b5c4d3e2f1a09b8c").await;
     shows(b, &endpoint, &format!("{endpoint}/test"), &[], "42 ms").await;
+    shows(b, "/rates", "/rates/fetch", &[("base", "USD")], "https://rates.example/").await;
     let grant = format!("/grants/{GRANT}");
     does(b, &grant, &grant, &[("keyword", "revoke grant")]).await;
     let mut of_tenant = world.tenant().await;

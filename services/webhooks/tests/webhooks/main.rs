@@ -8,6 +8,7 @@ mod endpoints;
 mod hanging;
 mod order;
 mod outage;
+mod pause;
 mod purge;
 mod quarantine;
 mod resend;
