@@ -232,7 +232,7 @@ impl AccountsHere {
             Ask::StateOf { account } => to_value(account_state::of(database, account).await?),
             Ask::Under { user, grant, limit } => {
                 let wanted = Wanted { grant: Some(grant), ..Wanted::default() };
-                to_value(history::list(database, &self.0.modules.payments, user, &wanted, limit).await?)
+                to_value(history::list(database, Some(&self.0.modules.payments), user, &wanted, limit).await?)
             }
             Ask::Came { payments } => to_value(history::came(database, &payments).await?),
             Ask::Used { user, grant, account, side, period } => {

@@ -13,7 +13,7 @@ use crate::cards::{CardState, OwnCard};
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 pub(crate) use crate::held::Held;
-use crate::history::{self, Kind, Listed, Movement, Spending, StreamedDay, Wanted};
+use crate::history::{self, Kind, Movement, Movements, Spending, StreamedDay, Wanted};
 use crate::ledger_book::BookError;
 use crate::modules::ModuleError;
 use crate::own_limits::{Own, OwnLimits, Standing};
@@ -91,13 +91,18 @@ impl Customer {
     }
 
     /// The movements, the newest first.
-    pub(crate) async fn movements(&self, wanted: &Wanted, limit: u32) -> Result<Vec<Listed>, ModuleError> {
+    pub(crate) async fn movements(&self, wanted: &Wanted, limit: u32) -> Result<Movements, ModuleError> {
         let payments = &self.effects.modules.payments;
-        history::list(self.effects.store.database(), payments, self.user, wanted, limit).await
+        history::list(self.effects.store.database(), Some(payments), self.user, wanted, limit).await
+    }
+
+    /// The same without the names of contacts.
+    pub(crate) async fn unnamed_movements(&self, wanted: &Wanted, limit: u32) -> Result<Movements, ModuleError> {
+        history::list(self.effects.store.database(), None, self.user, wanted, limit).await
     }
 
     /// The newest payments under a grant.
-    pub(crate) async fn under(&self, grant: &str, limit: u32) -> Result<Vec<Listed>, ModuleError> {
+    pub(crate) async fn under(&self, grant: &str, limit: u32) -> Result<Movements, ModuleError> {
         self.effects.modules.accounts.under(self.user, grant, limit).await
     }
 
@@ -153,8 +158,8 @@ impl Customer {
         history::streamed(self.effects.store.database(), self.user, account, since).await
     }
 
-    /// One movement.
-    pub(crate) async fn movement(&self, id: Uuid) -> Result<Option<Listed>, ModuleError> {
+    /// One movement, as a list of at most one.
+    pub(crate) async fn movement(&self, id: Uuid) -> Result<Movements, ModuleError> {
         history::one(self.effects.store.database(), &self.effects.modules.payments, self.user, id).await
     }
 

@@ -143,6 +143,21 @@ pub(crate) struct Listed {
     pub(crate) payee: Option<String>,
 }
 
+/// Whether the names that a customer gave to others are known. They are in the payments, which may be another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Names {
+    Known,
+    /// Others are called by the names that they publish, or by their addresses.
+    Missing,
+}
+
+/// Movements, the newest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Movements {
+    pub(crate) rows: Vec<Listed>,
+    pub(crate) names: Names,
+}
+
 const RECORD: &str = "INSERT INTO wallet_movements (id, account_id, kind, state, rank, amount, fee, most, receives,
         receives_code, receives_scale, party, note, grant_id, made_at, ended_at, payee_name)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
@@ -234,19 +249,21 @@ pub(crate) struct Wanted {
     pub(crate) before: Option<(Timestamp, Uuid)>,
 }
 
-/// The movements of a user, the newest first, at most `limit`.
+/// The movements of a user, the newest first, at most `limit`. Without payments, no names of contacts are asked for.
 pub(crate) async fn list(
     database: &Database,
-    payments: &Payments,
+    payments: Option<&Payments>,
     user: Uuid,
     wanted: &Wanted,
     limit: u32,
-) -> Result<Vec<Listed>, ModuleError> {
-    // The names of contacts are in the payments.
-    let called = match &wanted.text {
-        Some(text) => payments.called(user, text).await?,
-        None => Vec::new(),
+) -> Result<Movements, ModuleError> {
+    let called = match (&wanted.text, payments) {
+        (Some(text), Some(payments)) => payments.called(user, text).await?,
+        _ => Some(Vec::new()),
     };
+    // Who did not answer just now is not asked again.
+    let payments = payments.filter(|_| called.is_some());
+    let called = called.unwrap_or_default();
     // Each list is read in the order of an index, so it ends after `limit` rows, however many there are.
     let places = match (&wanted.grant, wanted.account) {
         (None, None) => {
@@ -270,17 +287,21 @@ pub(crate) async fn list(
 }
 
 /// Names the payees as their payer calls them.
-async fn named(payments: &Payments, user: Uuid, mut found: Vec<Listed>) -> Result<Vec<Listed>, ModuleError> {
+async fn named(payments: Option<&Payments>, user: Uuid, mut rows: Vec<Listed>) -> Result<Movements, ModuleError> {
     let sent = |listed: &&mut Listed| listed.movement.kind == Kind::Sent;
     let parties: BTreeSet<String> =
-        found.iter_mut().filter(sent).filter_map(|listed| listed.movement.party.clone()).collect();
-    let names = payments.names(user, parties.into_iter().collect()).await?;
-    for listed in found.iter_mut().filter(sent) {
+        rows.iter_mut().filter(sent).filter_map(|listed| listed.movement.party.clone()).collect();
+    let names = match payments {
+        Some(payments) => payments.names(user, parties.into_iter().collect()).await?,
+        None => None,
+    };
+    let Some(names) = names else { return Ok(Movements { rows, names: Names::Missing }) };
+    for listed in rows.iter_mut().filter(sent) {
         if let Some(name) = listed.movement.party.as_ref().and_then(|party| names.get(party)) {
             listed.payee = Some(name.clone());
         }
     }
-    Ok(found)
+    Ok(Movements { rows, names: Names::Known })
 }
 
 /// Where movements are read.
@@ -462,17 +483,17 @@ pub(crate) async fn streamed(
     rows.iter().map(day).collect()
 }
 
-/// One movement of a user.
+/// One movement of a user, as a list of at most one.
 pub(crate) async fn one(
     database: &Database,
     payments: &Payments,
     user: Uuid,
     id: Uuid,
-) -> Result<Option<Listed>, ModuleError> {
+) -> Result<Movements, ModuleError> {
     let sql = format!("{LISTED} AND m.id = $2");
     let found = read_one(database, &sql, [user.into(), id.into()]).await?;
     let found = found.as_ref().map(listed).transpose()?;
-    Ok(named(payments, user, found.into_iter().collect()).await?.pop())
+    named(Some(payments), user, found.into_iter().collect()).await
 }
 
 /// What was credited for these incoming payments.

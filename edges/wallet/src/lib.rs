@@ -8,6 +8,7 @@ mod account_closing;
 mod account_state;
 mod accounts_here;
 mod addresses;
+mod agreement_accounts;
 mod cards;
 mod challenges;
 mod compared;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::account_state::Shut;
+use crate::agreement_accounts;
 use crate::days;
 use crate::sql::{amount, execute, one, read_one, stored};
 
@@ -101,6 +102,8 @@ pub(crate) enum Refusal {
     /// No money leaves the account, whatever the agreement is.
     Frozen,
     Closed,
+    /// The agreement pays from other accounts. The instance should have refused it, so the operators are told.
+    Account,
     Paused,
     Ended,
     Payment,
@@ -108,12 +111,14 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    const ALL: [Self; 6] = [Self::Frozen, Self::Closed, Self::Paused, Self::Ended, Self::Payment, Self::Day];
+    const ALL: [Self; 7] =
+        [Self::Frozen, Self::Closed, Self::Account, Self::Paused, Self::Ended, Self::Payment, Self::Day];
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Frozen => "frozen",
             Self::Closed => "closed",
+            Self::Account => "account",
             Self::Paused => "paused",
             Self::Ended => "ended",
             Self::Payment => "payment",
@@ -126,6 +131,7 @@ impl Refusal {
         match self {
             Self::Frozen => "The account is frozen.",
             Self::Closed => "The account is closed.",
+            Self::Account => "The customer allowed this agreement for another account.",
             Self::Paused => "The customer has paused this agreement.",
             Self::Ended => "The customer's own last day of this agreement is over.",
             Self::Payment => "It is more than the customer's own limit for a payment.",
@@ -138,6 +144,7 @@ impl Refusal {
         match self {
             Self::Frozen => "The account is frozen. No money leaves it.",
             Self::Closed => "The account is closed, or is being closed.",
+            Self::Account => "It named an agreement that does not pay from this account. Your institution was told.",
             Self::Paused => "The application wanted to pay while you had paused its agreement.",
             Self::Ended => "It was after the last day that you chose.",
             Self::Payment => "It was more than your own limit for one payment.",
@@ -189,7 +196,9 @@ pub(crate) async fn ask(
     let (from, until) = day_of(made_at);
     let values = [grant.as_str().into(), account.into(), from.as_millis().into(), until.as_millis().into()];
     let spent = sum(one(&transaction, &spent_sql(), values).await?.as_ref())?;
-    let refusal = shut.map(Refusal::from).or_else(|| own.refuses(debit, spent, now));
+    let foreign = agreement_accounts::is_foreign(&transaction, grant, account).await?.then_some(Refusal::Account);
+    // What operators have to hear of comes first.
+    let refusal = foreign.or(shut.map(Refusal::from)).or_else(|| own.refuses(debit, spent, now));
     let sql = "INSERT INTO wallet_agreement_uses (payment_id, grant_id, account_id, counts, refusal, made_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (payment_id) DO NOTHING";
     let values = [
@@ -205,6 +214,13 @@ pub(crate) async fn ask(
         return Ok(stored_answer(&transaction, payment).await?.flatten());
     }
     transaction.commit().await?;
+    if foreign.is_some() {
+        tracing::error!(
+            payment.id = %payment, grant, account = %account,
+            "ALARM: a payment named an agreement that does not pay from its account, and gets no money. The instance \
+             should have refused it"
+        );
+    }
     Ok(refusal)
 }
 

@@ -38,6 +38,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0030_challenges", sql: include_str!("migrations/0030_challenges.sql") },
         Step { name: "0031_modules", sql: include_str!("migrations/0031_modules.sql") },
         Step { name: "0032_payments", sql: include_str!("migrations/0032_payments.sql") },
+        Step { name: "0033_payers", sql: include_str!("migrations/0033_payers.sql") },
     ],
 };
 

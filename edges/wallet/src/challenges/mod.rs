@@ -22,7 +22,8 @@ use self::agreements::OAuthAgreement;
 pub use self::provider::ChallengeSettings;
 use self::provider::Provider;
 pub(crate) use self::provider::{Answer, Asked, ChallengeError, Client, Kind, Question};
-use crate::consent::own_accounts;
+use crate::agreement_accounts;
+use crate::consent::{own_accounts, payers};
 use crate::customers::{Customer, Held};
 use crate::days::DAY;
 use crate::effect_error::EffectError;
@@ -224,6 +225,8 @@ impl Challenges {
         let agreement = OAuthAgreement::new(opened.id, issuer, &wanted.client, details, now);
         let has_rights = !agreement.details.is_empty();
         if has_rights {
+            let payers = payers(&wanted.accounts, &agreement.items()).into_iter().map(|held| held.account.id);
+            agreement_accounts::note(&self.database, &agreement.grant, payers).await?;
             agreements::begin(&self.database, customer.user(), &agreement).await?;
         }
         let mut token = json!({TENANT: settings.tenant, AUTHORIZATION: agreement.id});

@@ -16,6 +16,7 @@ pub(crate) use interactions::{Asked, Decision, Interaction, InteractionError};
 use outbound_http::Outbound;
 use uuid::Uuid;
 
+use crate::agreement_accounts;
 use crate::compared::normal;
 use crate::customers::{Customer, Held};
 use crate::effect_error::EffectError;
@@ -157,6 +158,11 @@ impl Consents {
     ) -> Result<Shown, ConsentError> {
         match self.show(customer, opened).await? {
             Shown::Question(question) => {
+                if decision == Decision::Allow {
+                    // Before the answer, so that no payment comes between.
+                    let payers = payers(&question.accounts, &question.access).into_iter().map(|held| held.account.id);
+                    agreement_accounts::note(&self.database, &question.grant_id, payers).await?;
+                }
                 self.interactions.decide(&opened.interaction, decision).await?;
                 self.remember(customer, opened, decision, Some(&question.grant_id)).await?;
                 Ok(Shown::Decided)

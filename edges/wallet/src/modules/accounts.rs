@@ -12,7 +12,7 @@ use super::link::{ModuleError, Port};
 use super::obstacle::{Obstacle, Whole};
 use crate::account_state::{AccountState, Shut};
 use crate::held::Held;
-use crate::history::{Listed, Movement, Side, Spending};
+use crate::history::{Movement, Movements, Side, Spending};
 use crate::holds::HoldRow;
 use crate::operators::LowLiquidity;
 use crate::store::AccountRow;
@@ -142,7 +142,7 @@ impl Accounts {
         self.0.ask(AccountsAsked::StateOf { account }).await
     }
 
-    pub(crate) async fn under(&self, user: Uuid, grant: &str, limit: u32) -> Result<Vec<Listed>, ModuleError> {
+    pub(crate) async fn under(&self, user: Uuid, grant: &str, limit: u32) -> Result<Movements, ModuleError> {
         self.0.ask(AccountsAsked::Under { user, grant: grant.to_owned(), limit }).await
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use admin_client::AdminClient;
 use async_trait::async_trait;
-use clock::Clock;
+use clock::{Clock, Timestamp};
 use database::Database;
 use gnap::AccessItem;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::link::{Answers, ModuleError, Port};
 use crate::account_state::Shut;
+use crate::agreement_accounts::{self, ForeignPayment};
 use crate::challenges::agreements::{self as oauth, Stage};
 use crate::compared::normal;
 use crate::grants::{self, Which};
@@ -36,6 +37,8 @@ pub(crate) enum AgreementsAsked {
     RefusalOf { payment: Uuid },
     /// The agreement of a payment.
     AgreementOf { payment: Uuid },
+    /// The payments since an instant whose agreement does not pay from their account.
+    Foreign { since: Timestamp },
     /// What the owner of an account decided.
     Own { grant: String, account: Uuid },
     /// What the payments of today count.
@@ -71,12 +74,17 @@ impl Agreements {
         self.0.ask(AgreementsAsked::WasNotMade { payment }).await
     }
 
-    pub(crate) async fn refusal_of(&self, payment: Uuid) -> Result<Option<Refusal>, ModuleError> {
-        self.0.ask(AgreementsAsked::RefusalOf { payment }).await
+    /// The outer `None` means that the agreements do not answer, as in all that a page can do without.
+    pub(crate) async fn refusal_of(&self, payment: Uuid) -> Result<Option<Option<Refusal>>, ModuleError> {
+        self.0.ask_if_there(AgreementsAsked::RefusalOf { payment }).await
     }
 
-    pub(crate) async fn agreement_of(&self, payment: Uuid) -> Result<Option<Agreement>, ModuleError> {
-        self.0.ask(AgreementsAsked::AgreementOf { payment }).await
+    pub(crate) async fn agreement_of(&self, payment: Uuid) -> Result<Option<Option<Agreement>>, ModuleError> {
+        self.0.ask_if_there(AgreementsAsked::AgreementOf { payment }).await
+    }
+
+    pub(crate) async fn foreign(&self, since: Timestamp) -> Result<Option<Vec<ForeignPayment>>, ModuleError> {
+        self.0.ask_if_there(AgreementsAsked::Foreign { since }).await
     }
 
     pub(crate) async fn own(&self, grant: &str, account: Uuid) -> Result<Own, ModuleError> {
@@ -145,6 +153,7 @@ impl Answers<AgreementsAsked> for AgreementsHere {
         let answer = match asked {
             Ask::MayPay { wanted, shut } => to_value(own_limits::ask(database, &wanted, shut, now).await?),
             Ask::RefusalOf { payment } => to_value(own_limits::refusal_of(database, payment).await?),
+            Ask::Foreign { since } => to_value(agreement_accounts::foreign(database, since).await?),
             Ask::AgreementOf { payment } => to_value(own_limits::agreement_of(database, payment).await?),
             Ask::Own { grant, account } => to_value(own_limits::of(database, &grant, account).await?),
             Ask::SpentToday { grant, account } => to_value(own_limits::spent(database, &grant, account, now).await?),

@@ -21,6 +21,8 @@ use super::runs::Module;
 
 /// A module has this time to answer. It may have to ask the instance first.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+/// The same for what a page can do without. Its reader does not wait longer.
+const BRIEFLY: Duration = Duration::from_secs(2);
 /// The same for a page.
 const PAGE_WITHIN: Duration = Duration::from_secs(30);
 /// The longest answer.
@@ -66,6 +68,19 @@ impl ModuleError {
             Self::Instance { may_pass, .. } | Self::Failed { may_pass, .. } => *may_pass,
         }
     }
+
+    /// The module that does not answer, if it is known.
+    pub(crate) fn module(&self) -> Option<Module> {
+        match self {
+            Self::Away { module, .. } | Self::Proof(module) => Some(*module),
+            Self::Unreadable(_) | Self::Store(_) | Self::Instance { .. } | Self::Failed { .. } => None,
+        }
+    }
+
+    /// Whether the other module has no answer. What failed in this database, or at the instance, is something else.
+    pub(crate) fn is_without_answer(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Proof(_) | Self::Unreadable(_) | Self::Failed { .. })
+    }
 }
 
 /// How a failure is told over HTTP.
@@ -73,6 +88,9 @@ impl ModuleError {
 struct Told {
     /// Whether it was the instance that did not answer.
     of_instance: bool,
+    /// The module that did not answer, if this one had to ask another.
+    #[serde(default)]
+    away: Option<Module>,
     may_pass: bool,
     reason: String,
 }
@@ -90,7 +108,7 @@ pub(crate) fn answer_of(answered: Result<Value, ModuleError>) -> (StatusCode, Va
         ModuleError::Store(_) => "its database does not answer, or has refused".to_owned(),
         other => other.to_string(),
     };
-    let told = Told { of_instance, may_pass: error.is_temporary(), reason };
+    let told = Told { of_instance, away: error.module(), may_pass: error.is_temporary(), reason };
     let status = if of_instance { StatusCode::BAD_GATEWAY } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, serde_json::to_value(told).unwrap_or_default())
 }
@@ -121,20 +139,21 @@ impl ModuleLink {
     }
 
     /// Asks a question. It is asked once more if the connection broke, as it does when the module was started again.
-    async fn ask<Q: Serialize + Sync>(&self, asked: &Q) -> Result<Value, ModuleError> {
+    async fn ask<Q: Serialize + Sync>(&self, asked: &Q, within: Duration) -> Result<Value, ModuleError> {
         let body = Bytes::from(serde_json::to_vec(asked)?);
         let url = self.url(&format!("/modules/{}", self.module))?;
-        let mut answered = self.post(&url, &body).await;
+        let mut answered = self.post(&url, &body, within).await;
         if matches!(answered, Err(ModuleError::Away { .. })) {
-            answered = self.post(&url, &body).await;
+            answered = self.post(&url, &body, within).await;
         }
         let response = answered?;
         if response.status == StatusCode::OK {
             return Ok(response.json()?);
         }
         match response.json::<Told>() {
-            Ok(Told { of_instance: true, may_pass, reason }) => Err(ModuleError::Instance { reason, may_pass }),
-            Ok(Told { of_instance: false, may_pass, reason }) => Err(ModuleError::Failed {
+            Ok(Told { of_instance: true, may_pass, reason, .. }) => Err(ModuleError::Instance { reason, may_pass }),
+            Ok(Told { away: Some(module), reason, .. }) => Err(ModuleError::Away { module, reason }),
+            Ok(Told { may_pass, reason, .. }) => Err(ModuleError::Failed {
                 reason: format!("the module {} of the wallet failed: {reason}", self.module),
                 may_pass,
             }),
@@ -142,10 +161,10 @@ impl ModuleLink {
         }
     }
 
-    async fn post(&self, url: &Url, body: &Bytes) -> Result<Response, ModuleError> {
+    async fn post(&self, url: &Url, body: &Bytes, within: Duration) -> Result<Response, ModuleError> {
         let json = HeaderValue::from_static("application/json");
         let request = Request::post(url.clone()).header(CONTENT_TYPE, json).body(body.clone());
-        self.send(request.deadline(ANSWERS_WITHIN).limit(ANSWER_MAX)).await
+        self.send(request.deadline(within).limit(ANSWER_MAX)).await
     }
 
     async fn send(&self, request: Request) -> Result<Response, ModuleError> {
@@ -193,9 +212,25 @@ pub(crate) enum Port<Q> {
 impl<Q: Serialize + Send + Sync> Port<Q> {
     /// Asks a question whose answer is read as `T`.
     pub(crate) async fn ask<T: DeserializeOwned>(&self, asked: Q) -> Result<T, ModuleError> {
+        self.ask_within(asked, ANSWERS_WITHIN).await
+    }
+
+    /// Asks for something that a page can do without. `None` if the module runs elsewhere and has no answer in time.
+    pub(crate) async fn ask_if_there<T: DeserializeOwned>(&self, asked: Q) -> Result<Option<T>, ModuleError> {
+        match self.ask_within(asked, BRIEFLY).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if matches!(self, Self::There(_)) && error.is_without_answer() => {
+                tracing::warn!(%error, "a page is shown without the answer of a module");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn ask_within<T: DeserializeOwned>(&self, asked: Q, within: Duration) -> Result<T, ModuleError> {
         let answer = match self {
             Self::Here(module) => module.answer(asked).await?,
-            Self::There(link) => link.ask(&asked).await?,
+            Self::There(link) => link.ask(&asked, within).await?,
             Self::Nowhere(module) => {
                 let reason = "this wallet runs without it".to_owned();
                 return Err(ModuleError::Away { module: *module, reason });

@@ -39,35 +39,36 @@ pub(crate) enum PaymentsAsked {
 pub(crate) struct Payments(pub(crate) Port<PaymentsAsked>);
 
 impl Payments {
+    /// `None` while the payments do not answer, as in all that is for pages.
     pub(crate) async fn names(
         &self,
         user: Uuid,
         addresses: Vec<String>,
-    ) -> Result<BTreeMap<String, String>, ModuleError> {
+    ) -> Result<Option<BTreeMap<String, String>>, ModuleError> {
         if addresses.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Some(BTreeMap::new()));
         }
-        self.0.ask(PaymentsAsked::Names { user, addresses }).await
+        self.0.ask_if_there(PaymentsAsked::Names { user, addresses }).await
     }
 
-    pub(crate) async fn called(&self, user: Uuid, text: &str) -> Result<Vec<String>, ModuleError> {
-        self.0.ask(PaymentsAsked::Called { user, text: text.to_owned() }).await
+    pub(crate) async fn called(&self, user: Uuid, text: &str) -> Result<Option<Vec<String>>, ModuleError> {
+        self.0.ask_if_there(PaymentsAsked::Called { user, text: text.to_owned() }).await
     }
 
-    pub(crate) async fn open_requests(&self, user: Uuid) -> Result<u64, ModuleError> {
-        self.0.ask(PaymentsAsked::OpenRequests { user }).await
+    pub(crate) async fn open_requests(&self, user: Uuid) -> Result<Option<u64>, ModuleError> {
+        self.0.ask_if_there(PaymentsAsked::OpenRequests { user }).await
     }
 
-    pub(crate) async fn has_card(&self, account: Uuid) -> Result<bool, ModuleError> {
-        self.0.ask(PaymentsAsked::HasCard { account }).await
+    pub(crate) async fn has_card(&self, account: Uuid) -> Result<Option<bool>, ModuleError> {
+        self.0.ask_if_there(PaymentsAsked::HasCard { account }).await
     }
 
     pub(crate) async fn end_cards(&self, account: Uuid) -> Result<(), ModuleError> {
         self.0.ask(PaymentsAsked::EndCards { account }).await
     }
 
-    pub(crate) async fn dead_events(&self) -> Result<u64, ModuleError> {
-        self.0.ask(PaymentsAsked::DeadEvents {}).await
+    pub(crate) async fn dead_events(&self) -> Result<Option<u64>, ModuleError> {
+        self.0.ask_if_there(PaymentsAsked::DeadEvents {}).await
     }
 
     pub(crate) async fn obstacles(&self, user: Uuid, whole: Whole) -> Result<Vec<Obstacle>, ModuleError> {

@@ -9,7 +9,7 @@ use page_kit::{Posted, html, numbers, qr};
 use uuid::Uuid;
 
 use super::context::{Ctx, Problem, go};
-use super::frame::Frame;
+use super::frame::{Frame, Missing};
 use super::history::{Day, days};
 use crate::customers::{Held, NewAccount, OpenError};
 use crate::history::Wanted;
@@ -53,12 +53,16 @@ async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<(String, &'static str
     let id = ctx.id()?;
     let held = ctx.customer.account(id).await?.ok_or(Problem::NotFound)?;
     let wanted = Wanted { account: Some(id), ..Wanted::default() };
-    let movements = ctx.customer.movements(&wanted, LATEST).await?;
-    let f = ctx.frame("home");
+    let payments = &ctx.core().effects.modules.payments;
+    let (movements, has_card) = tokio::try_join!(ctx.customer.movements(&wanted, LATEST), payments.has_card(id))?;
+    let mut f = ctx.frame("home").with_names(movements.names);
+    if has_card.is_none() {
+        f.misses(Missing::OfPayments);
+    }
     let (written, error) = wrong.map_or((String::new(), None), |(text, error)| (text, Some(error)));
     let page = Shown {
-        days: &days(&f, &movements),
-        has_card: ctx.core().effects.modules.payments.has_card(id).await?,
+        days: &days(&f, &movements.rows),
+        has_card: has_card.unwrap_or(false),
         address: address(&held),
         make_address: ctx.once(&format!("/accounts/{id}/address")),
         top_up: ctx.once(&format!("/accounts/{id}/top-up")),

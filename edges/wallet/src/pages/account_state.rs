@@ -14,6 +14,8 @@ use super::frame::Frame;
 use super::security::{needs_code, prove_first};
 use crate::account_state::{self, By, Life};
 use crate::customers::Held;
+use crate::effect_error::EffectError;
+use crate::modules::ModuleError;
 use crate::obstacles::Obstacle;
 
 #[derive(Template)]
@@ -21,8 +23,8 @@ use crate::obstacles::Obstacle;
 struct Shown<'a> {
     f: &'a Frame,
     held: &'a Held,
-    /// What has to be done before it can be closed, and where.
-    first: Vec<(&'static str, &'static str, &'static str)>,
+    /// What has to be done before it can be closed, and where; `None` if that is not known at the moment.
+    first: Option<Vec<(&'static str, &'static str, &'static str)>>,
     once: String,
     error: Option<&'static str>,
 }
@@ -53,6 +55,11 @@ fn task(obstacle: Obstacle) -> (&'static str, &'static str, &'static str) {
     }
 }
 
+fn unknown(error: &dyn std::error::Error) -> Option<Vec<Obstacle>> {
+    tracing::warn!(error = %error, "it is not known whether an account can be closed");
+    None
+}
+
 async fn own(ctx: &Ctx) -> Result<(Held, String), Problem> {
     let held = ctx.customer.account(ctx.id()?).await?.ok_or(Problem::NotFound)?;
     let here = format!("/accounts/{}/state", held.account.id);
@@ -67,11 +74,17 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 async fn draw(ctx: &Ctx, status: StatusCode, error: Option<&'static str>) -> Result<Response, Problem> {
     let (held, here) = own(ctx).await?;
     let first = match held.state.life {
-        Life::Open => ctx.core().account_closing.obstacles(&ctx.customer, held.account.id).await?,
-        Life::Closing | Life::Staying | Life::Closed => Vec::new(),
+        Life::Open => match ctx.core().account_closing.obstacles(&ctx.customer, held.account.id).await {
+            // A freeze has to be possible whoever does not answer.
+            Err(EffectError::Admin(error)) => unknown(&error),
+            Err(EffectError::Module(error)) if !matches!(error, ModuleError::Store(_)) => unknown(&error),
+            found => Some(found?),
+        },
+        Life::Closing | Life::Staying | Life::Closed => Some(Vec::new()),
     };
+    let first = first.map(|first| first.into_iter().map(task).collect());
     let f = ctx.frame("home");
-    let page = Shown { f: &f, held: &held, first: first.into_iter().map(task).collect(), once: ctx.once(&here), error };
+    let page = Shown { f: &f, held: &held, first, once: ctx.once(&here), error };
     Ok(html(status, &page))
 }
 

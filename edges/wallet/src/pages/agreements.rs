@@ -248,7 +248,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Response, Problem> {
     let (found, accounts) = own(ctx).await?;
     let movements = ctx.customer.under(&found.grant, PAYMENTS_MAX).await?;
-    let f = ctx.frame("agreements");
+    let f = ctx.frame("agreements").with_names(movements.names);
     let a = agreement(ctx, &f, &found, &accounts).await?;
     let here = format!("/agreements/{}", found.id);
     let (limits, error) = match wrong {
@@ -256,7 +256,7 @@ async fn draw(ctx: &Ctx, status: StatusCode, wrong: Option<Wrong>) -> Result<Res
         None => (a.payers.iter().map(|(held, own)| LimitFields::stored(held, own, ctx.reader.words)).collect(), None),
     };
     let page = Shown {
-        days: &days(&f, &movements),
+        days: &days(&f, &movements.rows),
         a: &a,
         once: ctx.once(&here),
         stand: ctx.once(&format!("{here}/standing")),

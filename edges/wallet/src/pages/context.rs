@@ -31,7 +31,7 @@ use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::leaving::Leaving;
 use crate::letters::{Letters, Post, Texts};
-use crate::modules::{ModuleError, ModuleLinks};
+use crate::modules::{Module, ModuleError, ModuleLinks};
 use crate::operators::Operators;
 use crate::sending::Sending;
 use crate::users::{Lifetimes, Resets, Session, Users, Verification, Visitor};
@@ -129,8 +129,32 @@ pub(crate) enum Problem {
     Instance,
     #[error("The wallet cannot do this at the moment. Nothing was lost; try again in a minute.")]
     Store,
-    #[error("A part of the wallet does not answer at the moment. Nothing was lost; try again in a minute.")]
-    Module,
+    /// Which one, if it is known.
+    #[error("{}", away(*.0))]
+    Module(Option<Module>),
+}
+
+/// Which part of the wallet does not answer, and what still works.
+fn away(module: Option<Module>) -> &'static str {
+    match module {
+        None => "A part of the wallet does not answer at the moment. Nothing was lost; try again in a minute.",
+        Some(Module::Users) => {
+            "The part of the wallet that knows who is signed in does not answer at the moment. Nothing was lost, and \
+             payments that you confirmed go on. Try again in a minute."
+        }
+        Some(Module::Agreements) => {
+            "The part of the wallet with the agreements does not answer at the moment. What applications may do cannot \
+             be shown or changed, and payments wait. Nothing was lost. Accounts and history can be seen."
+        }
+        Some(Module::Accounts) => {
+            "The part of the wallet with the accounts does not answer at the moment. Balances and history cannot be \
+             shown, and payments wait. Nothing was lost. Your settings work."
+        }
+        Some(Module::Payments) => {
+            "The part of the wallet with the payments does not answer at the moment. You cannot send, ask for money, or \
+             change contacts and cards. Nothing was lost. Accounts, history and agreements can be seen."
+        }
+    }
 }
 
 impl From<ModuleError> for Problem {
@@ -143,7 +167,7 @@ impl From<ModuleError> for Problem {
             }
             error @ (ModuleError::Away { .. } | ModuleError::Proof(_) | ModuleError::Unreadable(_)) => {
                 tracing::warn!(%error, "a page got no answer from another module of the wallet");
-                Self::Module
+                Self::Module(error.module())
             }
             error @ ModuleError::Failed { .. } => {
                 tracing::error!(%error, "a page could not be made");
@@ -198,7 +222,7 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::Instance => StatusCode::BAD_GATEWAY,
-            Self::Store | Self::Module => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store | Self::Module(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -296,6 +320,7 @@ impl Reader {
             operates: false,
             place: "",
             said: self.query.get("said").and_then(|said| done(said)),
+            missing: Vec::new(),
             again: None,
             onward: None,
             playground: self.core.settings.playground,
@@ -331,9 +356,14 @@ fn message(f: &Frame, problem: &Problem) -> Response {
     let title = match problem {
         Problem::NotFound => "Nothing here",
         Problem::ForeignForm => "Please open the page again",
-        Problem::Instance | Problem::Store | Problem::Module => "This did not work",
+        Problem::Instance | Problem::Store | Problem::Module(_) => "This did not work",
     };
-    html(problem.status(), &Message { f, title, text: &text, link: Some(("/", "To the start")) })
+    let link = match problem {
+        // The first page is about accounts.
+        Problem::Module(Some(Module::Accounts)) => ("/settings", "Settings"),
+        _ => ("/", "To the start"),
+    };
+    html(problem.status(), &Message { f, title, text: &text, link: Some(link) })
 }
 
 /// What a page may say was done. Only these texts can be in an address.

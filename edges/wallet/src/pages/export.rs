@@ -5,7 +5,7 @@
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use page_kit::{Words, numbers};
 use uuid::Uuid;
@@ -13,18 +13,25 @@ use uuid::Uuid;
 use super::context::{Ctx, Problem};
 use super::filter::Filter;
 use crate::customers::Customer;
-use crate::history::{Listed, Wanted};
-use crate::modules::ModuleError;
+use crate::history::{Listed, Names, Wanted};
+use crate::modules::{Module, ModuleError};
 
 /// Movements that are read at a time.
 const PART: u32 = 200;
-const HEAD: &str = "time,kind,state,account,amount,fee,currency,other side,name,note,number\r\n";
 
 /// What is still to be sent.
 enum Rest {
-    Head,
-    After(Option<(Timestamp, Uuid)>),
+    After(Timestamp, Uuid),
     End,
+}
+
+impl Rest {
+    fn of(part: &[Listed]) -> Self {
+        match part.last() {
+            Some(last) if part.len() == PART as usize => Self::After(last.movement.made_at, last.movement.id),
+            _ => Self::End,
+        }
+    }
 }
 
 /// One download.
@@ -32,26 +39,35 @@ struct Export {
     customer: Customer,
     wanted: Wanted,
     accounts: Vec<(Uuid, String)>,
+    /// Whether the names of contacts are in it. They are in all rows or in none.
+    names: Names,
     rest: Rest,
 }
 
 /// `GET /history.csv` with the filters of the page
 pub(crate) async fn csv(ctx: Ctx) -> Result<Response, Problem> {
     let accounts = ctx.customer.accounts().await?;
+    let wanted = Wanted { before: None, ..Filter::read(&ctx.reader.query).wanted };
+    let mut first = ctx.customer.movements(&wanted, PART).await?;
+    if first.names == Names::Missing {
+        first = ctx.customer.unnamed_movements(&wanted, PART).await?;
+    }
     let export = Export {
         customer: ctx.customer.clone(),
-        wanted: Wanted { before: None, ..Filter::read(&ctx.reader.query).wanted },
+        wanted,
         accounts: accounts.into_iter().map(|held| (held.account.id, held.account.name)).collect(),
-        rest: Rest::Head,
+        names: first.names,
+        rest: Rest::of(&first.rows),
     };
-    let rows = stream::unfold(export, |export: Export| async move {
+    let beginning = format!("{}{}", head(export.names), export.text(&first.rows));
+    let later = stream::unfold(export, |export: Export| async move {
         let (part, rest) = match export.rest {
-            Rest::Head => (Ok(HEAD.to_owned()), Rest::After(None)),
-            Rest::After(before) => part(&export, before).await,
+            Rest::After(at, id) => part(&export, (at, id)).await,
             Rest::End => return None,
         };
         Some((part.map(Bytes::from), Export { rest, ..export }))
     });
+    let rows = stream::iter([Ok(Bytes::from(beginning))]).chain(later);
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8"),
         (CONTENT_DISPOSITION, "attachment; filename=\"history.csv\""),
@@ -60,23 +76,44 @@ pub(crate) async fn csv(ctx: Ctx) -> Result<Response, Problem> {
     Ok((headers, Body::from_stream(rows)).into_response())
 }
 
+/// The heads of the columns. That of the names says if those of contacts are missing.
+fn head(names: Names) -> String {
+    let name = match names {
+        Names::Known => "name",
+        Names::Missing => "name (those of contacts are missing)",
+    };
+    format!("time,kind,state,account,amount,fee,currency,other side,{name},note,number\r\n")
+}
+
 /// The next rows, and what comes after them. An error breaks the answer off, so that it does not look whole.
-async fn part(export: &Export, before: Option<(Timestamp, Uuid)>) -> (Result<String, ModuleError>, Rest) {
-    let wanted = Wanted { before, ..export.wanted.clone() };
-    match export.customer.movements(&wanted, PART).await {
-        Ok(movements) => {
-            let rest = match movements.last() {
-                Some(last) if movements.len() == PART as usize => {
-                    Rest::After(Some((last.movement.made_at, last.movement.id)))
-                }
-                _ => Rest::End,
-            };
-            (Ok(movements.iter().map(|listed| row(listed, &export.accounts)).collect()), rest)
-        }
+async fn part(export: &Export, before: (Timestamp, Uuid)) -> (Result<String, ModuleError>, Rest) {
+    match export.read(before).await {
+        Ok(rows) => (Ok(export.text(&rows)), Rest::of(&rows)),
         Err(error) => {
             tracing::error!(%error, "an export was broken off");
             (Err(error), Rest::End)
         }
+    }
+}
+
+impl Export {
+    async fn read(&self, before: (Timestamp, Uuid)) -> Result<Vec<Listed>, ModuleError> {
+        let wanted = Wanted { before: Some(before), ..self.wanted.clone() };
+        if self.names == Names::Missing {
+            return Ok(self.customer.unnamed_movements(&wanted, PART).await?.rows);
+        }
+        let found = self.customer.movements(&wanted, PART).await?;
+        match found.names {
+            Names::Known => Ok(found.rows),
+            Names::Missing => {
+                let reason = "it answered when the table began, and does not any more".to_owned();
+                Err(ModuleError::Away { module: Module::Payments, reason })
+            }
+        }
+    }
+
+    fn text(&self, rows: &[Listed]) -> String {
+        rows.iter().map(|listed| row(listed, &self.accounts)).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use money::Asset;
 use page_kit::{Words, numbers};
 
 use crate::days;
+use crate::history::Names;
 
 /// Not in the catalogue, where "May" is a right.
 const MONTHS: [&str; 12] = [
@@ -41,6 +42,30 @@ const GERMAN_MONTHS: [&str; 12] = [
     "Dezember",
 ];
 
+/// What a page is shown without, because a part of the wallet does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    OfPayments,
+    OfAgreements,
+}
+
+impl Missing {
+    /// What is missing, and what is not.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::OfPayments => {
+                "A part of the wallet does not answer at the moment. Missing here are the names that you gave to \
+                 others, and a search does not find them; and open requests and cards. Amounts and states are \
+                 complete. Sending has to wait."
+            }
+            Self::OfAgreements => {
+                "A part of the wallet does not answer at the moment. Missing here is to which agreement a payment \
+                 belongs. Amounts and states are complete. Payments wait."
+            }
+        }
+    }
+}
+
 /// The values around the content of a page.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
@@ -58,6 +83,7 @@ pub(crate) struct Frame {
     pub(crate) place: &'static str,
     /// What was done just now.
     pub(crate) said: Option<&'static str>,
+    pub(crate) missing: Vec<Missing>,
     /// After so many seconds the page is loaded again, until what it shows has ended.
     pub(crate) again: Option<u8>,
     /// The page is only on the way to this address.
@@ -67,6 +93,21 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Says on the page that something is missing for now.
+    pub(crate) fn misses(&mut self, what: Missing) {
+        if !self.missing.contains(&what) {
+            self.missing.push(what);
+        }
+    }
+
+    /// Says so if the names of contacts are.
+    pub(crate) fn with_names(mut self, names: Names) -> Self {
+        if names == Names::Missing {
+            self.misses(Missing::OfPayments);
+        }
+        self
+    }
+
     pub(crate) fn t<'a>(&self, english: &'a str) -> &'a str {
         self.w.t(english)
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::context::{Ctx, Problem, send_to};
 use super::filter::Filter;
-use super::frame::Frame;
+use super::frame::{Frame, Missing};
 use crate::customers::Held;
 use crate::history::{Kind, Listed, Movement, State};
 use crate::own_limits::{Agreement, Refusal};
@@ -133,13 +133,14 @@ impl History<'_> {
 /// `GET /history?account=&way=&state=&from=&to=&q=&before=`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let filter = Filter::read(&ctx.reader.query);
-    let mut movements = ctx.customer.movements(&filter.wanted, PAGE + 1).await?;
+    let found = ctx.customer.movements(&filter.wanted, PAGE + 1).await?;
+    let mut movements = found.rows;
     let more = movements.len() > PAGE as usize;
     movements.truncate(PAGE as usize);
     let place = movements.last().filter(|_| more).map(|last| (last.movement.made_at.as_millis(), last.movement.id));
     let older = place.map(|(at, id)| filter.address("/history", Some(&format!("{at}.{id}"))));
     let accounts = ctx.customer.accounts().await?;
-    let f = ctx.frame("history");
+    let f = ctx.frame("history").with_names(found.names);
     let days = days(&f, &movements);
     let page = History {
         f: &f,
@@ -178,10 +179,11 @@ struct Shown<'a> {
 
 /// `GET /history/{id}`
 pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
-    let listed = ctx.customer.movement(ctx.id()?).await?.ok_or(Problem::NotFound)?;
+    let mut found = ctx.customer.movement(ctx.id()?).await?;
+    let listed = found.rows.pop().ok_or(Problem::NotFound)?;
     let held = ctx.customer.account(listed.movement.account).await?;
     let m = &listed.movement;
-    let mut f = ctx.frame("history");
+    let mut f = ctx.frame("history").with_names(found.names);
     let mut progress = None;
     if m.kind == Kind::Sent && !m.state.is_final() {
         f.again = Some(2);
@@ -189,17 +191,7 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
         let live = ctx.core().effects.admin.outgoing_payment(m.id).await.ok();
         progress = live.as_ref().map(hundredths);
     }
-    let agreements = &ctx.core().effects.modules.agreements;
-    let refusal = match m.state {
-        State::Cancelled => agreements.refusal_of(m.id).await?,
-        _ => None,
-    };
-    let agreement = agreements.agreement_of(m.id).await?;
-    let agreement = agreement.filter(|_| m.kind == Kind::Sent).map(|agreement| match agreement {
-        Agreement::OwnUse => ("Own use", format!("/accounts/{}/own-use", m.account)),
-        Agreement::Card => ("Card", "/cards".to_owned()),
-        Agreement::Grant(grant) => ("An application", format!("/agreements/{grant}")),
-    });
+    let (refusal, agreement) = told_by_agreements(&ctx, m, &mut f).await?;
     let address = m.party.as_deref().filter(|url| !url.contains("/incoming-payments/"));
     let page = Shown {
         title: title(&f, &listed),
@@ -219,13 +211,41 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
     Ok(html(StatusCode::OK, &page))
 }
 
+/// Why a payment was refused, and to which agreement it belongs, with the page of that.
+async fn told_by_agreements(
+    ctx: &Ctx,
+    m: &Movement,
+    f: &mut Frame,
+) -> Result<(Option<Refusal>, Option<(&'static str, String)>), Problem> {
+    if m.kind != Kind::Sent {
+        return Ok((None, None));
+    }
+    let agreements = &ctx.core().effects.modules.agreements;
+    let (Some(refusal), Some(agreement)) =
+        tokio::try_join!(agreements.refusal_of(m.id), agreements.agreement_of(m.id))?
+    else {
+        f.misses(Missing::OfAgreements);
+        return Ok((None, None));
+    };
+    let agreement = agreement.map(|agreement| match agreement {
+        Agreement::OwnUse => ("Own use", format!("/accounts/{}/own-use", m.account)),
+        Agreement::Card => ("Card", "/cards".to_owned()),
+        Agreement::Grant(grant) => ("An application", format!("/agreements/{grant}")),
+    });
+    Ok((refusal.filter(|_| m.state == State::Cancelled), agreement))
+}
+
 /// Where the other side is kept as a contact, if it is none yet and no own account.
 async fn keep(ctx: &Ctx, address: Option<&str>, name: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(url) = address else { return Ok(None) };
     let own = ctx.customer.accounts().await?;
     let is_own = own.iter().any(|held| held.account.wallet_address_url.as_deref() == Some(url));
     let payments = &ctx.core().effects.modules.payments;
-    if is_own || !payments.names(ctx.customer.user(), vec![url.to_owned()]).await?.is_empty() {
+    if is_own {
+        return Ok(None);
+    }
+    let names = payments.names(ctx.customer.user(), vec![url.to_owned()]).await?;
+    if names.is_none_or(|names| !names.is_empty()) {
         return Ok(None);
     }
     let mut query = url::form_urlencoded::Serializer::new(String::new());

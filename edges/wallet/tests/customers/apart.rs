@@ -32,7 +32,15 @@ use crate::instance::{State, usd};
 
 const SECRET: &str = "what the processes of the wallet show each other";
 const NORA: &str = "https://localhost:3000/accounts/nora";
-const AWAY: &str = "A part of the wallet does not answer at the moment";
+const AWAY: &str = "does not answer at the moment";
+/// What a page says that is shown without what the payments know, or the agreements.
+const WITHOUT_PAYMENTS: &str = "Missing here are the names that you gave to others";
+const WITHOUT_AGREEMENTS: &str = "Missing here is to which agreement a payment belongs";
+/// Who is missing, as pages say it that cannot be shown.
+const USERS_AWAY: &str = "The part of the wallet that knows who is signed in does not answer";
+const AGREEMENTS_AWAY: &str = "The part of the wallet with the agreements does not answer";
+const ACCOUNTS_AWAY: &str = "The part of the wallet with the accounts does not answer";
+const PAYMENTS_AWAY: &str = "The part of the wallet with the payments does not answer";
 
 const OF_USERS: [&str; 13] = [
     "wallet_attempts",
@@ -49,8 +57,14 @@ const OF_USERS: [&str; 13] = [
     "wallet_unasked_limits",
     "wallet_users",
 ];
-const OF_AGREEMENTS: [&str; 5] =
-    ["wallet_agreement_uses", "wallet_agreements", "wallet_challenges", "wallet_consents", "wallet_oauth_agreements"];
+const OF_AGREEMENTS: [&str; 6] = [
+    "wallet_agreement_payers",
+    "wallet_agreement_uses",
+    "wallet_agreements",
+    "wallet_challenges",
+    "wallet_consents",
+    "wallet_oauth_agreements",
+];
 
 const OF_PAYMENTS: [&str; 9] = [
     "wallet_begun_requests",
@@ -249,7 +263,7 @@ impl Apart {
     }
 
     /// Ends the listener of a module.
-    async fn ends(&self, module: Module) {
+    pub(crate) async fn ends(&self, module: Module) {
         let serving = self.door(module).serving.lock().unwrap().take().unwrap();
         serving.abort();
         let _ = serving.await;
@@ -482,10 +496,10 @@ on_each_database! {
         let payment = app_pays(&bench, 400).await;
         bench.work(Cut::Never).await;
         assert_ne!(bench.instance.payment(payment).state, State::Sending);
-        for path in ["/", "/send", "/history"] {
-            let (status, _, text) = bench.get(path).await;
-            assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains(AWAY), "{path}: {status} {text}");
+        for path in ["/", "/send", "/history", "/agreements", "/request"] {
+            cannot_be_shown(&bench, path, ACCOUNTS_AWAY).await;
         }
+        assert_eq!(bench.get("/settings").await.0, StatusCode::OK, "what is about the user works");
         bench.apart.as_ref().unwrap().serve_accounts(bench.payments()).await;
         for _ in 0..4 {
             bench.clock.advance(Duration::from_mins(1));
@@ -495,12 +509,93 @@ on_each_database! {
         assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 400));
 
         bench.apart.as_ref().unwrap().ends(Module::Payments).await;
-        for path in ["/send", "/requests", "/contacts", "/cards", "/"] {
-            let (status, _, text) = bench.get(path).await;
-            assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains(AWAY), "{path}: {status} {text}");
+        for path in ["/send", "/requests", "/contacts", "/cards", "/exchange", "/request"] {
+            cannot_be_shown(&bench, path, PAYMENTS_AWAY).await;
         }
         bench.apart.as_ref().unwrap().serve_payments(bench.payments()).await;
         assert_eq!(bench.get("/").await.0, StatusCode::OK);
+    }
+
+    async fn without_the_payments_money_is_shown_whole_and_only_names_of_contacts_requests_and_cards_are_missing(database) {
+        let mut bench = Bench::of(database, Shape::Four).await;
+        is_granted(&bench);
+        bench.send("/contacts/add", "/contacts/add", &[("url", &bench.bobs_address()), ("name", "My brother")]).await;
+        let (offer, _) = bench.nora_sends("debit", 1_000).await;
+        bench.work(Cut::Never).await;
+        bench.deliver(&bench.instance.told(Uuid::from_u128(1 << 98), "created", offer)).await;
+        bench.work(Cut::Never).await;
+        bench.instance.end(offer, State::Completed, 950);
+        bench.deliver(&bench.instance.told(Uuid::from_u128(3 << 98), "completed", offer)).await;
+        app_pays(&bench, 400).await;
+        bench.work(Cut::Never).await;
+        let (account, payment) = (format!("/accounts/{}", bench.noras), format!("/history/{offer}"));
+        let shown = ["/", "/history", &account, &payment, &page()].map(str::to_owned);
+        for path in &shown {
+            let (status, _, text) = bench.get(path).await;
+            assert!(status == StatusCode::OK && !text.contains(WITHOUT_PAYMENTS), "{path}: {status} {text}");
+        }
+        let whole = bench.get("/history.csv").await.2;
+        assert!(whole.contains("My brother") && whole.contains(",name,"), "{whole}");
+        assert!(bench.get("/history?q=brother").await.2.contains(&payment), "a name is found");
+
+        bench.apart.as_ref().unwrap().ends(Module::Payments).await;
+        for path in &shown {
+            let (status, _, text) = bench.get(path).await;
+            assert!(status == StatusCode::OK && text.contains(WITHOUT_PAYMENTS), "{path}: {status} {text}");
+            assert!(!text.contains("My brother"), "{path}: {text}");
+        }
+        for path in ["/", "/history", &account, &payment] {
+            let text = bench.get(path).await.2;
+            assert!(text.contains("Bob") && text.contains("9.50"), "the name that he publishes: {path}: {text}");
+        }
+        let (status, _, table) = bench.get("/history.csv").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(table.contains(",name (those of contacts are missing),") && !table.contains("My brother"), "{table}");
+        let rows = |table: &str| table.lines().skip(1).map(|row| row.replace("My brother", "Bob")).collect::<Vec<_>>();
+        assert_eq!(rows(&table), rows(&whole), "every row is there, and nothing else is missing");
+        let (status, _, text) = bench.get("/history?q=brother").await;
+        assert!(status == StatusCode::OK && text.contains("a search does not find them"), "{text}");
+        let (status, _, text) = bench.get("/operator").await;
+        assert!(status == StatusCode::OK && text.contains("given up is not known"), "{status} {text}");
+
+        // What keeps the money in is possible.
+        let state = format!("{account}/state");
+        let (status, _, text) = bench.get(&state).await;
+        assert!(status == StatusCode::OK && text.contains("can be closed is not known"), "{status} {text}");
+        bench.send(&state, &state, &[("to", "frozen")]).await;
+        assert!(bench.get(&state).await.2.contains("You froze this account"));
+
+        bench.apart.as_ref().unwrap().serve_payments(bench.payments()).await;
+        let (status, _, text) = bench.get("/").await;
+        assert!(status == StatusCode::OK && !text.contains(WITHOUT_PAYMENTS) && text.contains("My brother"), "{text}");
+    }
+
+    async fn without_the_agreements_or_the_users_pages_say_which_part_is_away_and_what_works(database) {
+        let mut bench = Bench::of(database, Shape::Four).await;
+        is_granted(&bench);
+        let payment = app_pays(&bench, 400).await;
+        bench.work(Cut::Never).await;
+        let (account, shown) = (format!("/accounts/{}", bench.noras), format!("/history/{payment}"));
+        assert!(bench.get(&shown).await.2.contains(&page()), "its agreement is named");
+
+        bench.apart.as_ref().unwrap().ends(Module::Agreements).await;
+        let (status, _, text) = bench.get(&shown).await;
+        assert!(status == StatusCode::OK && text.contains(WITHOUT_AGREEMENTS) && text.contains("4.00"), "{text}");
+        let (status, _, text) = bench.get("/operator").await;
+        assert!(status == StatusCode::OK && text.contains("agreements of other accounts is not known"), "{text}");
+        for path in ["/", "/history", "/history.csv", &account, &format!("{account}/state"), "/send", "/settings"] {
+            assert_eq!(bench.get(path).await.0, StatusCode::OK, "{path}");
+        }
+        for path in ["/agreements", &page(), &format!("{account}/own-use"), "/settings/leave"] {
+            cannot_be_shown(&bench, path, AGREEMENTS_AWAY).await;
+        }
+        bench.apart.as_ref().unwrap().agreements_come_back().await;
+        assert!(!bench.get(&shown).await.2.contains(WITHOUT_AGREEMENTS));
+
+        bench.apart.as_ref().unwrap().ends(Module::Users).await;
+        for path in ["/", "/history", "/send", "/agreements"] {
+            cannot_be_shown(&bench, path, USERS_AWAY).await;
+        }
     }
 
     async fn no_event_is_given_up_however_long_the_accounts_are_away(database) {
@@ -651,6 +746,13 @@ on_each_database! {
         assert_eq!(rows[0].try_get_by_index::<i64>(0).unwrap(), 0);
         bench.another_signs_up("eva@example.com").await;
     }
+}
+
+/// The page says who is away and that nothing was lost, and is no error of the program.
+async fn cannot_be_shown(bench: &Bench, path: &str, away: &str) {
+    let (status, _, text) = bench.get(path).await;
+    let says = text.contains(away) && text.contains("Nothing was lost");
+    assert!(status == StatusCode::SERVICE_UNAVAILABLE && says, "{path}: {status} {text}");
 }
 
 async fn apart_ready(bench: &Bench, module: Module) -> (u16, String) {

@@ -357,6 +357,11 @@ impl Bench {
         id_of("https://localhost:3000/accounts/nora")
     }
 
+    /// That of somebody at another wallet.
+    pub(crate) fn bobs_address(&self) -> String {
+        format!("https://{}/bob", self.here)
+    }
+
     /// Balance and hold of every account, by its wallet address.
     pub(crate) async fn balances(&self) -> Vec<(Uuid, i128, i128)> {
         let request = Request::get("/balances").body(Body::empty()).unwrap();
@@ -506,7 +511,7 @@ impl Bench {
 
     /// Nora confirms a payment to Bob. Returns the id of its offer, and the address of its draft.
     pub(crate) async fn nora_sends(&self, fixed: &str, amount: u64) -> (Uuid, String) {
-        let to = format!("https://{}/bob", self.here);
+        let to = self.bobs_address();
         let draft = self.send("/send", "/send", &[("to", &to), ("account", &self.noras)]).await;
         let amount = format!("{}.{:02}", amount / 100, amount % 100);
         let review = self.send(&draft, &draft, &[("amount", &amount), ("fixed", fixed), ("note", "")]).await;

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+mod agreement_accounts;
 mod apart;
 mod bench;
 mod challenges;

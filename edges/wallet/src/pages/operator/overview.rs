@@ -11,6 +11,7 @@ use page_kit::html;
 
 use super::super::context::{Ctx, Problem};
 use super::super::frame::Frame;
+use crate::agreement_accounts::ForeignPayment;
 use crate::operators::{self, Answer, Income};
 
 /// What the sums on this page are of.
@@ -22,12 +23,14 @@ const EVENTS: u32 = 100;
 #[template(path = "operator.html")]
 struct Overview<'a> {
     f: &'a Frame,
-    /// Events that were given up.
-    dead: u64,
+    /// Events that were given up; `None` while the payments do not answer.
+    dead: Option<u64>,
     /// Events of low liquidity of the last 30 days, and those of them for which nothing was deposited.
     low: u64,
     unanswered: u64,
     earned: Vec<Income>,
+    /// Payments whose agreement does not pay from their account; `None` while the agreements do not answer.
+    foreign: Option<Vec<ForeignPayment>>,
 }
 
 /// `GET /operator`
@@ -38,8 +41,10 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
     let mut low = operators::latest(store.database(), EVENTS).await?;
     low.retain(|(told, _)| told.told_at > since);
     let is_unanswered = |answer: &Answer| matches!(answer, Answer::Off | Answer::DayIsFull);
+    let (dead, foreign) = tokio::try_join!(modules.payments.dead_events(), modules.agreements.foreign(since))?;
     let page = Overview {
-        dead: modules.payments.dead_events().await?,
+        dead,
+        foreign,
         unanswered: count(low.iter().filter(|(_, answer)| is_unanswered(answer)).count()),
         low: count(low.len()),
         earned: operators::sums(store.database(), since).await?,
