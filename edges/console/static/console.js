@@ -123,6 +123,8 @@
         ["/webhooks/endpoints/create", say("Add endpoint", "Endpunkt hinzufügen")],
         ["/webhooks/deliveries?state=QUARANTINED,EXHAUSTED", say("Dead letters", "Unzustellbar")],
         ["/assets/create", say("Add asset", "Asset anlegen")],
+        ["/liquidity/withdraw-settled", say("Withdraw what is settled", "Abgeschlossenes auszahlen")],
+        ["/webhooks/signature", say("Signature of a webhook", "Signatur eines Webhooks")],
       ];
       const seen = new Set();
       return links.map((link) => [link.getAttribute("href"), link.textContent.trim()]).concat(more.map(([href, label]) => [base + href, label]))

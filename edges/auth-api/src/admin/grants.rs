@@ -1,9 +1,10 @@
 //! The queries and the mutation.
 //! How grants are shown is in `types`.
 
-use async_graphql::{Context, Error, ErrorExtensions, ID, Object, Result};
-use auth::{Auth, Page, RevokeGrantError, Scope, StoreError};
+use async_graphql::{Context, ID, Object, Result};
+use auth::{Auth, Page, RevokeGrantError, Scope};
 
+use super::refusals::{failed, refuse};
 use super::types::{
     Grant, GrantEdge, GrantFilter, GrantsConnection, PageInfo, RevokeGrantInput, RevokeGrantMutationResponse, SortOrder,
 };
@@ -13,15 +14,6 @@ const PAGE_MAX: i32 = 100;
 
 pub(crate) struct Query;
 pub(crate) struct Mutation;
-
-fn refuse(message: impl Into<String>, code: &'static str) -> Error {
-    Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
-}
-
-pub(super) fn failed(error: &StoreError) -> Error {
-    tracing::error!(%error, "the database failed");
-    refuse("Internal server error", "INTERNAL_SERVER_ERROR")
-}
 
 /// The caller and the service. Put there when the request was authenticated.
 fn caller<'a>(context: &'a Context<'_>) -> Result<(Scope, &'a Auth)> {

@@ -6,6 +6,7 @@
 mod authentication;
 mod grants;
 mod http;
+mod refusals;
 mod rights;
 mod schema;
 mod types;

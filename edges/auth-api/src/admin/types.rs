@@ -14,7 +14,7 @@ use async_graphql::{
     ScalarType, SimpleObject, Value,
 };
 
-use super::grants::failed;
+use super::refusals::failed;
 
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "&ID"), field(name = "created_at", ty = "&String"))]
@@ -28,7 +28,7 @@ pub(crate) enum Model {
 #[graphql(complex)]
 pub(crate) struct Grant {
     #[graphql(skip)]
-    model: GrantModel,
+    model: Box<GrantModel>,
     id: ID,
     client: Option<String>,
     access: Vec<Access>,
@@ -262,7 +262,7 @@ impl Grant {
         };
         let access = grant.access.iter().enumerate().filter(|(_, item)| concerns(item));
         Self {
-            model: grant.clone(),
+            model: Box::new(grant.clone()),
             id: ID(grant.id.to_string()),
             client: match &grant.client {
                 gnap::Client::WalletAddress(url) => Some(url.to_string()),

@@ -1,4 +1,5 @@
-//! What the console calculates and asks by itself: signatures of webhooks, wallet addresses, consent pages.
+//! What the console calculates and asks by itself: signatures of webhooks, wallet addresses, consent pages, forms of numbers.
+//! What it asks of the Admin API is tested in `tasks`.
 
 use axum::http::StatusCode;
 

@@ -1,4 +1,5 @@
 //! Several changes from one form: each has its own key and its own outcome.
+//! Forms with one change are in `tasks`.
 
 use axum::http::StatusCode;
 use serde_json::json;
