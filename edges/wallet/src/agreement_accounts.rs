@@ -31,8 +31,7 @@ pub(crate) async fn note(
 ) -> Result<(), Error> {
     let transaction = database.begin().await?;
     for account in accounts {
-        let sql =
-            "INSERT INTO wallet_agreement_payers (grant_id, account_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO wallet_agreement_payers (grant_id, account_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         execute(&transaction, sql, [grant.into(), account.into()]).await?;
     }
     transaction.commit().await

@@ -2,6 +2,8 @@
 //!
 //! The same rule holds wherever a password is chosen.
 
+use std::sync::{Arc, OnceLock};
+
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -57,13 +59,26 @@ pub(crate) fn check(password: &str, email: &str, name: &str) -> Result<(), WeakP
 #[derive(Debug)]
 pub(crate) struct Hashing {
     slots: Semaphore,
-    /// The hash of no password: unknown users take as long as known ones.
-    nobody: String,
+    nobody: Arc<Nobody>,
+}
+
+/// The hash of no password: unknown users take as long as known ones.
+#[derive(Debug)]
+struct Nobody {
+    salt: [u8; 16],
+    hash: OnceLock<String>,
+}
+
+impl Nobody {
+    /// It is made at the first comparison. A process without users compares nothing.
+    fn hash(&self) -> &str {
+        self.hash.get_or_init(|| hash("a password that nobody has", self.salt).unwrap_or_default())
+    }
 }
 
 impl Hashing {
     pub(crate) fn new(salt: [u8; 16]) -> Self {
-        let nobody = hash("a password that nobody has", salt).unwrap_or_default();
+        let nobody = Arc::new(Nobody { salt, hash: OnceLock::new() });
         Self { slots: Semaphore::new(AT_ONCE), nobody }
     }
 
@@ -76,9 +91,11 @@ impl Hashing {
     /// Whether `password` is the one of `stored`. Without a stored hash it takes as long, and is not.
     pub(crate) async fn matches(&self, password: &str, stored: Option<&str>) -> bool {
         let (password, known) = (password.to_owned(), stored.is_some());
-        let stored = stored.unwrap_or(&self.nobody).to_owned();
+        let (stored, nobody) = (stored.map(str::to_owned), Arc::clone(&self.nobody));
         let equal = self.busy(move || {
-            let parsed = PasswordHash::new(&stored).ok()?;
+            // Asked for in each case, so that the first comparison takes as long for a known user, too.
+            let nobody = nobody.hash();
+            let parsed = PasswordHash::new(stored.as_deref().unwrap_or(nobody)).ok()?;
             Argon2::default().verify_password(password.as_bytes(), &parsed).ok()
         });
         equal.await.flatten().is_some() && known

@@ -60,7 +60,10 @@ async fn shows(mut bench: Bench) {
     assert_eq!(state, State::Sending, "another agreement is judged for itself");
 
     let page = bench.get("/operator").await.2;
-    assert!(page.contains(TOLD) && page.contains(&payment.to_string()) && page.contains(&grant().to_string()), "{page}");
+    assert!(
+        page.contains(TOLD) && page.contains(&payment.to_string()) && page.contains(&grant().to_string()),
+        "{page}"
+    );
     assert_eq!(page.matches("/operator/accounts/").count(), 1, "it is told once: {page}");
     assert_eq!(bench.balance(Bench::noras_address()).await, (i128::from(NORAS), 300));
     assert_eq!(bench.dead_events().await, 0);

@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 use wallet::{Module, ModuleLink, ModuleLinks, Wallet};
 
-use crate::bench::{Bench, Cut, NORAS, Shape};
+use crate::bench::{Bench, Cut, NORAS, Process, Shape};
 use crate::instance::{State, usd};
 
 const SECRET: &str = "what the processes of the wallet show each other";
@@ -84,14 +84,14 @@ fn is_of_payments(table: &str) -> bool {
 
 /// The other processes, and the ways to all of them. With four processes, those of the bench have the payments.
 pub(crate) struct Apart {
-    pub(crate) users: Wallet,
+    pub(crate) users: Process,
     agreements: Wallet,
     pub(crate) agreements_database: TestDatabase,
     _users_database: TestDatabase,
     /// That of the payments, if they are apart from the accounts.
     pub(crate) payments_database: Option<TestDatabase>,
     /// The process of the accounts, if they are apart from the payments.
-    accounts: Mutex<Option<Wallet>>,
+    accounts: Mutex<Option<Process>>,
     doors: Vec<Door>,
     http: Outbound,
     clock: Arc<ManualClock>,
@@ -203,12 +203,12 @@ impl Apart {
             doors[2].serve(wallet, clock).await;
         }
         Self {
-            users,
+            users: Process::new(users),
             agreements,
             agreements_database: of_agreements,
             _users_database: of_users,
             payments_database,
-            accounts: Mutex::new(of_accounts),
+            accounts: Mutex::new(of_accounts.map(Process::new)),
             doors,
             http,
             clock: Arc::clone(clock),
@@ -225,12 +225,12 @@ impl Apart {
     }
 
     async fn serve_accounts(&self, with_payments: &Wallet) {
-        let wallet = self.accounts().unwrap_or_else(|| with_payments.clone());
+        let wallet = self.accounts().map_or_else(|| with_payments.clone(), |process| process.wallet);
         self.door(Module::Accounts).serve(&wallet, &self.clock).await;
     }
 
     /// The process of the accounts, if they are apart from the payments.
-    pub(crate) fn accounts(&self) -> Option<Wallet> {
+    pub(crate) fn accounts(&self) -> Option<Process> {
         self.accounts.lock().unwrap().clone()
     }
 
@@ -239,12 +239,12 @@ impl Apart {
         self.ends(Module::Accounts).await;
         let wallet = make(links(&self.doors, &self.http, Module::Accounts));
         self.door(Module::Accounts).serve(&wallet, &self.clock).await;
-        *self.accounts.lock().unwrap() = Some(wallet);
+        *self.accounts.lock().unwrap() = Some(Process::new(wallet));
     }
 
     /// After the accounts have theirs.
     pub(crate) async fn seed_users(&self) {
-        self.users.seed().await.unwrap();
+        self.users.wallet.seed().await.unwrap();
     }
 
     fn door(&self, module: Module) -> &Door {

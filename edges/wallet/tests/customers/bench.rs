@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -200,6 +200,36 @@ async fn graphql(State(played): State<Played>, Json(body): Json<Value>) -> Json<
     Json(played.cuts.step(async { played.instance.answer(&name, &body["variables"], now) }).await)
 }
 
+/// A process of the wallet, and its listener.
+#[derive(Clone)]
+pub(crate) struct Process {
+    pub(crate) wallet: Wallet,
+    /// It is made when it is called first. Many a process ends before.
+    listener: Arc<OnceLock<Router>>,
+}
+
+impl Process {
+    pub(crate) fn new(wallet: Wallet) -> Self {
+        Self { wallet, listener: Arc::default() }
+    }
+
+    fn listener(&self) -> Router {
+        let open = || wallet::http::router(self.wallet.clone(), ServiceCallers::Anybody);
+        self.listener.get_or_init(open).clone()
+    }
+}
+
+/// What every process of a bench is made of.
+#[derive(Clone)]
+struct Made {
+    ledger: Arc<Cutting>,
+    clock: Arc<ManualClock>,
+    /// Its certificate authorities are read once, because that takes long.
+    http: Outbound,
+    /// Where the instance is.
+    here: String,
+}
+
 /// The wallet, the instance, and one browser of a customer.
 pub(crate) struct Bench {
     pub(crate) instance: Arc<Instance>,
@@ -207,10 +237,9 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) database: TestDatabase,
     /// Two processes of the wallet.
-    wallets: [Wallet; 2],
+    wallets: [Process; 2],
     cuts: Arc<Cuts>,
-    ledger: Arc<Cutting>,
-    here: String,
+    made: Made,
     cookie: Mutex<String>,
     pub(crate) noras: String,
     /// The processes of the other modules, if the two above have accounts and payments, or payments, only.
@@ -249,18 +278,18 @@ impl Bench {
         Wallet::migrate(&database).await.unwrap();
         let ledger = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);
         let ledger = Arc::new(Cutting { ledger, cuts: Arc::clone(&cuts) });
-        let make = |database: &TestDatabase, number: u64, links: ModuleLinks| {
-            wallet(database, &ledger, &clock, &here, number, links)
-        };
+        let http = Outbound::new(OutboundConfig::development(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+        let made = Made { ledger, clock: Arc::clone(&clock), http, here };
+        let make = |database: &TestDatabase, number: u64, links: ModuleLinks| wallet(&made, database, number, links);
         let apart = match shape {
             Shape::OneProcess => None,
             Shape::Apart | Shape::Four => Some(Apart::open(shape, &database, &clock, make).await),
         };
         let links = || apart.as_ref().map(Apart::links_of_payments).unwrap_or_default();
         let of_payments = apart.as_ref().and_then(|apart| apart.payments_database.as_ref()).unwrap_or(&database);
-        let wallets = [make(of_payments, 1, links()), make(of_payments, 2, links())];
+        let wallets = [1, 2].map(|number| Process::new(make(of_payments, number, links())));
         if let Some(apart) = &apart {
-            apart.serve_payments(&wallets[0]).await;
+            apart.serve_payments(&wallets[0].wallet).await;
         }
         let mut bench = Self {
             instance,
@@ -269,14 +298,13 @@ impl Bench {
             database,
             wallets,
             cuts,
-            ledger,
-            here,
+            made,
             cookie: Mutex::default(),
             noras: String::new(),
             apart,
         };
-        bench.accounts().seed().await.unwrap();
-        bench.wallets[0].seed().await.unwrap();
+        bench.accounts().wallet.seed().await.unwrap();
+        bench.payments().seed().await.unwrap();
         if let Some(apart) = &bench.apart {
             apart.seed_users().await;
         }
@@ -288,14 +316,13 @@ impl Bench {
     /// apart, both end.
     async fn start_again(&mut self) {
         let number = self.clock.now().as_millis().unsigned_abs();
-        let make = |database: &TestDatabase, number: u64, links: ModuleLinks| {
-            wallet(database, &self.ledger, &self.clock, &self.here, number, links)
-        };
+        let make =
+            |database: &TestDatabase, number: u64, links: ModuleLinks| wallet(&self.made, database, number, links);
         if let Some(apart) = self.apart.as_ref().filter(|apart| apart.accounts().is_some()) {
             apart.accounts_start_again(|links| make(&self.database, number + 1, links)).await;
         }
         let links = self.apart.as_ref().map(Apart::links_of_payments).unwrap_or_default();
-        self.wallets[0] = make(self.of_payments(), number, links);
+        self.wallets[0] = Process::new(make(self.of_payments(), number, links));
         self.clock.advance(LEASE);
     }
 
@@ -305,7 +332,7 @@ impl Bench {
     }
 
     /// The process with the accounts.
-    fn accounts(&self) -> Wallet {
+    fn accounts(&self) -> Process {
         self.apart.as_ref().and_then(Apart::accounts).unwrap_or_else(|| self.wallets[0].clone())
     }
 
@@ -313,7 +340,7 @@ impl Bench {
     pub(crate) async fn work(&mut self, cut: Cut) {
         self.cuts.arm(cut);
         let waits = if let Cut::Wait(waits) = cut { waits } else { usize::MAX };
-        let working = Until { future: Box::pin(self.wallets[0].work_due()), waits };
+        let working = Until { future: Box::pin(self.payments().work_due()), waits };
         let done = tokio::select! {
             done = working => done.transpose().unwrap().is_some(),
             () = self.cuts.struck.notified() => false,
@@ -324,15 +351,15 @@ impl Bench {
         }
         if let Some(apart) = &self.apart {
             if let Some(accounts) = apart.accounts() {
-                accounts.work_due().await.unwrap();
+                accounts.wallet.work_due().await.unwrap();
             }
-            apart.users.work_due().await.unwrap();
+            apart.users.wallet.work_due().await.unwrap();
         }
     }
 
     /// Two processes do the work that is due.
     pub(crate) async fn work_together(&self) {
-        let (one, other) = tokio::join!(self.wallets[0].work_due(), self.wallets[1].work_due());
+        let (one, other) = tokio::join!(self.wallets[0].wallet.work_due(), self.wallets[1].wallet.work_due());
         one.unwrap();
         other.unwrap();
     }
@@ -342,8 +369,8 @@ impl Bench {
         let header = admin_signature::sign(SECRET, 1, self.clock.now(), &admin_signature::canonical(event));
         let request =
             Request::post("/webhooks").header("content-type", "application/json").header("rafiki-signature", header);
-        let router = wallet::http::router(self.wallets[0].clone(), ServiceCallers::Anybody);
-        let response = router.oneshot(request.body(Body::from(event.to_string())).unwrap()).await.unwrap();
+        let listener = self.wallets[0].listener();
+        let response = listener.oneshot(request.body(Body::from(event.to_string())).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
     }
 
@@ -359,14 +386,13 @@ impl Bench {
 
     /// That of somebody at another wallet.
     pub(crate) fn bobs_address(&self) -> String {
-        format!("https://{}/bob", self.here)
+        format!("https://{}/bob", self.made.here)
     }
 
     /// Balance and hold of every account, by its wallet address.
     pub(crate) async fn balances(&self) -> Vec<(Uuid, i128, i128)> {
         let request = Request::get("/balances").body(Body::empty()).unwrap();
-        let router = wallet::http::router(self.accounts(), ServiceCallers::Anybody);
-        let body = router.oneshot(request).await.unwrap().into_body();
+        let body = self.accounts().listener().oneshot(request).await.unwrap().into_body();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let accounts: Vec<Value> = serde_json::from_slice(&body).unwrap();
         let read = |account: &Value, name: &str| account[name].as_str().unwrap().parse::<i128>().unwrap();
@@ -387,17 +413,18 @@ impl Bench {
 
     /// What the wallet's own account of this kind has: 2 is the settlement with the network, 3 the income from fees.
     pub(crate) async fn house(&self, kind: u128) -> i128 {
-        let account = self.ledger.accounts(vec![AccountId::from_u128((1 << 16) | kind)]).await.unwrap()[0].unwrap();
+        let account =
+            self.made.ledger.accounts(vec![AccountId::from_u128((1 << 16) | kind)]).await.unwrap()[0].unwrap();
         i128::try_from(account.credits_posted).unwrap() - i128::try_from(account.debits_posted).unwrap()
     }
 
     /// The process with the payments.
     pub(crate) fn payments(&self) -> &Wallet {
-        &self.wallets[0]
+        &self.wallets[0].wallet
     }
 
     pub(crate) async fn dead_events(&self) -> u64 {
-        self.wallets[0].dead_events().await.unwrap()
+        self.payments().dead_events().await.unwrap()
     }
 
     /// The first column of the rows of a query of the accounts' database.
@@ -423,8 +450,7 @@ impl Bench {
 
     async fn call(&self, request: Request<Body>) -> (StatusCode, String, String) {
         let front = self.apart.as_ref().map_or(&self.wallets[0], |apart| &apart.users);
-        let router = wallet::http::router(front.clone(), ServiceCallers::Anybody);
-        let response = router.oneshot(request).await.unwrap();
+        let response = front.listener().oneshot(request).await.unwrap();
         for line in response.headers().get_all("set-cookie") {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
             if pair.starts_with("wallet_session") {
@@ -542,16 +568,9 @@ pub(crate) enum Shape {
     Four,
 }
 
-fn wallet(
-    database: &TestDatabase,
-    ledger: &Arc<Cutting>,
-    clock: &Arc<ManualClock>,
-    here: &str,
-    number: u64,
-    links: ModuleLinks,
-) -> Wallet {
-    let clock = || Arc::clone(clock) as Arc<dyn Clock>;
-    let http = Outbound::new(OutboundConfig::development(), clock()).unwrap();
+fn wallet(made: &Made, database: &TestDatabase, number: u64, links: ModuleLinks) -> Wallet {
+    let Made { ledger, clock, http, here } = made.clone();
+    let clock = || Arc::clone(&clock) as Arc<dyn Clock>;
     let credentials = Credentials { tenant_id: Uuid::nil(), secret: "s".to_owned(), signature_version: 1 };
     let long = Duration::from_hours(100_000);
     let pages = PageSettings {
@@ -567,7 +586,7 @@ fn wallet(
             auth_server: "http://auth.example".parse().unwrap(),
             interactions: format!("http://{here}").parse().unwrap(),
             secret: None,
-            proof: proofs(here, &http, clock()).of(Wanted::WALLET_CONSENT, None),
+            proof: proofs(&here, &http, clock()).of(Wanted::WALLET_CONSENT, None),
         }),
         challenges: Some(ChallengeSettings {
             provider: PROVIDER.parse().unwrap(),
@@ -606,8 +625,7 @@ fn wallet(
         key_x: None,
         pages: Some(pages),
     };
-    let ledger: Arc<dyn Ledger> =
-        if links.runs().accounts { Arc::clone(ledger) as Arc<dyn Ledger> } else { Arc::new(NoLedger) };
+    let ledger: Arc<dyn Ledger> = if links.runs().accounts { ledger } else { Arc::new(NoLedger) };
     let ports = Ports {
         database: (**database).clone(),
         ledger,
@@ -615,7 +633,7 @@ fn wallet(
         clock: clock(),
         entropy: testkit::entropy(number),
     };
-    Wallet::with_modules(settings, seed(), ports, links)
+    Wallet::with_modules(settings, SEED.clone(), ports, links)
 }
 
 /// The wallet shows a token, and no secret.
@@ -637,7 +655,7 @@ fn proofs(here: &str, http: &Outbound, clock: Arc<dyn Clock>) -> ServiceProofs {
     ServiceProofs::new(LinkWays::from(Ways::TOKEN), Some(tokens), None)
 }
 
-fn seed() -> Seed {
+static SEED: LazyLock<Seed> = LazyLock::new(|| {
     let accounts: Vec<String> = (0..ACCOUNTS)
         .map(|number| {
             format!(
@@ -649,4 +667,4 @@ fn seed() -> Seed {
     let assets = "assets:\n  - {code: USD, scale: 2, liquidity: 1000000, liquidityThreshold: 1}";
     let users = format!("users: [{{email: n@example.com, displayName: Nora Neu, password: {PASSWORD}}}]");
     Seed::from_yaml(&format!("{assets}\naccounts:\n{}\n{users}\n", accounts.join("\n"))).unwrap()
-}
+});

@@ -310,7 +310,8 @@ async fn right(bench: &Bench, fees: &BTreeMap<Uuid, Agreed>) -> Result<(), Strin
         return Err(format!("money is left in a payment: {left:?}"));
     }
     let mut income = 0;
-    for (address, balance, held) in bench.balances().await {
+    let balances = bench.balances().await;
+    for &(address, balance, held) in &balances {
         let mut expected = i128::from(if address == Bench::noras_address() { NORAS } else { BEGINNING });
         for payment in payments.iter().filter(|payment| payment.address == address) {
             let (sent, fee) = cost(payment, fees[&payment.id]);
@@ -338,7 +339,7 @@ async fn right(bench: &Bench, fees: &BTreeMap<Uuid, Agreed>) -> Result<(), Strin
     // What customers read about their accounts is what the ledger has.
     let told = "SELECT CAST(COALESCE(SUM(CASE WHEN kind = 'sent' THEN -amount ELSE amount END), 0) AS bigint)
         FROM wallet_movements GROUP BY account_id ORDER BY 1";
-    let mut has: Vec<i64> = bench.balances().await.iter().map(|(_, has, _)| i64::try_from(*has).unwrap()).collect();
+    let mut has: Vec<i64> = balances.iter().map(|(_, has, _)| i64::try_from(*has).unwrap()).collect();
     has.sort_unstable();
     if bench.column(told).await != has {
         return Err("the history is not what the ledger has".to_owned());
