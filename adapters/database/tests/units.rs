@@ -5,6 +5,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use database::sea_orm::prelude::{Json, Uuid};
 use database::sea_orm::{ConnectionTrait, Statement, Value};
 use database::{Database, Error, Migrations, Step, Write, WriteTransaction};
 use futures::future::join_all;
