@@ -85,7 +85,7 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// How long SQLite waits for another process that is writing.
     pub busy_timeout: Duration,
-    /// The most memory for pages of the SQLite connection that writes, in KiB.
+    /// The most memory for pages of each of the two SQLite connections that write, in KiB.
     pub sqlite_writer_cache: u32,
     /// The faults that a committed transaction survives.
     pub durability: Durability,

@@ -151,13 +151,11 @@ fn execute(connection: &Connection, statement: &Statement) -> Result<u64, Error>
         let mut prepared = connection.prepare_cached(&statement.sql)?;
         let mut unnumbered = 0;
         for place in 1..=prepared.parameter_count() {
-            let number = match prepared.parameter_name(place).and_then(|name| name[1..].parse::<usize>().ok()) {
-                Some(number) => number,
-                None => {
-                    unnumbered += 1;
-                    unnumbered
-                }
-            };
+            let named = prepared.parameter_name(place).and_then(|name| name[1..].parse::<usize>().ok());
+            let number = named.unwrap_or_else(|| {
+                unnumbered += 1;
+                unnumbered
+            });
             if let Some(value) = values.get(number - 1) {
                 prepared.raw_bind_parameter(place, Bound(value))?;
             }

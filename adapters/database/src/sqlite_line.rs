@@ -139,7 +139,7 @@ impl SqliteLine {
     /// As [`SqliteLine::try_elsewhere`]. Waits until nobody else writes, and commits units that have ended.
     pub(crate) async fn elsewhere(&self) -> Elsewhere {
         let mut at_it = Arc::clone(&self.at_it).lock_owned().await;
-        at_it.leave().await;
+        at_it.settle().await;
         Elsewhere(at_it)
     }
 

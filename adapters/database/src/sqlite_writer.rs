@@ -5,6 +5,7 @@
 //! works while it holds the place in that line.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -21,6 +22,9 @@ use crate::{Durability, Error};
 
 /// The most units that share a commit.
 const UNITS_MAX: usize = 64;
+/// After so many pages in the write-ahead log they are copied into the file. A page that changes often is copied once. It is
+/// as much as the log keeps of its size.
+const PAGES_IN_LOG: u32 = 4000;
 
 /// How the file is opened. The file exists already.
 #[derive(Clone, Debug)]
@@ -48,6 +52,38 @@ struct Queue {
     thread: Thread,
     /// Whether the thread works, or will when it is given the place in the line.
     is_called: bool,
+}
+
+impl Queue {
+    /// Refuses what waits. The senders of the results are dropped, so whoever waits is told.
+    fn give_up(&mut self) {
+        self.waiting.clear();
+        self.is_called = false;
+        if let Thread::Runs(_) = self.thread {
+            self.thread = Thread::NotStarted;
+        }
+    }
+}
+
+/// A task that makes the thread work. If the task ends early, with its runtime, units of another runtime do not wait for it.
+struct Calling(Option<Arc<SqliteWriter>>);
+
+impl Calling {
+    async fn when_free(mut self, runtime: Handle) {
+        let Some(line) = self.0.as_ref().map(|writer| Arc::clone(&writer.line)) else { return };
+        let place = line.elsewhere().await;
+        if let Some(writer) = self.0.take() {
+            writer.work(place, runtime);
+        }
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        if let Some(writer) = self.0.take() {
+            writer.queue().give_up();
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -139,13 +175,10 @@ impl SqliteWriter {
         if let Some(place) = self.line.try_elsewhere() {
             return self.work(place, runtime);
         }
-        let writer = Arc::clone(self);
+        let calling = Calling(Some(Arc::clone(self)));
         let own = runtime.clone();
         // A task of its own, because the caller may stop waiting.
-        runtime.spawn(async move {
-            let place = writer.line.elsewhere().await;
-            writer.work(place, own);
-        });
+        runtime.spawn(async move { calling.when_free(own).await });
     }
 
     fn work(self: &Arc<Self>, place: Elsewhere, runtime: Handle) {
@@ -159,12 +192,7 @@ impl SqliteWriter {
             Thread::NotStarted | Thread::Closed => false,
         };
         if !is_sent {
-            // Whoever waits is told so, because the senders of the results are dropped.
-            queue.waiting.clear();
-            queue.is_called = false;
-            if let Thread::Runs(_) = queue.thread {
-                queue.thread = Thread::NotStarted;
-            }
+            queue.give_up();
         }
     }
 
@@ -198,7 +226,14 @@ fn start(opening: &Opening) -> Option<mpsc::Sender<Call>> {
     let run = move || {
         for call in inbox {
             match call {
-                Call::Work { writer, place, runtime } => file.work(&writer, place, runtime),
+                Call::Work { writer, place, runtime } => {
+                    let worked = catch_unwind(AssertUnwindSafe(|| file.work(&writer, place, runtime)));
+                    if worked.is_err() {
+                        // What it had begun is undone with the connection. Another thread does what comes later.
+                        writer.queue().give_up();
+                        return;
+                    }
+                }
                 Call::End(ended) => {
                     drop(file);
                     // The caller may have stopped waiting.
@@ -281,9 +316,60 @@ fn open(opening: &Opening) -> rusqlite::Result<Connection> {
     };
     connection.execute_batch(&format!(
         "PRAGMA foreign_keys = on; PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -{}; \
-        PRAGMA temp_store = memory; PRAGMA journal_size_limit = 16777216;",
+        PRAGMA temp_store = memory; PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = {PAGES_IN_LOG};",
         opening.cache
     ))?;
     connection.set_prepared_statement_cache_capacity(opening.statements);
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Database, Options};
+    use sea_orm::{DbBackend, Statement};
+
+    fn insert(note: &str) -> Vec<Write> {
+        let sql = "INSERT INTO notes (note) VALUES ($1)";
+        vec![Write::new("notes", note, Statement::from_sql_and_values(DbBackend::Sqlite, sql, [note.into()]))]
+    }
+
+    #[test]
+    fn units_do_not_wait_for_a_runtime_that_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = format!("sqlite://{}", folder.path().join("notes.sqlite").display());
+        let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        let (writer, mut handed) = first.block_on(async {
+            let database = Database::connect(&file, &Options::default()).await.unwrap();
+            database.execute("CREATE TABLE notes (note text)", []).await.unwrap();
+            let writer = Arc::clone(database.inner.writes.as_ref().unwrap());
+            let place = writer.line.elsewhere().await;
+            // It waits for the place until the runtime ends.
+            let handed = writer.hand_over_one(insert("of the first"));
+            drop(tokio::spawn(async move {
+                std::future::pending::<()>().await;
+                drop(place);
+            }));
+            (writer, handed)
+        });
+        first.shutdown_background();
+        second.block_on(async {
+            let ended = handed.ended().await;
+            assert!(matches!(ended, Err(Error::Unavailable(_))), "{ended:?}");
+            assert!(matches!(writer.commit(insert("of the second")).await.as_deref(), Ok([1])));
+        });
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_gone_is_an_error_and_not_a_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.sqlite");
+        let file = format!("sqlite://{}", path.display());
+        let database = Database::connect(&file, &Options::default()).await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let writer = Arc::clone(database.inner.writes.as_ref().unwrap());
+        assert!(writer.commit(insert("a")).await.is_err());
+        assert!(writer.commit_after(vec![insert("b")], insert("c")).await.1.is_err());
+    }
 }

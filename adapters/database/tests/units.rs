@@ -5,6 +5,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use database::sea_orm::prelude::{Json, Uuid};
 use database::sea_orm::{ConnectionTrait, Statement, Value};
 use database::{Database, Error, Migrations, Step, Write, WriteTransaction};
 use futures::future::join_all;
@@ -537,8 +538,8 @@ fn values_are_stored_alike_by_units_that_read_and_units_that_do_not() {
                 1.5_f64.into(),
                 "it's".into(),
                 vec![0_u8, 255].into(),
-                database::sea_orm::prelude::Uuid::from_u128(42).into(),
-                database::sea_orm::prelude::Json::from(vec!["a"]).into(),
+                Uuid::from_u128(42).into(),
+                Json::from(vec!["a"]).into(),
                 Option::<String>::None.into(),
             ];
             // The places are not in the order of the values.
