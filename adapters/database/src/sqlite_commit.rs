@@ -197,8 +197,7 @@ impl ToSql for Bound<'_> {
             Value::Double(number) => number.map_or(Owned::Null, Owned::Real),
             Value::Char(letter) => letter.map_or(Owned::Null, |letter| Owned::Text(letter.to_string())),
             Value::Json(json) => json.as_ref().map_or(Owned::Null, |json| Owned::Text(json.to_string())),
-            // The database has no other types of values. The features of the library decide whether there are others.
-            #[allow(unreachable_patterns)]
+            // The types of Postgres alone, such as arrays.
             _ => return Err(unfit("SQLite has no column for this type of value".into())),
         };
         Ok(ToSqlOutput::Owned(owned))
