@@ -2,6 +2,8 @@
 //!
 //! The list of checks is in `suite`.
 
+#![expect(clippy::disallowed_methods, reason = "the time that checks take is real")]
+
 use std::time::{Duration, Instant};
 
 use crate::command::Finished;

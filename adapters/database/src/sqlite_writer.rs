@@ -227,10 +227,16 @@ fn start(opening: &Opening) -> Option<mpsc::Sender<Call>> {
         for call in inbox {
             match call {
                 Call::Work { writer, place, runtime } => {
+                    // This may be the last use of the database. Its pools need the runtime when they are dropped.
+                    let own = runtime.clone();
+                    let _inside = own.enter();
                     let worked = catch_unwind(AssertUnwindSafe(|| file.work(&writer, place, runtime)));
                     if worked.is_err() {
                         // What it had begun is undone with the connection. Another thread does what comes later.
                         writer.queue().give_up();
+                    }
+                    drop(writer);
+                    if worked.is_err() {
                         return;
                     }
                 }
@@ -371,5 +377,33 @@ mod tests {
         let writer = Arc::clone(database.inner.writes.as_ref().unwrap());
         assert!(writer.commit(insert("a")).await.is_err());
         assert!(writer.commit_after(vec![insert("b")], insert("c")).await.1.is_err());
+    }
+
+    #[test]
+    fn a_database_that_is_dropped_before_its_last_commit_ends_without_a_panic() {
+        static PANICS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        std::panic::set_hook(Box::new(|panic| {
+            eprintln!("{panic}");
+            PANICS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }));
+        let folder = tempfile::tempdir().unwrap();
+        let file = format!("sqlite://{}", folder.path().join("notes.sqlite").display());
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..40 {
+                let database = Database::connect(&file, &Options::default()).await.unwrap();
+                database.execute("CREATE TABLE IF NOT EXISTS notes (note text)", []).await.unwrap();
+                let writer = Arc::clone(database.inner.writes.as_ref().unwrap());
+                let mut handed = writer.hand_over_one(insert("last"));
+                let gone = Arc::downgrade(&writer);
+                drop((database, writer));
+                assert!(handed.ended().await.is_ok());
+                // The thread may be the last that has it.
+                while gone.upgrade().is_some() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        assert_eq!(PANICS.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
 }
