@@ -22,6 +22,7 @@ mod effects;
 mod event;
 mod fees;
 mod fees_in_force;
+mod foreign_payments;
 mod grants;
 mod held;
 mod history;

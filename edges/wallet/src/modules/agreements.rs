@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 use super::link::{Answers, ModuleError, Port};
 use crate::account_state::Shut;
-use crate::agreement_accounts::{self, ForeignPayment};
 use crate::challenges::agreements::{self as oauth, Stage};
 use crate::compared::normal;
+use crate::foreign_payments::{self, ForeignPayment};
 use crate::grants::{self, Which};
 use crate::own_limits::{self, Agreement, Own, OwnLimits, Refusal, Standing, Use};
 
@@ -153,7 +153,7 @@ impl Answers<AgreementsAsked> for AgreementsHere {
         let answer = match asked {
             Ask::MayPay { wanted, shut } => to_value(own_limits::ask(database, &wanted, shut, now).await?),
             Ask::RefusalOf { payment } => to_value(own_limits::refusal_of(database, payment).await?),
-            Ask::Foreign { since } => to_value(agreement_accounts::foreign(database, since).await?),
+            Ask::Foreign { since } => to_value(foreign_payments::foreign(database, since).await?),
             Ask::AgreementOf { payment } => to_value(own_limits::agreement_of(database, payment).await?),
             Ask::Own { grant, account } => to_value(own_limits::of(database, &grant, account).await?),
             Ask::SpentToday { grant, account } => to_value(own_limits::spent(database, &grant, account, now).await?),

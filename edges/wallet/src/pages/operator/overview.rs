@@ -11,7 +11,7 @@ use page_kit::html;
 
 use super::super::context::{Ctx, Problem};
 use super::super::frame::Frame;
-use crate::agreement_accounts::ForeignPayment;
+use crate::foreign_payments::ForeignPayment;
 use crate::operators::{self, Answer, Income};
 
 /// What the sums on this page are of.
