@@ -46,7 +46,7 @@ pub use operator::{
     TransferView, WalletAddressView, WebhookEventView,
 };
 pub use operator_documents::{ALL as OPERATOR_DOCUMENTS, GRANT_DOCUMENTS, query_named};
-pub use overview::{Held, Overview, RatesAgeView, Searchable, TableAgeView};
+pub use overview::{Overview, RatesAgeView, Searchable, TableAgeView};
 pub use payment_course::{PaymentCourseView, PaymentDeliveryView, QuoteTermsView, RejectedView, StretchView};
 pub use peers::{PeerHealthView, PeerStateView, PeerTermsView, PeerTlsView, PeerTokenView, ThroughputView};
 pub use types::{

@@ -126,9 +126,6 @@ documents! {
   payments(first: 100, tenantId: $tenantId) { edges { node {
     id type state walletAddressId metadata createdAt liquidity amount { value assetCode assetScale }
   } } }
-  walletAddresses(first: 100, tenantId: $tenantId) { edges { node {
-    id address publicName status createdAt liquidity asset { id code scale }
-  } } }
 }";
     INCOMING_PAYMENTS = list!(
         "ConsoleIncomingPayments", "incomingPayments", ", $tenantId: String", ", tenantId: $tenantId",

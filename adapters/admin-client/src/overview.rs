@@ -92,20 +92,9 @@ pub struct Searchable {
     pub events: Vec<WebhookEventView>,
 }
 
-/// What the latest payments and the newest wallet addresses hold.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// Payments, with their liquidity.
-    pub payments: Vec<PaymentView>,
-    /// Wallet addresses, with their liquidity.
-    pub addresses: Vec<WalletAddressView>,
-}
-
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct HeldAnswer {
     payments: Connection<PaymentView>,
-    wallet_addresses: Connection<WalletAddressView>,
 }
 
 #[derive(Deserialize)]
@@ -207,10 +196,10 @@ impl AdminClient {
         })
     }
 
-    /// What the latest hundred payments and the newest hundred wallet addresses hold, of one tenant if one is given.
-    pub async fn held(&self, tenant: Option<Uuid>) -> Result<Held, AdminError> {
+    /// The latest hundred payments with their liquidity, of one tenant if one is given.
+    pub async fn held(&self, tenant: Option<Uuid>) -> Result<Vec<PaymentView>, AdminError> {
         let answer: HeldAnswer = self.run(d::HELD, without_nulls(json!({"tenantId": tenant})), "").await?;
-        Ok(Held { payments: answer.payments.into_nodes(), addresses: answer.wallet_addresses.into_nodes() })
+        Ok(answer.payments.into_nodes())
     }
 
     /// The lists that a text is searched in.

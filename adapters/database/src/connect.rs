@@ -17,7 +17,7 @@ use crate::deferred::DeferredWrites;
 use crate::error::is_in_the_way;
 use crate::shared::Shared;
 use crate::sqlite_line::{BetweenUnits, SqliteLine};
-use crate::sqlite_writer::{Opening, SqliteWriter};
+use crate::sqlite_writer::{Opening, PAGES_IN_LOG, SqliteWriter};
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
 
@@ -58,6 +58,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         .pragma("cache_size", format!("-{}", options.sqlite_writer_cache))
         .pragma("temp_store", "memory")
         .pragma("journal_size_limit", "16777216")
+        .pragma("wal_autocheckpoint", PAGES_IN_LOG.to_string())
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
 

@@ -79,7 +79,7 @@ pub enum Durability {
 pub struct Options {
     /// Connections of the Postgres pool.
     pub postgres_connections: u32,
-    /// Connections of the SQLite pool for reading. There is always exactly one for writing.
+    /// Connections of the SQLite pool for reading. A file has two more for writing.
     pub sqlite_readers: u32,
     /// The longest wait for a free connection.
     pub acquire_timeout: Duration,
@@ -115,7 +115,7 @@ struct OpenDatabase {
     dialect: Dialect,
     reader: DatabaseConnection,
     writer: DatabaseConnection,
-    /// The queue of units of work for the one write connection of SQLite.
+    /// The queue of units of work for the driver's write connection of SQLite.
     line: Option<Arc<SqliteLine>>,
     /// The thread for units of a SQLite file that only write.
     writes: Option<Arc<SqliteWriter>>,
@@ -144,9 +144,9 @@ impl Database {
 
     /// Begins a transaction that may write. If it is dropped without [`WriteTransaction::commit`], it is rolled back.
     ///
-    /// On SQLite it holds the one write connection from its first statement on, so it never fails half-way for lack of
-    /// the lock. It shares its commit with transactions that follow at once. So it must wait for nothing but the
-    /// database. On Postgres it is read-committed: rows that a decision depends on are locked when they are read.
+    /// On SQLite nothing else writes from its first statement on, so it never fails half-way for lack of the lock. It
+    /// shares its commit with transactions that follow at once. So it must wait for nothing but the database. On Postgres
+    /// it is read-committed: rows that a decision depends on are locked when they are read.
     // The one place where a caller can wait for either database.
     #[expect(clippy::unused_async, reason = "no statement waits before the first one")]
     pub async fn begin(&self) -> Result<WriteTransaction, Error> {

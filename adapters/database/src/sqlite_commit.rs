@@ -58,12 +58,13 @@ fn one_transaction(connection: &Connection, units: &[Vec<Write>]) -> Vec<Committ
     let mut done = Vec::with_capacity(units.len());
     for unit in units {
         let result = if is_shared { within_savepoint(connection, unit) } else { do_unit(connection, unit) };
-        let is_over = connection.is_autocommit();
-        done.push(result);
-        // SQLite has undone the whole transaction.
-        if is_over {
-            return undone(done);
+        if connection.is_autocommit() {
+            // SQLite has undone the whole transaction, because of this unit.
+            let mut results = undone(done.len());
+            results.push(Err(result.err().unwrap_or_else(was_undone)));
+            return results;
         }
+        done.push(result);
     }
 
     let ended = if done.iter().any(Result::is_ok) { run(connection, COMMIT) } else { run(connection, ROLLBACK) };
@@ -71,21 +72,30 @@ fn one_transaction(connection: &Connection, units: &[Vec<Write>]) -> Vec<Committ
         Ok(()) => units.iter().zip(done).map(|(unit, done)| done.map(|done| told(unit, done))).collect(),
         Err(error) => {
             roll_back(connection);
-            if is_shared { undone(done) } else { vec![Err(from_rusqlite(error))] }
+            units.iter().map(|_| Err(not_ended(&error, is_shared))).collect()
         }
     }
 }
 
-/// Results of units whose transaction is undone. The last one may be the cause. The others may be repeated, also those
-/// that failed: what they ran into may have been undone, too.
-fn undone(done: Vec<Result<Vec<Done>, Error>>) -> Vec<Committed> {
-    let last = done.len() - 1;
-    let others = || Error::Retriable(DbErr::Custom("a transaction shared with other units was undone".to_owned()));
-    let result = |(number, done): (usize, Result<Vec<Done>, Error>)| match done {
-        Err(error) if number == last => Err(error),
-        Ok(_) | Err(_) => Err(others()),
-    };
-    done.into_iter().enumerate().map(result).collect()
+/// Results of `count` units whose transaction is undone. All may be repeated, also those that failed: what they ran into
+/// may have been undone, too.
+fn undone(count: usize) -> Vec<Committed> {
+    (0..count).map(|_| Err(was_undone())).collect()
+}
+
+/// The error of a unit whose transaction was not ended.
+fn not_ended(error: &rusqlite::Error, is_shared: bool) -> Error {
+    match error_of(error) {
+        // It may be about another unit.
+        Error::ForeignKeyViolation { .. } if is_shared => was_undone(),
+        // The commit may be in the write-ahead log already. Then it counts when the log is read again after a crash.
+        Error::Other(error) => Error::Unavailable(error),
+        certain => certain,
+    }
+}
+
+fn was_undone() -> Error {
+    Error::Retriable(DbErr::Custom("a transaction shared with other units was undone".to_owned()))
 }
 
 fn same_for_all(count: usize, error: &rusqlite::Error) -> Vec<Committed> {
@@ -323,6 +333,16 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_that_failed_because_of_another_may_be_repeated_if_the_commit_fails() {
+        let connection = connection();
+        // SQLite checks this when the transaction ends.
+        let refers = write("INSERT INTO notes (note, of) VALUES ('refers', 99)", []);
+        let results = commit_together(&connection, &[vec![insert("a"), refers], vec![insert("a")]]);
+        assert!(results.iter().all(|result| matches!(result, Err(Error::Retriable(_)))), "{results:?}");
+        assert!(notes(&connection).is_empty() && connection.is_autocommit());
+    }
+
+    #[test]
     fn when_a_unit_ends_the_whole_transaction_those_before_it_may_be_repeated_and_those_after_it_are_committed() {
         let connection = connection();
         let ends_all = || write("INSERT OR ROLLBACK INTO notes (note) VALUES ($1)", ["a".into()]);
@@ -386,9 +406,9 @@ mod tests {
             } else {
                 stopped += 1;
             }
-            // The end of a commit may be stopped, too. Then all is done, although each is told to try again.
+            // The end of a commit may be stopped, too. Then all is done, although each is told that it is unknown.
             let all_done =
-                kept == parts.concat() && results.iter().all(|result| matches!(result, Err(Error::Retriable(_))));
+                kept == parts.concat() && results.iter().all(|result| matches!(result, Err(Error::Unavailable(_))));
             assert!(kept == expected || all_done, "stopped at {last}: {kept:?} {results:?}");
         }
         assert!(whole > 0 && stopped > 10, "{whole} {stopped}");

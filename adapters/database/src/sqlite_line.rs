@@ -1,4 +1,5 @@
-//! The one write connection of a SQLite file. Units of work use it one after the other, and share commits.
+//! The driver's write connection to a SQLite database. Units of work use it one after the other, and share commits. Units
+//! that only write to a file have another connection, in `sqlite_writer`.
 //!
 //! While units follow each other, one transaction stays open, and each unit but the first is a savepoint in it. So one
 //! wait for the disk serves many units. Statements that a unit sends together are one crossing to the connection's thread.

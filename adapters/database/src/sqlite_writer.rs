@@ -22,9 +22,9 @@ use crate::{Durability, Error};
 
 /// The most units that share a commit.
 const UNITS_MAX: usize = 64;
-/// After so many pages in the write-ahead log they are copied into the file. A page that changes often is copied once. It is
-/// as much as the log keeps of its size.
-const PAGES_IN_LOG: u32 = 4000;
+/// A commit that finds so many pages in the write-ahead log copies them into the file. With more pages, a page that changes
+/// often is copied less often. So many fit into the size that the log keeps (`journal_size_limit`).
+pub(crate) const PAGES_IN_LOG: u32 = 4000;
 
 /// How the file is opened. The file exists already.
 #[derive(Clone, Debug)]

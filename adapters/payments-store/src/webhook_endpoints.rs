@@ -93,10 +93,11 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(Some(Locked::read_under_lock(self.connection, id.as_uuid(), endpoint(row)?)))
     }
 
-    /// Whether an endpoint is paused. If it is, it stays so until this unit ends: who resumes it waits for this unit.
-    pub async fn stays_paused(&self, id: WebhookEndpointId) -> Result<bool, Error> {
-        let paused = self.endpoint_rows().filter(Column::Id.eq(id.as_uuid())).filter(Column::PausedAt.is_not_null());
-        Ok(paused.lock_shared().one(self.connection).await?.is_some())
+    /// Whether events are sent to an endpoint; `None` if it is deleted. It stays so until this unit ends: who pauses,
+    /// resumes or deletes it waits for this unit.
+    pub async fn sending_of(&self, id: WebhookEndpointId) -> Result<Option<Sending>, Error> {
+        let found = self.endpoint_rows().filter(Column::Id.eq(id.as_uuid())).lock_shared().one(self.connection).await?;
+        found.map(|row| Ok(endpoint(row)?.sending)).transpose()
     }
 
     /// Stores a new endpoint. A second default endpoint of a tenant is a unique violation.

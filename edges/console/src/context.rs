@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_kit::{ClientAddress, Stopping};
 use page_kit::numbers::NumberForm;
-use page_kit::{Cookies, Words, cookie, form_token, path_parameters, sign_in_first};
+use page_kit::{Cookies, Words, cookie, form_token, own_path, path_parameters, sign_in_first};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -249,7 +249,8 @@ impl FromRequestParts<Console> for Ctx {
 /// The answer to a link with a secret: the same place without it. So no other address, such as a link of a list, has it.
 fn without_the_secret(reader: &Reader, session: Option<&Session>) -> Response {
     if session.is_some() {
-        return Redirect::to(&reader.path).into_response();
+        // A path may begin like the address of another host.
+        return Redirect::to(own_path(&reader.path)).into_response();
     }
     let tenant = reader.query.get("tenantId").map_or("", String::as_str);
     let tenant: String = url::form_urlencoded::byte_serialize(tenant.as_bytes()).collect();

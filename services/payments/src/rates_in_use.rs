@@ -95,6 +95,11 @@ impl Payments {
             return Err(FetchRatesError::NotOwn);
         }
         let source = self.rates_url(tenant).await?.ok_or(FetchRatesError::NoSource)?;
+        // A tenant that names the operator's service as its own does not get it: whoever calls it is trusted there.
+        let is_operators = |own: &Url| own.origin() == source.origin() && own.path() == source.path();
+        if !caller.is_operator && self.settings().exchange_rates_url.as_ref().is_some_and(is_operators) {
+            return Err(FetchRatesError::NotOwn);
+        }
         let facts = self.0.parts.directory.facts().await.map_err(Unavailable::from)?;
         let mut codes =
             facts.tenant(tenant).into_iter().flat_map(|known| known.assets()).map(|asset| &asset.asset.code);

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use telemetry::metrics::WEBHOOK_DELIVERIES;
 
 use crate::delivery_ends::{DeliveryEnds, Ended, Followers, Then};
-use crate::pause::waits_for_resumption;
+use crate::pause::{Rest, waits_for_resumption};
 use crate::record::ToTell;
 use crate::sending::{Letter, Sender};
 use crate::target::{Target, Targets};
@@ -187,10 +187,12 @@ impl Deliverer {
         if target.attempts_max == AttemptsMax::Exactly(0) && delivery.due_at.is_none() {
             return self.give_up(job, delivery, "WEBHOOK_MAX_RETRY is 0: nothing is sent", followers).await;
         }
-        if target.sending != Sending::Running
-            && waits_for_resumption(&self.store, job, delivery, self.clock.now()).await?
-        {
-            return Ok(Done::Settled);
+        if target.sending != Sending::Running {
+            match waits_for_resumption(&self.store, job, delivery, self.clock.now()).await? {
+                Rest::Waits => return Ok(Done::Settled),
+                Rest::Gone => return self.give_up(job, delivery, "the endpoint was deleted", followers).await,
+                Rest::Over => {}
+            }
         }
         let (attempt, fault) = match self.opened(event) {
             Ok(data) => (self.send(event, &data, &target, delivery.attempts + 1).await, Fault::Unknown),

@@ -115,7 +115,18 @@ pub(crate) async fn end_waiting(unit: &Unit, recipient: Recipient, now: Timestam
     jobs::release(unit.transaction(), QUEUE, &lane(recipient), PAUSED, now).await
 }
 
-/// Lets a job wait without an attempt, if the endpoint of its delivery is paused in the database. Returns whether it waits.
+/// What becomes of a job whose endpoint is paused, as far as this process knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It waits.
+    Waits,
+    /// The endpoint was resumed.
+    Over,
+    /// The endpoint was deleted.
+    Gone,
+}
+
+/// Lets a job wait without an attempt, if the endpoint of its delivery is paused in the database.
 ///
 /// What this process knows of the endpoint may be older than a resumption, so the database is asked, under a lock.
 pub(crate) async fn waits_for_resumption(
@@ -123,13 +134,15 @@ pub(crate) async fn waits_for_resumption(
     job: &Job,
     delivery: &WebhookDelivery,
     now: Timestamp,
-) -> Result<bool, Error> {
-    let Some((tenant, endpoint)) = delivery.recipient.endpoint() else { return Ok(false) };
+) -> Result<Rest, Error> {
+    let Some((tenant, endpoint)) = delivery.recipient.endpoint() else { return Ok(Rest::Over) };
     let unit = store.begin().await?;
-    if !unit.tenant(tenant).stays_paused(endpoint).await? {
-        return Ok(false);
+    match unit.tenant(tenant).sending_of(endpoint).await? {
+        None => return Ok(Rest::Gone),
+        Some(Sending::Running) => return Ok(Rest::Over),
+        Some(Sending::PausedSince(_)) => {}
     }
     job.put_off(unit.transaction(), now + LOOK_AGAIN, PAUSED);
     unit.commit().await?;
-    Ok(true)
+    Ok(Rest::Waits)
 }

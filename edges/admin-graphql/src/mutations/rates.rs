@@ -13,7 +13,8 @@ use crate::errors::{Code, Refusal};
 use crate::queries::rates::ExchangeRateTable;
 use crate::texts::Name;
 
-/// How often one service is asked by hand, in all processes together.
+/// How often the service of one tenant is asked by hand, in all processes together. The tenant counts, not the URL: so no
+/// tenant uses up the questions of another one with the same URL, and another query of the URL is no way around the limit.
 const BY_HAND: Rate = Rate { name: "rates by hand", at_most: Some(6), within: Duration::from_mins(1) };
 
 #[derive(InputObject)]
@@ -54,7 +55,7 @@ pub(crate) struct RatesMutation;
 
 #[Object]
 impl RatesMutation {
-    /// Asks the service of a tenant's exchange rates now, and uses its answer from now on, in the answering process. If the answer cannot be used, the reason is told. A service is asked so 6 times a minute at most.
+    /// Asks the service of a tenant's exchange rates now, and uses its answer from now on, in the answering process. If the answer cannot be used, the reason is told. For one tenant it is asked so 6 times a minute at most.
     async fn fetch_exchange_rates(
         &self,
         context: &Context<'_>,
@@ -65,7 +66,7 @@ impl RatesMutation {
         let question = call.payments().rates_question(call.caller, tenant, &input.base).await.map_err(Refusal::from)?;
 
         let limiter = Limiter::new(call.parts.cache.clone(), call.parts.clock.clone());
-        limiter.take(&BY_HAND, question.source.as_str()).await.map_err(|too_many| {
+        limiter.take(&BY_HAND, &tenant.to_string()).await.map_err(|too_many| {
             let seconds = too_many.retry_after.as_secs() + 1;
             let told = format!("this service was asked 6 times in this minute; ask again in {seconds} s");
             Refusal::new(told, Code::Conflict)

@@ -40,6 +40,13 @@ on_each_database! {
         assert_eq!(bench.refused(TWIN, FETCH, json!({ "base": "USD", "tenantId": TENANT })).await.1, "BAD_USER_INPUT");
         let of_tenant = json!({ "base": "USD", "tenantId": TENANT });
         assert_eq!(bench.mutate(OPERATOR, FETCH, of_tenant).await["source"], "https://tenant.example/rates");
+        bench.mutate(TWIN, ASSET, json!({ "code": "USD", "scale": 2 })).await;
+        for operators in ["https://rates.example/", "https://rates.example/?of=tenant"] {
+            let own = json!({ "settings": [{ "key": "EXCHANGE_RATES_URL", "value": operators }] });
+            bench.mutate(TWIN, SETTINGS, own).await;
+            let (told, code) = bench.refused(TWIN, FETCH, dollars.clone()).await;
+            assert!(code == "FORBIDDEN" && told.contains("operator's service"), "{operators}: {told}");
+        }
         // This service answers about dollars, whatever it is asked.
         let (told, code) = bench.refused(TENANT, FETCH, json!({ "base": "MXN" })).await;
         assert!(code == "CONFLICT" && told.contains("base MXN"), "{told}");

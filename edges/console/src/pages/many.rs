@@ -10,6 +10,7 @@ use uuid::{Builder, Uuid};
 
 use crate::context::{Change, Ctx, Outcome, Problem};
 use crate::posted::Posted;
+use crate::reading::Reading;
 use crate::view::{Block, Cell, Empty, Money, Table, Tone};
 
 /// The most changes of one form. Each is a request to the instance.
@@ -70,9 +71,19 @@ pub(crate) async fn carry_out(
             scale: None,
             why: posted.why(),
         };
-        let outcome = ctx.change_one(change).await?;
+        let outcome = match ctx.change_one(change).await {
+            // What was done before is told, too.
+            Err(
+                problem @ (Problem::Nameless
+                | Problem::TooManyWait
+                | Problem::OtherValuesWait
+                | Problem::Audit(_)
+                | Problem::Approvals(_)),
+            ) => Outcome::Refused(problem.to_string()),
+            outcome => outcome?,
+        };
         is_open = matches!(outcome, Outcome::Unknown(_));
-        rows.push(row(item.shown, outcome, told));
+        rows.push(row(item.shown, outcome, told, ctx.words()));
     }
     if is_open {
         posted.unknown(NO_ANSWER.to_owned());
@@ -82,7 +93,7 @@ pub(crate) async fn carry_out(
     Ok(Block::Table { title: Some(told.title), table })
 }
 
-fn row(shown: Cell, outcome: Outcome, told: Told) -> Vec<Cell> {
+fn row(shown: Cell, outcome: Outcome, told: Told, words: Reading) -> Vec<Cell> {
     let (state, details) = match outcome {
         Outcome::Done(answer) => {
             let made = told.page.and_then(|(page, id)| Some(format!("{page}/{}", answer.pointer(id)?.as_str()?)));
@@ -93,8 +104,8 @@ fn row(shown: Cell, outcome: Outcome, told: Told) -> Vec<Cell> {
             let page = Cell::WordLink { href: format!("/approvals/{id}"), word: "Open" };
             (Cell::state("Waits for approval", Tone::Waiting), page)
         }
-        Outcome::Refused(reason) => (Cell::state("Refused", Tone::Failed), Cell::text(reason)),
-        Outcome::Unknown(reason) => (Cell::state("No answer", Tone::Waiting), Cell::text(reason)),
+        Outcome::Refused(reason) => (Cell::state("Refused", Tone::Failed), Cell::text(words.t(&reason))),
+        Outcome::Unknown(reason) => (Cell::state("No answer", Tone::Waiting), Cell::text(words.t(&reason))),
     };
     vec![shown, state, details]
 }

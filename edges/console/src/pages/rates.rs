@@ -48,7 +48,7 @@ pub(crate) async fn what_if(ctx: Ctx, mut posted: Posted) -> Result<Answer, Prob
 
 /// `POST /rates/fetch`
 pub(crate) async fn fetch(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
-    let input = json!({"base": posted.text("base")});
+    let input = json!({"base": posted.required("base")});
     let Some(done) = ctx.change(&mut posted, Mutation::FetchExchangeRates, input, Value::Null).await? else {
         return Ok(Answer::refused(draw(&ctx, Some(&posted), None).await?));
     };

@@ -3,6 +3,8 @@
 //!
 //! `many` carries them out, one after the other.
 
+use std::collections::BTreeMap;
+
 use admin_client::{DeliverySelection, Mutation, PageRequest, WalletAddressView};
 use page_kit::numbers;
 use serde_json::json;
@@ -199,7 +201,10 @@ pub(crate) async fn resend(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
 
 // What is settled and withdrawn.
 
-/// Money that has come to rest: at a payment that has ended, or at a wallet address.
+/// Money that has come to rest at a payment that has ended.
+///
+/// What a wallet address holds is left out: an event that is still under way may have to give it to its owner. It is withdrawn
+/// on the page of the address.
 struct Settled {
     id: Uuid,
     name: String,
@@ -213,7 +218,7 @@ struct Settled {
 async fn settled(ctx: &Ctx) -> Result<Vec<Settled>, Problem> {
     let found = ctx.admin().held(ctx.of_tenant()?).await?;
     let words = ctx.words();
-    let payments = found.payments.into_iter().filter_map(|payment| {
+    let payments = found.into_iter().filter_map(|payment| {
         let amount = payment.amount?;
         let money = Money::new(payment.liquidity.filter(|held| *held > 0)?, &amount.asset_code, amount.asset_scale);
         let outgoing = payment.direction == admin_client::Direction::Outgoing;
@@ -232,18 +237,7 @@ async fn settled(ctx: &Ctx) -> Result<Vec<Settled>, Problem> {
             member,
         })
     });
-    let addresses = found.addresses.into_iter().filter_map(|address| {
-        let held = address.liquidity.filter(|held| *held > 0)?;
-        Some(Settled {
-            id: address.id,
-            name: address.address,
-            href: format!("/wallet-addresses/{}", address.id),
-            money: Money::new(held, &address.asset.code, address.asset.scale),
-            mutation: Mutation::CreateWalletAddressWithdrawal,
-            member: "walletAddressId",
-        })
-    });
-    Ok(payments.chain(addresses).collect())
+    Ok(payments.collect())
 }
 
 fn shown(money: &Money, words: Reading) -> String {
@@ -264,11 +258,11 @@ fn withdrawal(ctx: &Ctx, settled: &[Settled], sent: (Option<&Posted>, Option<Blo
             "Each amount leaves the ledger for the account-servicing entity. An amount that changes before you send the form \
              is not withdrawn.",
         )
-        .fields([field(ctx, "Ended payments of the latest hundred, and wallet addresses", picks)])
+        .fields([field(ctx, "Ended payments of the latest hundred", picks)])
         .cancel("/liquidity");
     let empty = Empty {
         title: "Nothing is settled.",
-        text: "What ended payments and wallet addresses hold appears here until it is withdrawn.",
+        text: "What ended payments hold appears here until it is withdrawn.",
         action: Some(Action::other("/liquidity", "Liquidity")),
     };
     let page = Page {
@@ -291,25 +285,21 @@ pub(crate) async fn withdraw(ctx: Ctx, mut posted: Posted) -> Result<Answer, Pro
     let told = Told { title: "What became of each withdrawal", column: "Of", done: "Withdrawn", page: None };
     let found = settled(&ctx).await?;
     // What was shown is withdrawn, or nothing: the instance refuses another amount.
-    let sent: Vec<(Uuid, u64)> = posted
-        .all(CHOSEN)
-        .iter()
-        .filter_map(|text| {
-            let (id, amount) = text.split_once('=')?;
-            Some((Uuid::parse_str(id).ok()?, amount.parse().ok()?))
-        })
-        .collect();
+    let chosen = posted.all(CHOSEN);
+    let amount_of = |text: &String| {
+        let (id, amount) = text.split_once('=')?;
+        Some((Uuid::parse_str(id).ok()?, amount.parse().ok()?))
+    };
+    // Each payment once, so the number of requests is bounded by that of the list.
+    let sent: BTreeMap<Uuid, u64> = chosen.iter().filter_map(amount_of).collect();
     let items = sent.iter().filter_map(|(id, amount)| {
         let of = found.iter().find(|of| of.id == *id)?;
         let money = Money { value: *amount, ..of.money.clone() };
-        let (is_address, member) = (of.member == "walletAddressId", of.member);
+        let member = of.member;
         let input = move |key: Uuid| {
             let mut input =
                 json!({"idempotencyKey": key, "timeoutSeconds": "0", "amount": choices::amount(Some(*amount))});
             input[member] = json!(id);
-            if is_address {
-                input["id"] = json!(key);
-            }
             input
         };
         let amount = shown(&money, ctx.words());

@@ -76,8 +76,9 @@ fn draw(ctx: &Ctx, body: &str, posted: Option<&Posted>, results: Vec<Block>) -> 
             Field::new("secret", "Secret", Input::Password)
                 .required()
                 .help("Of the endpoint, or else SIGNATURE_SECRET of the instance. The instance does not tell it."),
-            Field::new("received", "Header that was received", Input::Text)
-                .help("The value of Rafiki-Signature, to be checked. Leave it empty and a header is made."),
+            Field::new("received", "Header that was received", Input::Text).help(
+                "The value of Rafiki-Signature, to be checked. Leave it empty and a header of version 1 is made.",
+            ),
             Field::new("time", "Time", Input::Number).help(
                 "Milliseconds since 1970, the t of the header. Leave it empty for that of the header, or for now.",
             ),
@@ -114,7 +115,9 @@ pub(crate) async fn calculate(ctx: Ctx, mut posted: Posted) -> Result<Answer, Pr
     let now = ctx.reader.console.now();
     let at = given.or(received.as_ref().map(|header| header.at)).unwrap_or(now);
     let body = canonical(&body);
-    let header = sign(&secret, ctx.reader.console.settings().signature_version, at, &body);
+    // The instance does not tell the version of its events. It is 1 unless the operator has set another one.
+    let version = received.as_ref().and_then(|header| header.signatures.first()).map_or(1, |(version, _)| *version);
+    let header = sign(&secret, version, at, &body);
 
     let mut results = Vec::new();
     if let Some(received) = &received {

@@ -446,9 +446,7 @@ impl Fake {
                     }
                     payment
                 };
-                let addresses = (0..3).map(|n| self.address(n)).collect();
-                json!({"payments": self.listed((0..12).map(held).collect(), &json!({})),
-                       "walletAddresses": self.listed(addresses, &json!({}))})
+                json!({"payments": self.listed((0..12).map(held).collect(), &json!({}))})
             }
             "WalletAddressByUrl" => {
                 let found = (0..3).map(|n| self.address(n)).find(|address| address["address"] == variables["url"]);

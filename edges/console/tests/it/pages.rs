@@ -413,4 +413,6 @@ async fn a_secret_in_a_link_of_the_original_console_goes_into_no_other_address()
     assert!(form.contains(&format!("value=\"{TENANT}\"")), "{form}");
     let mut operator = world.operator().await;
     assert_eq!(operator.get("/payments?apiSecret=s3cr3t").await.location.as_deref(), Some("/payments"));
+    let foreign = operator.get("//evil.example/?apiSecret=s3cr3t").await.location;
+    assert_eq!(foreign.as_deref(), Some("/"), "no link leads to another host");
 }

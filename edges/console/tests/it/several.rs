@@ -80,11 +80,8 @@ async fn what_is_settled_is_withdrawn_in_the_amounts_that_were_shown() {
     let amounts: Vec<_> = outgoing.iter().map(|input| input["amount"].clone()).collect();
     assert_eq!(amounts, ["150", "150", "84500", "150"], "a payment that is on its way is left out");
     assert!(world.fake.calls_of("CreateIncomingPaymentWithdrawal").iter().all(|input| input["amount"] == "50000"));
-    let address = world.fake.calls_of("CreateWalletAddressWithdrawal");
-    assert_eq!(
-        (address.len(), &address[0]["amount"], &address[0]["id"]),
-        (1, &json!("250"), &address[0]["idempotencyKey"])
-    );
+    let of_addresses = world.fake.calls_of("CreateWalletAddressWithdrawal");
+    assert!(of_addresses.is_empty(), "an event that waits may need what an address holds");
 
     let effects = world.fake.effects();
     post(&mut b, page, &fields).await;
@@ -98,10 +95,9 @@ async fn of_several_withdrawals_those_above_the_limit_wait_for_a_second_person()
     let (_, shown) = send_all(&mut b, "/liquidity/withdraw-settled").await;
     assert!(shown.html.contains("Waits for approval") && shown.html.contains("Withdrawn"), "{}", shown.html);
     assert!(shown.html.contains("href=\"/approvals/"), "{}", shown.html);
-    let withdrawn =
-        ["CreateOutgoingPaymentWithdrawal", "CreateIncomingPaymentWithdrawal", "CreateWalletAddressWithdrawal"]
-            .iter()
-            .flat_map(|name| world.fake.calls_of(name));
+    let withdrawn = ["CreateOutgoingPaymentWithdrawal", "CreateIncomingPaymentWithdrawal"]
+        .iter()
+        .flat_map(|name| world.fake.calls_of(name));
     let sum: u64 = withdrawn.map(|input| input["amount"].as_str().unwrap().parse::<u64>().unwrap()).sum();
     assert!(sum <= 100_000, "one person moves at most 1,000 dollars alone, and moved {sum} cents");
 }

@@ -3,6 +3,8 @@
 //! What an account lets through is in `account_state`, and what closes it in `account_closing`. Operators freeze on a page
 //! of their own.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
@@ -55,6 +57,9 @@ fn task(obstacle: Obstacle) -> (&'static str, &'static str, &'static str) {
     }
 }
 
+/// How long the page waits for what keeps the account open. The process of the users waits longer for the page.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn unknown(error: &dyn std::error::Error) -> Option<Vec<Obstacle>> {
     tracing::warn!(error = %error, "it is not known whether an account can be closed");
     None
@@ -74,12 +79,16 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Response, Problem> {
 async fn draw(ctx: &Ctx, status: StatusCode, error: Option<&'static str>) -> Result<Response, Problem> {
     let (held, here) = own(ctx).await?;
     let first = match held.state.life {
-        Life::Open => match ctx.core().account_closing.obstacles(&ctx.customer, held.account.id).await {
-            // A freeze has to be possible whoever does not answer.
-            Err(EffectError::Admin(error)) => unknown(&error),
-            Err(EffectError::Module(error)) if !matches!(error, ModuleError::Store(_)) => unknown(&error),
-            found => Some(found?),
-        },
+        Life::Open => {
+            let found = ctx.core().account_closing.obstacles(&ctx.customer, held.account.id);
+            // A freeze has to be possible whoever does not answer, or answers late.
+            match tokio::time::timeout(PATIENCE, found).await {
+                Err(late) => unknown(&late),
+                Ok(Err(EffectError::Admin(error))) => unknown(&error),
+                Ok(Err(EffectError::Module(error))) if !matches!(error, ModuleError::Store(_)) => unknown(&error),
+                Ok(found) => Some(found?),
+            }
+        }
         Life::Closing | Life::Staying | Life::Closed => Some(Vec::new()),
     };
     let first = first.map(|first| first.into_iter().map(task).collect());

@@ -12,7 +12,7 @@ use super::context::{Ctx, Problem, send_to};
 use super::filter::Filter;
 use super::frame::{Frame, Missing};
 use crate::customers::Held;
-use crate::history::{Kind, Listed, Movement, State};
+use crate::history::{Kind, Listed, Movement, Names, State};
 use crate::own_limits::{Agreement, Refusal};
 
 const PAGE: u32 = 30;
@@ -203,7 +203,11 @@ pub(crate) async fn movement(ctx: Ctx) -> Result<Response, Problem> {
         progress,
         account: held.as_ref(),
         again: address.filter(|_| m.state.is_final()).map(send_to),
-        keep: keep(&ctx, address, listed.payee.as_deref()).await?,
+        keep: match found.names {
+            Names::Known => keep(&ctx, address, listed.payee.as_deref()).await?,
+            // Who did not answer just now is not asked again.
+            Names::Missing => None,
+        },
         f: &f,
         m,
         listed: &listed,
