@@ -146,7 +146,8 @@ impl Door {
         };
         let doors = self.modules.iter().map(|module| (*module, callers(clock)));
         let router: Router = wallet::door::router(wallet, doors).layer(from_fn(losing));
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        // Otherwise every connection copies every route.
+        let serving = tokio::spawn(async move { axum::serve(listener, router.into_make_service()).await.unwrap() });
         *self.serving.lock().unwrap() = Some(serving);
     }
 }

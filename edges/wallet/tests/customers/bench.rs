@@ -273,7 +273,7 @@ impl Bench {
             .with_state(played);
         let hydra = Arc::new(Hydra::default());
         let app = app.merge(hydra.router());
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        tokio::spawn(async move { axum::serve(listener, app.into_make_service()).await.unwrap() });
 
         Wallet::migrate(&database).await.unwrap();
         let ledger = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);

@@ -22,13 +22,15 @@ const EACH: u64 = 125;
 const ROUNDS: usize = 5;
 
 macro_rules! parts {
-    ($($name:ident, $number:literal, $of:ident;)*) => {
+    ($shape:ident, $first:literal; $($name:ident, $number:literal, $of:ident;)*) => {
         $(
             #[test]
             fn $name() {
                 testkit::block_on(async {
                     let Some(database) = TestDatabase::of(testkit::Dialect::$of).await else { return };
-                    sequences(database, $number).await;
+                    let mut bench = Bench::of(database, Shape::$shape).await;
+                    let first = $first + $number * EACH;
+                    run(&mut bench, first..first + EACH).await;
                 });
             }
         )*
@@ -37,6 +39,7 @@ macro_rules! parts {
 
 // Parts run at the same time, each on its own database.
 parts! {
+    OneProcess, 0;
     a_thousand_sequences_end_with_right_books_part_1, 0, Sqlite;
     a_thousand_sequences_end_with_right_books_part_2, 1, Sqlite;
     a_thousand_sequences_end_with_right_books_part_3, 2, Sqlite;
@@ -55,26 +58,17 @@ fn sequences_end_with_right_books_also_if_each_module_is_a_process_of_its_own() 
     });
 }
 
-#[test]
-fn sequences_end_with_right_books_also_if_accounts_and_payments_are_apart_and_either_is_killed() {
-    testkit::block_on(async {
-        let mut bench = Bench::of(TestDatabase::sqlite().await, Shape::Four).await;
-        run(&mut bench, 2_000..2_060).await;
-    });
-}
-
-#[test]
-fn on_postgres_sequences_end_with_right_books_also_if_accounts_and_payments_are_apart() {
-    testkit::block_on(async {
-        let Some(database) = TestDatabase::of(testkit::Dialect::Postgres).await else { return };
-        let mut bench = Bench::of(database, Shape::Four).await;
-        run(&mut bench, 3_000..3_060).await;
-    });
-}
-
-async fn sequences(database: TestDatabase, part: u64) {
-    let mut bench = Bench::on(database).await;
-    run(&mut bench, part * EACH..(part + 1) * EACH).await;
+// The modules are four processes. Accounts and payments are killed, and questions between them and answers are lost.
+parts! {
+    Four, 2_000;
+    a_thousand_sequences_in_four_processes_end_with_right_books_part_1, 0, Sqlite;
+    a_thousand_sequences_in_four_processes_end_with_right_books_part_2, 1, Sqlite;
+    a_thousand_sequences_in_four_processes_end_with_right_books_part_3, 2, Sqlite;
+    a_thousand_sequences_in_four_processes_end_with_right_books_part_4, 3, Sqlite;
+    a_thousand_sequences_in_four_processes_end_with_right_books_part_5, 4, Sqlite;
+    a_thousand_sequences_in_four_processes_end_with_right_books_part_6, 5, Sqlite;
+    a_thousand_sequences_in_four_processes_end_with_right_books_part_7, 6, Sqlite;
+    a_thousand_sequences_in_four_processes_end_with_right_books_part_8_on_postgres, 7, Postgres;
 }
 
 async fn run(bench: &mut Bench, numbers: Range<u64>) {
