@@ -3,6 +3,7 @@
 //! The connection and its shared commits are in `sqlite_line`.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 
 use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
@@ -23,7 +24,8 @@ enum Stage {
     /// Nothing was sent yet.
     Before,
     At(Turn),
-    /// A collected write has failed, or the database has ended the transaction. The whole unit has failed.
+    /// A collected write has failed, the database has ended the transaction, or a caller stopped waiting. The whole unit has
+    /// failed.
     Failed,
 }
 
@@ -47,34 +49,30 @@ impl SqliteUnit {
 
     async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<StepResult>, DbErr> {
         let mut stage = self.stage.lock().await;
-        let turn = self.turn(&mut stage).await?;
-        match turn.send(statements.into_iter().map(Step::Given).collect()).await {
-            (answers, None) => Ok(answers),
-            (_, Some(error)) => {
-                if !turn.is_open() {
-                    // The unit's changes are gone with the transaction.
-                    *stage = Stage::Failed;
-                }
-                Err(error)
-            }
+        let mut turn = self.turn(&mut stage).await?;
+        let (answers, error) = turn.send(statements.into_iter().map(Step::Given).collect()).await;
+        if error.is_none() || turn.is_open() {
+            *stage = Stage::At(turn);
         }
+        error.map_or(Ok(answers), Err)
     }
 
     pub(crate) async fn write(&self, writes: Vec<Write>) -> Result<(), Error> {
+        if writes.is_empty() {
+            return Ok(());
+        }
         let mut stage = self.stage.lock().await;
+        let mut turn = self.turn(&mut stage).await?;
         let mut left = VecDeque::from(writes);
         while !left.is_empty() {
-            let turn = self.turn(&mut stage).await?;
             let (answers, error) = turn.send(steps(&left)).await;
             let Some(error) = error else {
                 left.iter().for_each(Write::note_met);
-                return Ok(());
+                break;
             };
-            if let Err(error) = after_failure(&mut left, turn, answers.len(), error) {
-                *stage = Stage::Failed;
-                return Err(error);
-            }
+            after_failure(&mut left, &turn, answers.len(), error)?;
         }
+        *stage = Stage::At(turn);
         Ok(())
     }
 
@@ -94,13 +92,13 @@ impl SqliteUnit {
         }
     }
 
-    async fn turn<'s>(&self, stage: &'s mut Stage) -> Result<&'s mut Turn, DbErr> {
-        if let Stage::Before = stage {
-            *stage = Stage::At(self.line.turn().await?);
-        }
-        match stage {
+    /// Takes the turn, or waits for it. Until the caller puts it back, the unit counts as failed: if the caller stops
+    /// waiting, or gets an error, nothing of the unit may be committed.
+    async fn turn(&self, stage: &mut Stage) -> Result<Turn, DbErr> {
+        match mem::replace(stage, Stage::Failed) {
+            Stage::Before => self.line.turn().await,
             Stage::At(turn) => Ok(turn),
-            Stage::Before | Stage::Failed => Err(failed()),
+            Stage::Failed => Err(failed()),
         }
     }
 }

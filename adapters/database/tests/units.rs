@@ -456,6 +456,35 @@ fn a_deferred_unit_shares_the_wait_for_the_disk_of_the_next() {
 }
 
 #[test]
+fn a_unit_is_whole_or_nothing_although_one_of_its_calls_was_given_up() {
+    testkit::block_on(async {
+        let database = TestDatabase::sqlite().await;
+        database.migrate(&NOTES).await.unwrap();
+        let mut refused = 0;
+        // The first waits for another unit, and for as long as that one has the connection it would wait.
+        for (is_taken, waits) in [(true, 1), (false, 0), (false, 1), (false, 2), (false, 3), (false, 4)] {
+            database.execute("DELETE FROM notes", []).await.unwrap();
+            let other = begin(&database).await;
+            if is_taken {
+                other.query_all_raw(statement(&other, "SELECT 1", [])).await.unwrap();
+            }
+            let transaction = database.begin().await.unwrap();
+            transaction.write(insert(&transaction, 1, "first"));
+            let select = statement(&transaction, "SELECT note FROM notes", []);
+            let unit = Box::pin(async { drop(transaction.query_all_raw(select).await) });
+            GivenUp { unit, waits }.await;
+            drop(other);
+            transaction.write(insert(&transaction, 2, "second"));
+            let result = transaction.commit().await;
+            refused += i32::from(result.is_err());
+            let expected: &[&str] = if result.is_ok() { &["first", "second"] } else { &[] };
+            assert_eq!(notes(&database).await, expected, "given up after {waits}: {result:?}");
+        }
+        assert!(refused > 0);
+    });
+}
+
+#[test]
 fn a_unit_that_only_writes_is_committed_with_what_follows_although_its_caller_stops_waiting() {
     testkit::block_on(async {
         let database = TestDatabase::sqlite().await;
