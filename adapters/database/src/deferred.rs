@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::afterwards::Afterwards;
 use crate::postgres_unit::PostgresUnit;
-use crate::sqlite_unit::commit_after;
+use crate::sqlite_unit::SqliteUnit;
 use crate::write::Write;
 use crate::{Error, OpenDatabase};
 
@@ -133,61 +133,30 @@ pub(crate) async fn commit_together(
     deferred: Vec<DeferredWrite>,
     own: Vec<Write>,
 ) -> Result<(), Error> {
-    let (groups, committed, result) = if let Some(thread) = &database.writes {
+    let units: Vec<Vec<Write>> = deferred.iter().map(|one| one.writes.clone()).collect();
+    let (committed, result) = if let Some(thread) = &database.writes {
         // Each is a unit of its own, so none fails because of another.
-        let units = deferred.iter().map(|one| one.writes.clone()).collect();
-        let (committed, result) = thread.commit_after(units, own).await;
-        (deferred.into_iter().map(|one| vec![one]).collect(), committed, result)
+        thread.commit_after(units, own).await
     } else if let Some(line) = &database.line {
-        let groups = alike(deferred);
-        let before = groups.iter().map(|group| writes_of(group)).collect();
-        let (committed, result) = commit_after(line, before, own).await;
-        (groups, committed, result)
+        // In memory there is no wait for a disk that they could share.
+        let mut committed = Vec::with_capacity(units.len());
+        for unit in units {
+            committed.push(SqliteUnit::new(Arc::clone(line)).commit(unit).await.is_ok());
+        }
+        (committed, SqliteUnit::new(Arc::clone(line)).commit(own).await)
     } else {
         // One statement for all, because each statement would be a transaction of its own.
-        let (committed, result) = on_postgres(&database, writes_of(&deferred), own).await;
-        (vec![deferred], vec![committed], result)
+        let (committed, result) = on_postgres(&database, units.into_iter().flatten().collect(), own).await;
+        (vec![committed; deferred.len()], result)
     };
-    for (group, committed) in groups.into_iter().zip(committed) {
-        for one in group {
-            if committed {
-                one.committed(&database);
-            } else {
-                tokio::spawn(one.commit_alone(Arc::clone(&database)));
-            }
+    for (one, committed) in deferred.into_iter().zip(committed) {
+        if committed {
+            one.committed(&database);
+        } else {
+            tokio::spawn(one.commit_alone(Arc::clone(&database)));
         }
     }
     result
-}
-
-fn writes_of(units: &[DeferredWrite]) -> Vec<Write> {
-    units.iter().flat_map(|one| one.writes.iter().cloned()).collect()
-}
-
-/// Groups of units whose statements differ in their values only, in groups of 1, 2, 4 and so on. So there are few texts
-/// of statements, and SQLite keeps them prepared. Units that change the same rows stay in their order, in one group.
-fn alike(units: Vec<DeferredWrite>) -> Vec<Vec<DeferredWrite>> {
-    let touch = |(number, one): (usize, &DeferredWrite)| {
-        units[..number].iter().any(|other| one.writes.iter().any(|own| other.touches_row_of(own)))
-    };
-    if units.iter().enumerate().any(touch) {
-        return vec![units];
-    }
-    let mut kinds: Vec<Vec<DeferredWrite>> = Vec::new();
-    for one in units {
-        match kinds.iter_mut().find(|kind| kind.first().is_some_and(|first| first.is_like(&one))) {
-            Some(kind) => kind.push(one),
-            None => kinds.push(vec![one]),
-        }
-    }
-    let mut groups = Vec::new();
-    for mut kind in kinds {
-        while let Some(size) = kind.len().checked_ilog2().map(|power| 1_usize << power) {
-            let rest = kind.split_off(size);
-            groups.push(mem::replace(&mut kind, rest));
-        }
-    }
-    groups
 }
 
 /// Whether the writes `before` were committed, and the result for `own`.
@@ -207,17 +176,6 @@ async fn on_postgres(database: &OpenDatabase, before: Vec<Write>, own: Vec<Write
 }
 
 impl DeferredWrite {
-    fn touches_row_of(&self, write: &Write) -> bool {
-        self.writes.iter().any(|own| own.touches_row_of(write))
-    }
-
-    /// Whether both have the same statements, perhaps with other values.
-    fn is_like(&self, other: &Self) -> bool {
-        let same =
-            |(own, other): (&Write, &Write)| own.statement.sql == other.statement.sql && own.counts() == other.counts();
-        self.writes.len() == other.writes.len() && self.writes.iter().zip(&other.writes).all(same)
-    }
-
     fn committed(self, database: &OpenDatabase) {
         self.afterwards.happen(&database.wakeups);
         // A caller that no longer waits needs no result.
@@ -229,7 +187,7 @@ impl DeferredWrite {
         writes.iter().for_each(Write::forget_met);
         let result = match (&database.writes, &database.line) {
             (Some(thread), _) => thread.commit(writes).await.map(drop),
-            (None, Some(line)) => commit_after(line, Vec::new(), writes).await.1,
+            (None, Some(line)) => SqliteUnit::new(Arc::clone(line)).commit(writes).await,
             (None, None) => PostgresUnit::new(database.writer.clone()).commit(writes).await,
         };
         match result {
@@ -247,38 +205,5 @@ pub(crate) fn given_up() -> Error {
 impl std::fmt::Debug for DeferredWrites {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DeferredWrites").field("waiting", &self.waiting().deferred.len()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sea_orm::{DbBackend, Statement};
-
-    use super::*;
-
-    fn write(sql: &str, key: u32) -> Write {
-        Write::new("notes", key, Statement::from_sql_and_values(DbBackend::Sqlite, sql, [key.into()]))
-    }
-
-    fn deferred(sql: &str, key: u32) -> DeferredWrite {
-        DeferredWrite::new(vec![write(sql, key)], Afterwards::default(), oneshot::channel().0)
-    }
-
-    fn keys(groups: &[Vec<DeferredWrite>]) -> Vec<Vec<&str>> {
-        groups.iter().map(|group| group.iter().map(|one| one.writes[0].key.as_str()).collect()).collect()
-    }
-
-    #[test]
-    fn units_with_equal_statements_are_sent_together_in_a_few_sizes() {
-        let units = [("a", 1), ("b", 2), ("a", 3), ("a", 4), ("a", 5), ("b", 6), ("a", 7), ("a", 8), ("a", 9)];
-        let groups = alike(units.map(|(sql, key)| deferred(sql, key)).into());
-        assert_eq!(keys(&groups), [vec!["1", "3", "4", "5"], vec!["7", "8"], vec!["9"], vec!["2", "6"]]);
-        assert!(alike(Vec::new()).is_empty());
-    }
-
-    #[test]
-    fn units_that_change_one_row_stay_in_their_order() {
-        let units = || [("a", 1), ("b", 2), ("a", 2), ("a", 3)].map(|(sql, key)| deferred(sql, key)).into();
-        assert_eq!(keys(&alike(units())), [["1", "2", "2", "3"]]);
     }
 }

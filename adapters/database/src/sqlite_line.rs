@@ -225,30 +225,6 @@ impl Turn {
         committing.await.unwrap_or_else(|_| Ended::failed(None))
     }
 
-    /// As [`Turn::send`], then ends this unit and begins another, which commits both.
-    pub(crate) async fn send_and_leave_to_next(
-        &mut self,
-        steps: Vec<Step>,
-    ) -> Result<oneshot::Receiver<Result<(), String>>, (Vec<StepResult>, DbErr)> {
-        let connected = self.connected().map_err(|error| (Vec::new(), error))?;
-        let (answers, error) = connected.send_in_unit(steps, Then::LeaveToNext).await;
-        if let Some(error) = error {
-            return Err((answers, error));
-        }
-        let (sender, committed) = oneshot::channel();
-        connected.ended.push(sender);
-        Ok(committed)
-    }
-
-    /// Undoes what the unit did so far. The unit goes on.
-    pub(crate) async fn undo(&mut self) {
-        if let Some(at_it) = self.at_it.as_deref_mut().filter(|at_it| at_it.open) {
-            at_it.undo_unit().await;
-            // If there is no connection, the next statement says so.
-            let _ = at_it.make_ready().await;
-        }
-    }
-
     async fn commit_now(mut self, steps: Vec<Step>) -> Ended {
         let Some(at_it) = &mut self.at_it else { return Ended::failed(None) };
         let (answers, error) = at_it.send_in_unit(steps, Then::Commit).await;
@@ -603,6 +579,16 @@ mod tests {
         (folder, lines)
     }
 
+    /// A unit that leaves its commit to another one.
+    async fn ends_while_another_waits(line: &Arc<SqliteLine>, note: &str) -> CommitOfAnother {
+        let turn = line.turn().await.unwrap();
+        let _waiting = Waiting::of(line);
+        match turn.send_and_commit(insert(note)).await {
+            Ended::Waits(commit, _) => commit,
+            _ => panic!("the unit has not left its commit to another one"),
+        }
+    }
+
     #[test]
     fn a_unit_without_others_has_no_savepoint() {
         assert_eq!(around(false, false, Then::Commit), (&["BEGIN IMMEDIATE"][..], &["COMMIT"][..]));
@@ -618,11 +604,13 @@ mod tests {
         for (_database, line) in lines {
             let mut turn = line.turn().await.unwrap();
             assert!(turn.send(insert("undone")).await.1.is_none());
-            turn.undo().await;
-            assert!(turn.send_and_leave_to_next(insert("first")).await.is_ok());
+            turn.roll_back().await;
+            let first = ends_while_another_waits(&line, "first").await;
+            let mut turn = line.turn().await.unwrap();
             assert!(turn.send(insert("undone, too")).await.1.is_none());
-            turn.undo().await;
-            assert!(matches!(turn.send_and_commit(insert("second")).await, Ended::Committed(_)));
+            turn.roll_back().await;
+            assert!(first.made().await.is_ok());
+            assert!(matches!(line.turn().await.unwrap().send_and_commit(insert("second")).await, Ended::Committed(_)));
             assert_eq!(notes(&line).await, ["first", "second"]);
         }
     }
@@ -642,11 +630,12 @@ mod tests {
     async fn a_unit_is_told_what_became_of_it_although_the_caller_that_commits_it_stops_waiting() {
         let (_folder, lines) = lines().await;
         for (_database, line) in lines {
+            let mut unit = ends_while_another_waits(&line, "a").await;
             let mut turn = line.turn().await.unwrap();
-            let Ok(unit) = turn.send_and_leave_to_next(insert("a")).await else { panic!("the unit failed") };
             assert!(futures::poll!(Box::pin(turn.send(insert("of a caller that is gone")))).is_pending());
             drop(turn);
-            let told = unit.await.unwrap();
+            let told = (&mut unit.answer).await.unwrap();
+            unit.answered = true;
             assert_eq!(told.is_ok(), notes(&line).await == ["a"], "{told:?}");
         }
     }

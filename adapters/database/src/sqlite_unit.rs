@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::sqlite_line::{Ended, SqliteLine, Step, StepResult, Turn};
@@ -147,51 +147,6 @@ pub(crate) async fn run_alone(line: &Arc<SqliteLine>, statement: Statement) -> R
         }
     };
     answers.pop().ok_or_else(|| DbErr::Custom("a statement without an answer".to_owned()).into())
-}
-
-/// Does each of `before` as a unit and `own` as the last one, and commits all at once. Returns which of the former were
-/// committed, and the result for `own`.
-pub(crate) async fn commit_after(
-    line: &Arc<SqliteLine>,
-    before: Vec<Vec<Write>>,
-    own: Vec<Write>,
-) -> (Vec<bool>, Result<(), Error>) {
-    let mut turn = match line.turn().await {
-        Ok(turn) => turn,
-        Err(error) => return (vec![false; before.len()], Err(error.into())),
-    };
-    let mut done = Vec::with_capacity(before.len());
-    for unit in before {
-        done.push(do_before(&mut turn, unit).await);
-    }
-    let result = commit(turn, own).await;
-    let mut committed = Vec::with_capacity(done.len());
-    for one in done {
-        committed.push(match one {
-            Some(answer) => matches!(answer.await, Ok(Ok(()))),
-            None => false,
-        });
-    }
-    (committed, result)
-}
-
-/// Does `writes` as a unit of their own, which is committed with the next one. `None` if they fail.
-async fn do_before(turn: &mut Turn, writes: Vec<Write>) -> Option<oneshot::Receiver<Result<(), String>>> {
-    let mut left = VecDeque::from(writes);
-    loop {
-        match turn.send_and_leave_to_next(steps(&left)).await {
-            Ok(committed) => {
-                left.iter().for_each(Write::note_met);
-                return Some(committed);
-            }
-            Err((answers, error)) => {
-                if after_failure(&mut left, turn, answers.len(), error).is_err() {
-                    turn.undo().await;
-                    return None;
-                }
-            }
-        }
-    }
 }
 
 fn failed() -> DbErr {
