@@ -21,7 +21,7 @@ use crate::Error;
 use crate::batch::Batch;
 
 /// The most units that share a commit.
-const UNITS_MAX: usize = 64;
+pub(crate) const UNITS_MAX: usize = 64;
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const SAVEPOINT: &str = "SAVEPOINT unit";

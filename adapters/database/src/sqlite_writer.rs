@@ -16,12 +16,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::sqlite_commit::{Committed, commit_together, error_of};
-use crate::sqlite_line::{Elsewhere, SqliteLine};
+use crate::sqlite_line::{Elsewhere, SqliteLine, UNITS_MAX};
 use crate::write::Write;
 use crate::{Durability, Error};
 
-/// The most units that share a commit.
-const UNITS_MAX: usize = 64;
 /// A commit that finds so many pages in the write-ahead log copies them into the file. With more pages, a page that changes
 /// often is copied less often. So many fit into the size that the log keeps (`journal_size_limit`).
 pub(crate) const PAGES_IN_LOG: u32 = 4000;

@@ -9,6 +9,7 @@ use clock::Timestamp;
 use http::StatusCode;
 use http::header::SET_COOKIE;
 use http_kit::{WrongGuess, read_body};
+use page_kit::own_path;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -154,9 +155,7 @@ pub(crate) async fn enter(reader: &Reader, entering: Entering, posted: &mut Post
         return draw(reader, StatusCode::SERVICE_UNAVAILABLE, posted);
     }
 
-    // Only a path of this console. `//host` and `/\host` would lead to another site.
-    let own = next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control);
-    let mut response = reader.go(if own { next } else { "/" }, None);
+    let mut response = reader.go(own_path(next), None);
     let line = reader.set_cookie(&console.cookie("session"), &session.sealed(console.seal()), None);
     response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
     response
